@@ -1,0 +1,37 @@
+"""Talk to GPT, Claude and Gemini from a notebook: ``%load_ext xcyq_magic``, then ``%%chat``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xcyq_magic.api import Chat
+
+__all__ = ["Chat", "__version__", "load_ipython_extension", "unload_ipython_extension"]
+
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give `shell` the magics. Loading twice is harmless."""
+    from xcyq_magic.magics.extension import Extension  # noqa: PLC0415  # `import xcyq_magic` alone needs no IPython
+
+    Extension.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything back: magics, hooks, threads, connections."""
+    from xcyq_magic.magics.extension import Extension  # noqa: PLC0415  # see above
+
+    Extension.unload(shell)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attribute
+    if name == "Chat":  # imported when first used: it brings the HTTP client along
+        from xcyq_magic.api import Chat  # noqa: PLC0415  # see above
+
+        return Chat
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,110 @@
+"""The session from Python."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.magics.extension import Extension
+from xcyq_magic.media.resolve import resolve
+from xcyq_magic.session import ChatSession, TurnOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.chat.completion import Completion
+
+
+class Chat:
+    """A conversation from Python.
+
+    Parameters
+    ----------
+    model
+        The model to ask; the settings' unless given.
+    system
+        The system prompt; the settings' unless given, ``""`` for none.
+    conversation
+        The name of one of the notebook's conversations to take part in. Without it, a `Chat` has
+        a conversation of its own.
+    session
+        The session to use; in a notebook with the extension loaded it is the notebook's.
+    temperature, top_p, max_tokens, stop
+        As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
+    **extra
+        Any other field of the request's body.
+
+    Examples
+    --------
+    >>> chat = Chat("claude-sonnet-4-6")            # doctest: +SKIP
+    >>> chat("What is odd here?", "scatter.png")    # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        system: str | None = None,
+        conversation: str | None = None,
+        session: ChatSession | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        stop: Sequence[str] | str = (),
+        **extra: Any,  # noqa: ANN401  # any JSON value
+    ) -> None:
+        current = Extension.current()
+        self._session = session or (current.session if current else ChatSession())
+        self._name = conversation
+        self._own = Conversation("Chat")
+        self._options = TurnOptions(
+            model,
+            system,
+            Parameters(temperature, top_p, max_tokens, (stop,) if isinstance(stop, str) else tuple(stop), extra),
+        )
+
+    @property
+    def conversation(self) -> Conversation:
+        """The conversation as it stands."""
+        return self._session.conversation(self._name) if self._name else self._own
+
+    def __call__(self, prompt: str, *media: object, once: bool = False, stream: bool | None = None) -> Completion:
+        """Ask, and wait for the reply.
+
+        Parameters
+        ----------
+        prompt
+            The text.
+        *media
+            Pictures to go before it, as paths.
+        once
+            Neither read nor write the history.
+        stream
+            Whether to have the reply sent in deltas; the settings decide unless given.
+
+        Raises
+        ------
+        XcyqError
+            The request cannot be sent, or failed. A reply that broke off is kept in the
+            conversation, marked.
+        KeyboardInterrupt
+            The user's; what came is kept as well.
+        """
+        message = Message.of("user", *(resolve(m) for m in media), prompt)
+        outcome = self._session.reply(self.conversation, message, replace(self._options, once=once, stream=stream))
+        if outcome.turn and not once:
+            self._own = outcome.conversation
+            if self._name:
+                self._session.keep(outcome.conversation)
+        if outcome.error or outcome.completion is None:
+            raise outcome.error or RuntimeError("a reply ended without a completion or an error")
+        return outcome.completion
+
+    def undo(self, count: int = 1) -> None:
+        """Take back the last `count` turns."""
+        self._own = self.conversation.without_last(count)
+        if self._name:
+            self._session.keep(self._own)

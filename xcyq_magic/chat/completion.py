@@ -1,0 +1,160 @@
+"""A model's reply: its deltas while it comes, and the completion that they fold into."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Partial: TypeAlias = Literal["stopped", "incomplete"]
+
+_FENCE = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n"
+    r"(?P<body>.*?)^[ \t]*(?P=fence)[`~]*[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens, as the gateway counted them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    def to_dict(self) -> dict[str, int | None]:
+        """JSON-ready form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Usage:
+        """Undo `to_dict`; fields that are no counts are left out."""
+        names = ("prompt_tokens", "completion_tokens", "total_tokens")
+        return cls(*(v if type(v := record.get(name)) is int else None for name in names))
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What one event of a reply adds."""
+
+    text: str = ""
+    reasoning: str = ""
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A model's reply, whole or partial.
+
+    Attributes
+    ----------
+    text
+        The answer, in the Markdown that the model wrote.
+    requested_model, model
+        The model that was asked, and the one that says it answered.
+    reasoning
+        What the model thought aloud, kept apart from the answer.
+    finish_reason
+        ``stop``, ``length`` or another word of the gateway's; None if it gave none.
+    usage
+        Tokens; None if the gateway did not count.
+    first_token_s, duration_s
+        Seconds from the request to the first content, and to the end. The first is None for
+        a reply that came in one piece or without content.
+    partial
+        ``stopped`` (by the user) or ``incomplete`` (the stream broke); None when it is whole.
+    id, created
+        The gateway's name for it, and when it was made, in Unix seconds.
+    """
+
+    text: str
+    requested_model: str
+    model: str
+    reasoning: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    first_token_s: float | None = None
+    duration_s: float = 0.0
+    partial: Partial | None = None
+    id: str | None = None
+    created: int | None = None
+
+    @property
+    def code(self) -> str:
+        """The contents of the reply's fenced code blocks, in order, with a blank line between."""
+        return "\n\n".join(_dedent(m["body"], m["indent"]) for m in _FENCE.finditer(self.text))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Completion:
+        """Undo `to_dict`."""
+        usage = record.get("usage")
+        return cls(**{**record, "usage": None if usage is None else Usage.from_dict(usage)})
+
+
+def _dedent(body: str, indent: str) -> str:
+    return "\n".join(line.removeprefix(indent) for line in body.rstrip("\n").split("\n"))
+
+
+class CompletionBuilder:
+    """Folds deltas into a completion. How they were cut does not matter."""
+
+    def __init__(self) -> None:
+        self.text_pieces: list[str] = []
+        self.reasoning_pieces: list[str] = []
+        self.id: str | None = None
+        self.created: int | None = None
+        self.model: str | None = None
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+
+    def add(self, delta: Delta) -> None:
+        """Take in one delta: text grows, of anything else the last word counts."""
+        if delta.text:
+            self.text_pieces.append(delta.text)
+        if delta.reasoning:
+            self.reasoning_pieces.append(delta.reasoning)
+        self.id = delta.id or self.id
+        self.created = delta.created or self.created
+        self.model = delta.model or self.model
+        self.finish_reason = delta.finish_reason or self.finish_reason
+        self.usage = delta.usage or self.usage
+
+    @property
+    def empty(self) -> bool:
+        """Whether neither text nor reasoning has come."""
+        return not self.text_pieces and not self.reasoning_pieces
+
+    def build(
+        self,
+        requested_model: str,
+        *,
+        first_token_s: float | None = None,
+        duration_s: float = 0.0,
+        partial: Partial | None = None,
+    ) -> Completion:
+        """The completion of what came so far; times in seconds."""
+        return Completion(
+            text="".join(self.text_pieces),
+            requested_model=requested_model,
+            model=self.model or requested_model,
+            reasoning="".join(self.reasoning_pieces),
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            first_token_s=first_token_s,
+            duration_s=duration_s,
+            partial=partial,
+            id=self.id,
+            created=self.created,
+        )

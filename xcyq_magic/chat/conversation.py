@@ -1,0 +1,115 @@
+"""Turns, and the conversation that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """One run of one notebook cell: a cell's turns belong to it, and its next run replaces them."""
+
+    cell_id: str
+    run: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A prompt and its reply.
+
+    Attributes
+    ----------
+    prompt, completion
+        What was asked, and what came back.
+    system
+        The system prompt that went along; None if there was none.
+    parameters
+        As the user set them.
+    cell
+        The run of the cell that asked; None where cells have no ids (a terminal, nbclient).
+    asked_at
+        When, in Unix seconds.
+    """
+
+    prompt: Message
+    completion: Completion
+    system: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    cell: CellRun | None = None
+    asked_at: float = 0.0
+
+    @property
+    def messages(self) -> tuple[Message, Message]:
+        """The two messages that a later request repeats."""
+        return self.prompt, Message.of("assistant", self.completion.text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
+        return {
+            "prompt": self.prompt.to_dict(),
+            "completion": self.completion.to_dict(),
+            "system": self.system,
+            "parameters": self.parameters.to_dict(),
+            "asked_at": self.asked_at,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], media: Mapping[str, bytes]) -> Turn:
+        """Undo `to_dict`; `media` maps a hash to its bytes."""
+        return cls(
+            prompt=Message.from_dict(record["prompt"], media),
+            completion=Completion.from_dict(record["completion"]),
+            system=record["system"],
+            parameters=Parameters.from_dict(record["parameters"]),
+            asked_at=record["asked_at"],
+        )
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns in the order of the page, with the model and system prompt chosen for them.
+
+    A value: each change gives a new conversation, so that whoever holds an old one can go back.
+    """
+
+    name: str = "main"
+    turns: tuple[Turn, ...] = ()
+    model: str | None = None
+    system: str | None = None
+
+    def _place(self, cell: CellRun | None) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+        """The turns above a new turn of `cell`, and those below; turns that it replaces are in neither."""
+        mine = [i for i, t in enumerate(self.turns) if cell and t.cell and t.cell.cell_id == cell.cell_id]
+        if not mine:
+            return self.turns, ()
+        stale = {i for i in mine if self.turns[i].cell != cell}
+        fresh = [i for i in mine if i not in stale]
+        cut = fresh[-1] + 1 if fresh else mine[0]
+        above = tuple(t for i, t in enumerate(self.turns[:cut]) if i not in stale)
+        below = tuple(t for i, t in enumerate(self.turns[cut:], cut) if i not in stale)
+        return above, below
+
+    def above(self, cell: CellRun | None = None) -> tuple[Turn, ...]:
+        """The turns that a new turn of `cell` follows, and that its request repeats."""
+        return self._place(cell)[0]
+
+    def with_turn(self, turn: Turn) -> Conversation:
+        """The conversation with `turn` in its place.
+
+        A turn of a cell that has turns from an earlier run replaces them, where they stood;
+        any other goes to the end.
+        """
+        above, below = self._place(turn.cell)
+        return replace(self, turns=(*above, turn, *below))
+
+    def without_last(self, count: int) -> Conversation:
+        """The conversation without its last `count` turns."""
+        return replace(self, turns=self.turns[: max(0, len(self.turns) - count)])

@@ -1,0 +1,59 @@
+"""The line that says who answers, how far it is, and how it ended; plain text, for every view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.completion import Completion, Usage
+    from xcyq_magic.live import LiveReply
+
+_SEPARATOR = " · "
+_CHARS_PER_TOKEN = 4  # until the gateway has counted
+_PARTIAL = {"stopped": "stopped", "incomplete": "incomplete: the reply broke off"}
+
+
+def live_caption(reply: LiveReply, label: str = "") -> str:
+    """For a reply that is on its way."""
+    chars = sum(map(len, reply.builder.text_pieces))
+    parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
+    if reply.builder.usage is None and chars:
+        parts.append(f"about {-(-chars // _CHARS_PER_TOKEN):,} tokens")
+    if reply.state == "waiting":
+        parts.append("waiting")
+    elif reply.builder.reasoning_pieces and not chars:
+        parts.append("thinking")
+    return _SEPARATOR.join(p for p in parts if p)
+
+
+def completion_caption(completion: Completion, label: str = "") -> str:
+    """For a completion, whole or partial."""
+    parts = [_who(completion), label, f"{completion.duration_s:.1f} s"]
+    if completion.usage:
+        parts.append(tokens(completion.usage))
+    if completion.partial:
+        parts.append(_PARTIAL[completion.partial])
+    elif completion.finish_reason == "length":
+        parts.append("cut off by the token limit: raise --max-tokens")
+    elif completion.finish_reason not in {None, "stop"}:
+        parts.append(f"ended: {completion.finish_reason}")
+    return _SEPARATOR.join(p for p in parts if p)
+
+
+def failure_caption(reply: LiveReply, label: str = "") -> str:
+    """For a reply that ended without a word of the model's."""
+    ending = "stopped before the reply began" if reply.state == "stopped" else "no reply"
+    return _SEPARATOR.join(p for p in (reply.model, label, f"{reply.elapsed_s:.1f} s", ending) if p)
+
+
+def tokens(usage: Usage) -> str:
+    """Such as ``120 tokens in, 45 out``; ``""`` where nothing was counted."""
+    if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+        return f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"
+    return f"{usage.total_tokens:,} tokens" if usage.total_tokens is not None else ""
+
+
+def _who(completion: Completion) -> str:
+    if completion.model == completion.requested_model:
+        return completion.model
+    return f"{completion.requested_model}, answered by {completion.model}"

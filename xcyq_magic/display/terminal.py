@@ -1,0 +1,65 @@
+"""The view of a terminal: text as it comes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from xcyq_magic.display.caption import completion_caption, failure_caption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session import Outcome
+
+# What could move the cursor, change the title or type for the user; newline and tab are text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
+
+
+def without_controls(text: str) -> str:
+    """`text` as a terminal may show it."""
+    return _CONTROL.sub("", text)
+
+
+class TerminalView:
+    """Writes one reply to the terminal; `label` is a word for its caption."""
+
+    def __init__(self, label: str = "") -> None:
+        self._label = label
+        self._shown = 0
+        self._said_thinking = False
+        self._at_line_start = True
+
+    def paint(self, replies: Sequence[LiveReply]) -> None:
+        """Write what came since the last frame."""
+        builder = replies[0].builder
+        if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
+            self._said_thinking = True
+            self._dim("thinking …")
+        pieces = builder.text_pieces[self._shown :]
+        self._shown += len(pieces)
+        self._write("".join(pieces))
+
+    def settle(self, outcome: Outcome) -> None:
+        """End the text, and say how it ended."""
+        self.paint([outcome.reply])
+        if not self._at_line_start:
+            self._write("\n")
+        completion = outcome.completion
+        caption = completion_caption(completion, self._label) if completion else failure_caption(outcome.reply, self._label)
+        for line in (*outcome.reply.notices, caption):
+            self._dim(line)
+
+    def _write(self, text: str) -> None:
+        if text:
+            sys.stdout.write(without_controls(text))
+            sys.stdout.flush()
+            self._at_line_start = text.endswith("\n")
+
+    def _dim(self, line: str) -> None:
+        before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
+        sys.stdout.write(f"{before}{without_controls(line)}{after}\n")
+        sys.stdout.flush()

@@ -1,0 +1,153 @@
+"""The live view of a notebook. The only module that imports ipywidgets.
+
+While a reply comes, the output is a widget; when it ends, the same display id is updated to a static
+bundle and the widgets are closed: an output that is a widget is empty after a reopen.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display, update_display
+
+from xcyq_magic.display.bundle import Bundle, body, folded, quiet, turn_bundle
+from xcyq_magic.display.caption import live_caption
+from xcyq_magic.display.streaming import Frame, StreamingMarkdown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session import Outcome
+
+_CLOCK_S = 0.2  # the caption alone needs no 20 frames a second
+_MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
+
+
+class ReplyView:
+    """One reply in a cell's output: live, then settled.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell, to know whether a click can reach the kernel while the cell runs.
+    label
+        A word for the caption, such as ``sandbox``.
+    """
+
+    def __init__(self, shell: Any, label: str = "") -> None:  # noqa: ANN401  # its class is ipykernel's
+        self._kernel = getattr(shell, "kernel", None)
+        self._label = label
+        self._display_id: str | None = None
+        self._widgets: _ReplyWidgets | None = None
+        self._streaming = StreamingMarkdown()
+        self._shown = 0
+        self._captioned = 0.0
+
+    def paint(self, replies: Sequence[LiveReply]) -> None:
+        """Show what came since the last frame; the first call opens the view."""
+        reply = replies[0]
+        if self._widgets is None:
+            self._widgets = _ReplyWidgets(reply)
+            self._display_id = uuid.uuid4().hex
+            display(self._widgets.box, display_id=self._display_id)
+        pieces = reply.builder.text_pieces[self._shown :]
+        self._shown += len(pieces)
+        self._widgets.show(self._streaming.feed("".join(pieces)) if pieces else self._streaming.refresh())
+        now = time.monotonic()
+        if now - self._captioned >= _CLOCK_S:
+            self._captioned = now
+            self._caption(self._widgets, reply)
+
+    def _caption(self, shown: _ReplyWidgets, reply: LiveReply) -> None:
+        clickable = _clicks_arrive(self._kernel)
+        way_out = "" if clickable else "■ interrupts"
+        shown.caption(" · ".join(p for p in (live_caption(reply, self._label), way_out) if p), clickable=clickable)
+        thoughts = "".join(reply.builder.reasoning_pieces[-_MOST_THOUGHTS:])
+        if thoughts and not reply.builder.text_pieces:
+            shown.thoughts(thoughts[-_MOST_THOUGHTS:])
+
+    def settle(self, outcome: Outcome) -> None:
+        """Replace the widgets by the static bundle, and close them."""
+        settled: Bundle = turn_bundle(outcome, self._label)
+        try:
+            if self._display_id is None:
+                display(settled, raw=True)
+            else:
+                update_display(settled, display_id=self._display_id, raw=True)
+        finally:
+            if self._widgets is not None:
+                self._widgets.close()
+
+
+class _ReplyWidgets:
+    """The widgets of one live reply."""
+
+    def __init__(self, reply: LiveReply) -> None:
+        # Layouts and styles are widgets with messages of their own: one of each serves all.
+        self._layout = widgets.Layout(margin="0", width="auto", overflow="visible")
+        self._status = widgets.HTMLMath(quiet(live_caption(reply)), layout=self._layout)
+        self._stop = widgets.Button(
+            description="Stop",
+            icon="stop",
+            tooltip="End this reply and keep what came",
+            layout=widgets.Layout(width="auto", height="24px", margin="0 0 0 8px", display="none"),
+        )
+        self._stop.on_click(lambda _: reply.stop())
+        _let_clicks_through(self._stop)
+        self._notices = self._html("".join(quiet(n) for n in reply.notices))
+        self._tail = self._html("")
+        self._segments: list[widgets.HTML] = []
+        self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
+        self.box = widgets.VBox([self._top, self._notices, self._tail], layout=self._layout)
+
+    def _html(self, value: str) -> widgets.HTML:
+        return widgets.HTMLMath(value, layout=self._layout, style=self._status.style)
+
+    def show(self, frame: Frame) -> None:
+        """Append the frame's segments, and put its tail in place of the last."""
+        if frame.frozen:
+            self._segments += [self._html(body(html)) for html in frame.frozen]
+            self.box.children = (self._top, self._notices, *self._segments, self._tail)
+        if frame.tail is not None:
+            self._tail.value = body(frame.tail)
+
+    def caption(self, text: str, *, clickable: bool) -> None:
+        """The line above the reply, and the Stop button where it works."""
+        self._status.value = quiet(text)
+        self._stop.layout.display = "" if clickable else "none"
+
+    def thoughts(self, text: str) -> None:
+        """The latest reasoning, folded away, until the answer begins."""
+        self._tail.value = folded("Reasoning", text)
+
+    def close(self) -> None:
+        """Close every widget, layout and style, so that none stays open in the kernel."""
+        mine = [self.box, self._top, self._status, self._stop, self._notices, self._tail, *self._segments]
+        own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
+        for widget in own.values():
+            widget.close()
+
+
+def _clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing
+    """Whether a click's message is handled while a cell runs: only where the frontend opened a subshell.
+
+    ipykernel before 7 has none, and nbclient and older frontends do not open one.
+    """
+    if not getattr(kernel, "_supports_kernel_subshells", False):
+        return False
+    channel = getattr(kernel, "shell_channel_thread", None)
+    return bool(channel is not None and channel.manager.list_subshell())
+
+
+def _let_clicks_through(button: widgets.Button) -> None:
+    """Keep the button out of ipykernel 7.4's rule that a comm's messages go to the shell that last sent on it.
+
+    That shell is the one which is busy with the cell.
+    """
+    comm = button.comm
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, default: default  # noqa: SLF001  # there is no public way

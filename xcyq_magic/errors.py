@@ -1,0 +1,190 @@
+"""Every error that a user can meet, in one tree.
+
+::
+
+    XcyqError                     what happened, and what to type next
+    ├── InputError                what was typed cannot be used; nothing was sent
+    │   ├── OptionError           an option, a name or a number on the magic's line
+    │   ├── RequestError          a rule of the gateway that the request would break
+    │   ├── SettingError          a value in %config, ipython_config.py or the environment
+    │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
+    │   ├── MissingKeyError       no API key at all
+    │   └── MediaError            a file or a value that cannot be attached
+    ├── SandboxError              the offline gateway cannot start or stop
+    └── GatewayError              it was sent, and did not end as it should
+        ├── NotReachedError       no connection to the gateway
+        ├── TimedOutError         a connection, and then silence
+        ├── StatusError           the gateway refused, with a status
+        │   ├── BadRequestError         400 and other 4xx
+        │   ├── AuthenticationError     401, 403
+        │   ├── ModelNotFoundError      404
+        │   ├── RateLimitError          429
+        │   └── ServerError             5xx
+        ├── AnswerError           what came back is no chat completion
+        └── IncompleteReplyError  the reply ended in the middle; its text is kept
+
+An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
+client, and it still fails its cell: IPython prints the plain form only for `UsageError` itself,
+not for a subclass, and `jupyter execute` has to see a failure.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AnswerError",
+    "AuthenticationError",
+    "BadRequestError",
+    "GatewayError",
+    "IncompleteReplyError",
+    "InputError",
+    "KeyFormatError",
+    "MediaError",
+    "MissingKeyError",
+    "ModelNotFoundError",
+    "NotReachedError",
+    "OptionError",
+    "RateLimitError",
+    "RequestError",
+    "SandboxError",
+    "ServerError",
+    "SettingError",
+    "StatusError",
+    "TimedOutError",
+    "XcyqError",
+]
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without control characters: it may have come over the wire."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
+    """The lines that IPython prints instead of a traceback."""
+    lines = [f"{_RED}{name}{_PLAIN}: {message}"]
+    return [*lines, hint] if hint else lines
+
+
+class XcyqError(Exception):
+    """The root of the tree.
+
+    Parameters
+    ----------
+    message
+        What happened, and why.
+    hint
+        What to type next.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = printable(message)
+        self.hint = printable(hint)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        return short_traceback(type(self).__name__, self.message, self.hint)
+
+
+class InputError(XcyqError):
+    """What was typed cannot be used. Nothing was sent."""
+
+
+class OptionError(InputError):
+    """An option, a name or a number on the magic's line."""
+
+
+class RequestError(InputError):
+    """A rule of the gateway that the request would break."""
+
+
+class SettingError(InputError):
+    """A value in ``%config``, ``ipython_config.py`` or the environment."""
+
+
+class KeyFormatError(InputError):
+    """An API key that cannot be one. Its text is never shown."""
+
+
+class MissingKeyError(InputError):
+    """No API key at all."""
+
+
+class MediaError(InputError):
+    """A file or a value that cannot be attached."""
+
+
+class SandboxError(XcyqError):
+    """The offline gateway cannot start or stop."""
+
+
+class GatewayError(XcyqError):
+    """It was sent, and did not end as it should."""
+
+
+class NotReachedError(GatewayError):
+    """No connection to the gateway."""
+
+
+class TimedOutError(GatewayError):
+    """A connection, and then silence."""
+
+
+class StatusError(GatewayError):
+    """The gateway refused, with a status.
+
+    Attributes
+    ----------
+    status
+        The HTTP status.
+    kind, param, code
+        `error.type`, `error.param` and `error.code` of the gateway's answer, where it gave them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        status: int = 0,
+        kind: str | None = None,
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.code = code
+
+
+class BadRequestError(StatusError):
+    """400, and every 4xx that has no class of its own."""
+
+
+class AuthenticationError(StatusError):
+    """401 and 403: the key."""
+
+
+class ModelNotFoundError(StatusError):
+    """404: the model, or the address."""
+
+
+class RateLimitError(StatusError):
+    """429: too many requests, or the quota is used up."""
+
+
+class ServerError(StatusError):
+    """5xx: the gateway, or the model behind it, failed."""
+
+
+class AnswerError(GatewayError):
+    """What came back is no chat completion."""
+
+
+class IncompleteReplyError(GatewayError):
+    """The reply ended in the middle. What came is kept, and marked."""

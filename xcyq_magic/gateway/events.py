@@ -1,0 +1,75 @@
+"""Server-Sent Events: bytes in, events out, no I/O.
+
+The rules are those of the WHATWG standard
+(https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation), with
+one difference: an event that the end of the stream cuts off before its blank line is not lost
+(`flush`). Lines end at CR, LF or CRLF and nowhere else: `str.splitlines`, and with it httpx's
+`iter_lines`, also splits at U+2028, U+2029 and U+0085, which may stand inside the JSON.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its data lines joined by newlines, and its type."""
+
+    data: str
+    type: str = "message"
+
+
+class EventDecoder:
+    """Decodes a stream of events from chunks of any size."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []  # the unfinished line; a list, so that a long one costs no copies
+        self._after_cr = False  # a chunk ended in CR: an LF that comes next belongs to it
+        self._first = True
+        self._data: list[str] = []
+        self._type = ""
+
+    def decode(self, chunk: bytes) -> list[Event]:
+        """The events that `chunk` completes."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        if not chunk:
+            return []
+        self._after_cr = chunk.endswith(b"\r")
+        lines = chunk.splitlines()  # of bytes: at CR, LF and CRLF only
+        rest = b"" if chunk.endswith((b"\n", b"\r")) else lines.pop()
+        if lines and self._pieces:
+            lines[0] = b"".join([*self._pieces, lines[0]])
+            self._pieces.clear()
+        if rest:
+            self._pieces.append(rest)
+        return [event for line in lines if (event := self._line(line))]
+
+    def flush(self) -> list[Event]:
+        """The event that the end of the stream left without its blank line, if there is one."""
+        last = b"".join(self._pieces)
+        self._pieces.clear()
+        event = self._line(last) if last else None
+        return [event] if event else [e for e in [self._dispatch()] if e]
+
+    def _line(self, line: bytes) -> Event | None:
+        if self._first:
+            self._first = False
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value.decode("utf-8", "replace"))
+        elif name == b"event":
+            self._type = value.decode("utf-8", "replace")
+        return None  # a comment (no name), id, retry, or a field to ignore
+
+    def _dispatch(self) -> Event | None:
+        data, kind = self._data, self._type
+        self._data, self._type = [], ""
+        return Event("\n".join(data), kind or "message") if data else None

@@ -1,0 +1,121 @@
+"""A request, and the gateway's rules for it, checked before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import RequestError, SettingError
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.messages import Message
+
+MOST_STOPS = 4
+
+# Fields that have an option, a magic or an owner of their own.
+_RESERVED = {
+    "model": "-m MODEL",
+    "messages": "the cell's text",
+    "stream": "--no-stream",
+    "temperature": "-t",
+    "top_p": "--top-p",
+    "max_tokens": "--max-tokens",
+    "stop": "--stop",
+}
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One call of the endpoint ``/v1/chat/completions``."""
+
+    model: str
+    messages: tuple[Message, ...]
+    parameters: Parameters = field(default_factory=Parameters)
+    stream: bool = True
+
+
+def check(request: ChatRequest) -> None:
+    """Refuse what the gateway would refuse.
+
+    Raises
+    ------
+    RequestError
+        A rule is broken; the message names it.
+    """
+    if not request.model.strip() or not request.model.isprintable() or " " in request.model:
+        msg = f"A model's name is one word, not {request.model!r}."
+        raise RequestError(msg, "%chat_models lists the names.")
+    if not request.messages[-1].text.strip() and not request.messages[-1].images:
+        msg = "The prompt is empty, so nothing was sent."
+        raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
+    check_parameters(request.parameters)
+
+
+def check_parameters(parameters: Parameters) -> None:
+    """Refuse parameters outside the gateway's bounds.
+
+    Raises
+    ------
+    RequestError
+        The message names the rule.
+    """
+    _within("temperature", parameters.temperature, 0, 2, "-t 0.7")
+    _within("top_p", parameters.top_p, 0, 1, "--top-p 0.9")
+    if parameters.max_tokens is not None and parameters.max_tokens < 1:
+        msg = f"max_tokens is at least 1, not {parameters.max_tokens}; nothing was sent."
+        raise RequestError(msg, "Try --max-tokens 500, or leave it out.")
+    if len(parameters.stop) > MOST_STOPS:
+        msg = f"stop takes up to {MOST_STOPS} strings, not {len(parameters.stop)}; nothing was sent."
+        raise RequestError(msg, f"Keep the {MOST_STOPS} that matter.")
+    if "" in parameters.stop:
+        msg = "A stop string cannot be empty; nothing was sent."
+        raise RequestError(msg, 'Try --stop "END".')
+    for name, value in parameters.extra.items():
+        if name in _RESERVED:
+            msg = f"-p cannot set {name}; nothing was sent."
+            raise RequestError(msg, f"Use {_RESERVED[name]} for it.")
+        _json_ready(name, value)
+
+
+def _within(name: str, value: float | None, low: float, high: float, example: str) -> None:
+    if value is not None and not low <= value <= high:  # NaN is not between anything
+        msg = f"{name} is a number from {low} to {high}, not {value:g}; nothing was sent."
+        raise RequestError(msg, f"Try {example}.")
+
+
+def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON value
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        shown = "NaN" if isinstance(value, float) and math.isnan(value) else repr(value)
+        msg = f"{name} = {shown} cannot be written as JSON; nothing was sent."
+        raise RequestError(msg, f"Try -p {name}=0.5 or -p '{name}={{\"a\": 1}}'.") from None
+
+
+def endpoint(base_url: str) -> str:
+    """The address of the endpoint under `base_url`.
+
+    Raises
+    ------
+    SettingError
+        `base_url` has no scheme or no host, or carries a query.
+    """
+    hint = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
+    text = base_url.strip()
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"}:
+        msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
+        raise SettingError(msg, hint)
+    try:
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.query or parts.fragment or not text.isprintable() or " " in text:
+        msg = f"The base URL {text!r} is no address of a gateway; nothing was sent."
+        raise SettingError(msg, hint)
+    path = text.rstrip("/")
+    return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"

@@ -1,0 +1,99 @@
+"""The gateway's documented rules, as the gateway checks them: each broken one is a refusal in its shape.
+
+Written apart from the client's own checks, so that each is a test of the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xcyq_magic.gateway.catalog import MODELS
+from xcyq_magic.gateway.sandbox.answers import parts_of, picture_of
+
+_ROLES = {"system", "user", "assistant"}
+_MOST_STOPS = 4
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error answer."""
+
+    status: int
+    message: str
+    kind: str = "invalid_request_error"
+    param: str | None = None
+    code: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of it."""
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+
+def refuse(body: Any) -> Refusal | None:  # noqa: ANN401  # any JSON value
+    """The refusal of a request's body; None when it keeps all rules."""
+    if not isinstance(body, dict):
+        return Refusal(400, "We could not parse the JSON body of your request.")
+    return _refuse_model(body) or _refuse_messages(body) or _refuse_parameters(body)
+
+
+def _refuse_model(body: dict[str, Any]) -> Refusal | None:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        return Refusal(400, "you must provide a model parameter", param="model")
+    if model not in MODELS:
+        return Refusal(404, f"The model `{model}` does not exist.", param="model", code="model_not_found")
+    return None
+
+
+def _refuse_messages(body: dict[str, Any]) -> Refusal | None:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return Refusal(400, "'messages' must be a non-empty array.", param="messages")
+    for n, message in enumerate(messages):
+        where = f"messages[{n}]"
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            return Refusal(400, f"Invalid value for {where}.role: use system, user or assistant.", param=where)
+        content = message.get("content")
+        if not isinstance(content, str | list) or not content:
+            return Refusal(400, f"{where}.content must be a non-empty string or array of parts.", param=where)
+        if refusal := _refuse_parts(message, where, MODELS[body["model"]].family.video):
+            return refusal
+    return None
+
+
+def _refuse_parts(message: dict[str, Any], where: str, video: bool) -> Refusal | None:  # noqa: FBT001  # one caller
+    for part in parts_of(message):
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in {"text", "image_url", "video_url", "file"}:
+            return Refusal(400, f"Invalid content part type {kind!r} in {where}.", param=where)
+        if kind in {"video_url", "file"} and not video:
+            return Refusal(400, f"Model {kind} input is not supported by this model.", param=where)
+        try:
+            picture_of(part)
+        except ValueError as e:
+            return Refusal(400, str(e), param=where)
+    return None
+
+
+def _refuse_parameters(body: dict[str, Any]) -> Refusal | None:
+    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
+        value = body.get(name)
+        if value is not None and not (_is_number(value) and low <= value <= high):
+            return Refusal(400, f"Invalid '{name}': expected a number from {low} to {high}.", param=name)
+    limit = body.get("max_tokens")
+    if limit is not None and not (type(limit) is int and limit >= 1):
+        return Refusal(400, "Invalid 'max_tokens': expected an integer of at least 1.", param="max_tokens")
+    stop = body.get("stop")
+    stops = [stop] if isinstance(stop, str) else stop
+    if stops is not None and not (
+        isinstance(stops, list) and len(stops) <= _MOST_STOPS and all(isinstance(s, str) for s in stops)
+    ):
+        return Refusal(400, "Invalid 'stop': expected a string or up to 4 strings.", param="stop")
+    if not isinstance(body.get("stream", False), bool):
+        return Refusal(400, "Invalid 'stream': expected a boolean.", param="stream")
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

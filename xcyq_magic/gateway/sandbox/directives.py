@@ -1,0 +1,150 @@
+"""Directives: lines of a prompt that make the sandbox misbehave on purpose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+_LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
+
+
+class UnknownDirectiveError(ValueError):
+    """A directive that the sandbox does not know, or whose argument it cannot read."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to answer.
+
+    Attributes
+    ----------
+    markdown_chars
+        Length of a sample of Markdown to answer with; 0 for the report on what was received.
+    echo
+        Answer with the prompt itself, directives aside.
+    thinking_chars
+        Length of the reasoning that comes first.
+    deltas_per_s, delta_chars, first_s
+        The pace: deltas a second, characters of each, seconds before the first.
+    stall_after, drop_after, error_after
+        Characters of the answer after which the stream falls silent, is cut, or brings an error.
+    status, status_times
+        An HTTP status to refuse with, and how many times for the same prompt (0: always).
+    finish_reason, model
+        To report instead of the true ones.
+    page
+        Answer with a web page instead of JSON.
+    """
+
+    markdown_chars: int = 0
+    echo: bool = False
+    help: bool = False
+    thinking_chars: int = 0
+    deltas_per_s: float = 100.0
+    delta_chars: int = 12
+    first_s: float = 0.05
+    stall_after: int | None = None
+    drop_after: int | None = None
+    error_after: int | None = None
+    status: int = 0
+    status_times: int = 0
+    finish_reason: str = ""
+    model: str = ""
+    page: bool = False
+
+
+Change: TypeAlias = Callable[[Plan, list[str]], Plan]
+
+
+@dataclass(frozen=True)
+class Directive:
+    """What one directive does to the plan, and how it is written."""
+
+    example: str
+    help: str
+    change: Change
+
+
+DIRECTIVES = {
+    "help": Directive("help", "lists the directives", lambda p, _: replace(p, help=True)),
+    "echo": Directive("echo", "answers with the rest of the prompt, unchanged", lambda p, _: replace(p, echo=True)),
+    "markdown": Directive(
+        "markdown 20000",
+        "answers with that many characters of mixed Markdown",
+        lambda p, a: replace(p, markdown_chars=int(a[0])),
+    ),
+    "think": Directive(
+        "think 400", "sends that many characters of reasoning first", lambda p, a: replace(p, thinking_chars=int(a[0]))
+    ),
+    "pace": Directive(
+        "pace 20 8",
+        "20 deltas a second, of 8 characters each",
+        lambda p, a: replace(p, deltas_per_s=_positive(a[0]), delta_chars=int(_positive(a[1])) if a[1:] else p.delta_chars),
+    ),
+    "first": Directive(
+        "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=float(a[0]))
+    ),
+    "stall": Directive(
+        "stall 40",
+        "falls silent after 40 characters, with the connection open",
+        lambda p, a: replace(p, stall_after=int(a[0]) if a else 40),
+    ),
+    "drop": Directive(
+        "drop 500",
+        "cuts the connection after 500 characters",
+        lambda p, a: replace(p, drop_after=int(a[0]) if a else 500),
+    ),
+    "error": Directive(
+        "error 100",
+        "sends an error inside the stream after 100 characters",
+        lambda p, a: replace(p, error_after=int(a[0]) if a else 100),
+    ),
+    "status": Directive(
+        "status 429 2",
+        "refuses with 429 the first 2 times (without a number: always)",
+        lambda p, a: replace(p, status=_status(a[0]), status_times=int(a[1]) if a[1:] else 0),
+    ),
+    "finish": Directive(
+        "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])
+    ),
+    "model": Directive("model gpt-5.4-low", "says that another model answered", lambda p, a: replace(p, model=a[0])),
+    "page": Directive("page", "answers with a web page", lambda p, _: replace(p, page=True)),
+}
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError(text)
+    return value
+
+
+def _status(text: str) -> int:
+    value = int(text)
+    if not 400 <= value <= 599:  # noqa: PLR2004  # the error statuses of HTTP
+        raise ValueError(text)
+    return value
+
+
+def parse(prompt: str) -> tuple[Plan, str]:
+    """The plan that the directives in `prompt` ask for, and the prompt without them.
+
+    Raises
+    ------
+    UnknownDirectiveError
+        One of them is not known, or its argument is wrong.
+    """
+    plan = Plan()
+    for line in _LINE.finditer(prompt):
+        directive = DIRECTIVES.get(line["name"])
+        if directive is None:
+            msg = f"The sandbox knows no directive {line['name']!r}, only {', '.join(DIRECTIVES)}."
+            raise UnknownDirectiveError(msg)
+        try:
+            plan = directive.change(plan, line["argument"].split())
+        except (ValueError, IndexError):
+            msg = f"Write it like this: sandbox: {directive.example}"
+            raise UnknownDirectiveError(msg) from None
+    return plan, _LINE.sub("", prompt).strip("\n")

@@ -1,0 +1,312 @@
+"""The sandbox's server. The only module that imports tornado."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import tornado.httpserver
+import tornado.iostream
+import tornado.netutil
+import tornado.web
+
+from xcyq_magic.errors import SandboxError
+from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.loop import LoopThread
+from xcyq_magic.gateway.sandbox import answers
+from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
+from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATH = "/gw_llm_power"
+_MOST_BYTES = 512 * 1024 * 1024
+_MOST_LOGGED = 1000
+_LONGEST_STALL_S = 600.0
+_LOOK_S = 0.02  # while it stalls, for the client's going
+
+
+@dataclass
+class Received:
+    """One request in the sandbox's log; times are `time.monotonic()`, in seconds.
+
+    Attributes
+    ----------
+    body
+        The JSON, decoded.
+    ending
+        ``finished``, ``refused``, ``dropped``, or ``closed by the client``; ``""`` while it runs.
+    """
+
+    body: Any
+    at: float
+    first_at: float | None = None
+    ended_at: float | None = None
+    ending: str = ""
+    chars_sent: int = 0
+
+    def end(self, ending: str) -> None:
+        """Write down how it ended; the first word counts."""
+        if not self.ending:
+            self.ending, self.ended_at = ending, time.monotonic()
+
+
+@dataclass
+class _State:
+    key: ApiKey
+    received: list[Received] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)  # times, by prompt, for `sandbox: status 429 2`
+
+
+class Sandbox:
+    """A gateway on loopback, on a thread of its own, from its making until `close`.
+
+    Parameters
+    ----------
+    port
+        0 for any free one.
+    key
+        The only API key that it accepts; a random one unless given.
+
+    Attributes
+    ----------
+    base_url
+        Its address.
+    key
+        The key that it accepts.
+    received
+        The last requests, in order.
+
+    Raises
+    ------
+    SandboxError
+        The port cannot be used.
+    """
+
+    def __init__(self, port: int = 0, key: str | None = None) -> None:
+        self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"))
+        self._loop = LoopThread("xcyq_magic sandbox")
+        try:
+            self.port = self._loop.submit(self._listen(port)).result()
+        except (OSError, OverflowError) as e:
+            self._loop.close()
+            msg = f"The sandbox cannot listen on port {port}: {e}"
+            raise SandboxError(msg, "Choose another port, or none.") from None
+
+    async def _listen(self, port: int) -> int:
+        application = tornado.web.Application(
+            [(rf"{PATH}/v1/chat/completions", _Completions, {"state": self._state}), (r".*", _Elsewhere)],
+            log_function=lambda _: None,
+        )
+        sockets = tornado.netutil.bind_sockets(port, "127.0.0.1")
+        self._server = tornado.httpserver.HTTPServer(application, max_buffer_size=_MOST_BYTES)
+        self._server.add_sockets(sockets)
+        bound: int = sockets[0].getsockname()[1]
+        return bound
+
+    @property
+    def base_url(self) -> str:
+        """Its address, as `GatewaySettings.base_url` takes it."""
+        return f"http://127.0.0.1:{self.port}{PATH}"
+
+    @property
+    def key(self) -> ApiKey:
+        """The key that it accepts."""
+        return self._state.key
+
+    @property
+    def received(self) -> list[Received]:
+        """Its log: the last requests, in order."""
+        return self._state.received
+
+    async def _stop(self) -> None:
+        self._server.stop()
+        await self._server.close_all_connections()
+
+    def close(self) -> None:
+        """End its connections and its thread."""
+        with contextlib.suppress(RuntimeError):  # closed before
+            self._loop.submit(self._stop()).result()
+        self._loop.close()
+
+
+class _Elsewhere(tornado.web.RequestHandler):
+    def prepare(self) -> None:
+        self.set_status(404)
+        address = f"{self.request.method} {self.request.path}"
+        self.finish(Refusal(404, f"There is no {address}; the endpoint is POST {PATH}/v1/chat/completions.").body())
+
+
+class _Completions(tornado.web.RequestHandler):
+    log: Received | None = None
+
+    def initialize(self, state: _State) -> None:
+        self.state = state
+
+    def on_connection_close(self) -> None:
+        if self.log is not None:
+            self.log.end("closed by the client")
+
+    async def post(self) -> None:
+        expected = self.state.key.header("Bearer").encode()
+        if not hmac.compare_digest(self.request.headers.get("Authorization", "").encode(), expected):
+            self._refuse(Refusal(401, "Incorrect API key provided.", "authentication_error", code="invalid_api_key"))
+            return
+        try:
+            body = json.loads(self.request.body)
+        except ValueError:
+            body = None
+        self.log = Received(body, time.monotonic())
+        self.state.received.append(self.log)
+        del self.state.received[:-_MOST_LOGGED]
+        refusal = refuse(body)
+        if refusal is None:
+            refusal = await self._answer(body, self.log)
+        if refusal is not None:
+            self._refuse(refusal)
+            self.log.end("refused")
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.set_status(refusal.status)
+        self.finish(refusal.body())
+
+    async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
+        prompt = answers.text_of(body["messages"][-1])
+        try:
+            plan, rest = parse(prompt)
+        except UnknownDirectiveError as e:
+            return Refusal(400, str(e))
+        if plan.status and self._still_refused(plan, prompt):
+            return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
+        if plan.page:
+            self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")
+            log.end("finished")
+            return None
+        text, finish_reason = _cut(_text(plan, body, rest), body)
+        reply = _Reply(plan, body, text, plan.finish_reason or finish_reason)
+        await asyncio.sleep(plan.first_s)
+        with contextlib.suppress(tornado.iostream.StreamClosedError):
+            await (self._stream(reply, log) if body.get("stream") else self._whole(reply, log))
+        return None
+
+    def _still_refused(self, plan: Plan, prompt: str) -> bool:
+        times = self.state.refused.get(prompt, 0) + 1
+        self.state.refused[prompt] = times
+        return not plan.status_times or times <= plan.status_times
+
+    async def _whole(self, reply: _Reply, log: Received) -> None:
+        # What a whole answer takes is what its stream would take.
+        await asyncio.sleep(len(reply.text) / reply.plan.delta_chars / reply.plan.deltas_per_s)
+        await self.finish(reply.answer())
+        log.chars_sent = len(reply.text)
+        log.end("finished")
+
+    async def _stream(self, reply: _Reply, log: Received) -> None:
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        started = time.monotonic()
+        log.first_at = started
+        for n, (content, chunk) in enumerate(reply.chunks()):
+            behind = started + n / reply.plan.deltas_per_s - time.monotonic()
+            if behind > 0:
+                await asyncio.sleep(behind)
+            if await self._misbehave(reply, log):
+                return
+            self.write(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n")
+            await self.flush()
+            log.chars_sent += len(content)
+        self.write("data: [DONE]\n\n")
+        await self.finish()
+        log.end("finished")
+
+    async def _misbehave(self, reply: _Reply, log: Received) -> bool:
+        """Do what the plan says for this far into the answer; returns whether that was the end of it."""
+        plan = reply.plan
+        sent = log.chars_sent
+
+        def due(after: int | None) -> bool:
+            return after is not None and sent >= min(after, len(reply.text))
+
+        if due(plan.stall_after):
+            until = time.monotonic() + _LONGEST_STALL_S
+            while not log.ending and time.monotonic() < until:
+                await asyncio.sleep(_LOOK_S)
+        elif due(plan.drop_after):
+            log.end("dropped")
+            self.request.connection.stream.close()  # type: ignore[attr-defined]  # HTTP/1's has it
+        elif due(plan.error_after):
+            error = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
+            self.write(f"data: {json.dumps(error)}\n\n")
+            await self.finish()
+            log.end("finished")
+        else:
+            return False
+        return True
+
+
+def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
+    if plan.help:
+        return answers.usage_help()
+    if plan.echo:
+        return prompt
+    return answers.sample(plan.markdown_chars) if plan.markdown_chars else answers.report(body, prompt)
+
+
+def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:
+    """The text as `stop` and `max_tokens` leave it, and the finish reason."""
+    stop = body.get("stop") or []
+    ends = [i for s in ([stop] if isinstance(stop, str) else stop) if (i := text.find(s)) >= 0]
+    text = text[: min(ends)] if ends else text
+    limit = body.get("max_tokens")
+    if limit is not None and answers.tokens(text) > limit:
+        return text[: limit * 4], "length"
+    return text, "stop"
+
+
+@dataclass
+class _Reply:
+    plan: Plan
+    body: dict[str, Any]
+    text: str
+    finish_reason: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(8)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def usage(self) -> dict[str, int]:
+        asked = answers.prompt_tokens(self.body["messages"])
+        said = answers.tokens(self.text) + answers.tokens(answers.thinking(self.plan.thinking_chars))
+        return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+    def _frame(self, kind: str) -> dict[str, Any]:
+        model = self.plan.model or self.body["model"]
+        return {"id": self.id, "object": kind, "created": self.created, "model": model}
+
+    def answer(self) -> dict[str, Any]:
+        message = {"role": "assistant", "content": self.text}
+        if self.plan.thinking_chars:
+            message["reasoning_content"] = answers.thinking(self.plan.thinking_chars)
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage()}
+
+    def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The chunks of the stream, each with the text that it carries."""
+        size = self.plan.delta_chars
+        thoughts = answers.thinking(self.plan.thinking_chars)
+        deltas = [{"role": "assistant", "content": ""}]
+        deltas += [{"reasoning_content": thoughts[i : i + size]} for i in range(0, len(thoughts), size)]
+        deltas += [{"content": self.text[i : i + size]} for i in range(0, len(self.text), size)]
+        for delta in deltas:
+            yield delta.get("content", ""), self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
+        yield "", self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
+        if (self.body.get("stream_options") or {}).get("include_usage"):
+            yield "", {**self._chunk([]), "usage": self.usage()}
+
+    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {**self._frame("chat.completion.chunk"), "choices": choices}

@@ -1,0 +1,230 @@
+"""Between our values and the JSON of an OpenAI-compatible endpoint, both ways."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.completion import Delta, Usage
+from xcyq_magic.chat.messages import Image, Message, Part, Text
+from xcyq_magic.errors import (
+    AnswerError,
+    AuthenticationError,
+    BadRequestError,
+    GatewayError,
+    ModelNotFoundError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+)
+
+if TYPE_CHECKING:
+    from xcyq_magic.gateway.events import Event
+    from xcyq_magic.gateway.request import ChatRequest
+
+DONE = "[DONE]"
+_DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-z0-9+/=\s]*)")
+_MOST_SHOWN = 300
+
+
+def encode(request: ChatRequest) -> dict[str, Any]:
+    """The body of a request. Only what the user set, and usage in streams, which is off otherwise."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [encode_message(m) for m in request.messages],
+        **request.parameters.to_dict(),
+    }
+    if request.stream:
+        body["stream"] = True
+        body.setdefault("stream_options", {"include_usage": True})
+    return body
+
+
+def encode_message(message: Message) -> dict[str, Any]:
+    """A message as the endpoint takes it: text as a string, with media as an array of parts."""
+    if all(isinstance(p, Text) for p in message.parts):
+        return {"role": message.role, "content": message.text}
+    return {"role": message.role, "content": [_encode_part(p) for p in message.parts]}
+
+
+def _encode_part(part: Part) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.data_url}}
+
+
+def decode_message(record: dict[str, Any]) -> Message:
+    """Undo `encode_message`. A picture's size and name do not travel: they come back as 0 and ``""``."""
+    content = record["content"]
+    if isinstance(content, str):
+        return Message.of(record["role"], content)
+    return Message(record["role"], tuple(_decode_part(p) for p in content))
+
+
+def _decode_part(record: dict[str, Any]) -> Part:
+    if record["type"] == "text":
+        return Text(record["text"])
+    url = _DATA_URL.fullmatch(record["image_url"]["url"])
+    if url is None:
+        msg = "a picture that is not in the message itself"
+        raise ValueError(msg)
+    return Image(base64.b64decode(url["data"]), url["mime"], 0, 0)
+
+
+def decode_event(event: Event) -> Delta | None:
+    """What one event of a stream adds; None if nothing.
+
+    Raises
+    ------
+    GatewayError
+        The event is an error, or no JSON.
+    """
+    if not event.data.strip():
+        return None
+    try:
+        record = json.loads(event.data)
+    except (ValueError, RecursionError):
+        if event.type == "error":
+            raise stream_error(event.data) from None
+        msg = f"The gateway's stream holds what is no JSON: {_short(event.data)}"
+        raise AnswerError(msg, "Ask again; if it stays so, check GatewaySettings.base_url.") from None
+    if event.type == "error" or (isinstance(record, dict) and record.get("error")):
+        raise stream_error(record)
+    return decode_chunk(record) if isinstance(record, dict) else None
+
+
+def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
+    """The error that came inside a stream whose status was 200."""
+    return GatewayError(f"The gateway broke the reply off: {_error_message(record) or 'it did not say why'}")
+
+
+def decode_chunk(record: dict[str, Any]) -> Delta:
+    """One chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
+    choices = record.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    said = choice.get("delta") or choice.get("message") or {}
+    if not isinstance(said, dict):
+        said = {}
+    usage = record.get("usage")
+    created = record.get("created")
+    return Delta(
+        text=_content(said.get("content")),
+        reasoning=_content(said.get("reasoning_content") or said.get("reasoning")),
+        id=_text(record.get("id")),
+        created=created if type(created) is int else None,
+        model=_text(record.get("model")),
+        finish_reason=_text(choice.get("finish_reason")),
+        usage=Usage.from_dict(usage) if isinstance(usage, dict) else None,
+    )
+
+
+def decode_answer(body: bytes) -> Delta:
+    """A whole answer, not streamed.
+
+    Raises
+    ------
+    GatewayError
+        The body is an error.
+    AnswerError
+        It is no chat completion.
+    """
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        raise no_completion(body) from None
+    if isinstance(record, dict) and record.get("error"):
+        raise stream_error(record)
+    if not isinstance(record, dict) or not isinstance(record.get("choices"), list):
+        raise no_completion(body)
+    return decode_chunk(record)
+
+
+def no_completion(body: bytes, status: int = 200) -> AnswerError:
+    """The error for an answer that is something else: a page, nothing, another JSON."""
+    title = page_title(body)
+    if not body.strip():
+        what = "nothing"
+    elif title is not None:
+        what = f"a web page ({title!r})" if title else "a web page"
+    else:
+        what = f"no chat completion: {_short(body.decode('utf-8', 'replace'))}"
+    msg = f"The gateway answered {status} with {what}."
+    return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
+
+
+def page_title(body: bytes) -> str | None:
+    """The title of an HTML page; None if `body` is none. The page itself is never shown."""
+    head = body[:20_000].decode("utf-8", "replace")
+    if not re.match(r"\s*(<!doctype html|<html|<head|<body)", head, re.IGNORECASE):
+        return None
+    title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
+    return _short(" ".join(title[1].split())) if title else ""
+
+
+_BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
+    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
+    403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
+    404: (ModelNotFoundError, "%chat_models lists the models; %config GatewaySettings.base_url the address."),
+    408: (ServerError, "Run the cell again."),
+    413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
+    429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
+}
+
+
+def status_error(status: int, body: bytes) -> StatusError:
+    """The error of an answer whose status is not 200, with the gateway's own words."""
+    fallback = (
+        (ServerError, "Run the cell again, or try another model with -m.")
+        if status >= 500  # noqa: PLR2004  # the status codes' own classes
+        else (BadRequestError, "")
+    )
+    cls, hint = _BY_STATUS.get(status, fallback)
+    record: Any = None
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        title = page_title(body)
+        words = f"a web page {title!r}" if title else _short(body.decode("utf-8", "replace"))
+        if title == "":
+            words = "a web page"
+    else:
+        words = _error_message(record)
+    error = record.get("error") if isinstance(record, dict) else None
+    fields = error if isinstance(error, dict) else {}
+    message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
+    return cls(
+        message,
+        hint,
+        status=status,
+        kind=_text(fields.get("type")),
+        param=_text(fields.get("param")),
+        code=_text(fields.get("code")),
+    )
+
+
+def _error_message(record: Any) -> str:  # noqa: ANN401  # any JSON value
+    """The words of an error in any of the shapes that gateways use."""
+    if isinstance(record, dict):
+        inner = record.get("error") or record.get("message") or record.get("detail")
+        return _error_message(inner) if inner else ""
+    return _short(record) if isinstance(record, str) else ""
+
+
+def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
+    """Content that is a string, or an array of text parts as some gateways write it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(p["text"] for p in value if isinstance(p, dict) and isinstance(p.get("text"), str))
+    return ""
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
+    return value if isinstance(value, str) and value else None
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MOST_SHOWN else flat[:_MOST_SHOWN] + "…"

@@ -1,0 +1,156 @@
+"""Replies while they come: one queue, one pace, one way to stop, for one model or for twelve.
+
+The cell's thread waits here and is the only one that paints. An interrupt reaches a thread that
+waits on a queue at once, so a stalled stream is stopped as fast as a lively one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from xcyq_magic.chat.completion import Completion, CompletionBuilder, Partial
+from xcyq_magic.gateway.client import Arrival, Ended, Exchange
+
+if TYPE_CHECKING:
+    from xcyq_magic.gateway.client import Sink
+
+State: TypeAlias = Literal["waiting", "streaming", "done", "stopped", "failed"]
+
+FRAME_S = 0.05  # 20 frames a second: a Jupyter server drops output over 1,000 messages a second
+_IDLE_S = 0.25  # without news, the clock on the screen still moves
+_LAST_WORDS_S = 0.1  # after a cancel, for what was already on its way
+
+
+class LiveReply:
+    """One model's reply while it comes.
+
+    Attributes
+    ----------
+    model
+        The model that was asked.
+    builder
+        What came so far.
+    notices
+        Lines for the user about this reply.
+    error
+        Why it failed; None while it has not.
+    """
+
+    def __init__(self, model: str, notices: Sequence[str] = ()) -> None:
+        self.model = model
+        self.notices = list(notices)
+        self.builder = CompletionBuilder()
+        self.error: BaseException | None = None
+        self.state: State = "waiting"
+        self._started = time.monotonic()
+        self._first_content: float | None = None
+        self._ended: float | None = None
+        self._exchange: Exchange | None = None
+        self._arrivals: Arrivals | None = None
+
+    def start(self, send: Callable[[Sink], Exchange], arrivals: Arrivals) -> None:
+        """Send the request; what arrives goes into `arrivals`."""
+        self._started = time.monotonic()
+        self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
+        self._arrivals = arrivals
+
+    def stop(self) -> None:
+        """Ask for its end, from any thread: its connection is closed, and what came is kept."""
+        if self._exchange is not None and self._arrivals is not None:
+            self._exchange.cancel()
+            self._arrivals.put((self, None))
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._ended is not None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the request, until now or until its end."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._started
+
+    @property
+    def first_token_s(self) -> float | None:
+        """Seconds from the request to the first content; None before it."""
+        return None if self._first_content is None else self._first_content - self._started
+
+    def receive(self, arrival: Arrival | None) -> None:
+        """Take in what arrived; None says that a stop was asked for."""
+        if self.ended:
+            return
+        if arrival is None:
+            self._end("stopped", time.monotonic())
+        elif isinstance(arrival, Ended):
+            self.error = arrival.error
+            self._end("failed" if arrival.error else "done", arrival.at)
+        else:
+            for delta in arrival.deltas:
+                self.builder.add(delta)
+            if self._first_content is None and not self.builder.empty:
+                self._first_content = arrival.at
+                self.state = "streaming"
+
+    def _end(self, state: State, at: float) -> None:
+        self.state = state
+        self._ended = at
+
+    @property
+    def completion(self) -> Completion | None:
+        """The completion of what came; None if it ended without a word of the model's."""
+        partial: Partial | None = {"stopped": "stopped", "failed": "incomplete"}.get(self.state)  # type: ignore[assignment]  # mypy widens the values to str
+        if partial and self.builder.empty:
+            return None
+        return self.builder.build(
+            self.model, first_token_s=self.first_token_s, duration_s=self.elapsed_s, partial=partial
+        )
+
+
+Arrivals: TypeAlias = SimpleQueue[tuple[LiveReply, Arrival | None]]
+Paint: TypeAlias = Callable[[Sequence[LiveReply]], None]
+
+
+def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:
+    """Wait until every reply has ended, painting on the way; at most 20 frames a second.
+
+    An interrupt stops all replies, paints what came, and is raised again.
+    """
+    try:
+        _follow(replies, arrivals, paint)
+    except KeyboardInterrupt:
+        try:
+            for reply in replies:
+                reply.stop()
+            _drain(arrivals, time.monotonic() + _LAST_WORDS_S, replies)
+        finally:  # also when the user is impatient and interrupts again
+            for reply in replies:
+                reply.receive(None)
+        raise
+
+
+def _follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:
+    paint(replies)
+    painted = time.monotonic()
+    while not all(r.ended for r in replies):
+        try:
+            reply, arrival = arrivals.get(timeout=_IDLE_S)
+            reply.receive(arrival)
+        except Empty:
+            pass
+        else:
+            _drain(arrivals, painted + FRAME_S, replies)
+        paint(replies)
+        painted = time.monotonic()
+
+
+def _drain(arrivals: Arrivals, until: float, replies: Sequence[LiveReply]) -> None:
+    """Take in what arrives up to the time `until`, or until all replies have ended."""
+    while not all(r.ended for r in replies):
+        try:
+            reply, arrival = arrivals.get(timeout=max(0.0, until - time.monotonic()))
+        except Empty:
+            return
+        reply.receive(arrival)

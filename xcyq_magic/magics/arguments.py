@@ -1,0 +1,154 @@
+"""The options of a turn, and how a magic's line is taken apart."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from xcyq_magic.errors import OptionError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from xcyq_magic.session import TurnOptions
+
+_TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
+
+
+def turn_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a magic with the options of a turn. Its text comes after them, in `text`."""
+    decorators = [
+        magic_arguments(),
+        argument("-m", "--model", help="The model to ask, for this turn."),
+        argument("-s", "--system", help="The system prompt, for this turn; '' for none."),
+        argument("-t", "--temperature", type=_number, help="Sampling temperature, 0 to 2."),
+        argument("--top-p", type=_number, help="Nucleus mass, 0 to 1. Set it or the temperature, better not both."),
+        argument("--max-tokens", type=_count, help="Most tokens to generate."),
+        argument("--stop", action="append", default=[], help="A string that ends the reply; up to four times."),
+        argument(
+            "-p", "--param", action="append", default=[], help="Any other field of the request, as NAME=JSON; again for more."
+        ),
+        argument("-a", "--attach", action="append", default=[], help="The path of a picture; again for more."),
+        argument("-c", "--conversation", help="The conversation to take part in; main unless given."),
+        argument("--once", action="store_true", help="Neither read nor write the history."),
+        argument("-o", "--out", help="A variable to put the Completion in, besides _reply."),
+        argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
+        argument("text", nargs="...", help="The prompt, on the magic's own line."),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    function.parser.allow_abbrev = False  # type: ignore[attr-defined]  # an abbreviation may mean another option tomorrow
+    return function
+
+
+def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa: ANN401  # a magic with a `parser`
+    """The options on a magic's line, and the text after them, character for character.
+
+    Raises
+    ------
+    OptionError
+        An option is unknown, lacks its value, or has a wrong one.
+    """
+    tokens = list(_TOKEN.finditer(line))
+    try:
+        options = magic.parser.parse_args([_unquote(t[0]) for t in tokens])
+    except UsageError as e:
+        raise _explain(str(e), magic) from None
+    count = len(options.text)
+    return options, line[tokens[-count].start() :].rstrip() if count else ""
+
+
+def _unquote(token: str) -> str:
+    return _QUOTED.sub(lambda q: q[1].replace('\\"', '"') if q[1] is not None else q[2], token)
+
+
+def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
+    name = magic.parser.prog
+    known = [o for a in magic.parser._actions for o in a.option_strings]  # noqa: SLF001  # argparse lists them nowhere else
+    if unknown := re.search(r"unrecognized arguments: (\S+)", message):
+        near = difflib.get_close_matches(unknown[1].split("=")[0], known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"%{name}? lists the options; -- ends them."
+        return OptionError(f"%{name} has no option {unknown[1]}; nothing was sent.", hint)
+    return OptionError(f"%{name}: {message}; nothing was sent.", f"%{name}? lists the options.")
+
+
+def options_of(options: argparse.Namespace) -> TurnOptions:
+    """The options of a turn as the session takes them.
+
+    Raises
+    ------
+    OptionError
+        ``-p`` is no NAME=JSON.
+    """
+    from xcyq_magic.chat.parameters import Parameters
+    from xcyq_magic.session import TurnOptions
+
+    if options.out is not None and not options.out.isidentifier():
+        msg = f"-o takes the name of a variable, not {options.out!r}; nothing was sent."
+        raise OptionError(msg, "Try -o answer.")
+    return TurnOptions(
+        model=options.model,
+        system=options.system,
+        parameters=Parameters(
+            temperature=options.temperature,
+            top_p=options.top_p,
+            max_tokens=options.max_tokens,
+            stop=tuple(options.stop),
+            extra=dict(_field(p) for p in options.param),
+        ),
+        once=options.once,
+        stream=False if options.no_stream else None,
+    )
+
+
+def _field(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    hint = "Write -p top_k=5, or in quotes: -p 'thinking={\"type\": \"enabled\"}'."
+    if not equals or not _WORD.fullmatch(name):
+        msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
+        raise OptionError(msg, hint)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        if _WORD.fullmatch(value):  # a bare word can only be meant as a string
+            return name, value
+        msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."
+        raise OptionError(msg, hint) from None
+
+
+def _number(text: str) -> float:
+    return float(text)
+
+
+def _count(text: str) -> int:
+    return int(text)
+
+
+# argparse names the type in its error: "invalid number value: 'x'".
+_number.__name__ = "number"
+_count.__name__ = "whole number"
+
+
+def one_count(line: str, magic: str, default: int | None) -> int | None:
+    """The one number that a magic such as ``%chat_undo 2`` takes.
+
+    Raises
+    ------
+    OptionError
+        It is no number of at least 1.
+    """
+    text = line.strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        msg = f"%{magic} takes a number of turns, at least 1, not {text!r}."
+        raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
+    return int(text)

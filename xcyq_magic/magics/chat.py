@@ -1,0 +1,106 @@
+"""``%%chat`` and ``%chat``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
+
+from xcyq_magic.errors import InputError, OptionError, short_traceback
+from xcyq_magic.magics.arguments import options_of, parse_line, turn_options
+from xcyq_magic.magics.base import ExtensionMagics
+
+if TYPE_CHECKING:
+    import argparse
+
+    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.display.terminal import TerminalView
+    from xcyq_magic.display.views import ReplyView
+    from xcyq_magic.session import Outcome
+
+
+@magics_class
+class ChatMagics(ExtensionMagics):
+    """One turn of a conversation."""
+
+    @line_cell_magic
+    @no_var_expand
+    @turn_options
+    def chat(self, line: str, cell: str | None = None) -> None:
+        """Say something to a model, and see its reply come.
+
+        ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the
+        rest of its line. ``%chat`` alone shows the state of the conversation.
+
+        The reply is also in the variable ``_reply``. Examples::
+
+            %%chat -m claude-opus-4-7 -a scatter.png
+            Which points would you look at again?
+
+            %chat why is this slow?
+        """
+        options, text = parse_line(self.chat, line)
+        if cell is None and not line.strip():
+            self._show_state()
+            return
+        prompt = self._prompt(options, text, cell)
+        turn = options_of(options)
+        view = self._view()
+        outcome = None
+        try:
+            outcome = self.session.ask(
+                prompt, turn, conversation=options.conversation, cell=self.extension.cell, paint=view.paint
+            )
+        finally:
+            if outcome is not None:
+                view.settle(outcome)
+        self._publish(outcome, options.out)
+
+    def _prompt(self, options: argparse.Namespace, text: str, cell: str | None) -> Message:
+        from xcyq_magic.chat.messages import Message
+        from xcyq_magic.media.resolve import resolve
+
+        if cell is not None and text:
+            msg = f"The prompt goes below the %%chat line, not on it ({text!r}); nothing was sent."
+            raise OptionError(msg, f"To choose a model, type %%chat -m {text.split()[0]}.")
+        said = text if cell is None else cell.strip("\n")
+        if not said.strip():
+            msg = "The prompt is empty, so nothing was sent."
+            raise InputError(msg, "Write it below the %%chat line, or after %chat on the same line.")
+        return Message.of("user", *(resolve(a) for a in options.attach), said)
+
+    def _view(self) -> TerminalView | ReplyView:
+        if self.in_terminal:
+            from xcyq_magic.display.terminal import TerminalView
+
+            return TerminalView(self.label)
+        from xcyq_magic.display.views import ReplyView
+
+        return ReplyView(self.shell, self.label)
+
+    def _publish(self, outcome: Outcome, out: str | None) -> None:
+        """Put the completion into the user's variables, and raise what the cell has to raise."""
+        if outcome.completion is not None:
+            self.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
+        if isinstance(outcome.error, KeyboardInterrupt):
+            kept = "what came is in _reply" if outcome.completion else "nothing had come"
+            lines = short_traceback("KeyboardInterrupt", f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
+            # An interrupted cell, without the traceback through our waiting.
+            outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # noqa: SLF001  # IPython's hook
+        if outcome.error is not None:
+            raise outcome.error
+
+    def _show_state(self) -> None:
+        session = self.session
+        conversation = session.conversation()
+        try:
+            key = f"from {session.key().source}"
+        except InputError as e:
+            key = f"none ({e.hint})"
+        count = len(conversation.turns)
+        self.say(
+            f"Conversation {conversation.name}: {count} turn{'s' * (count != 1)}, model {session.model_of(conversation)}\n"
+            f"Gateway: {session.sandbox.base_url + ' (the sandbox)' if session.sandbox else session.gateway.base_url}\n"
+            f"API key: {key}\n"
+            "%chat? lists the options; %chat_history shows the turns."
+        )

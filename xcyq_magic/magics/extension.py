@@ -1,0 +1,148 @@
+"""What ``%load_ext xcyq_magic`` gives a shell, and what unloading takes back."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.magics.access import AccessMagics
+from xcyq_magic.magics.chat import ChatMagics
+from xcyq_magic.magics.conversation import ConversationMagics
+from xcyq_magic.magics.models import ModelMagics
+from xcyq_magic.magics.question import MagicQuestion
+from xcyq_magic.settings import ChatSettings, GatewaySettings
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xcyq_magic.chat.conversation import CellRun
+    from xcyq_magic.session import ChatSession
+
+MAGICS = (ChatMagics, ConversationMagics, ModelMagics, AccessMagics)
+_NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
+
+
+class Extension:
+    """All that lives while the extension is loaded: one for each shell.
+
+    Attributes
+    ----------
+    shell
+        The shell that it was loaded into.
+    gateway, chat
+        The settings, known to ``%config``.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.gateway = GatewaySettings(parent=shell)
+        self.chat = ChatSettings(parent=shell)
+        self._session: ChatSession | None = None
+        self._run = 0
+        self._replaced: dict[str, dict[str, Any]] = {"line": {}, "cell": {}}
+        self._registered: dict[str, set[str]] = {"line": set(), "cell": set()}
+
+    @classmethod
+    def of(cls, shell: InteractiveShell) -> Extension | None:
+        """The extension as `shell` has it loaded; None if it has not."""
+        found = shell.magics_manager.registry.get(_NAME)
+        return found if isinstance(found, cls) else None
+
+    @classmethod
+    def current(cls) -> Extension | None:
+        """The extension of the shell that runs this code; None outside of IPython."""
+        ipython = sys.modules.get("IPython")  # not imported: then there is no shell either
+        shell = ipython.get_ipython() if ipython else None
+        return cls.of(shell) if shell is not None else None
+
+    @classmethod
+    def load(cls, shell: InteractiveShell) -> Extension:
+        """Load it into `shell`; if it is loaded, leave it as it is."""
+        return cls.of(shell) or cls(shell)._register()
+
+    @classmethod
+    def unload(cls, shell: InteractiveShell) -> None:
+        """Give everything back."""
+        extension = cls.of(shell)
+        if extension is not None:
+            extension._unregister()
+
+    @property
+    def session(self) -> ChatSession:
+        """The shell's session; made, and its modules imported, when first used."""
+        if self._session is None:
+            from xcyq_magic.session import ChatSession
+
+            self._session = ChatSession(self.gateway, self.chat)
+        return self._session
+
+    @property
+    def cell(self) -> CellRun | None:
+        """The run of the cell that is running; None where cells have no ids."""
+        from xcyq_magic.chat.conversation import CellRun
+
+        parent = getattr(self.shell, "parent_header", None) or {}
+        cell_id = parent.get("metadata", {}).get("cellId")
+        return CellRun(cell_id, self._run) if isinstance(cell_id, str) and cell_id else None
+
+    def _count_run(self, *_: object) -> None:
+        self._run += 1
+
+    def _register(self) -> Extension:
+        manager = self.shell.magics_manager
+        for magics in MAGICS:
+            for kind, names in magics.magics.items():
+                self._registered[kind] |= set(names)
+        for kind, names in self._registered.items():
+            known = manager.magics[kind]
+            self._replaced[kind] = {name: known[name] for name in names if name in known}
+        for magics in MAGICS:
+            manager.register(magics(self))
+        manager.registry[_NAME] = self
+        self.shell.configurables += [self.gateway, self.chat]
+        self.shell.events.register("pre_run_cell", self._count_run)
+        self.shell.input_transformer_manager.token_transformers.append(MagicQuestion)
+        mimebundles = self.shell.display_formatter.mimebundle_formatter
+        mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
+        self._say_what_was_replaced()
+        return self
+
+    def _say_what_was_replaced(self) -> None:
+        for kind, sign in (("cell", "%%"), ("line", "%")):
+            for name, owner in self._replaced[kind].items():
+                where = getattr(owner, "__module__", None) or "another extension"
+                sys.stdout.write(
+                    f"{sign}{name} was {where}'s; it is xcyq_magic's now. %unload_ext xcyq_magic gives it back.\n"
+                )
+
+    def _unregister(self) -> None:
+        shell, manager = self.shell, self.shell.magics_manager
+        for kind, names in self._registered.items():
+            for name in names:
+                manager.magics[kind].pop(name, None)
+            manager.magics[kind].update(self._replaced[kind])
+        for name in (_NAME, *(m.__name__ for m in MAGICS)):
+            manager.registry.pop(name, None)
+        mine = (self.gateway, self.chat)
+        shell.configurables[:] = [c for c in shell.configurables if c not in mine]
+        shell.events.unregister("pre_run_cell", self._count_run)
+        shell.input_transformer_manager.token_transformers.remove(MagicQuestion)
+        _forget_formatter(shell.display_formatter.mimebundle_formatter)
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _completion_bundle(completion: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # IPython's protocol
+    from xcyq_magic.display.bundle import completion_bundle
+
+    return completion_bundle(completion)
+
+
+def _forget_formatter(formatter: Any) -> None:  # noqa: ANN401  # IPython's
+    # By name it waits as deferred; once a Completion was shown, it is known by its class.
+    key = ("xcyq_magic.chat.completion", "Completion")
+    formatter.deferred_printers.pop(key, None)
+    known = [t for t in formatter.type_printers if (t.__module__, t.__name__) == key]
+    for cls in known:
+        formatter.pop(cls)

@@ -1,0 +1,1 @@
+"""What is attached: values and files become content parts that a model takes."""

@@ -1,0 +1,30 @@
+"""From what the user named to a content part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.messages import Image
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.images import read_image
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.messages import Part
+
+
+def resolve(value: object) -> Part:
+    """The content part of `value`: a part itself, or the path of a picture.
+
+    Raises
+    ------
+    MediaError
+        It is neither.
+    """
+    if isinstance(value, Image):
+        return value
+    if isinstance(value, str | Path):
+        path = Path(value).expanduser()
+        return read_image(path, str(value))
+    msg = f"A {type(value).__name__} cannot be attached; nothing was sent."
+    raise MediaError(msg, "Attach the path of a picture: PNG, JPEG, WEBP or GIF.")

@@ -1,0 +1,323 @@
+"""One shell's conversations and its client: `ChatSession.ask` is the middle of every chat."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import MissingKeyError, SandboxError, SettingError
+from xcyq_magic.gateway import catalog
+from xcyq_magic.gateway.client import Connection, GatewayClient
+from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.request import ChatRequest, check, endpoint
+from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
+from xcyq_magic.media.images import fit
+from xcyq_magic.settings import ChatSettings, GatewaySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.gateway.sandbox.server import Sandbox
+    from xcyq_magic.media.limits import ImageLimits
+
+MAIN = "main"
+_MOST_FITS = 100  # pictures remembered as they were sent
+
+
+@dataclass(frozen=True)
+class TurnOptions:
+    """What one turn asks for; None leaves it to the conversation, or to the settings.
+
+    Attributes
+    ----------
+    model, system
+        An empty `system` means none.
+    parameters
+        As the user set them.
+    once
+        Neither read nor write the history.
+    stream
+        Whether the reply comes in deltas.
+    """
+
+    model: str | None = None
+    system: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    once: bool = False
+    stream: bool | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended.
+
+    Attributes
+    ----------
+    reply
+        The reply as it stood at its end: state, times, notices.
+    turn
+        The turn, with its completion; None when no word of the model's came.
+    conversation
+        The conversation with the turn in it, or as it was.
+    error
+        What the cell has to raise: a failure, or the user's interrupt; None when all went well.
+    """
+
+    reply: LiveReply
+    turn: Turn | None
+    conversation: Conversation
+    error: BaseException | None
+
+    @property
+    def completion(self) -> Completion | None:
+        """The model's reply, whole or partial."""
+        return self.turn.completion if self.turn else None
+
+
+class ChatSession:
+    """One shell's conversations, its client, and its key.
+
+    Parameters
+    ----------
+    gateway, chat
+        The settings; they are read anew for each turn.
+    """
+
+    def __init__(self, gateway: GatewaySettings | None = None, chat: ChatSettings | None = None) -> None:
+        self.gateway = gateway or GatewaySettings()
+        self.chat = chat or ChatSettings()
+        self.conversations: dict[str, Conversation] = {}
+        self.sandbox: Sandbox | None = None
+        self._client = GatewayClient()
+        self._entered_key: ApiKey | None = None
+        self._fits: dict[tuple[str, ImageLimits], Image] = {}
+
+    # What a turn is made of
+
+    def conversation(self, name: str | None = None) -> Conversation:
+        """The conversation called `name` as it stands, ``main`` unless given."""
+        return self.conversations.get(name or MAIN) or Conversation(name or MAIN)
+
+    def keep(self, conversation: Conversation) -> None:
+        """Let `conversation` be the one of its name."""
+        self.conversations[conversation.name] = conversation
+
+    def model_of(self, conversation: Conversation) -> str:
+        """The model that the next turn of `conversation` asks."""
+        return conversation.model or self.chat.model
+
+    def system_of(self, conversation: Conversation) -> str:
+        """The system prompt of `conversation`, ``""`` for none."""
+        return self.chat.system if conversation.system is None else conversation.system
+
+    def choose(self, conversation: Conversation, *, model: str | None = None, system: str | None = None) -> None:
+        """Set the model or the system prompt of `conversation`; None leaves it, ``""`` is no system prompt."""
+        chosen = {k: v for k, v in {"model": model, "system": system}.items() if v is not None}
+        self.keep(replace(conversation, **chosen))
+
+    def reset(self, name: str | None = None) -> None:
+        """Let the conversation called `name` begin afresh."""
+        self.conversations.pop(name or MAIN, None)
+
+    def request(
+        self,
+        conversation: Conversation,
+        prompt: Message,
+        options: TurnOptions,
+        cell: CellRun | None = None,
+    ) -> tuple[ChatRequest, str | None]:
+        """The request of a turn, checked, and the system prompt in it. Nothing is sent.
+
+        Raises
+        ------
+        InputError
+            It breaks a rule.
+        """
+        model = options.model or self.model_of(conversation)
+        system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
+        past = () if options.once else conversation.above(cell)
+        limits = catalog.image_limits(model)
+        messages = (
+            *([Message.of("system", system)] if system else []),
+            *(m for turn in past for m in turn.messages),
+            prompt,
+        )
+        # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
+        messages = tuple(self._fitted(m, limits) for m in messages)
+        stream = self.chat.stream if options.stream is None else options.stream
+        request = ChatRequest(model, messages, options.parameters, stream)
+        check(request)
+        return request, system
+
+    def _fitted(self, message: Message, limits: ImageLimits) -> Message:
+        if not message.images:
+            return message
+        return replace(
+            message, parts=tuple(self._fit(p, limits) if isinstance(p, Image) else p for p in message.parts)
+        )
+
+    def _fit(self, image: Image, limits: ImageLimits) -> Image:
+        """`fit`, done once for a picture and its limits, however many turns send it."""
+        known = (image.sha256, limits)
+        if known not in self._fits:
+            while len(self._fits) >= _MOST_FITS:
+                del self._fits[next(iter(self._fits))]
+            self._fits[known] = fit(image, limits)
+        return self._fits[known]
+
+    # A turn
+
+    def ask(
+        self,
+        prompt: Message,
+        options: TurnOptions | None = None,
+        *,
+        conversation: str | None = None,
+        cell: CellRun | None = None,
+        paint: Paint | None = None,
+    ) -> Outcome:
+        """One turn of the conversation called `conversation`; see `reply`. Its turn is kept."""
+        outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
+        if outcome.turn and not (options and options.once):
+            self.keep(outcome.conversation)
+        return outcome
+
+    def reply(
+        self,
+        conversation: Conversation,
+        prompt: Message,
+        options: TurnOptions | None = None,
+        *,
+        cell: CellRun | None = None,
+        paint: Paint | None = None,
+    ) -> Outcome:
+        """Send `prompt` after the turns of `conversation`, and wait for the reply.
+
+        Parameters
+        ----------
+        paint
+            Called with the reply while it comes, on this thread, at most 20 times a second.
+
+        Returns
+        -------
+        Outcome
+            Also for a failure and an interrupt, with what came until then.
+
+        Raises
+        ------
+        InputError
+            The request cannot be sent. Nothing was.
+        """
+        options = options or TurnOptions()
+        request, system = self.request(conversation, prompt, options, cell)
+        key, connection = self.key(), self.connection()
+        notice = catalog.notice(request.model)
+        live = LiveReply(request.model, [notice] if notice else [])
+        asked_at = time.time()
+        interrupt = self._await([live], [request], key, connection, paint or (lambda _: None))
+        completion = live.completion
+        turn = None
+        if completion is not None:
+            turn = Turn(request.messages[-1], completion, system, options.parameters, cell, asked_at)
+            if not options.once:
+                conversation = conversation.with_turn(turn)
+        return Outcome(live, turn, conversation, interrupt or live.error)
+
+    def _await(
+        self,
+        replies: Sequence[LiveReply],
+        requests: Sequence[ChatRequest],
+        key: ApiKey,
+        connection: Connection,
+        paint: Paint,
+    ) -> KeyboardInterrupt | None:
+        """Send the requests at once and wait for all replies; returns the user's interrupt, if it came."""
+        arrivals: Arrivals = SimpleQueue()
+        try:
+            for live, request in zip(replies, requests, strict=True):
+                live.start(lambda sink, r=request: self._client.send(r, key, connection, sink), arrivals)
+            follow(replies, arrivals, paint)
+        except KeyboardInterrupt as interrupt:
+            return interrupt
+        return None
+
+    # The way to the gateway
+
+    def key(self) -> ApiKey:
+        """The key to use now: the sandbox's, else the one entered, else the environment's.
+
+        Raises
+        ------
+        MissingKeyError, KeyFormatError
+            There is none, or it cannot be one.
+        """
+        if self.sandbox is not None:
+            return self.sandbox.key
+        key = self._entered_key or ApiKey.from_environment(os.environ)
+        if key is None:
+            msg = "There is no API key, so nothing was sent."
+            raise MissingKeyError(
+                msg, "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
+            )
+        return key
+
+    def enter_key(self, text: str) -> ApiKey:
+        """Use the key `text` until the kernel ends.
+
+        Raises
+        ------
+        KeyFormatError
+            It cannot be a key; the one before stays.
+        """
+        self._entered_key = ApiKey(text, "%chat_key")
+        return self._entered_key
+
+    def connection(self) -> Connection:
+        """Where requests go now.
+
+        Raises
+        ------
+        SettingError
+            The base URL is none.
+        """
+        base_url = self.sandbox.base_url if self.sandbox else self.gateway.base_url
+        scheme = "Bearer" if self.sandbox else self.gateway.auth_scheme.strip()
+        if not (scheme.isascii() and scheme.isprintable()):
+            msg = "GatewaySettings.auth_scheme holds a character that no header can carry; nothing was sent."
+            raise SettingError(msg, "The usual word is Bearer.")
+        return Connection(endpoint(base_url), scheme, self.gateway.connect_timeout, self.gateway.read_timeout)
+
+    def start_sandbox(self) -> Sandbox:
+        """Work offline: requests go to a sandbox of this session from now on.
+
+        Raises
+        ------
+        SandboxError
+            tornado is not installed.
+        """
+        if self.sandbox is None:
+            try:
+                from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
+            except ModuleNotFoundError as e:
+                msg = f"The sandbox needs {e.name}, which is not installed."
+                raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
+            self.sandbox = Sandbox()
+        return self.sandbox
+
+    def stop_sandbox(self) -> None:
+        """Send requests to the gateway again."""
+        sandbox, self.sandbox = self.sandbox, None
+        if sandbox is not None:
+            sandbox.close()
+
+    def close(self) -> None:
+        """End its threads and connections; its conversations stay in memory."""
+        self.stop_sandbox()
+        self._client.close()

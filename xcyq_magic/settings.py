@@ -1,0 +1,51 @@
+"""The settings: traitlets for ``%config``, ``ipython_config.py`` and the environment.
+
+A default that the environment gives is read when the setting is first used; what ``%config`` or
+``ipython_config.py`` say wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from traitlets import Bool, Float, TraitError, Unicode, default, validate
+from traitlets.config import Configurable
+
+DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
+DEFAULT_MODEL = "claude-sonnet-4-6"
+
+
+class GatewaySettings(Configurable):
+    """Where the gateway is, and how long to wait for it."""
+
+    base_url = Unicode(
+        help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL."
+    ).tag(config=True)
+    auth_scheme = Unicode(
+        "Bearer", help="The word before the key in the Authorization header; empty for none."
+    ).tag(config=True)
+    connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
+    read_timeout = Float(120.0, help="Seconds of silence to bear before a reply, or within it.").tag(config=True)
+
+    @default("base_url")
+    def _base_url_from_environment(self) -> str:
+        return os.environ.get("XCYQ_BASE_URL", "").strip() or DEFAULT_BASE_URL
+
+    @validate("connect_timeout", "read_timeout")
+    def _positive(self, proposal: dict[str, float]) -> float:
+        if not proposal["value"] > 0:
+            msg = f"a time-out is more than 0 seconds, not {proposal['value']:g}"
+            raise TraitError(msg)
+        return proposal["value"]
+
+
+class ChatSettings(Configurable):
+    """What a chat uses unless its cell says otherwise."""
+
+    model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(config=True)
+    system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(config=True)
+    stream = Bool(True, help="Whether replies are streamed.").tag(config=True)
+
+    @default("model")
+    def _model_from_environment(self) -> str:
+        return os.environ.get("XCYQ_MODEL", "").strip() or DEFAULT_MODEL
