@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from xcyq_magic.access import GatewayAccess
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.errors import MissingKeyError, SandboxError, SettingError
 from xcyq_magic.gateway import catalog
-from xcyq_magic.gateway.client import Connection, GatewayClient
-from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.gateway.request import ChatRequest, check, endpoint
+from xcyq_magic.gateway.client import GatewayClient
+from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
 from xcyq_magic.media.images import fit
 from xcyq_magic.settings import ChatSettings, GatewaySettings
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.gateway.sandbox.server import Sandbox
+    from xcyq_magic.gateway.client import Connection
+    from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.media.limits import ImageLimits
 
 MAIN = "main"
@@ -88,15 +88,21 @@ class ChatSession:
     ----------
     gateway, chat
         The settings; they are read anew for each turn.
+
+    Attributes
+    ----------
+    conversations
+        By name, as they stand.
+    access
+        The key, the address, the sandbox.
     """
 
     def __init__(self, gateway: GatewaySettings | None = None, chat: ChatSettings | None = None) -> None:
         self.gateway = gateway or GatewaySettings()
         self.chat = chat or ChatSettings()
         self.conversations: dict[str, Conversation] = {}
-        self.sandbox: Sandbox | None = None
+        self.access = GatewayAccess(self.gateway)
         self._client = GatewayClient()
-        self._entered_key: ApiKey | None = None
         self._fits: dict[tuple[str, ImageLimits], Image] = {}
 
     # What a turn is made of
@@ -119,8 +125,13 @@ class ChatSession:
 
     def choose(self, conversation: Conversation, *, model: str | None = None, system: str | None = None) -> None:
         """Set the model or the system prompt of `conversation`; None leaves it, ``""`` is no system prompt."""
-        chosen = {k: v for k, v in {"model": model, "system": system}.items() if v is not None}
-        self.keep(replace(conversation, **chosen))
+        self.keep(
+            replace(
+                conversation,
+                model=conversation.model if model is None else model,
+                system=conversation.system if system is None else system,
+            )
+        )
 
     def reset(self, name: str | None = None) -> None:
         """Let the conversation called `name` begin afresh."""
@@ -159,9 +170,7 @@ class ChatSession:
     def _fitted(self, message: Message, limits: ImageLimits) -> Message:
         if not message.images:
             return message
-        return replace(
-            message, parts=tuple(self._fit(p, limits) if isinstance(p, Image) else p for p in message.parts)
-        )
+        return replace(message, parts=tuple(self._fit(p, limits) if isinstance(p, Image) else p for p in message.parts))
 
     def _fit(self, image: Image, limits: ImageLimits) -> Image:
         """`fit`, done once for a picture and its limits, however many turns send it."""
@@ -217,7 +226,7 @@ class ChatSession:
         """
         options = options or TurnOptions()
         request, system = self.request(conversation, prompt, options, cell)
-        key, connection = self.key(), self.connection()
+        key, connection = self.access.key(), self.access.connection()
         notice = catalog.notice(request.model)
         live = LiveReply(request.model, [notice] if notice else [])
         asked_at = time.time()
@@ -242,82 +251,13 @@ class ChatSession:
         arrivals: Arrivals = SimpleQueue()
         try:
             for live, request in zip(replies, requests, strict=True):
-                live.start(lambda sink, r=request: self._client.send(r, key, connection, sink), arrivals)
+                live.start(partial(self._client.send, request, key, connection), arrivals)
             follow(replies, arrivals, paint)
         except KeyboardInterrupt as interrupt:
             return interrupt
         return None
 
-    # The way to the gateway
-
-    def key(self) -> ApiKey:
-        """The key to use now: the sandbox's, else the one entered, else the environment's.
-
-        Raises
-        ------
-        MissingKeyError, KeyFormatError
-            There is none, or it cannot be one.
-        """
-        if self.sandbox is not None:
-            return self.sandbox.key
-        key = self._entered_key or ApiKey.from_environment(os.environ)
-        if key is None:
-            msg = "There is no API key, so nothing was sent."
-            raise MissingKeyError(
-                msg, "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
-            )
-        return key
-
-    def enter_key(self, text: str) -> ApiKey:
-        """Use the key `text` until the kernel ends.
-
-        Raises
-        ------
-        KeyFormatError
-            It cannot be a key; the one before stays.
-        """
-        self._entered_key = ApiKey(text, "%chat_key")
-        return self._entered_key
-
-    def connection(self) -> Connection:
-        """Where requests go now.
-
-        Raises
-        ------
-        SettingError
-            The base URL is none.
-        """
-        base_url = self.sandbox.base_url if self.sandbox else self.gateway.base_url
-        scheme = "Bearer" if self.sandbox else self.gateway.auth_scheme.strip()
-        if not (scheme.isascii() and scheme.isprintable()):
-            msg = "GatewaySettings.auth_scheme holds a character that no header can carry; nothing was sent."
-            raise SettingError(msg, "The usual word is Bearer.")
-        return Connection(endpoint(base_url), scheme, self.gateway.connect_timeout, self.gateway.read_timeout)
-
-    def start_sandbox(self) -> Sandbox:
-        """Work offline: requests go to a sandbox of this session from now on.
-
-        Raises
-        ------
-        SandboxError
-            tornado is not installed.
-        """
-        if self.sandbox is None:
-            try:
-                from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
-            except ModuleNotFoundError as e:
-                msg = f"The sandbox needs {e.name}, which is not installed."
-                raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
-            self.sandbox = Sandbox()
-        return self.sandbox
-
-    def stop_sandbox(self) -> None:
-        """Send requests to the gateway again."""
-        sandbox, self.sandbox = self.sandbox, None
-        if sandbox is not None:
-            sandbox.close()
-
     def close(self) -> None:
         """End its threads and connections; its conversations stay in memory."""
-        self.stop_sandbox()
+        self.access.stop_sandbox()
         self._client.close()

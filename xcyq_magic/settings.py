@@ -18,12 +18,12 @@ DEFAULT_MODEL = "claude-sonnet-4-6"
 class GatewaySettings(Configurable):
     """Where the gateway is, and how long to wait for it."""
 
-    base_url = Unicode(
-        help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL."
-    ).tag(config=True)
-    auth_scheme = Unicode(
-        "Bearer", help="The word before the key in the Authorization header; empty for none."
-    ).tag(config=True)
+    base_url = Unicode(help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL.").tag(
+        config=True
+    )
+    auth_scheme = Unicode("Bearer", help="The word before the key in the Authorization header; empty for none.").tag(
+        config=True
+    )
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
     read_timeout = Float(120.0, help="Seconds of silence to bear before a reply, or within it.").tag(config=True)
 
@@ -44,7 +44,7 @@ class ChatSettings(Configurable):
 
     model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(config=True)
     system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(config=True)
-    stream = Bool(True, help="Whether replies are streamed.").tag(config=True)
+    stream = Bool(default_value=True, help="Whether replies are streamed.").tag(config=True)
 
     @default("model")
     def _model_from_environment(self) -> str:

@@ -12,15 +12,13 @@ import html
 import re
 import threading
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import markdown
 import nh3
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.treeprocessors import Treeprocessor
-
-# JupyterLab's own classes: the live widgets and the settled output look alike, and like Markdown cells.
-REPLY_CLASS = "jp-RenderedHTMLCommon jp-RenderedMarkdown"
 
 # Elements that text is made of. None of them runs, fetches, submits or frames anything.
 TAGS = {
@@ -75,7 +73,7 @@ EXTENSIONS = [
     "pymdownx.magiclink",
     "pymdownx.arithmatex",
 ]
-CONFIGS = {
+CONFIGS: dict[str, dict[str, Any]] = {
     "pymdownx.arithmatex": {"generic": True, "smart_dollar": True},
     "pymdownx.highlight": {"guess_lang": False, "css_class": "highlight", "use_pygments": True},
     "pymdownx.tilde": {"subscript": False},

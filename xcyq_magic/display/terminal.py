@@ -49,7 +49,9 @@ class TerminalView:
         if not self._at_line_start:
             self._write("\n")
         completion = outcome.completion
-        caption = completion_caption(completion, self._label) if completion else failure_caption(outcome.reply, self._label)
+        caption = (
+            completion_caption(completion, self._label) if completion else failure_caption(outcome.reply, self._label)
+        )
         for line in (*outcome.reply.notices, caption):
             self._dim(line)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
-from xcyq_magic.display.bundle import Bundle, body, folded, quiet, turn_bundle
+from xcyq_magic.display.bundle import Bundle, turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
+from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STYLE, body, folded, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,14 +99,16 @@ class _ReplyWidgets:
         )
         self._stop.on_click(lambda _: reply.stop())
         _let_clicks_through(self._stop)
-        self._notices = self._html("".join(quiet(n) for n in reply.notices))
+        self._notices = self._html(STYLE + LIVE_STYLE + "".join(quiet(n) for n in reply.notices))
         self._tail = self._html("")
         self._segments: list[widgets.HTML] = []
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
         self.box = widgets.VBox([self._top, self._notices, self._tail], layout=self._layout)
 
     def _html(self, value: str) -> widgets.HTML:
-        return widgets.HTMLMath(value, layout=self._layout, style=self._status.style)
+        part = widgets.HTMLMath(value, layout=self._layout, style=self._status.style)
+        part.add_class(LIVE_PART)
+        return part
 
     def show(self, frame: Frame) -> None:
         """Append the frame's segments, and put its tail in place of the last."""

@@ -117,9 +117,7 @@ class GatewayClient:
             sink(Ended(e, time.monotonic()))
 
     @contextlib.asynccontextmanager
-    async def _open(
-        self, request: ChatRequest, key: ApiKey, connection: Connection
-    ) -> AsyncIterator[httpx.Response]:
+    async def _open(self, request: ChatRequest, key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
         if self._http is None:
             # Loopback never goes through a proxy of the environment: nothing there could answer.
             loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))

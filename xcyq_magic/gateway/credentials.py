@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from xcyq_magic.errors import KeyFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ENVIRONMENT_NAME = "XCYQ_API_KEY"
 
@@ -44,7 +44,7 @@ class ApiKey:
             raise KeyFormatError(msg, hint)
         self.source = source
         # In a closure, where neither repr, vars, pickle nor a traceback's list of locals finds it.
-        self._header = lambda scheme: f"{scheme} {key}".strip()
+        self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:

@@ -28,9 +28,9 @@ class AccessMagics(ExtensionMagics):
         except (StdinNotImplementedError, EOFError):
             msg = "Nobody can be asked for the key here."
             raise InputError(msg, "Set the environment variable XCYQ_API_KEY before the kernel starts.") from None
-        self.session.enter_key(text)
+        self.session.access.enter_key(text)
         self.say("The key is kept in memory, for this kernel.")
-        if self.session.sandbox:
+        if self.session.access.sandbox:
             self.say("The sandbox goes on without it: %chat_sandbox off sends requests to the gateway.")
 
     @line_magic
@@ -47,10 +47,10 @@ class AccessMagics(ExtensionMagics):
             raise InputError(msg, "%chat_sandbox starts it, %chat_sandbox off ends it.")
         session = self.session
         if word == "off":
-            session.stop_sandbox()
-            self.say(f"Requests go to {session.gateway.base_url} from now on.")
+            session.access.stop_sandbox()
+            self.say(f"Requests go to {session.access.base_url} from now on.")
             return
-        sandbox = session.start_sandbox()
+        sandbox = session.access.start_sandbox()
         self.say(
             f"Requests go to a sandbox on this machine from now on ({sandbox.base_url}).\n"
             "It is no model: it answers what it received. %chat_sandbox off ends it."

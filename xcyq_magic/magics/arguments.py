@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from xcyq_magic.session import TurnOptions
 
+F = TypeVar("F", bound="Callable[..., None]")
+
 _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 
 
-def turn_options(function: Callable[..., None]) -> Callable[..., None]:
+def turn_options(function: F) -> F:
     """Decorate a magic with the options of a turn. Its text comes after them, in `text`."""
     decorators = [
         magic_arguments(),
@@ -34,7 +36,11 @@ def turn_options(function: Callable[..., None]) -> Callable[..., None]:
         argument("--max-tokens", type=_count, help="Most tokens to generate."),
         argument("--stop", action="append", default=[], help="A string that ends the reply; up to four times."),
         argument(
-            "-p", "--param", action="append", default=[], help="Any other field of the request, as NAME=JSON; again for more."
+            "-p",
+            "--param",
+            action="append",
+            default=[],
+            help="Any other field of the request, as NAME=JSON; again for more.",
         ),
         argument("-a", "--attach", action="append", default=[], help="The path of a picture; again for more."),
         argument("-c", "--conversation", help="The conversation to take part in; main unless given."),
@@ -111,7 +117,7 @@ def options_of(options: argparse.Namespace) -> TurnOptions:
 
 def _field(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    hint = "Write -p top_k=5, or in quotes: -p 'thinking={\"type\": \"enabled\"}'."
+    hint = 'Write -p top_k=5, or in quotes: -p \'thinking={"type": "enabled"}\'.'
     if not equals or not _WORD.fullmatch(name):
         msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
         raise OptionError(msg, hint)

@@ -44,4 +44,4 @@ class ExtensionMagics(Magics):
     @property
     def label(self) -> str:
         """A word for captions: where the answers come from, if not from the gateway."""
-        return "sandbox" if self.session.sandbox else ""
+        return "sandbox" if self.session.access.sandbox else ""

@@ -39,7 +39,7 @@ class ChatMagics(ExtensionMagics):
 
             %chat why is this slow?
         """
-        options, text = parse_line(self.chat, line)
+        options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
             self._show_state()
             return
@@ -62,7 +62,7 @@ class ChatMagics(ExtensionMagics):
 
         if cell is not None and text:
             msg = f"The prompt goes below the %%chat line, not on it ({text!r}); nothing was sent."
-            raise OptionError(msg, f"To choose a model, type %%chat -m {text.split()[0]}.")
+            raise OptionError(msg, f"To choose a model, type %%chat -m {text.split(maxsplit=1)[0]}.")
         said = text if cell is None else cell.strip("\n")
         if not said.strip():
             msg = "The prompt is empty, so nothing was sent."
@@ -81,26 +81,25 @@ class ChatMagics(ExtensionMagics):
     def _publish(self, outcome: Outcome, out: str | None) -> None:
         """Put the completion into the user's variables, and raise what the cell has to raise."""
         if outcome.completion is not None:
-            self.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
+            self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
         if isinstance(outcome.error, KeyboardInterrupt):
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
             lines = short_traceback("KeyboardInterrupt", f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
             # An interrupted cell, without the traceback through our waiting.
-            outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # noqa: SLF001  # IPython's hook
+            outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
         if outcome.error is not None:
             raise outcome.error
 
     def _show_state(self) -> None:
         session = self.session
         conversation = session.conversation()
-        try:
-            key = f"from {session.key().source}"
-        except InputError as e:
-            key = f"none ({e.hint})"
         count = len(conversation.turns)
-        self.say(
-            f"Conversation {conversation.name}: {count} turn{'s' * (count != 1)}, model {session.model_of(conversation)}\n"
-            f"Gateway: {session.sandbox.base_url + ' (the sandbox)' if session.sandbox else session.gateway.base_url}\n"
-            f"API key: {key}\n"
-            "%chat? lists the options; %chat_history shows the turns."
-        )
+        try:
+            key = f"from {session.access.key().source}"
+        except InputError as e:
+            key = f"none. {e.hint}"
+        turns = f"{count} turn{'s' * (count != 1)}"
+        self.say(f"Conversation: {conversation.name}, {turns}, model {session.model_of(conversation)}")
+        self.say(f"Gateway: {session.access.base_url}{' (the sandbox)' if session.access.sandbox else ''}")
+        self.say(f"API key: {key}")
+        self.say("%chat? lists the options; %chat_history shows the turns.")

@@ -58,14 +58,14 @@ class Extension:
     @classmethod
     def load(cls, shell: InteractiveShell) -> Extension:
         """Load it into `shell`; if it is loaded, leave it as it is."""
-        return cls.of(shell) or cls(shell)._register()
+        return cls.of(shell) or cls(shell).register()
 
     @classmethod
     def unload(cls, shell: InteractiveShell) -> None:
         """Give everything back."""
         extension = cls.of(shell)
         if extension is not None:
-            extension._unregister()
+            extension.unregister()
 
     @property
     def session(self) -> ChatSession:
@@ -85,10 +85,17 @@ class Extension:
         cell_id = parent.get("metadata", {}).get("cellId")
         return CellRun(cell_id, self._run) if isinstance(cell_id, str) and cell_id else None
 
+    @property
+    def _mimebundles(self) -> Any:  # noqa: ANN401  # IPython's, without types
+        """IPython's formatter for whole bundles."""
+        formatter: Any = self.shell.display_formatter
+        return formatter.mimebundle_formatter
+
     def _count_run(self, *_: object) -> None:
         self._run += 1
 
-    def _register(self) -> Extension:
+    def register(self) -> Extension:
+        """Give the shell everything; `load` sees to it that this happens once."""
         manager = self.shell.magics_manager
         for magics in MAGICS:
             for kind, names in magics.magics.items():
@@ -99,11 +106,10 @@ class Extension:
         for magics in MAGICS:
             manager.register(magics(self))
         manager.registry[_NAME] = self
-        self.shell.configurables += [self.gateway, self.chat]
+        self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
         self.shell.input_transformer_manager.token_transformers.append(MagicQuestion)
-        mimebundles = self.shell.display_formatter.mimebundle_formatter
-        mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
+        self._mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
         self._say_what_was_replaced()
         return self
 
@@ -115,7 +121,8 @@ class Extension:
                     f"{sign}{name} was {where}'s; it is xcyq_magic's now. %unload_ext xcyq_magic gives it back.\n"
                 )
 
-    def _unregister(self) -> None:
+    def unregister(self) -> None:
+        """Take back everything that `register` gave, and end the session."""
         shell, manager = self.shell, self.shell.magics_manager
         for kind, names in self._registered.items():
             for name in names:
@@ -123,11 +130,11 @@ class Extension:
             manager.magics[kind].update(self._replaced[kind])
         for name in (_NAME, *(m.__name__ for m in MAGICS)):
             manager.registry.pop(name, None)
-        mine = (self.gateway, self.chat)
-        shell.configurables[:] = [c for c in shell.configurables if c not in mine]
+        mine: tuple[object, ...] = (self.gateway, self.chat)
+        shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)
         shell.input_transformer_manager.token_transformers.remove(MagicQuestion)
-        _forget_formatter(shell.display_formatter.mimebundle_formatter)
+        _forget_formatter(self._mimebundles)
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -50,4 +50,8 @@ class ModelMagics(ExtensionMagics):
             msg = f"No model's name matches {pattern!r}."
             raise InputError(msg, f"Did you mean {near}?" if near else "%chat_models alone lists all of them.")
         rows = [[m.name, m.family.name, m.pool, "images, video" if m.family.video else "images"] for m in found]
-        self.show(table_bundle(["model", "family", "pool", "takes text and"], rows, f"{len(found)} of {len(catalog.MODELS)} models"))
+        self.show(
+            table_bundle(
+                ["model", "family", "pool", "takes text and"], rows, f"{len(found)} of {len(catalog.MODELS)} models"
+            )
+        )

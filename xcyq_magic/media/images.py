@@ -112,7 +112,11 @@ def _encode(picture: PillowImage, limits: ImageLimits, *, as_jpeg: bool) -> tupl
     """PNG for graphics; JPEG for what came as JPEG or is too large as PNG."""
     if not as_jpeg:
         has_alpha = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
-        plain = picture if picture.mode in {"1", "L", "P", "RGB", "RGBA"} else picture.convert("RGBA" if has_alpha else "RGB")
+        plain = (
+            picture
+            if picture.mode in {"1", "L", "P", "RGB", "RGBA"}
+            else picture.convert("RGBA" if has_alpha else "RGB")
+        )
         data = _save(plain, "PNG", optimize=False)
         if limits.max_bytes is None or len(data) <= limits.max_bytes:
             return data, "image/png"

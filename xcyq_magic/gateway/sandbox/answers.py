@@ -130,7 +130,8 @@ def thinking(chars: int) -> str:
 def usage_help() -> str:
     """The directives, as Markdown."""
     rows = "\n".join(f"| `sandbox: {d.example}` | {d.help} |" for d in DIRECTIVES.values())
-    return f"A line of the prompt that begins with `sandbox:` is a directive.\n\n| directive | what it does |\n|---|---|\n{rows}\n"
+    intro = "A line of the prompt that begins with `sandbox:` is a directive."
+    return f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n"
 
 
 def report(body: dict[str, Any], prompt: str) -> str:
@@ -138,7 +139,9 @@ def report(body: dict[str, Any], prompt: str) -> str:
     messages = body["messages"]
     sections = [
         f"**This is the sandbox, not a model.** It can only say what arrived for `{body['model']}`.",
-        f"Your prompt, {len(prompt.split())} words:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
+        f"Your prompt, {len(prompt.split())} words:\n\n{_quote(prompt)}"
+        if prompt.strip()
+        else "Your prompt has no text.",
         _message_table(messages),
         _picture_table(pictures_of(messages)),
         _parameter_list(body),
@@ -173,10 +176,14 @@ def _picture_table(pictures: list[Picture]) -> str:
     if not pictures:
         return ""
     rows = "\n".join(
-        f"| {n} | {p.form} | {p.width} × {p.height} | {p.n_bytes / 1000:.1f} kB | `#{p.mean[0]:02x}{p.mean[1]:02x}{p.mean[2]:02x}` |"
+        f"| {n} | {p.form} | {p.width} by {p.height} | {p.n_bytes / 1000:.1f} kB | `{_hex(p.mean)}` |"
         for n, p in enumerate(pictures, 1)
     )
     return f"Pictures:\n\n| # | format | pixels | size | mean colour |\n|--:|---|---|---|---|\n{rows}"
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    return "#" + bytes(colour).hex()
 
 
 def _parameter_list(body: dict[str, Any]) -> str:

@@ -81,7 +81,9 @@ DIRECTIVES = {
     "pace": Directive(
         "pace 20 8",
         "20 deltas a second, of 8 characters each",
-        lambda p, a: replace(p, deltas_per_s=_positive(a[0]), delta_chars=int(_positive(a[1])) if a[1:] else p.delta_chars),
+        lambda p, a: replace(
+            p, deltas_per_s=_positive(a[0]), delta_chars=int(_positive(a[1])) if a[1:] else p.delta_chars
+        ),
     ),
     "first": Directive(
         "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=float(a[0]))

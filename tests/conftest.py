@@ -1,0 +1,28 @@
+"""Fixtures of all tests: a sandbox, and a kernel that talks to it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from kernels import KEY
+
+from xcyq_magic.gateway.sandbox.server import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
+    """What the developer has set must not decide what the tests see."""
+    for name in [n for n in os.environ if n.startswith("XCYQ_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+    # jupyter_client writes connection files there.
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+
+
+@pytest.fixture
+def sandbox():
+    """A gateway on loopback whose log the test can read."""
+    server = Sandbox(key=KEY)
+    yield server
+    server.close()

@@ -1,0 +1,194 @@
+"""`%%chat` in a real kernel: streamed, settled, interrupted, failed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kernels import turn_of
+
+MIMES = {"text/html", "text/plain", "application/vnd.xcyq.turn+json"}
+COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
+
+
+def roles(received) -> list[str]:
+    return [m["role"] for m in received.body["messages"]]
+
+
+def wait_for(condition, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def test_the_reply_reaches_the_screen_while_it_is_still_streaming(kernel, sandbox):
+    ran = kernel.run("%%chat\nsandbox: markdown 600\nsandbox: pace 50")
+    assert ran.status == "ok"
+    shown = [
+        at
+        for at, m in ran.messages
+        if m["msg_type"] == "comm_msg" and "Part 1" in str(m["content"]["data"].get("state", {}).get("value", ""))
+    ]
+    # The clock is the machine's: the sandbox runs in this process, the kernel beside it.
+    assert shown[0] < sandbox.received[-1].ended_at
+
+
+def test_the_settled_output_has_the_three_types_and_no_widget(kernel):
+    ran = kernel.run("%%chat\nHello")
+    assert [set(o) for o in ran.outputs] == [MIMES]
+    turn = turn_of(ran)
+    assert turn["version"] == 1
+    assert turn["prompt"]["parts"] == [{"type": "text", "text": "Hello"}]
+    assert turn["completion"]["finish_reason"] == "stop"
+    assert ran.outputs[0]["text/plain"] == turn["completion"]["text"]
+
+
+def test_no_widget_stays_open_after_many_chats(kernel):
+    def chat():
+        assert kernel.run("%%chat\nsandbox: markdown 9000\nsandbox: pace 1000 500").status == "ok"
+        return kernel.value(COUNT_WIDGETS)
+
+    after_one = chat()
+    for _ in range(18):
+        chat()
+    assert chat() == after_one
+
+
+def test_the_second_request_holds_the_first_turn(kernel, sandbox):
+    kernel.run("%%chat -s 'You are terse.'\nMy name is Ada.")
+    first = kernel.value("_reply.text")
+    kernel.run("%%chat\nWhat is my name?")
+    messages = sandbox.received[-1].body["messages"]
+    assert [m["role"] for m in messages] == ["user", "assistant", "user"]
+    assert [m["content"].strip() for m in messages] == ["My name is Ada.", first, "What is my name?"]
+    assert roles(sandbox.received[0]) == ["system", "user"]
+
+
+def test_an_interrupt_of_a_stalled_stream_gives_the_prompt_back(kernel, sandbox):
+    cell = kernel.start("%%chat\nsandbox: markdown 2000\nsandbox: stall 300")
+    assert wait_for(lambda: sandbox.received and sandbox.received[-1].chars_sent >= 300, 20)
+    kernel.finish(cell, until=lambda m: "Part 1" in str(m["content"]))
+    asked = time.monotonic()
+    kernel.interrupt()
+    ran = kernel.finish(cell)
+    took = time.monotonic() - asked
+    assert ran.status == "error"
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert took < 0.3
+    assert wait_for(lambda: sandbox.received[-1].ending == "closed by the client", 1.0)
+    assert kernel.value("_reply.partial") == "stopped"
+    assert kernel.value("len(_reply.text)") >= "300"
+    settled = ran.outputs[-1]
+    assert "stopped" in settled["text/html"]
+    assert "stopped" in settled["text/plain"]
+    assert turn_of(ran)["completion"]["partial"] == "stopped"
+    assert len(ran.error) <= 3
+    assert kernel.run("%%chat\nand on").status == "ok"
+    assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
+    cell = kernel.start("%%chat\nsandbox: first 60")
+    assert wait_for(lambda: len(sandbox.received) == 1, 20)
+    kernel.interrupt()
+    ran = kernel.finish(cell)
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert ran.outputs == [ran.outputs[0]]
+    assert "stopped before the reply began" in ran.outputs[0]["text/plain"]
+    assert kernel.run("%%chat\nand on").status == "ok"
+    assert roles(sandbox.received[-1]) == ["user"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("sandbox: status 400", "BadRequestError"),
+        ("sandbox: status 401", "AuthenticationError"),
+        ("sandbox: status 404", "ModelNotFoundError"),
+        ("sandbox: status 429", "RateLimitError"),
+        ("sandbox: status 503", "ServerError"),
+        ("sandbox: page", "AnswerError"),
+        ("sandbox: drop 0", "IncompleteReplyError"),
+    ],
+)
+def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):
+    kernel.run("%%chat\nfirst")
+    before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()")
+    failed = kernel.run(f"%%chat\n{prompt}")
+    assert failed.status == "error"
+    assert failed.reply["ename"] == name
+    assert len(failed.error) <= 2  # and the caption makes three lines
+    assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()") == before
+    assert kernel.run("%%chat\nsecond").status == "ok"
+    assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_a_reply_that_breaks_off_is_kept_and_marked(kernel, sandbox):
+    failed = kernel.run("%%chat\nsandbox: markdown 2000\nsandbox: drop 200")
+    assert failed.reply["ename"] == "IncompleteReplyError"
+    assert kernel.value("_reply.partial") == "incomplete"
+    assert "incomplete" in failed.outputs[0]["text/html"]
+    assert failed.outputs[0]["text/plain"].endswith("]")
+    kernel.run("%%chat\ngo on")
+    assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_a_cell_that_runs_again_replaces_its_turn_and_sees_only_what_stands_above(kernel, sandbox):
+    for n in (1, 2, 3):
+        kernel.run(f"%%chat\nquestion {n}", cell_id=f"cell-{n}")
+    kernel.run("%%chat\nquestion 2, edited", cell_id="cell-2")
+    said = [m["content"] for m in sandbox.received[-1].body["messages"] if m["role"] == "user"]
+    assert said == ["question 1", "question 2, edited"]
+    kernel.run("%%chat\nquestion 4", cell_id="cell-4")
+    said = [m["content"] for m in sandbox.received[-1].body["messages"] if m["role"] == "user"]
+    assert said == ["question 1", "question 2, edited", "question 3", "question 4"]
+
+
+def test_two_lines_of_one_cell_are_two_turns(kernel, sandbox):
+    for _ in range(2):  # running it again gives the same
+        kernel.run("%chat one\n%chat two", cell_id="cell-1")
+        assert roles(sandbox.received[-2]) == ["user"]
+        assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_without_a_key_the_error_names_the_three_ways_on(kernel, sandbox):
+    kernel.run("import os; del os.environ['XCYQ_API_KEY']")
+    failed = kernel.run("%%chat\nHello")
+    assert failed.reply["ename"] == "MissingKeyError"
+    words = " ".join(failed.error)
+    assert all(way in words for way in ("XCYQ_API_KEY", "%chat_key", "%chat_sandbox"))
+    assert failed.outputs == []
+    assert sandbox.received == []
+
+
+def test_the_own_sandbox_takes_over_and_gives_back(kernel, sandbox):
+    assert "sandbox on this machine" in kernel.run("%chat_sandbox").text
+    assert "sandbox" in kernel.run("%%chat\nHello").outputs[0]["text/html"]
+    assert sandbox.received == []
+    kernel.run("%chat_sandbox off")
+    kernel.run("%%chat\nHello")
+    assert len(sandbox.received) == 1
+
+
+def test_a_key_cannot_be_asked_for_where_nobody_answers(kernel):
+    ran = kernel.run("%chat_key")
+    assert ran.status == "error"
+    assert "XCYQ_API_KEY" in " ".join(ran.error)
+
+
+def test_the_key_is_asked_for_hidden_and_used(kernel, sandbox):
+    kernel.run("import os; del os.environ['XCYQ_API_KEY']")
+    content = {"code": "%chat_key", "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True}
+    message = kernel.client.session.msg("execute_request", content)
+    kernel.client.shell_channel.send(message)
+    asked = kernel.client.get_stdin_msg(timeout=20)
+    assert asked["content"]["password"] is True
+    kernel.client.input("  sandbox-test-key\n")
+    ran = kernel.finish(message["header"]["msg_id"])
+    assert ran.status == "ok", ran.error
+    assert "sandbox-test-key" not in str(ran.messages)
+    assert kernel.run("%%chat\nHello").status == "ok"
+    assert "sandbox-test-key" not in kernel.run("%history -g").text

@@ -1,0 +1,106 @@
+"""A real kernel, driven as a frontend drives it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from queue import Empty
+
+from jupyter_client.manager import start_new_kernel
+
+TIMEOUT_S = 60.0
+KEY = "sandbox-test-key"  # what the tests' sandbox accepts
+
+
+@dataclass
+class Ran:
+    """What one cell did: its messages with the times of their arrival, and its reply."""
+
+    messages: list[tuple[float, dict]] = field(default_factory=list)
+    reply: dict = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return self.reply["status"]
+
+    def of_type(self, *types: str) -> list[dict]:
+        return [m["content"] for _, m in self.messages if m["msg_type"] in types]
+
+    @property
+    def text(self) -> str:
+        """What was printed."""
+        return "".join(c["text"] for c in self.of_type("stream"))
+
+    @property
+    def error(self) -> list[str]:
+        """The lines of the error as they stand on the screen; none without an error."""
+        return [line for c in self.of_type("error") for block in c["traceback"] for line in block.split("\n")]
+
+    @property
+    def outputs(self) -> list[dict]:
+        """The bundles as they stand at the end: an update replaces what has its display id."""
+        shown: dict[object, dict] = {}
+        for n, content in enumerate(self.of_type("display_data", "update_display_data", "execute_result")):
+            shown[content.get("transient", {}).get("display_id") or n] = content["data"]
+        return list(shown.values())
+
+
+class Kernel:
+    """A kernel of its own, with `xcyq_magic` to be loaded by the test."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+
+    def start(self, code: str, cell_id: str | None = None) -> str:
+        """Send a cell and return at once; the id is for `finish`."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+        content |= {"allow_stdin": False, "stop_on_error": True}
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
+
+    def finish(self, msg_id: str, until=None) -> Ran:
+        """Collect the cell's messages until it is idle, or until one of them satisfies `until`."""
+        ran = Ran()
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
+            if message["parent_header"].get("msg_id") != msg_id:
+                continue
+            ran.messages.append((time.monotonic(), message))
+            if until is not None and until(message):
+                return ran
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+        while ran.reply == {}:
+            reply = self.client.get_shell_msg(timeout=TIMEOUT_S)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                ran.reply = reply["content"]
+        return ran
+
+    def run(self, code: str, cell_id: str | None = None) -> Ran:
+        """Run a cell to its end."""
+        return self.finish(self.start(code, cell_id))
+
+    def value(self, expression: str) -> str:
+        """The text of what `expression` prints."""
+        ran = self.run(f"print({expression})")
+        assert ran.status == "ok", "\n".join(ran.error)
+        return ran.text.strip()
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        with contextlib.suppress(Empty):
+            self.manager.shutdown_kernel(now=False)
+        self.manager.cleanup_resources()
+        self.client.context.destroy(linger=0)
+
+
+def turn_of(ran: Ran) -> dict:
+    """The turn's JSON in a cell's settled output."""
+    return next(o["application/vnd.xcyq.turn+json"] for o in ran.outputs if "application/vnd.xcyq.turn+json" in o)

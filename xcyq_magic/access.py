@@ -1,0 +1,107 @@
+"""The way to the gateway: which key, which address, or the sandbox instead."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from xcyq_magic.errors import MissingKeyError, SandboxError, SettingError
+from xcyq_magic.gateway.client import Connection
+from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.request import endpoint
+
+if TYPE_CHECKING:
+    from xcyq_magic.gateway.sandbox.server import Sandbox
+    from xcyq_magic.settings import GatewaySettings
+
+
+class GatewayAccess:
+    """What a session needs to reach its gateway.
+
+    Parameters
+    ----------
+    settings
+        Read anew for each request.
+
+    Attributes
+    ----------
+    sandbox
+        The sandbox that takes the gateway's place; None while there is none.
+    """
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._entered: ApiKey | None = None
+        self.sandbox: Sandbox | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go now, up to and without ``/v1``."""
+        return self.sandbox.base_url if self.sandbox else self._settings.base_url
+
+    def key(self) -> ApiKey:
+        """The key to use now: the sandbox's, else the one entered, else the environment's.
+
+        Raises
+        ------
+        MissingKeyError, KeyFormatError
+            There is none, or it cannot be one.
+        """
+        if self.sandbox is not None:
+            return self.sandbox.key
+        key = self._entered or ApiKey.from_environment(os.environ)
+        if key is None:
+            msg = "There is no API key, so nothing was sent."
+            raise MissingKeyError(
+                msg, "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
+            )
+        return key
+
+    def enter_key(self, text: str) -> ApiKey:
+        """Use the key `text` until the kernel ends.
+
+        Raises
+        ------
+        KeyFormatError
+            It cannot be a key; the one before stays.
+        """
+        self._entered = ApiKey(text, "%chat_key")
+        return self._entered
+
+    def connection(self) -> Connection:
+        """Where requests go now.
+
+        Raises
+        ------
+        SettingError
+            The base URL is none.
+        """
+        settings = self._settings
+        scheme = "Bearer" if self.sandbox else settings.auth_scheme.strip()
+        if not (scheme.isascii() and scheme.isprintable()):
+            msg = "GatewaySettings.auth_scheme holds a character that no header can carry; nothing was sent."
+            raise SettingError(msg, "The usual word is Bearer.")
+        return Connection(endpoint(self.base_url), scheme, settings.connect_timeout, settings.read_timeout)
+
+    def start_sandbox(self) -> Sandbox:
+        """Work offline: requests go to a sandbox of this session from now on.
+
+        Raises
+        ------
+        SandboxError
+            tornado is not installed.
+        """
+        if self.sandbox is None:
+            try:
+                from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
+            except ModuleNotFoundError as e:
+                msg = f"The sandbox needs {e.name}, which is not installed."
+                raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
+            self.sandbox = Sandbox()
+        return self.sandbox
+
+    def stop_sandbox(self) -> None:
+        """Send requests to the gateway again."""
+        sandbox, self.sandbox = self.sandbox, None
+        if sandbox is not None:
+            sandbox.close()
