@@ -151,7 +151,7 @@ class ChatSession:
         InputError
             It breaks a rule.
         """
-        model = options.model or self.model_of(conversation)
+        model = self.model_of(conversation) if options.model is None else options.model
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
         past = () if options.once else conversation.above(cell)
         limits = catalog.image_limits(model)

@@ -50,8 +50,8 @@ class AccessMagics(ExtensionMagics):
             session.access.stop_sandbox()
             self.say(f"Requests go to {session.access.base_url} from now on.")
             return
-        sandbox = session.access.start_sandbox()
+        session.access.start_sandbox()
         self.say(
-            f"Requests go to a sandbox on this machine from now on ({sandbox.base_url}).\n"
+            "Requests go to a sandbox on this machine from now on.\n"
             "It is no model: it answers what it received. %chat_sandbox off ends it."
         )

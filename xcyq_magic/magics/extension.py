@@ -14,6 +14,7 @@ from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.magic import Magics
 
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.session import ChatSession
@@ -39,6 +40,7 @@ class Extension:
         self.chat = ChatSettings(parent=shell)
         self._session: ChatSession | None = None
         self._run = 0
+        self._magics: list[Magics] = []
         self._replaced: dict[str, dict[str, Any]] = {"line": {}, "cell": {}}
         self._registered: dict[str, set[str]] = {"line": set(), "cell": set()}
 
@@ -103,8 +105,8 @@ class Extension:
         for kind, names in self._registered.items():
             known = manager.magics[kind]
             self._replaced[kind] = {name: known[name] for name in names if name in known}
-        for magics in MAGICS:
-            manager.register(magics(self))
+        self._magics = [magics(self) for magics in MAGICS]  # each enters itself into the shell's configurables
+        manager.register(*self._magics)
         manager.registry[_NAME] = self
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
@@ -130,7 +132,7 @@ class Extension:
             manager.magics[kind].update(self._replaced[kind])
         for name in (_NAME, *(m.__name__ for m in MAGICS)):
             manager.registry.pop(name, None)
-        mine: tuple[object, ...] = (self.gateway, self.chat)
+        mine: tuple[object, ...] = (self.gateway, self.chat, *self._magics)
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)
         shell.input_transformer_manager.token_transformers.remove(MagicQuestion)

@@ -1,0 +1,199 @@
+"""What `%%chat` and `%chat` take, in a plain IPython."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.error import UsageError
+from PIL import Image
+
+from xcyq_magic.errors import (
+    InputError,
+    KeyFormatError,
+    MediaError,
+    OptionError,
+    RequestError,
+    SettingError,
+)
+
+
+def last_body(sandbox) -> dict:
+    return sandbox.received[-1].body
+
+
+def test_each_option_goes_into_the_request(run, sandbox):
+    run(
+        "%%chat -m gpt-5.5-low -s 'Be brief.' -t 0.3 --top-p 0.9 --max-tokens 50 --stop END --stop '###' "
+        "-p top_k=5 -p 'metadata={\"a\": [1, null]}' -p effort=high\nHello"
+    )
+    body = last_body(sandbox)
+    assert body == {
+        "model": "gpt-5.5-low",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
+        "temperature": 0.3,
+        "top_p": 0.9,
+        "max_tokens": 50,
+        "stop": ["END", "###"],
+        "top_k": 5,
+        "metadata": {"a": [1, None]},
+        "effort": "high",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_nothing_is_sent_that_the_user_did_not_set(run, sandbox):
+    run("%%chat --no-stream\nHello")
+    assert last_body(sandbox) == {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%chat why is this slow?",
+        "%chat why is this slow??",
+        "%chat   what's {here} and $there?",
+        "%chat say \"two  spaces\" and 'quotes'",
+        "%chat an odd ' quote",
+        "%chat -5 + 3 = what?",
+        "%chat ends with a backslash \\ or not",
+        "%chat 为什么这么慢?",
+    ],
+)
+def test_the_text_of_a_line_is_sent_character_for_character(run, sandbox, line):
+    run(line)
+    assert last_body(sandbox)["messages"][-1]["content"] == line.removeprefix("%chat").strip()
+
+
+def test_options_come_before_the_text_and_dashes_after_it_are_text(run, sandbox):
+    run("%chat -m gpt-5.4 is -m an option?")
+    assert last_body(sandbox)["model"] == "gpt-5.4"
+    assert last_body(sandbox)["messages"][-1]["content"] == "is -m an option?"
+
+
+def test_a_question_inside_code_that_is_indented_works(run, sandbox):
+    run("for n in range(2):\n    %chat is it slow?\n")
+    assert [r.body["messages"][-1]["content"] for r in sandbox.received] == ["is it slow?"] * 2
+
+
+def test_a_question_within_a_string_stays_a_string(run, shell, sandbox):
+    run("text = '''\n%chat is it slow?\n'''")
+    assert shell.user_ns["text"] == "\n%chat is it slow?\n"
+    assert sandbox.received == []
+
+
+def test_a_question_mark_after_the_name_is_still_the_call_for_help(run, sandbox, capsys):
+    run("%chat?")
+    assert "--temperature" in capsys.readouterr().out
+    assert sandbox.received == []
+
+
+def test_the_prompt_of_a_cell_keeps_braces_dollars_and_percents(run, sandbox):
+    prompt = 'What does {x} mean in {"a": 1}, $y$ and %z?\n\n    indented {{ }}\n%chat no magic?'
+    run(f"%%chat\n{prompt}")
+    assert last_body(sandbox)["messages"][-1]["content"] == prompt
+
+
+def test_the_reply_is_in_reply_and_in_the_variable_named(run, shell, capsys):
+    run("%%chat -o answer\nsandbox: echo\nHello **you**")
+    assert shell.user_ns["_reply"].text == "Hello **you**"
+    assert shell.user_ns["answer"] is shell.user_ns["_reply"]
+    assert "Hello **you**" in capsys.readouterr().out
+
+
+def test_once_neither_reads_nor_writes_the_history(run, sandbox):
+    run("%chat one")
+    run("%chat --once two")
+    assert len(last_body(sandbox)["messages"]) == 1
+    run("%chat three")
+    assert len(last_body(sandbox)["messages"]) == 3
+
+
+def test_conversations_do_not_mix(run, sandbox):
+    run("%chat one")
+    run("%chat -c other two")
+    assert len(last_body(sandbox)["messages"]) == 1
+    run("%chat -c other three")
+    assert len(last_body(sandbox)["messages"]) == 3
+
+
+def test_a_picture_goes_before_the_text(run, sandbox, tmp_path, monkeypatch, shell):
+    Image.new("RGB", (8, 6), (200, 100, 50)).save(tmp_path / "my plot.png")
+    monkeypatch.chdir(tmp_path)
+    run("%%chat -a 'my plot.png'\nWhat is odd here?")
+    parts = last_body(sandbox)["messages"][-1]["content"]
+    assert [p["type"] for p in parts] == ["image_url", "text"]
+    assert "8 by 6" in shell.user_ns["_reply"].text
+    assert "#c86432" in shell.user_ns["_reply"].text
+
+
+def test_an_unknown_model_is_sent_with_a_notice(run, sandbox, capsys):
+    with pytest.raises(Exception, match="does not exist"):
+        run("%%chat -m claude-opus-47\nHello")
+    assert last_body(sandbox)["model"] == "claude-opus-47"
+    assert "Did you mean claude-opus-4-7?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cell", "error", "words"),
+    [
+        ("%%chat --temprature 1\nHello", OptionError, "Did you mean --temperature?"),
+        ("%%chat -m\nHello", OptionError, "expected one argument"),
+        ("%%chat -t warm\nHello", OptionError, "invalid number value"),
+        ("%%chat gpt-5.5\nHello", OptionError, "%%chat -m gpt-5.5"),
+        ("%%chat -o 'my answer'\nHello", OptionError, "name of a variable"),
+        ("%%chat -p top_k\nHello", OptionError, "NAME=JSON"),
+        ("%%chat -p top_k=[1,\nHello", OptionError, "no JSON"),
+        ("%%chat -p temperature=3\nHello", RequestError, "Use -t"),
+        ("%%chat\n", UsageError, "the cell body is empty"),  # IPython's own words
+        ("%%chat -m gpt-5.5", UsageError, "the cell body is empty"),
+        ("%%chat\n   \n\n", InputError, "prompt is empty"),
+        ("%chat -m gpt-5.5", InputError, "prompt is empty"),
+        ("%%chat -t 3\nHello", RequestError, "from 0 to 2, not 3"),
+        ("%%chat -t nan\nHello", RequestError, "from 0 to 2"),
+        ("%%chat --top-p -1\nHello", RequestError, "from 0 to 1"),
+        ("%%chat --max-tokens 0\nHello", RequestError, "at least 1, not 0"),
+        ("%%chat --stop a --stop b --stop c --stop d --stop e\nHello", RequestError, "up to 4 strings, not 5"),
+        ("%%chat -a nowhere.png\nHello", MediaError, "nowhere.png cannot be attached"),
+        ("%%chat -m ''\nHello", RequestError, "one word"),
+        ("%config GatewaySettings.base_url = 'gateway.example'\n%chat Hello", SettingError, "http:// or https://"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(run, sandbox, cell, error, words):
+    with pytest.raises(error) as raised:
+        run(cell)
+    assert words in str(raised.value)
+    assert error is UsageError or len(raised.value._render_traceback_()) <= 2
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("key", ["sk-\nsecret", "sk－secret", "sk secret"])
+def test_a_key_that_cannot_be_one_is_refused_and_never_shown(run, sandbox, monkeypatch, capsys, key):
+    monkeypatch.setenv("XCYQ_API_KEY", key)
+    with pytest.raises(KeyFormatError) as raised:
+        run("%chat Hello")
+    assert "secret" not in str(raised.value)
+    assert "secret" not in "".join(capsys.readouterr())
+    assert sandbox.received == []
+
+
+def test_the_state_at_a_glance_names_no_key(run, capsys):
+    run("%chat one")
+    capsys.readouterr()
+    run("%chat")
+    out = capsys.readouterr().out
+    assert "1 turn, model claude-sonnet-4-6" in out
+    assert "from XCYQ_API_KEY" in out
+    assert "sandbox-test-key" not in out
+
+
+def test_control_characters_of_a_reply_do_not_reach_the_terminal(run, capsys):
+    run("%%chat\nsandbox: echo\na\x1b]0;title\x07b\x9b2Jc")
+    out = capsys.readouterr().out
+    assert "a]0;titleb2Jc" in out
+
+
+def test_a_completion_shows_itself_as_text(run, shell):
+    run("%%chat\nsandbox: echo\nHello **you**")
+    bundle, _ = shell.display_formatter.format(shell.user_ns["_reply"])
+    assert bundle["text/plain"] == "Hello **you**"
+    assert "<strong>you</strong>" in bundle["text/html"]

@@ -1,0 +1,106 @@
+"""The magics that see, change and take back a conversation."""
+
+from __future__ import annotations
+
+import pytest
+
+from xcyq_magic.errors import InputError, OptionError
+
+
+def said(sandbox) -> list[tuple[str, str]]:
+    return [(m["role"], m["content"]) for m in sandbox.received[-1].body["messages"]]
+
+
+def test_the_system_prompt_goes_along_until_it_is_taken_off(run, sandbox, capsys):
+    run("%chat_system Answer in {one} word, ok?")
+    run("%chat --once Hello")
+    assert said(sandbox)[0] == ("system", "Answer in {one} word, ok?")
+    run("%%chat_system\nTwo\nlines")
+    run("%chat --once Hello")
+    assert said(sandbox)[0] == ("system", "Two\nlines")
+    run("%chat_system off")
+    run("%chat --once Hello")
+    assert said(sandbox) == [("user", "Hello")]
+    assert "No system prompt" in capsys.readouterr().out
+
+
+def test_the_history_is_a_table_and_a_turn_can_be_seen_whole(run, capsys):
+    run("%chat first question")
+    run("%chat second question")
+    capsys.readouterr()
+    run("%chat_history")
+    table = capsys.readouterr().out
+    assert "first question" in table
+    assert "second question" in table
+    run("%chat_history 2")
+    whole = capsys.readouterr().out
+    assert "first question" not in whole.split("\n")[0]
+    assert "This is the sandbox" in whole
+
+
+def test_undo_takes_turns_back(run, sandbox, capsys):
+    for n in "one", "two", "three":
+        run(f"%chat {n}")
+    run("%chat_undo 2")
+    assert "Took back: two" in capsys.readouterr().out
+    run("%chat four")
+    assert [c for r, c in said(sandbox) if r == "user"] == ["one", "four"]
+
+
+def test_reset_starts_afresh(run, sandbox):
+    run("%chat_model gpt-5.5")
+    run("%chat_system Be brief.")
+    run("%chat one")
+    run("%chat_reset")
+    run("%chat two")
+    assert said(sandbox) == [("user", "two")]
+    assert sandbox.received[-1].body["model"] == "claude-sonnet-4-6"
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        ("%chat_undo", InputError, "There are 0 turns"),
+        ("%chat_undo 3", InputError, "There are 0 turns"),
+        ("%chat_undo all", OptionError, "a number of turns"),
+        ("%chat_undo -1", OptionError, "a number of turns"),
+        ("%chat_history 7", InputError, "There is no turn 7"),
+        ("%chat_reset now", InputError, "takes nothing"),
+        ("%chat_sandbox of", InputError, "off or nothing"),
+        ("%chat_key sk-secret", InputError, "takes nothing after it"),
+        ("%chat_model gpt 5", InputError, "one word"),
+        ("%chat_models zebra", InputError, "No model's name matches"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line_or_two(run, line, error, words):
+    with pytest.raises(error) as raised:
+        run(line)
+    assert words in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_the_model_of_a_conversation(run, sandbox, capsys):
+    run("%chat_model")
+    assert "claude-sonnet-4-6" in capsys.readouterr().out
+    run("%chat_model gemini-2.5-pro-low")
+    assert "Gemini, budget pool" in capsys.readouterr().out
+    run("%chat Hello")
+    run("%chat -m gpt-5.4 Hello")
+    run("%chat Hello")
+    assert [r.body["model"] for r in sandbox.received] == ["gemini-2.5-pro-low", "gpt-5.4", "gemini-2.5-pro-low"]
+
+
+def test_an_unknown_model_is_taken_with_a_notice(run, capsys):
+    run("%chat_model claude-opus-47")
+    assert "Did you mean claude-opus-4-7?" in capsys.readouterr().out
+
+
+def test_the_catalogue_can_be_searched(run, capsys):
+    run("%chat_models")
+    assert "45 of 45 models" in capsys.readouterr().out
+    run("%chat_models claude-*-official")
+    out = capsys.readouterr().out
+    assert "6 of 45 models" in out
+    assert "gpt" not in out
+    run("%chat_models opus")
+    assert "12 of 45 models" in capsys.readouterr().out

@@ -1,0 +1,159 @@
+"""Loading gives, unloading gives back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+from shells import shell_of
+from traitlets import TraitError
+
+from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.magics.extension import Extension
+from xcyq_magic.settings import ChatSettings, GatewaySettings
+
+OURS = {
+    "chat",
+    "chat_history",
+    "chat_key",
+    "chat_model",
+    "chat_models",
+    "chat_reset",
+    "chat_sandbox",
+    "chat_system",
+    "chat_undo",
+}
+
+
+def snapshot(shell) -> dict:
+    """All that an extension could have left behind."""
+    formatter = shell.display_formatter.mimebundle_formatter
+    return {
+        "line": dict(shell.magics_manager.magics["line"]),
+        "cell": dict(shell.magics_manager.magics["cell"]),
+        "registry": dict(shell.magics_manager.registry),
+        "configurables": list(shell.configurables),
+        "events": {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
+        "tokens": list(shell.input_transformer_manager.token_transformers),
+        "printers": (dict(formatter.deferred_printers), dict(formatter.type_printers)),
+        "threads": {t.name for t in threading.enumerate() if "xcyq" in t.name},
+    }
+
+
+def test_unloading_gives_everything_back_also_after_use(bare_shell, monkeypatch, capsys):
+    bare_shell.run_cell("%load_ext autoreload").raise_error()  # IPython loads some of its own magics on the way
+    before = snapshot(bare_shell)
+    load_ipython_extension(bare_shell)
+    assert set(bare_shell.magics_manager.magics["line"]) >= OURS
+    bare_shell.run_cell("%chat_sandbox").raise_error()
+    bare_shell.run_cell("%chat Hello").raise_error()
+    bare_shell.run_cell("_reply").raise_error()
+    assert snapshot(bare_shell)["threads"]
+    unload_ipython_extension(bare_shell)
+    assert snapshot(bare_shell) == before
+    unload_ipython_extension(bare_shell)  # once more is harmless
+    capsys.readouterr()
+
+
+def test_loading_twice_is_harmless(shell, run, sandbox):
+    run("%chat one")
+    run("%load_ext xcyq_magic")
+    before = snapshot(shell)
+    load_ipython_extension(shell)
+    run("%load_ext xcyq_magic")
+    assert snapshot(shell) == before
+    run("%chat two")
+    assert len(sandbox.received[-1].body["messages"]) == 3
+
+
+def test_reloading_works(bare_shell, capsys):
+    bare_shell.run_cell("%load_ext xcyq_magic").raise_error()
+    bare_shell.run_cell("%reload_ext xcyq_magic").raise_error()
+    bare_shell.run_cell("%chat_sandbox").raise_error()
+    bare_shell.run_cell("%chat Hello").raise_error()
+    bare_shell.run_cell("%unload_ext xcyq_magic").raise_error()
+    assert "chat" not in bare_shell.magics_manager.magics["cell"]
+    capsys.readouterr()
+
+
+def test_ours_wins_over_another_extension_and_says_so(bare_shell, capsys):
+    def chat(line, cell=None):
+        return "theirs"
+
+    bare_shell.register_magic_function(chat, "line_cell")
+    load_ipython_extension(bare_shell)
+    out = capsys.readouterr().out
+    assert "%%chat was" in out
+    assert "%unload_ext xcyq_magic gives it back" in out
+    unload_ipython_extension(bare_shell)
+    assert bare_shell.run_cell_magic("chat", "", "x") == "theirs"
+
+
+def test_each_shell_has_its_own_session(shell, sandbox, run):
+    run("%chat one")
+    with shell_of() as other:
+        load_ipython_extension(other)
+        assert Extension.of(other) is not Extension.of(shell)
+        other.run_cell("%chat two").raise_error()
+        assert len(sandbox.received[-1].body["messages"]) == 1
+        unload_ipython_extension(other)
+    run("%chat three")
+    assert len(sandbox.received[-1].body["messages"]) == 3
+
+
+def test_settings_are_listed_set_and_checked(run, shell, sandbox, capsys):
+    run("%config ChatSettings")
+    assert "ChatSettings.model" in capsys.readouterr().out
+    run("%config ChatSettings.model = 'gpt-5.4'")
+    run("%config ChatSettings.system = 'Be brief.'")
+    run("%config ChatSettings.stream = False")
+    run("%chat Hello")
+    assert sandbox.received[-1].body["model"] == "gpt-5.4"
+    assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert "stream" not in sandbox.received[-1].body
+    run("%config GatewaySettings.read_timeout = 0")  # IPython logs the refusal
+    assert Extension.of(shell).gateway.read_timeout == 120
+    with pytest.raises(TraitError, match="more than 0 seconds"):
+        Extension.of(shell).gateway.read_timeout = -1
+
+
+def test_the_configuration_file_is_read():
+    with shell_of(ChatSettings={"model": "gpt-5.5-low"}) as shell:
+        load_ipython_extension(shell)
+        assert Extension.of(shell).chat.model == "gpt-5.5-low"
+        unload_ipython_extension(shell)
+
+
+def test_the_environment_gives_the_defaults(monkeypatch):
+    monkeypatch.setenv("XCYQ_MODEL", "gemini-2.5-pro")
+    monkeypatch.setenv("XCYQ_BASE_URL", "https://gateway.example/path")
+    assert ChatSettings().model == "gemini-2.5-pro"
+    assert GatewaySettings().base_url == "https://gateway.example/path"
+
+
+HEAVY = ["httpx", "markdown", "nh3", "pygments", "PIL", "numpy", "matplotlib", "tornado", "sqlite3", "ipywidgets"]
+COUNT = """
+import json, sys
+before = set(sys.modules)
+get_ipython().run_line_magic("load_ext", "xcyq_magic")
+new = sorted(set(sys.modules) - before)
+print("NEW" + json.dumps(new))
+"""
+
+
+def test_loading_imports_nothing_heavy():
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--HistoryManager.enabled=False", "-c", COUNT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    new = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("NEW"))[3:])
+    assert [name for name in new if name.split(".")[0] in HEAVY] == []
+    others = [name for name in new if not name.startswith("xcyq_magic")]
+    assert len(new) <= 40, others
+
+
+def test_importing_the_package_alone_imports_no_other_package():
+    code = "import sys; import xcyq_magic; print(*{'IPython', 'traitlets', 'httpx', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
