@@ -55,7 +55,7 @@ class ConversationMagics(ExtensionMagics):
             [
                 str(n),
                 time.strftime("%H:%M", time.localtime(t.asked_at)),
-                _short(t.prompt.text) + " 🖼" * len(t.prompt.images),
+                _short(t.prompt.text) + _pictures(len(t.prompt.images)),
                 t.completion.model,
                 _short(t.completion.text) + (f" [{t.completion.partial}]" if t.completion.partial else ""),
             ]
@@ -87,6 +87,10 @@ class ConversationMagics(ExtensionMagics):
         count = len(self.session.conversation().turns)
         self.session.reset()
         self.say(f"Started afresh; {count} turn{'s' * (count != 1)} forgotten.")
+
+
+def _pictures(count: int) -> str:
+    return f" (and {count} picture{'s' * (count > 1)})" if count else ""
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,66 @@
+"""Whole notebooks: executed as `jupyter execute` does, converted as nbconvert does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+TURN = "application/vnd.xcyq.turn+json"
+
+
+def execute(path: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, cwd=path.parent)
+
+
+def output_types(notebook) -> list[list]:
+    return [
+        [sorted(o.get("data", {})) or o.output_type for o in cell.outputs]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)
+def executed(request, tmp_path):
+    """A notebook of the project as it was committed, and as it is when run without a key."""
+    committed = nbformat.read(request.param, 4)
+    path = tmp_path / request.param.name
+    path.write_text(request.param.read_text())
+    done = execute(path)
+    assert done.returncode == 0, done.stderr
+    return committed, path
+
+
+def test_a_notebook_runs_without_a_key_and_gives_what_was_committed(executed):
+    committed, path = executed
+    assert output_types(nbformat.read(path, 4)) == output_types(committed)
+    assert any(TURN in types for cell in output_types(committed) for types in cell)
+
+
+@pytest.mark.parametrize("form", ["html", "markdown"])
+def test_nbconvert_shows_every_reply(executed, form):
+    _, path = executed
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", form, "--stdout", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=path.parent)
+    assert done.returncode == 0, done.stderr
+    turns = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", []) if TURN in o.get("data", {})]
+    assert done.stdout.count("This is the sandbox, not a model.") >= len(turns) > 0
+    assert "model not found" not in done.stdout
+    assert "Error displaying widget" not in done.stdout
+
+
+def test_jupyter_execute_fails_where_a_chat_fails(tmp_path):
+    cells = ["%load_ext xcyq_magic", "%chat_sandbox", "%%chat\nsandbox: status 429"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    path = tmp_path / "fails.ipynb"
+    nbformat.write(notebook, path)
+    done = execute(path)
+    assert done.returncode != 0
+    assert "RateLimitError" in done.stderr
+    assert "httpx" not in done.stderr
