@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 from kernels import KEY
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
+
+# No deadline for an example: machines are slow at times.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

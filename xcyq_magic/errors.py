@@ -30,6 +30,11 @@ not for a subclass, and `jupyter execute` has to see a failure.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
     "AnswerError",
     "AuthenticationError",
@@ -79,9 +84,14 @@ class XcyqError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
         self.message = printable(message)
         self.hint = printable(hint)
+        super().__init__(self.message, self.hint)
+
+    def rewrite(self, change: Callable[[str], str]) -> None:
+        """Apply `change` to every text that it holds."""
+        self.message, self.hint = change(self.message), change(self.hint)
+        self.args = (self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -160,6 +170,11 @@ class StatusError(GatewayError):
         self.kind = kind
         self.param = param
         self.code = code
+
+    def rewrite(self, change: Callable[[str], str]) -> None:
+        """Apply `change` to every text that it holds."""
+        super().rewrite(change)
+        self.kind, self.param, self.code = (change(t) if t else t for t in (self.kind, self.param, self.code))
 
 
 class BadRequestError(StatusError):

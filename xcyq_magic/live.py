@@ -63,6 +63,12 @@ class LiveReply:
             self._exchange.cancel()
             self._arrivals.put((self, None))
 
+    def abandon(self) -> None:
+        """End it now, if it has not ended: nobody waits for it any more."""
+        if not self.ended:
+            self.stop()
+            self.receive(None)
+
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
@@ -116,18 +122,14 @@ Paint: TypeAlias = Callable[[Sequence[LiveReply]], None]
 def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:
     """Wait until every reply has ended, painting on the way; at most 20 frames a second.
 
-    An interrupt stops all replies, paints what came, and is raised again.
+    An interrupt stops all replies, takes in what was already on its way, and is raised again.
     """
     try:
         _follow(replies, arrivals, paint)
     except KeyboardInterrupt:
-        try:
-            for reply in replies:
-                reply.stop()
-            _drain(arrivals, time.monotonic() + _LAST_WORDS_S, replies)
-        finally:  # also when the user is impatient and interrupts again
-            for reply in replies:
-                reply.receive(None)
+        for reply in replies:
+            reply.stop()
+        _drain(arrivals, time.monotonic() + _LAST_WORDS_S, replies)
         raise
 
 

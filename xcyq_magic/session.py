@@ -154,12 +154,12 @@ class ChatSession:
         model = self.model_of(conversation) if options.model is None else options.model
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
         past = () if options.once else conversation.above(cell)
-        limits = catalog.image_limits(model)
         messages = (
             *([Message.of("system", system)] if system else []),
             *(m for turn in past for m in turn.messages),
             prompt,
         )
+        limits = catalog.image_limits(model, sum(len(m.images) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
         messages = tuple(self._fitted(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
@@ -255,6 +255,9 @@ class ChatSession:
             follow(replies, arrivals, paint)
         except KeyboardInterrupt as interrupt:
             return interrupt
+        finally:  # whatever happened: a second interrupt, a view that failed
+            for live in replies:
+                live.abandon()
         return None
 
     def close(self) -> None:

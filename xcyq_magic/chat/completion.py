@@ -6,16 +6,15 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xcyq_magic.chat.code import code_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Partial: TypeAlias = Literal["stopped", "incomplete"]
 
-_FENCE = re.compile(
-    r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n"
-    r"(?P<body>.*?)^[ \t]*(?P=fence)[`~]*[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Completion:
     @property
     def code(self) -> str:
         """The contents of the reply's fenced code blocks, in order, with a blank line between."""
-        return "\n\n".join(_dedent(m["body"], m["indent"]) for m in _FENCE.finditer(self.text))
+        return "\n\n".join(block.code for block in code_blocks(self.text))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -103,16 +102,39 @@ class Completion:
         return cls(**{**record, "usage": None if usage is None else Usage.from_dict(usage)})
 
 
-def _dedent(body: str, indent: str) -> str:
-    return "\n".join(line.removeprefix(indent) for line in body.rstrip("\n").split("\n"))
+class _Pieces:
+    """Text that comes in pieces, each of whole characters.
+
+    A gateway that cuts UTF-16 strings sends the two halves of an emoji apart, as JSON escapes. A half
+    that stayed alone could not be encoded, and would fail every later request that repeats it.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._half = ""
+
+    def add(self, text: str) -> None:
+        if self._half or (not text.isascii() and _SURROGATE.search(text)):
+            text = self._half + text
+            self._half = half[0] if (half := _HIGH_SURROGATE.search(text)) else ""
+            text = _whole_characters(text.removesuffix(self._half))
+        if text:
+            self.pieces.append(text)
+
+    def join(self) -> str:
+        return "".join(self.pieces) + _whole_characters(self._half)
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class CompletionBuilder:
     """Folds deltas into a completion. How they were cut does not matter."""
 
     def __init__(self) -> None:
-        self.text_pieces: list[str] = []
-        self.reasoning_pieces: list[str] = []
+        self._text = _Pieces()
+        self._reasoning = _Pieces()
         self.id: str | None = None
         self.created: int | None = None
         self.model: str | None = None
@@ -122,14 +144,24 @@ class CompletionBuilder:
     def add(self, delta: Delta) -> None:
         """Take in one delta: text grows, of anything else the last word counts."""
         if delta.text:
-            self.text_pieces.append(delta.text)
+            self._text.add(delta.text)
         if delta.reasoning:
-            self.reasoning_pieces.append(delta.reasoning)
+            self._reasoning.add(delta.reasoning)
         self.id = delta.id or self.id
         self.created = delta.created or self.created
         self.model = delta.model or self.model
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.usage = delta.usage or self.usage
+
+    @property
+    def text_pieces(self) -> list[str]:
+        """The text so far, as it came."""
+        return self._text.pieces
+
+    @property
+    def reasoning_pieces(self) -> list[str]:
+        """The reasoning so far, as it came."""
+        return self._reasoning.pieces
 
     @property
     def empty(self) -> bool:
@@ -146,10 +178,10 @@ class CompletionBuilder:
     ) -> Completion:
         """The completion of what came so far; times in seconds."""
         return Completion(
-            text="".join(self.text_pieces),
+            text=self._text.join(),
             requested_model=requested_model,
             model=self.model or requested_model,
-            reasoning="".join(self.reasoning_pieces),
+            reasoning=self._reasoning.join(),
             finish_reason=self.finish_reason,
             usage=self.usage,
             first_token_s=first_token_s,

@@ -47,9 +47,13 @@ class Turn:
     asked_at: float = 0.0
 
     @property
-    def messages(self) -> tuple[Message, Message]:
-        """The two messages that a later request repeats."""
-        return self.prompt, Message.of("assistant", self.completion.text)
+    def messages(self) -> tuple[Message, ...]:
+        """The two messages that a later request repeats.
+
+        None for a reply without text (stopped while it thought, say): a gateway refuses an empty message.
+        """
+        said = self.completion.text
+        return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""

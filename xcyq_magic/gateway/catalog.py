@@ -8,7 +8,7 @@ is no error: `notice` says what it may be meant for.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xcyq_magic.media.limits import ImageLimits
 
@@ -28,17 +28,21 @@ class Family:
         What a picture may be.
     video
         Whether its models take video.
+    many_long_edge
+        Pixels of a picture's longer side over which a request with many pictures is refused; None for no such rule.
     """
 
     name: str
     prefix: str
     images: ImageLimits
     video: bool = False
+    many_long_edge: int | None = None
 
 
 GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048))
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
-CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160))
+CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160), many_long_edge=2000)
+_MANY = 20  # pictures in a request, up to which the larger size is taken
 GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True)
 FAMILIES = (GPT, CLAUDE, GEMINI)
 
@@ -104,24 +108,31 @@ MODELS: dict[str, Model] = {
     for suffix in suffixes
 }
 
+_NEAR = 0.75  # of 1, for a name to be suggested
+
 # For a name that tells nothing about its maker: what every family takes.
 _STRICTEST = ImageLimits(_PNG_JPEG_WEBP, long_edge=1568, max_bytes=3_932_160)
 
 
-def image_limits(name: str) -> ImageLimits:
-    """What a picture may be for the model `name`, known or not."""
-    if model := MODELS.get(name):
-        return model.images
-    family = _family(name)
-    return family.images if family else _STRICTEST
+def image_limits(name: str, count: int = 1) -> ImageLimits:
+    """What each of `count` pictures may be for the model `name`, known or not."""
+    model, family = MODELS.get(name), _family(name)
+    limits = model.images if model else family.images if family else _STRICTEST
+    if family and family.many_long_edge and count > _MANY:
+        return replace(limits, long_edge=min(limits.long_edge, family.many_long_edge))
+    return limits
 
 
 def suggest(name: str) -> str | None:
     """The known model that `name` may be meant for; None if nothing is near."""
-    # Shorter names first: of two that are equally near, the one without a pool is the likelier.
-    names = sorted(MODELS, key=len)
-    close = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=3, cutoff=0.75)
-    return close[0] if close else None
+    typed = name.lower().replace("_", "-")
+
+    def nearness(known: str) -> tuple[float, int]:
+        # Of two that are equally near, the one without a pool is the likelier.
+        return difflib.SequenceMatcher(None, typed, known).ratio(), -len(known)
+
+    nearest = max(MODELS, key=nearness)
+    return nearest if nearness(nearest)[0] >= _NEAR else None
 
 
 def notice(name: str) -> str | None:

@@ -107,9 +107,10 @@ class GatewayClient:
                 await _receive(response, chunks, sink)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
-                with contextlib.suppress(httpx.HTTPError, TimeoutError):
+                with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(_exhaust(chunks), _CLOSING_S)
         except errors.XcyqError as e:
+            e.rewrite(key.hide)
             sink(Ended(e, time.monotonic()))
         except httpx.HTTPError as e:
             sink(Ended(_explain(e, connection), time.monotonic()))
@@ -156,7 +157,7 @@ async def _receive(response: httpx.Response, chunks: AsyncIterator[bytes], sink:
         raise errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
     if response.status_code != _OK:
         raise wire.status_error(response.status_code, await _body(chunks))
-    if "text/event-stream" in response.headers.get("content-type", ""):
+    if "text/event-stream" in response.headers.get("content-type", "").lower():
         await _receive_stream(chunks, sink)
     else:  # asked for, or answered so although a stream was asked for
         sink(Deltas((wire.decode_answer(await _body(chunks)),), time.monotonic()))
@@ -170,7 +171,10 @@ async def _receive_stream(chunks: AsyncIterator[bytes], sink: Sink) -> None:
         finished = finished or ended
         if done:
             return
-    done, ended = _pass_on(decoder.flush(), sink)
+    try:
+        done, ended = _pass_on(decoder.flush(), sink)
+    except errors.AnswerError:  # what the end cut off is no JSON, because it was cut off
+        done = ended = False
     if not (done or ended or finished):
         msg = "The reply broke off: the stream ended without a finish reason."
         raise errors.IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")

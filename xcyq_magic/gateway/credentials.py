@@ -29,7 +29,7 @@ class ApiKey:
         the whole value.)
     """
 
-    __slots__ = ("_header", "source")
+    __slots__ = ("_header", "_hide", "source")
 
     def __init__(self, text: str, source: str = "Python") -> None:
         key = text.strip()
@@ -44,6 +44,7 @@ class ApiKey:
             raise KeyFormatError(msg, hint)
         self.source = source
         # In a closure, where neither repr, vars, pickle nor a traceback's list of locals finds it.
+        self._hide: Callable[[str], str] = lambda text: text.replace(key, "(the API key)")
         self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
@@ -55,6 +56,10 @@ class ApiKey:
     def header(self, scheme: str) -> str:
         """The value of the ``Authorization`` header, such as ``Bearer KEY``."""
         return self._header(scheme)
+
+    def hide(self, text: str) -> str:
+        """`text` without the key, should it be in there: some gateways repeat it in their errors."""
+        return self._hide(text)
 
     def __repr__(self) -> str:
         return f"<ApiKey from {self.source}, hidden>"

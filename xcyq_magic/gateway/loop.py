@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,11 +36,16 @@ class LoopThread:
         """Run `coroutine` as a task; cancelling the future cancels the task."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not been closed."""
+        return not self._loop.is_closed()
+
     def close(self) -> None:
         """Cancel what runs, end the loop and wait for its thread. Harmless when done before."""
-        if self._loop.is_closed():
+        if not self.running:
             return
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(concurrent.futures.TimeoutError):
             self.submit(_cancel_others()).result(_CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
 
 MOST_STOPS = 4
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
 
 # Fields that have an option, a magic or an owner of their own.
 _RESERVED = {
@@ -52,7 +55,16 @@ def check(request: ChatRequest) -> None:
     if not request.messages[-1].text.strip() and not request.messages[-1].images:
         msg = "The prompt is empty, so nothing was sent."
         raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
+    for message in request.messages:
+        if not _is_text(message.text):
+            whose = "system prompt" if message.role == "system" else "prompt"
+            msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
+            raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
     check_parameters(request.parameters)
+
+
+def _is_text(text: str) -> bool:
+    return not _SURROGATE.search(text)
 
 
 def check_parameters(parameters: Parameters) -> None:
@@ -71,9 +83,12 @@ def check_parameters(parameters: Parameters) -> None:
     if len(parameters.stop) > MOST_STOPS:
         msg = f"stop takes up to {MOST_STOPS} strings, not {len(parameters.stop)}; nothing was sent."
         raise RequestError(msg, f"Keep the {MOST_STOPS} that matter.")
-    if "" in parameters.stop:
+    if not all(parameters.stop):
         msg = "A stop string cannot be empty; nothing was sent."
         raise RequestError(msg, 'Try --stop "END".')
+    if not all(map(_is_text, parameters.stop)):
+        msg = "A stop string holds half a character (a lone surrogate); nothing was sent."
+        raise RequestError(msg, "Write the character whole.")
     for name, value in parameters.extra.items():
         if name in _RESERVED:
             msg = f"-p cannot set {name}; nothing was sent."
@@ -89,11 +104,15 @@ def _within(name: str, value: float | None, low: float, high: float, example: st
 
 def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON value
     try:
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError):
         shown = "NaN" if isinstance(value, float) and math.isnan(value) else repr(value)
         msg = f"{name} = {shown} cannot be written as JSON; nothing was sent."
         raise RequestError(msg, f"Try -p {name}=0.5 or -p '{name}={{\"a\": 1}}'.") from None
+
+
+def _no_address(text: str) -> SettingError:
+    return SettingError(f"The base URL {text!r} is no address of a gateway; nothing was sent.", _BASE_URL_HINT)
 
 
 def endpoint(base_url: str) -> str:
@@ -104,18 +123,16 @@ def endpoint(base_url: str) -> str:
     SettingError
         `base_url` has no scheme or no host, or carries a query.
     """
-    hint = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
     text = base_url.strip()
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # a bracket without its other half, a port that is no number
+        raise _no_address(text) from None
     if parts.scheme not in {"http", "https"}:
         msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
-        raise SettingError(msg, hint)
-    try:
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.query or parts.fragment or not text.isprintable() or " " in text:
-        msg = f"The base URL {text!r} is no address of a gateway; nothing was sent."
-        raise SettingError(msg, hint)
+        raise SettingError(msg, _BASE_URL_HINT)
+    if not host or not text.isprintable() or any(c in text for c in " ?#"):
+        raise _no_address(text)
     path = text.rstrip("/")
     return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"

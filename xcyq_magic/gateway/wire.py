@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 DONE = "[DONE]"
 _DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-z0-9+/=\s]*)")
 _MOST_SHOWN = 300
+_MOST_READ = 20_000  # of a page, for its title
+# A prolog, comments and a doctype may come first; then any element makes it a page.
+_PAGE = re.compile(
+    r"\s*(?:(?:<\?[^>]*>|<!--.*?-->)\s*)*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE | re.DOTALL
+)
 
 
 def encode(request: ChatRequest) -> dict[str, Any]:
@@ -156,11 +162,11 @@ def no_completion(body: bytes, status: int = 200) -> AnswerError:
 
 def page_title(body: bytes) -> str | None:
     """The title of an HTML page; None if `body` is none. The page itself is never shown."""
-    head = body[:20_000].decode("utf-8", "replace")
-    if not re.match(r"\s*(<!doctype html|<html|<head|<body)", head, re.IGNORECASE):
+    head = body[:_MOST_READ].decode("utf-8-sig", "replace")
+    if not _PAGE.match(head):
         return None
     title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
-    return _short(" ".join(title[1].split())) if title else ""
+    return _short(html.unescape(title[1])) if title else ""
 
 
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
+from xcyq_magic.media.containers import only_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _JPEG_QUALITIES = (90, 80, 65, 45)
-_ORIENTATION = 0x0112  # the EXIF tag
 
 
 def read_image(path: Path, name: str = "") -> Image:
@@ -39,8 +39,9 @@ def read_image(path: Path, name: str = "") -> Image:
     shown = name or path.name
     try:
         data = path.read_bytes()
-    except OSError as e:
-        msg = f"{shown} cannot be attached: {(e.strerror or str(e)).lower()}; nothing was sent."
+    except (OSError, ValueError) as e:  # a ValueError for a path that no system takes
+        why = (getattr(e, "strerror", None) or str(e)).lower()
+        msg = f"{shown} cannot be attached: {why}; nothing was sent."
         raise MediaError(msg, f"Paths count from {path.cwd()}.") from None
     picture = _open(data, shown)
     try:
@@ -87,10 +88,10 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     small = max(picture.size) <= limits.long_edge
     light = limits.max_bytes is None or len(image.data) <= limits.max_bytes
     still = getattr(picture, "n_frames", 1) == 1
-    if small and light and still and image.mime in limits.mimes and not _carries_more(picture):
+    if small and light and still and image.mime in limits.mimes and only_pixels(image.data, image.mime):
         return image
     try:
-        upright = PIL.ImageOps.exif_transpose(picture)
+        upright = _eight_bits(PIL.ImageOps.exif_transpose(picture))
         if max(upright.size) > limits.long_edge:
             upright.thumbnail((limits.long_edge, limits.long_edge), PIL.Image.Resampling.LANCZOS)
         data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG")
@@ -99,25 +100,25 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     return Image(data, mime, *upright.size, name=image.name)
 
 
-def _carries_more(picture: PillowImage) -> bool:
-    """Whether the file holds anything besides pixels: EXIF, XMP, comments, text chunks."""
-    harmless = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "gamma", "transparency", "aspect"}
-    harmless |= {"loop", "background", "version", "duration", "extension", "interlace", "timestamp", "sRGB"}
-    # matplotlib names itself in a text chunk; re-encoding each figure for that would help nobody.
-    info = {k for k in picture.info if k not in harmless and k != "Software"}
-    return bool(info) or bool(picture.getexif())
+def _eight_bits(picture: PillowImage) -> PillowImage:
+    """The picture in a mode that scales well and that PNG and JPEG take: L, LA, RGB or RGBA."""
+    if picture.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in picture.info:
+        return picture
+    if picture.mode.startswith("I"):  # 16 bits of grey; converting clips them at 255
+        return picture.convert("I").point(lambda grey: grey * (1 / 257)).convert("L")
+    if picture.mode == "F":
+        low, high = cast("tuple[float, float]", picture.getextrema())
+        scale = 255 / (high - low) if high > low else 0.0
+        return picture.point(lambda grey: grey * scale - low * scale).convert("L")
+    if picture.mode in {"PA", "La", "RGBa"} or "transparency" in picture.info:
+        return picture.convert("RGBA")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def _encode(picture: PillowImage, limits: ImageLimits, *, as_jpeg: bool) -> tuple[bytes, str]:
     """PNG for graphics; JPEG for what came as JPEG or is too large as PNG."""
     if not as_jpeg:
-        has_alpha = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
-        plain = (
-            picture
-            if picture.mode in {"1", "L", "P", "RGB", "RGBA"}
-            else picture.convert("RGBA" if has_alpha else "RGB")
-        )
-        data = _save(plain, "PNG", optimize=False)
+        data = _save(picture, "PNG")
         if limits.max_bytes is None or len(data) <= limits.max_bytes:
             return data, "image/png"
     for quality in _JPEG_QUALITIES:
@@ -140,6 +141,6 @@ def _on_white(picture: PillowImage) -> PillowImage:
 def _save(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: ANN401  # Pillow's options
     buffer = io.BytesIO()
     clean = picture.copy()
-    clean.info = {k: v for k, v in picture.info.items() if k == "transparency"}
+    clean.info = {}
     clean.save(buffer, form, **options)
     return buffer.getvalue()

@@ -24,7 +24,11 @@ def resolve(value: object) -> Part:
     if isinstance(value, Image):
         return value
     if isinstance(value, str | Path):
-        path = Path(value).expanduser()
+        try:
+            path = Path(value).expanduser()
+        except RuntimeError as e:  # ~somebody, who has no home here
+            msg = f"{value} cannot be attached: {e}; nothing was sent."
+            raise MediaError(msg, "Write the path without ~.") from None
         return read_image(path, str(value))
     msg = f"A {type(value).__name__} cannot be attached; nothing was sent."
     raise MediaError(msg, "Attach the path of a picture: PNG, JPEG, WEBP or GIF.")

@@ -6,10 +6,13 @@ Written apart from the client's own checks, so that each is a test of the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.answers import parts_of, picture_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ROLES = {"system", "user", "assistant"}
 _MOST_STOPS = 4
@@ -52,7 +55,8 @@ def _refuse_messages(body: dict[str, Any]) -> Refusal | None:
         return Refusal(400, "'messages' must be a non-empty array.", param="messages")
     for n, message in enumerate(messages):
         where = f"messages[{n}]"
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+        role = message.get("role") if isinstance(message, dict) else None
+        if not isinstance(role, str) or role not in _ROLES:
             return Refusal(400, f"Invalid value for {where}.role: use system, user or assistant.", param=where)
         content = message.get("content")
         if not isinstance(content, str | list) or not content:
@@ -65,15 +69,32 @@ def _refuse_messages(body: dict[str, Any]) -> Refusal | None:
 def _refuse_parts(message: dict[str, Any], where: str, video: bool) -> Refusal | None:  # noqa: FBT001  # one caller
     for part in parts_of(message):
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in {"text", "image_url", "video_url", "file"}:
+        holds = _PARTS.get(kind) if isinstance(kind, str) else None
+        if holds is None:
             return Refusal(400, f"Invalid content part type {kind!r} in {where}.", param=where)
+        if not holds(part):
+            return Refusal(400, f"A part of type {kind!r} in {where} lacks its content.", param=where)
         if kind in {"video_url", "file"} and not video:
-            return Refusal(400, f"Model {kind} input is not supported by this model.", param=where)
+            return Refusal(400, f"A part of type {kind!r} is not supported by this model.", param=where)
         try:
             picture_of(part)
         except ValueError as e:
             return Refusal(400, str(e), param=where)
     return None
+
+
+def _has_address(part: dict[str, Any], name: str) -> bool:
+    content = part.get(name)
+    return isinstance(content, dict) and isinstance(content.get("url"), str) and bool(content["url"])
+
+
+# What a part of each type must hold.
+_PARTS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "text": lambda p: isinstance(p.get("text"), str),
+    "image_url": lambda p: _has_address(p, "image_url"),
+    "video_url": lambda p: _has_address(p, "video_url"),
+    "file": lambda p: isinstance(p.get("file"), dict),
+}
 
 
 def _refuse_parameters(body: dict[str, Any]) -> Refusal | None:

@@ -81,9 +81,7 @@ DIRECTIVES = {
     "pace": Directive(
         "pace 20 8",
         "20 deltas a second, of 8 characters each",
-        lambda p, a: replace(
-            p, deltas_per_s=_positive(a[0]), delta_chars=int(_positive(a[1])) if a[1:] else p.delta_chars
-        ),
+        lambda p, a: replace(p, deltas_per_s=_positive(a[0]), delta_chars=_count(a[1]) if a[1:] else p.delta_chars),
     ),
     "first": Directive(
         "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=float(a[0]))
@@ -119,6 +117,13 @@ DIRECTIVES = {
 def _positive(text: str) -> float:
     value = float(text)
     if not value > 0:
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
         raise ValueError(text)
     return value
 

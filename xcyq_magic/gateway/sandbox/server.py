@@ -7,13 +7,13 @@ import contextlib
 import hmac
 import json
 import secrets
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import tornado.httpserver
 import tornado.iostream
-import tornado.netutil
 import tornado.web
 
 from xcyq_magic.errors import SandboxError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PATH = "/gw_llm_power"
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_LOGGED = 1000
+_LAST_PORT = 65_535
 _LONGEST_STALL_S = 600.0
 
 
@@ -94,7 +95,7 @@ class Sandbox:
         self._loop = LoopThread("xcyq_magic sandbox")
         try:
             self.port = self._loop.submit(self._listen(port)).result()
-        except (OSError, OverflowError) as e:
+        except (OSError, ValueError) as e:
             self._loop.close()
             msg = f"The sandbox cannot listen on port {port}: {e}"
             raise SandboxError(msg, "Choose another port, or none.") from None
@@ -104,10 +105,14 @@ class Sandbox:
             [(rf"{PATH}/v1/chat/completions", _Completions, {"state": self._state}), (r".*", _Elsewhere)],
             log_function=lambda _: None,
         )
-        sockets = tornado.netutil.bind_sockets(port, "127.0.0.1")
+        if not 0 <= port <= _LAST_PORT:
+            msg = f"ports go from 0 to {_LAST_PORT}"
+            raise ValueError(msg)
+        listening = socket.create_server(("127.0.0.1", port))
+        listening.setblocking(False)  # noqa: FBT003  # the standard library's
         self._server = tornado.httpserver.HTTPServer(application, max_buffer_size=_MOST_BYTES)
-        self._server.add_sockets(sockets)
-        bound: int = sockets[0].getsockname()[1]
+        self._server.add_socket(listening)
+        bound: int = listening.getsockname()[1]
         return bound
 
     @property
@@ -131,9 +136,9 @@ class Sandbox:
 
     def close(self) -> None:
         """End its connections and its thread."""
-        with contextlib.suppress(RuntimeError):  # closed before
+        if self._loop.running:
             self._loop.submit(self._stop()).result()
-        self._loop.close()
+            self._loop.close()
 
 
 class _Elsewhere(tornado.web.RequestHandler):

@@ -1,0 +1,261 @@
+"""The values of a chat: what is written down comes back, and how a reply was cut does not matter."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
+from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.messages import Image, Message, Text
+from xcyq_magic.chat.parameters import Parameters
+
+texts = st.text(max_size=40)
+counts = st.none() | st.integers(min_value=0)
+seconds = st.floats(min_value=0, max_value=1e9)
+usages = st.builds(Usage, counts, counts, counts)
+completions = st.builds(
+    Completion,
+    text=texts,
+    requested_model=texts,
+    model=texts,
+    reasoning=texts,
+    finish_reason=st.none() | texts,
+    usage=st.none() | usages,
+    first_token_s=st.none() | seconds,
+    duration_s=seconds,
+    partial=st.sampled_from([None, "stopped", "incomplete"]),
+    id=st.none() | texts,
+    created=counts,
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+field_names = texts.filter(lambda name: name not in {"temperature", "top_p", "max_tokens", "stop"})
+parameter_sets = st.builds(
+    Parameters,
+    temperature=st.none() | st.floats(0, 2),
+    top_p=st.none() | st.floats(0, 1),
+    max_tokens=st.none() | st.integers(min_value=1),
+    stop=st.lists(texts, max_size=4).map(tuple),
+    extra=st.dictionaries(field_names, json_values, max_size=3),
+)
+images = st.builds(
+    Image,
+    data=st.binary(max_size=30),
+    mime=st.sampled_from(["image/png", "image/jpeg", "image/webp", "image/gif"]),
+    width=st.integers(1, 10_000),
+    height=st.integers(1, 10_000),
+    name=texts,
+)
+messages = st.builds(
+    Message,
+    role=st.sampled_from(["system", "user", "assistant"]),
+    parts=st.lists(st.builds(Text, texts) | images, max_size=4).map(tuple),
+)
+turns = st.builds(
+    Turn,
+    prompt=messages,
+    completion=completions,
+    system=st.none() | texts,
+    parameters=parameter_sets,
+    cell=st.none() | st.builds(CellRun, texts, st.integers()),
+    asked_at=seconds,
+)
+
+
+def through_json(record):
+    return json.loads(json.dumps(record))
+
+
+def media_of(message: Message) -> dict[str, bytes]:
+    return {image.sha256: image.data for image in message.images}
+
+
+@given(usages)
+def test_usage_comes_back_from_its_dict(usage):
+    assert Usage.from_dict(through_json(usage.to_dict())) == usage
+
+
+@given(completions)
+def test_a_completion_comes_back_from_its_dict(completion):
+    assert Completion.from_dict(through_json(completion.to_dict())) == completion
+
+
+@given(parameter_sets)
+def test_parameters_come_back_from_their_dict(parameters):
+    assert Parameters.from_dict(through_json(parameters.to_dict())) == parameters
+
+
+@given(messages)
+def test_a_message_comes_back_from_its_dict_and_its_media(message):
+    assert Message.from_dict(through_json(message.to_dict()), media_of(message)) == message
+
+
+@given(turns)
+def test_a_turn_comes_back_from_its_dict_without_its_cell(turn):
+    again = Turn.from_dict(through_json(turn.to_dict()), media_of(turn.prompt))
+    assert again == replace(turn, cell=None)
+
+
+def test_a_message_without_its_media_does_not_come_back():
+    message = Message.of("user", Image(b"pixels", "image/png", 1, 1))
+    with pytest.raises(KeyError):
+        Message.from_dict(message.to_dict(), {})
+
+
+def test_a_picture_is_written_down_by_its_hash_alone():
+    assert Image(b"pixels", "image/png", 2, 3, "plot.png").to_dict() == {
+        "type": "image",
+        "sha256": "6ec9c2b0eb14010746c8bce8939303b382344b296206612eb8a907a37b2b2f37",
+        "mime": "image/png",
+        "bytes": 6,
+        "width": 2,
+        "height": 3,
+        "name": "plot.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "usage"),
+    [
+        ({}, Usage()),
+        ({"prompt_tokens": 3}, Usage(prompt_tokens=3)),
+        ({"prompt_tokens": None, "completion_tokens": "5", "total_tokens": 1.5}, Usage()),
+        ({"prompt_tokens": True}, Usage()),
+        ({"prompt_tokens": 0, "prompt_tokens_details": {"cached_tokens": 0}}, Usage(prompt_tokens=0)),
+    ],
+)
+def test_what_is_no_count_is_left_out_of_the_usage(record, usage):
+    assert Usage.from_dict(record) == usage
+
+
+def test_parameters_hold_only_what_was_set():
+    assert Parameters().to_dict() == {}
+    assert Parameters(temperature=0, top_p=0.0).to_dict() == {"temperature": 0, "top_p": 0.0}
+    assert Parameters(stop=("a", "b"), extra={"top_k": None}).to_dict() == {"stop": ["a", "b"], "top_k": None}
+
+
+# How a reply is cut into deltas does not matter.
+
+
+def pieces(draw, text: str) -> list[str]:
+    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    return [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
+
+
+@st.composite
+def cut_replies(draw):
+    """The delta of a whole reply, and deltas that it was cut into."""
+    whole = Delta(
+        text=draw(texts),
+        reasoning=draw(texts),
+        id=draw(st.none() | st.text(min_size=1, max_size=5)),
+        created=draw(st.none() | st.integers(min_value=1)),
+        model=draw(st.none() | st.text(min_size=1, max_size=5)),
+        finish_reason=draw(st.sampled_from([None, "stop", "length", "other"])),
+        usage=draw(st.none() | usages),
+    )
+    deltas = [Delta(text=t) for t in pieces(draw, whole.text)]
+    for piece in reversed(pieces(draw, whole.reasoning)):
+        bound = next((n for n, d in enumerate(deltas) if d.reasoning), len(deltas))
+        deltas.insert(draw(st.integers(0, bound)), Delta(reasoning=piece))
+    for name in ("id", "created", "model", "finish_reason", "usage"):
+        n = draw(st.integers(0, len(deltas) - 1))
+        deltas[n] = replace(deltas[n], **{name: getattr(whole, name)})
+    return whole, deltas
+
+
+def built(*deltas: Delta) -> Completion:
+    builder = CompletionBuilder()
+    for delta in deltas:
+        builder.add(delta)
+    return builder.build("asked", first_token_s=0.5, duration_s=2.0)
+
+
+@given(cut_replies())
+def test_any_cut_of_a_reply_gives_the_same_completion(cut):
+    whole, deltas = cut
+    assert built(*deltas) == built(whole)
+
+
+def test_the_last_word_counts_for_what_is_no_text():
+    completion = built(
+        Delta(text="a", model="m1", usage=Usage(1), id="x"),
+        Delta(text="b", model="m2", finish_reason="stop", usage=Usage(1, 2, 3)),
+        Delta(),
+    )
+    assert (completion.text, completion.model, completion.usage) == ("ab", "m2", Usage(1, 2, 3))
+    assert (completion.id, completion.finish_reason) == ("x", "stop")
+
+
+def test_the_model_that_was_asked_stands_in_for_one_that_does_not_say_its_name():
+    assert built(Delta(text="a")).model == "asked"
+
+
+def test_a_builder_is_empty_until_text_or_reasoning_comes():
+    builder = CompletionBuilder()
+    builder.add(Delta(id="x", model="m", created=1, usage=Usage(1), finish_reason="stop"))
+    assert builder.empty
+    builder.add(Delta(reasoning="hm"))
+    assert not builder.empty
+
+
+def test_a_character_whose_halves_came_in_two_deltas_is_whole():
+    """A gateway that cuts UTF-16 strings sends the two halves of an emoji apart, as JSON escapes."""
+    assert built(Delta(text="a\ud83d"), Delta(text="\ude00b")).text == "a\N{GRINNING FACE}b"
+
+
+# The code of a reply
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("No code, but `a` word of it.", "", id="none"),
+        pytest.param("Look:\n\n```python\na = 1\n```\n\nDone.", "a = 1", id="one"),
+        pytest.param("```\na\n```\n\ntext\n\n```r\nb\n\nc\n```", "a\n\nb\n\nc", id="two"),
+        pytest.param("```python\nif a:\n    b\n```", "if a:\n    b", id="its own indentation"),
+        pytest.param("```\n```", "", id="empty"),
+        pytest.param("~~~python\na = 1\n~~~\n", "a = 1", id="tildes"),
+        pytest.param("~~~\na\n```\nb\n~~~", "a\n```\nb", id="backticks in tildes"),
+        pytest.param("```\na\n~~~\nb\n```", "a\n~~~\nb", id="tildes in backticks"),
+        pytest.param("````md\n```python\na\n```\n````", "```python\na\n```", id="nested"),
+        pytest.param("```\na\n`````\n", "a", id="closed by a longer fence"),
+        pytest.param("1. First:\n\n   ```python\n   a\n     b\n   ```\n2. x", "a\n  b", id="indented"),
+        pytest.param("- ```python\n  a\n  ```\n\nWords.\n\n```python\nb\n```", "a\n\nb", id="on the line of a list"),
+        pytest.param("```python title='x'\na\n```", "a", id="info string"),
+        pytest.param("Write ```a``` or\n```python\nb\n```", "b", id="three backticks in a line"),
+        pytest.param(
+            "```python\ndef f():\n    '''Such as:\n\n    ```\n    f()\n    ```\n    '''\n```\n",
+            "def f():\n    '''Such as:\n\n    ```\n    f()\n    ```\n    '''",
+            id="fences in a docstring",  # a closing fence is indented by three spaces at most (CommonMark 4.5)
+        ),
+        pytest.param("```python\na\n```\n\nThen:\n\n```python\nb = ", "a", id="unclosed"),
+        pytest.param("````md\nwords\n\n~~~~\nwords", "", id="unclosed twice"),
+        pytest.param("~~~~\na\n~~~\nb\n", "", id="unclosed by a shorter fence"),
+    ],
+)
+def test_the_code_of_a_reply_is_what_its_fences_hold(text, code):
+    assert built(Delta(text=text)).code == code
+
+
+@given(st.lists(st.sampled_from(["```", "````", "~~~", "   ", "py", "\n", "a = 1", " ", "- ", "> "]), max_size=30))
+def test_looking_for_code_never_fails(words):
+    assert isinstance(built(Delta(text="".join(words))).code, str)
+
+
+def test_the_code_of_many_open_fences_is_found_in_time():
+    """A reply is hostile input: looking at each fence again for each fence takes minutes for 100 kB."""
+    completion = built(Delta(text="```a\n" * 6000))
+    started = time.monotonic()
+    assert completion.code == ""
+    assert time.monotonic() - started < 0.5

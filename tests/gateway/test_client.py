@@ -1,0 +1,453 @@
+"""The client over loopback: against the sandbox, and against bytes that no sandbox sends."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import select
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import pytest
+from servers import DONE, Answer, RawServer, chunked, delta, event, eventually, http
+
+from xcyq_magic import errors
+from xcyq_magic.chat.completion import Completion, CompletionBuilder, Usage
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.gateway.client import Connection, Deltas, Ended, GatewayClient
+from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.request import ChatRequest, endpoint
+
+KEY = ApiKey("sk-5ecret-0123456789")
+FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
+ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}
+THREAD = "xcyq_magic client"
+
+
+@pytest.fixture
+def client():
+    client = GatewayClient()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def serve():
+    """Start raw servers that end with the test."""
+    servers = []
+
+    def start(*answers: Answer | bytes) -> RawServer:
+        server = RawServer([a if isinstance(a, Answer) else Answer(a) for a in answers])
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@dataclass
+class Heard:
+    """What a sink heard of one exchange."""
+
+    completion: Completion
+    error: Exception | None
+    packets: int
+
+    @property
+    def text(self) -> str:
+        return self.completion.text
+
+
+class Asked:
+    """One exchange under way."""
+
+    def __init__(self, client: GatewayClient, server, prompt: str = "Hello", *, stream: bool = True, **timeouts):
+        self._arrivals: SimpleQueue = SimpleQueue()
+        self._builder = CompletionBuilder()
+        self._packets = 0
+        request = ChatRequest("gpt-5.4", (Message.of("user", prompt),), stream=stream)
+        connection = Connection(endpoint(server.base_url), **timeouts)
+        self.exchange = client.send(request, getattr(server, "key", KEY), connection, self._arrivals.put)
+
+    def next(self) -> Deltas | Ended:
+        arrival = self._arrivals.get(timeout=10)
+        if isinstance(arrival, Deltas):
+            self._packets += 1
+            for d in arrival.deltas:
+                self._builder.add(d)
+        return arrival
+
+    def until_text(self) -> str:
+        while self._builder.empty:
+            assert isinstance(self.next(), Deltas)
+        return self._builder.build("asked").text
+
+    def to_the_end(self) -> Heard:
+        while not isinstance(arrival := self.next(), Ended):
+            pass
+        return Heard(self._builder.build("asked"), arrival.error, self._packets)
+
+
+def ask(client: GatewayClient, server, prompt: str = "Hello", **options) -> Heard:
+    return Asked(client, server, prompt, **options).to_the_end()
+
+
+def client_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name == THREAD]
+
+
+# Replies that are whole
+
+
+def test_a_streamed_and_a_whole_reply_have_the_same_text(client, sandbox):
+    prompt = FAST + "sandbox: markdown 900"
+    streamed, whole = ask(client, sandbox, prompt), ask(client, sandbox, prompt, stream=False)
+    assert streamed.error is whole.error is None
+    assert len(whole.text) == 900
+    assert streamed.text == whole.text
+    assert streamed.packets > whole.packets == 1
+    assert streamed.completion.usage == whole.completion.usage != Usage()
+    assert streamed.completion.finish_reason == whole.completion.finish_reason == "stop"
+    assert [r.body.get("stream") for r in sandbox.received] == [True, None]
+
+
+def test_deltas_arrive_while_the_rest_is_on_its_way(client, sandbox):
+    asked = Asked(client, sandbox, "sandbox: first 0\nsandbox: stall 40")
+    assert asked.until_text()
+    assert sandbox.received[-1].ending == ""
+    asked.exchange.cancel()
+
+
+def test_several_replies_come_at_once(client, sandbox):
+    asked = [Asked(client, sandbox, f"{FAST}sandbox: echo\nnumber {n}") for n in range(8)]
+    assert [a.to_the_end().text for a in asked] == [f"number {n}" for n in range(8)]
+
+
+def test_the_request_is_json_with_the_key_in_its_header(client, serve):
+    server = serve(http(json.dumps(ANSWER)))
+    ask(client, server, "Grüße \N{GRINNING FACE}")
+    request = server.requests[0]
+    assert request.line == "POST /gateway/v1/chat/completions HTTP/1.1"
+    assert request.headers["authorization"] == "Bearer sk-5ecret-0123456789"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["accept"] == "text/event-stream"
+    assert request.json["messages"] == [{"role": "user", "content": "Grüße \N{GRINNING FACE}"}]
+
+
+@pytest.mark.parametrize(("scheme", "header"), [("Token", "Token sk-5ecret-0123456789"), ("", "sk-5ecret-0123456789")])
+def test_the_scheme_before_the_key_is_a_setting(client, serve, scheme, header):
+    server = serve(http(json.dumps(ANSWER)))
+    assert ask(client, server, auth_scheme=scheme).error is None
+    assert server.requests[0].headers["authorization"] == header
+
+
+FINISH = delta("", "stop")
+STREAMS = {
+    "in chunks": chunked(delta("Hel"), delta("lo"), FINISH, DONE),
+    "with a length": http(delta("Hello") + FINISH + DONE, kind="text/event-stream"),
+    "cut in the middle of an event": chunked(delta("Hello")[:30], delta("Hello")[30:], FINISH + DONE[:5], DONE[5:]),
+    "in CRLF, with comments": chunked(b": PING\r\n\r\n" + (delta("Hello") + FINISH + DONE).replace(b"\n", b"\r\n")),
+    "without [DONE]": chunked(delta("Hello"), FINISH),
+    "without a finish reason": chunked(delta("Hello"), DONE),
+    "without the last blank line": chunked(delta("Hello"), FINISH.rstrip()),
+    "with odd events": chunked(b"data:\n\n", event({"choices": []}), event(1), delta("Hello"), FINISH, DONE),
+    "with what comes after [DONE]": chunked(delta("Hello"), FINISH, DONE, delta(" again"), b"data: {\n\n"),
+    "compressed": http(gzip.compress(delta("Hello") + DONE), kind="text/event-stream", Content_Encoding="gzip"),
+    "with its type in capitals": http(delta("Hello") + FINISH + DONE, kind="Text/Event-Stream; Charset=UTF-8"),
+    "that is a whole answer": http(json.dumps(ANSWER)),
+    "that is a whole answer of an odd type": http(json.dumps(ANSWER), kind="text/plain"),
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_a_reply_is_whole(client, serve, stream):
+    heard = ask(client, serve(stream))
+    assert heard.error is None
+    assert heard.text == "Hello"
+
+
+def test_a_stream_is_utf_8_whatever_its_charset_says(client, serve):
+    events = 'data: {"choices":[{"delta":{"content":"é漢\u2028\u0085"}}]}\n\n'.encode() + DONE
+    heard = ask(client, serve(http(events, kind="text/event-stream; charset=iso-8859-1")))
+    assert (heard.error, heard.text) == (None, "é漢\u2028\u0085")
+
+
+# Connections
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(http(json.dumps(ANSWER)), id="whole"),
+        pytest.param(chunked(delta("Hello"), FINISH, DONE), id="stream"),
+        pytest.param(http(delta("Hello") + DONE, kind="text/event-stream"), id="stream with a length"),
+        pytest.param(http('{"error": "no"}', "429 Too Many Requests"), id="refusal"),
+    ],
+)
+def test_a_connection_is_used_again(client, serve, payload):
+    server = serve(payload)
+    ask(client, server)
+    # The rest of a body is read after its reply has ended: a request that is faster opens a second connection.
+    assert eventually(lambda: used_again(client, server))
+
+
+def used_again(client: GatewayClient, server: RawServer) -> bool:
+    before = server.connections
+    ask(client, server)
+    return server.connections == before
+
+
+def test_a_cancelled_reply_closes_its_connection_within_a_second(client, sandbox):
+    asked = Asked(client, sandbox, "sandbox: first 0\nsandbox: stall 40")
+    asked.until_text()
+    asked.exchange.cancel()
+    assert eventually(lambda: sandbox.received[-1].ending == "closed by the client", within_s=1.0)
+
+
+def test_a_reply_is_cancelled_before_its_first_byte(client, sandbox):
+    asked = Asked(client, sandbox, "sandbox: first 60")
+    assert eventually(lambda: sandbox.received)
+    asked.exchange.cancel()
+    assert eventually(lambda: sandbox.received[-1].ending == "closed by the client", within_s=1.0)
+
+
+def test_a_cancelled_reply_leaves_the_others_alone(client, sandbox):
+    stalled = Asked(client, sandbox, "sandbox: first 0\nsandbox: stall 40")
+    stalled.until_text()
+    other = Asked(client, sandbox, "sandbox: first 0\nsandbox: pace 200 10\nsandbox: markdown 300")
+    other.until_text()
+    stalled.exchange.cancel()
+    assert other.to_the_end().error is None
+    assert ask(client, sandbox, FAST).error is None
+
+
+def test_closing_ends_the_thread_and_the_next_request_begins_anew(client, sandbox):
+    assert not client_threads()
+    assert ask(client, sandbox, FAST).error is None
+    assert len(client_threads()) == 1
+    client.close()
+    assert not client_threads()
+    client.close()
+    assert ask(client, sandbox, FAST).error is None
+    assert len(client_threads()) == 1
+
+
+def test_closing_ends_a_reply_that_stalls(client, sandbox):
+    Asked(client, sandbox, "sandbox: first 0\nsandbox: stall 40").until_text()
+    client.close()
+    assert not client_threads()
+    assert eventually(lambda: sandbox.received[-1].ending == "closed by the client", within_s=1.0)
+
+
+def test_a_client_that_never_sent_has_no_thread():
+    client = GatewayClient()
+    assert not client_threads()
+    client.close()
+
+
+# Replies that break off
+
+
+def test_a_dropped_reply_is_incomplete_and_its_deltas_are_kept(client, sandbox):
+    heard = ask(client, sandbox, FAST + "sandbox: markdown 900\nsandbox: drop 200")
+    assert type(heard.error) is errors.IncompleteReplyError
+    assert 200 <= len(heard.text) < 300
+    assert sandbox.received[-1].ending == "dropped"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(chunked(delta("Hel"))), id="ended without a finish reason"),
+        pytest.param(Answer(chunked(delta("Hel"), b'data: {"cho')), id="ended in an event"),
+        pytest.param(Answer(chunked(delta("Hel"), b'data: {"cho', whole=False), "close"), id="cut in an event"),
+        pytest.param(Answer(chunked(delta("Hel"), whole=False), "close"), id="cut between events"),
+    ],
+)
+def test_a_stream_that_ends_early_is_incomplete(client, serve, answer):
+    heard = ask(client, serve(answer))
+    assert type(heard.error) is errors.IncompleteReplyError
+    assert heard.text == "Hel"
+    assert heard.error.hint
+
+
+def test_a_connection_that_ends_without_an_answer_is_an_error_of_ours(client, serve):
+    heard = ask(client, serve(Answer(b"", "close")))
+    assert isinstance(heard.error, errors.GatewayError)
+    assert heard.text == ""
+
+
+def test_what_is_no_http_is_an_error_of_ours(client, serve):
+    heard = ask(client, serve(Answer(b"SSH-2.0-OpenSSH_9.6\r\n", "close")))
+    assert isinstance(heard.error, errors.GatewayError)
+
+
+def test_an_error_in_the_middle_is_raised_and_the_text_before_it_is_kept(client, sandbox):
+    heard = ask(client, sandbox, FAST + "sandbox: markdown 900\nsandbox: error 100")
+    assert type(heard.error) is errors.GatewayError
+    assert "asked to fail in the middle" in heard.error.message
+    assert 100 <= len(heard.text) < 200
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b'data: {"error": {"message": "Overloaded"}}\n\n',
+        b'data: {"error": "Overloaded"}\n\n',
+        b'event: error\ndata: {"message": "Overloaded"}\n\n',
+        b"event: error\ndata: Overloaded\n\n",
+        b'data: {"error": {"message": "Overloaded"}}',
+    ],
+)
+def test_an_error_in_the_packet_of_the_text_does_not_swallow_it(client, serve, last):
+    heard = ask(client, serve(http(delta("Hello") + last, kind="text/event-stream")))
+    assert heard.text == "Hello"
+    assert type(heard.error) is errors.GatewayError
+    assert "Overloaded" in heard.error.message
+
+
+# Answers that are no replies
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("status 400", errors.BadRequestError, "refused with 400: The sandbox was asked to refuse with 400."),
+        ("status 403", errors.AuthenticationError, "refused with 403"),
+        ("status 404", errors.ModelNotFoundError, "refused with 404"),
+        ("status 429", errors.RateLimitError, "refused with 429"),
+        ("status 503", errors.ServerError, "refused with 503"),
+        ("page", errors.AnswerError, "200 with a web page ('Welcome to the sandbox')"),
+        ("nonsense", errors.BadRequestError, "knows no directive 'nonsense'"),
+    ],
+    ids=lambda refusal: refusal[0],
+)
+def test_a_refusal_is_raised_with_the_gateways_words(client, sandbox, refusal, stream):
+    directive, kind, words = refusal
+    heard = ask(client, sandbox, f"sandbox: {directive}", stream=stream)
+    assert type(heard.error) is kind
+    assert words in heard.error.message
+    assert heard.completion == Completion("", "asked", "asked")
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (http(b""), "200 with nothing"),
+        (http(b"", kind="text/html"), "200 with nothing"),
+        (http(b"<html><title>Sign in</title><p>x</p>", kind="text/html"), "200 with a web page ('Sign in')"),
+        (http(b'{"ok": true}'), 'no chat completion: {"ok": true}'),
+    ],
+)
+def test_a_200_that_is_no_chat_completion_is_an_error(client, serve, payload, words):
+    heard = ask(client, serve(payload))
+    assert type(heard.error) is errors.AnswerError
+    assert words in heard.error.message
+    assert "<p>" not in str(heard.error)
+
+
+def test_an_empty_stream_is_an_error(client, serve):
+    heard = ask(client, serve(http(b"", kind="text/event-stream")))
+    assert isinstance(heard.error, errors.GatewayError)
+    assert heard.text == ""
+
+
+def test_a_json_error_with_status_200_is_raised_with_its_words(client, serve):
+    heard = ask(client, serve(http('{"error": {"message": "quota is used up"}}')))
+    assert type(heard.error) is errors.GatewayError
+    assert "quota is used up" in heard.error.message
+
+
+def test_a_web_page_with_502_shows_its_title_alone(client, serve):
+    page = "<html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body></html>"
+    heard = ask(client, serve(http(page, "502 Bad Gateway", "text/html")))
+    assert type(heard.error) is errors.ServerError
+    assert "a web page '502 Bad Gateway'" in heard.error.message
+    assert "nginx" not in str(heard.error)
+
+
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
+def test_a_redirect_is_not_followed_and_its_location_is_named(client, serve, status):
+    elsewhere = serve(http(json.dumps(ANSWER)))
+    server = serve(http(b"", status, Location=f"{elsewhere.base_url}/v1/chat/completions"))
+    heard = ask(client, server)
+    assert type(heard.error) is errors.AnswerError
+    assert status[:3] in heard.error.message
+    assert elsewhere.base_url in heard.error.message
+    assert elsewhere.connections == 0
+    assert len(server.requests) == 1
+
+
+def test_a_key_that_the_gateway_repeats_is_not_shown(client, serve):
+    body = '{"error": {"message": "Incorrect API key provided: sk-5ecret-0123456789.", "code": "sk-5ecret-0123456789"}}'
+    heard = ask(client, serve(http(body, "401 Unauthorized")))
+    assert type(heard.error) is errors.AuthenticationError
+    assert "5ecret" not in str(heard.error)
+    assert "5ecret" not in repr((heard.error.args, vars(heard.error)))
+
+
+# No answer at all
+
+
+def test_nobody_listening_is_told_with_the_address(client):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    class Nobody:
+        base_url = f"http://127.0.0.1:{port}/gateway"
+
+    heard = ask(client, Nobody)
+    assert type(heard.error) is errors.NotReachedError
+    assert f"http://127.0.0.1:{port}" in heard.error.message
+    assert "%chat_sandbox" in heard.error.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full backlog is refused elsewhere")
+def test_a_connection_that_does_not_come_about_is_given_up(client):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = fill(listener)
+
+        class Full:
+            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/gateway"
+
+        heard = ask(client, Full, connect_timeout=0.2)
+        for s in waiting:
+            s.close()
+    assert type(heard.error) is errors.NotReachedError
+    assert "within 0.2 s" in heard.error.message
+
+
+def fill(listener: socket.socket) -> list[socket.socket]:
+    """Open connections until the listener, which accepts none, takes no more."""
+    waiting = []
+    while True:
+        waiting.append(socket.socket())
+        waiting[-1].settimeout(0)
+        waiting[-1].connect_ex(listener.getsockname())
+        if not select.select([], [waiting[-1]], [], 0.1)[1]:
+            return waiting
+
+
+def test_silence_before_the_answer_is_a_time_out(client, serve):
+    heard = ask(client, serve(Answer(b"", "silence")), read_timeout=0.2)
+    assert type(heard.error) is errors.TimedOutError
+    assert "was silent for 0.2 s" in heard.error.message
+    assert "read_timeout" in heard.error.hint
+
+
+def test_silence_within_the_answer_is_a_time_out_that_keeps_the_text(client, serve):
+    heard = ask(client, serve(Answer(chunked(delta("Hel"), whole=False), "silence")), read_timeout=0.2)
+    assert type(heard.error) is errors.TimedOutError
+    assert heard.text == "Hel"
+
+
+def test_silence_after_done_does_not_matter(client, serve):
+    heard = ask(client, serve(Answer(chunked(delta("Hello"), DONE, whole=False), "silence")), read_timeout=0.2)
+    assert (heard.error, heard.text) == (None, "Hello")

@@ -1,0 +1,92 @@
+"""An API key goes into a header and nowhere else."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import traceback
+
+import pytest
+
+from xcyq_magic.errors import KeyFormatError
+from xcyq_magic.gateway.credentials import ApiKey
+
+SECRET = "sk-5ecret-0123456789"  # noqa: S105  # opens nothing
+
+
+@pytest.mark.parametrize("text", [SECRET, f" {SECRET}", f"{SECRET}\n", f"\t{SECRET}\r\n", f"\u3000{SECRET}\u00a0"])
+def test_white_space_around_a_key_is_dropped(text):
+    assert ApiKey(text).header("Bearer") == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "header"), [("Bearer", f"Bearer {SECRET}"), ("Token", f"Token {SECRET}"), ("", SECRET)]
+)
+def test_the_scheme_goes_before_the_key(scheme, header):
+    assert ApiKey(SECRET).header(scheme) == header
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("", "is empty", id="empty"),
+        pytest.param(" \n", "is empty", id="blank"),
+        pytest.param(f"{SECRET}\n{SECRET}", "a line break (1 such of 41 characters)", id="LF inside"),
+        pytest.param(f"{SECRET}\r\n{SECRET}", "a line break (2 such of 42 characters)", id="CRLF inside"),
+        pytest.param(f"{SECRET} {SECRET}", "a space or a character beyond ASCII (1 such", id="space inside"),
+        pytest.param(f"{SECRET}\uff10\uff11", "a space or a character beyond ASCII (2 such", id="full-width digits"),
+        pytest.param("\uff53\uff4b" + SECRET, "a space or a character beyond ASCII (2 such", id="full-width letters"),
+        pytest.param(f"{SECRET}\u200b", "a space or a character beyond ASCII (1 such", id="zero-width space"),
+        pytest.param(f"\u201c{SECRET}\u201d", "a space or a character beyond ASCII (2 such", id="typographic quotes"),
+        pytest.param(f"{SECRET}\x00", "a space or a character beyond ASCII (1 such", id="NUL"),
+        pytest.param(f"{SECRET}\x7f", "a space or a character beyond ASCII (1 such", id="DEL"),
+    ],
+)
+def test_what_no_header_can_carry_is_refused_without_showing_it(text, words):
+    with pytest.raises(KeyFormatError) as raised:
+        ApiKey(text, "XCYQ_API_KEY")
+    error = raised.value
+    assert words in error.message
+    assert "XCYQ_API_KEY" in error.message
+    assert "%chat_key" in error.hint
+    shown = [str(error), repr(error), *error._render_traceback_(), *traceback.format_exception(error)]
+    assert not any("5ecret" in s for s in shown)
+    assert "5ecret" not in repr((error.args, vars(error)))
+
+
+def test_a_key_does_not_show_itself():
+    key = ApiKey(SECRET, "%chat_key")
+    assert repr(key) == str(key) == f"{key}" == "<ApiKey from %chat_key, hidden>"
+    assert "5ecret" not in repr([key, {"key": key}])
+
+
+def test_a_keys_attributes_do_not_show_it():
+    key = ApiKey(SECRET)
+    with pytest.raises(TypeError):
+        vars(key)
+    shown = [repr(getattr(key, name)) for name in dir(key) if not name.startswith("__")]
+    assert not any("5ecret" in s for s in shown)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_key_is_not_pickled(protocol):
+    with pytest.raises(TypeError, match="not pickled or copied"):
+        pickle.dumps(ApiKey(SECRET), protocol)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy])
+def test_a_key_is_not_copied(way):
+    with pytest.raises(TypeError, match="not pickled or copied"):
+        way({"key": ApiKey(SECRET)}["key"])
+
+
+def test_a_key_comes_from_the_environment():
+    key = ApiKey.from_environment({"XCYQ_API_KEY": f" {SECRET}\n"})
+    assert key is not None
+    assert key.header("Bearer") == f"Bearer {SECRET}"
+    assert key.source == "XCYQ_API_KEY"
+
+
+@pytest.mark.parametrize("environment", [{}, {"XCYQ_API_KEY": ""}, {"XCYQ_API_KEY": " \n"}, {"OPENAI_API_KEY": SECRET}])
+def test_no_key_in_the_environment_is_no_key(environment):
+    assert ApiKey.from_environment(environment) is None

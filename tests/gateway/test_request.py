@@ -1,0 +1,177 @@
+"""What breaks a rule of the gateway is refused before anything is sent, with the rule in the message."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import RequestError, SettingError
+from xcyq_magic.gateway.request import ChatRequest, check, check_parameters, endpoint
+
+PICTURE = Image(b"pixels", "image/png", 1, 1)
+
+
+def circular() -> dict:
+    record: dict = {}
+    record["itself"] = record
+    return record
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        Parameters(),
+        Parameters(temperature=0),
+        Parameters(temperature=2),
+        Parameters(temperature=0.7, top_p=0.9),
+        Parameters(top_p=0),
+        Parameters(top_p=1.0),
+        Parameters(max_tokens=1),
+        Parameters(stop=("a",)),
+        Parameters(stop=("a", "b", " ", "\n")),
+        Parameters(extra={"top_k": 5, "metadata": {"a": [1, None, "x"]}, "stream_options": {"include_usage": False}}),
+    ],
+    ids=str,
+)
+def test_what_keeps_the_rules_passes(parameters):
+    check_parameters(parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        (Parameters(temperature=3), "temperature is a number from 0 to 2, not 3;"),
+        (Parameters(temperature=2.01), "temperature is a number from 0 to 2, not 2.01;"),
+        (Parameters(temperature=-0.1), "temperature is a number from 0 to 2, not -0.1;"),
+        (Parameters(temperature=math.nan), "temperature is a number from 0 to 2, not nan;"),
+        (Parameters(temperature=math.inf), "temperature is a number from 0 to 2, not inf;"),
+        (Parameters(top_p=1.5), "top_p is a number from 0 to 1, not 1.5;"),
+        (Parameters(top_p=-1), "top_p is a number from 0 to 1, not -1;"),
+        (Parameters(top_p=math.nan), "top_p is a number from 0 to 1, not nan;"),
+        (Parameters(max_tokens=0), "max_tokens is at least 1, not 0;"),
+        (Parameters(max_tokens=-5), "max_tokens is at least 1, not -5;"),
+        (Parameters(stop=("a", "b", "c", "d", "e")), "stop takes up to 4 strings, not 5;"),
+        (Parameters(stop=("a", "")), "A stop string cannot be empty;"),
+        (Parameters(extra={"x": math.nan}), "x = NaN cannot be written as JSON;"),
+        (Parameters(extra={"x": {"y": math.inf}}), "cannot be written as JSON;"),
+        (Parameters(extra={"x": {1, 2}}), "x = {1, 2} cannot be written as JSON;"),
+        (Parameters(extra={"x": b"bytes"}), "x = b'bytes' cannot be written as JSON;"),
+        (Parameters(extra={"x": circular()}), "cannot be written as JSON;"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_the_rule(parameters, words):
+    with pytest.raises(RequestError) as raised:
+        check_parameters(parameters)
+    assert words in raised.value.message
+    assert "nothing was sent" in raised.value.message
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("model", "-m"),
+        ("messages", "the cell's text"),
+        ("stream", "--no-stream"),
+        ("temperature", "-t"),
+        ("top_p", "--top-p"),
+        ("max_tokens", "--max-tokens"),
+        ("stop", "--stop"),
+    ],
+)
+def test_a_field_with_an_option_of_its_own_is_refused_with_that_option(name, way):
+    with pytest.raises(RequestError) as raised:
+        check_parameters(Parameters(extra={name: 1}))
+    assert f"-p cannot set {name}; nothing was sent." in raised.value.message
+    assert way in raised.value.hint
+
+
+def request(model: str = "gpt-5.4", *parts: Image | str, **parameters) -> ChatRequest:
+    return ChatRequest(model, (Message.of("user", *(parts or ("Hello",))),), Parameters(**parameters))
+
+
+@pytest.mark.parametrize("model", ["gpt-5.4", "a-model-of-tomorrow", "org/model:tag@2", "модель"])
+def test_any_word_may_be_the_name_of_a_model(model):
+    check(request(model))
+
+
+@pytest.mark.parametrize("model", ["", " ", "gpt 5.4", "gpt-5.4 ", "gpt\t5", "gpt-5.4\n", "gpt\u00a05", "gpt\x1b[31m"])
+def test_the_name_of_a_model_is_one_word(model):
+    with pytest.raises(RequestError, match="A model's name is one word") as raised:
+        check(request(model))
+    assert raised.value.message.isprintable()
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t\n"])
+def test_an_empty_prompt_is_refused(prompt):
+    with pytest.raises(RequestError, match="The prompt is empty, so nothing was sent"):
+        check(request("gpt-5.4", prompt))
+
+
+def test_a_picture_is_prompt_enough():
+    check(request("gpt-5.4", PICTURE))
+    check(request("gpt-5.4", PICTURE, ""))
+
+
+def test_a_request_is_checked_with_its_parameters():
+    with pytest.raises(RequestError, match="temperature"):
+        check(request(temperature=3))
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        ("http://gateway.example/path", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/", "http://gateway.example/path/v1/chat/completions"),
+        ("https://gateway.example", "https://gateway.example/v1/chat/completions"),
+        ("https://gateway.example/", "https://gateway.example/v1/chat/completions"),
+        ("  https://gateway.example/path\n", "https://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/v1", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/v1/", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/api-v1", "http://gateway.example/api-v1/v1/chat/completions"),
+        ("http://127.0.0.1:8765/gw", "http://127.0.0.1:8765/gw/v1/chat/completions"),
+        ("http://[::1]:8765", "http://[::1]:8765/v1/chat/completions"),
+        ("HTTPS://Gateway.example", "HTTPS://Gateway.example/v1/chat/completions"),
+    ],
+)
+def test_the_endpoint_lies_under_the_base_url(base_url, url):
+    assert endpoint(base_url) == url
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "gateway.example", "gateway.example/path", "//gateway.example", "ftp://gateway.example", "/path"]
+)
+def test_a_base_url_has_a_scheme(base_url):
+    with pytest.raises(SettingError, match="does not begin with http:// or https://; nothing was sent") as raised:
+        endpoint(base_url)
+    assert "GatewaySettings.base_url" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://",
+        "http:///path",
+        "http://:8765/path",
+        "http://gateway.example:port",
+        "http://gateway.example:99999",
+        "http://gateway.example/path?key=1",
+        "http://gateway.example/path#part",
+        "http://gateway.example/path?",
+        "http://gateway.example/path#",
+        "http://gateway example/path",
+        "http://gateway.example/a path",
+        "http://gateway.example/a\u200bpath",
+        "http://[::1/path",
+    ],
+)
+def test_a_base_url_is_an_address_and_nothing_more(base_url):
+    with pytest.raises(SettingError, match="is no address of a gateway; nothing was sent") as raised:
+        endpoint(base_url)
+    assert "GatewaySettings.base_url" in raised.value.hint

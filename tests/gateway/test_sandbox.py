@@ -1,0 +1,565 @@
+"""The sandbox: the reference client works against it, and it misbehaves as it is told."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import openai
+import pytest
+from PIL import Image as Pillow
+
+from xcyq_magic.errors import SandboxError
+from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
+from xcyq_magic.gateway.sandbox.server import Sandbox
+
+FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
+
+
+def key_of(sandbox: Sandbox) -> str:
+    return sandbox.key.header("")
+
+
+@pytest.fixture
+def reference(sandbox):
+    """The official client, as its users set it up for a gateway."""
+    with openai.OpenAI(base_url=f"{sandbox.base_url}/v1", api_key=key_of(sandbox), max_retries=0) as client:
+        yield client
+
+
+def create(reference, content, model="gpt-5.4", **options):
+    messages = [{"role": "user", "content": content}]
+    return reference.chat.completions.create(model=model, messages=messages, **options)
+
+
+def streamed(reference, content, **options):
+    """The chunks of a streamed reply."""
+    with create(reference, content, stream=True, stream_options={"include_usage": True}, **options) as stream:
+        return list(stream)
+
+
+def text_of(chunks) -> str:
+    return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+
+
+def streamed_text(reference, content) -> str:
+    return text_of(streamed(reference, content))
+
+
+def whole_text(reference, content) -> str:
+    return create(reference, content).choices[0].message.content
+
+
+def picture_content(text: str = "What is this?") -> list[dict]:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (7, 5), "#ff8000").save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+
+
+# The reference client
+
+
+def test_the_reference_client_gets_a_whole_answer(reference):
+    answer = create(reference, FAST + "Hello there")
+    assert answer.object == "chat.completion"
+    assert answer.model == "gpt-5.4"
+    assert abs(answer.created - time.time()) < 60
+    choice = answer.choices[0]
+    assert (choice.finish_reason, choice.message.role) == ("stop", "assistant")
+    assert "not a model" in choice.message.content
+    assert "Hello there" in choice.message.content
+    assert answer.usage.prompt_tokens > 0
+    assert answer.usage.completion_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_the_reference_client_gets_the_same_answer_in_a_stream(reference):
+    chunks = streamed(reference, FAST + "Hello there")
+    whole = create(reference, FAST + "Hello there")
+    assert text_of(chunks) == whole.choices[0].message.content
+    assert {c.object for c in chunks} == {"chat.completion.chunk"}
+    assert len({c.id for c in chunks}) == 1
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage == whole.usage
+
+
+def test_usage_comes_in_a_stream_only_where_it_was_asked_for(reference):
+    with create(reference, FAST, stream=True) as stream:
+        assert all(c.usage is None for c in stream)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_reference_client_sends_a_picture(reference, stream):
+    content = picture_content(FAST + "What is this?")
+    ask = streamed_text if stream else whole_text
+    text = ask(reference, content)
+    assert re.search(r"PNG \| 7 \S+ 5 \|", text)
+    assert "#ff8000" in text
+
+
+def test_a_picture_counts_as_tokens(reference):
+    bare = create(reference, FAST).usage.prompt_tokens
+    assert create(reference, picture_content(FAST)).usage.prompt_tokens >= bare + 200
+
+
+def test_the_report_lists_messages_and_parameters(reference):
+    messages = [
+        {"role": "system", "content": "Be *brief*."},
+        {"role": "user", "content": "first | question"},
+        {"role": "assistant", "content": "first answer"},
+        {"role": "user", "content": FAST + "second question"},
+    ]
+    answer = reference.chat.completions.create(model="claude-haiku-4-5", messages=messages, temperature=0.5, seed=7)
+    text = answer.choices[0].message.content
+    assert "`claude-haiku-4-5`" in text
+    assert "4 messages" in text
+    assert r"| 1 | system | Be \*brief\*. |" in text
+    assert r"| 2 | user | first \| question |" in text
+    assert "- `temperature` = `0.5`" in text
+    assert "- `seed` = `7`" in text
+    assert "Your prompt, 2 words" in text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_max_tokens_cut_the_answer(reference, stream):
+    content = FAST + "sandbox: markdown 400"
+    if stream:
+        chunks = streamed(reference, content, max_tokens=10)
+        text, usage = text_of(chunks), chunks[-1].usage
+        reason = [c.choices[0].finish_reason for c in chunks if c.choices][-1]
+    else:
+        answer = create(reference, content, max_tokens=10)
+        text, usage, reason = answer.choices[0].message.content, answer.usage, answer.choices[0].finish_reason
+    assert reason == "length"
+    assert len(text) == 40
+    assert usage.completion_tokens == 10
+
+
+def test_max_tokens_that_suffice_cut_nothing(reference):
+    answer = create(reference, FAST + "sandbox: markdown 40", max_tokens=10)
+    assert (len(answer.choices[0].message.content), answer.choices[0].finish_reason) == (40, "stop")
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [("three", "one two "), (["four", "two"], "one "), (["five"], "one two three four"), (None, "one two three four")],
+)
+def test_stop_strings_end_the_answer(reference, stop, text):
+    answer = create(reference, FAST + "sandbox: echo\none two three four", **({"stop": stop} if stop else {}))
+    assert answer.choices[0].message.content == text
+    assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"temperature": 3}, "temperature"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"extra_body": {"stream": "yes"}}, "stream"),
+    ],
+)
+def test_the_reference_client_gets_bad_request_for_a_broken_rule(reference, options, words):
+    with pytest.raises(openai.BadRequestError) as raised:
+        create(reference, "Hello", **options)
+    assert raised.value.type == "invalid_request_error"
+    assert raised.value.param == words
+    assert words in str(raised.value)
+
+
+def test_the_reference_client_gets_authentication_error_for_another_key(sandbox):
+    with openai.OpenAI(base_url=f"{sandbox.base_url}/v1", api_key="another", max_retries=0) as client:
+        with pytest.raises(openai.AuthenticationError) as raised:
+            create(client, "Hello")
+        assert raised.value.code == "invalid_api_key"
+        assert key_of(sandbox) not in str(raised.value)
+    assert sandbox.received == []
+
+
+def test_the_reference_client_gets_not_found_for_an_unknown_model(reference):
+    with pytest.raises(openai.NotFoundError) as raised:
+        create(reference, "Hello", model="gpt-0")
+    assert raised.value.code == "model_not_found"
+
+
+def test_the_reference_client_gets_not_found_at_another_address(reference):
+    with pytest.raises(openai.NotFoundError, match="There is no GET"):
+        reference.models.list()
+
+
+def test_the_reference_client_gets_rate_limit_error_for_429(reference):
+    with pytest.raises(openai.RateLimitError):
+        create(reference, "sandbox: status 429")
+
+
+def test_the_reference_client_gets_an_error_in_the_middle_of_a_stream(reference):
+    with pytest.raises(openai.APIError, match="asked to fail in the middle"):
+        streamed(reference, FAST + "sandbox: error 40")
+
+
+# Bodies that no client of good manners sends
+
+
+def post(sandbox: Sandbox, body: object, timeout: float = 10.0) -> http.client.HTTPResponse:
+    address = urlsplit(sandbox.base_url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {key_of(sandbox)}", "Content-Type": "application/json", "Connection": "close"}
+    connection.request("POST", f"{address.path}/v1/chat/completions", raw, headers)
+    return connection.getresponse()
+
+
+def refusal(sandbox: Sandbox, body: object) -> tuple[int, dict]:
+    with closing(post(sandbox, body)) as response:
+        return response.status, json.load(response)["error"]
+
+
+def body_of(**changes) -> dict:
+    return {"model": "gpt-5.4", "messages": [{"role": "user", "content": "Hello"}]} | changes
+
+
+def message(content: object, role: object = "user") -> dict:
+    return {"messages": [{"role": role, "content": content}]}
+
+
+BAD_PNG = "data:image/png;base64," + base64.b64encode(b"no picture").decode("ascii")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="no JSON"),
+        pytest.param(b"", id="nothing"),
+        pytest.param([], id="a list"),
+        pytest.param({}, id="no model"),
+        pytest.param(body_of(model=None), id="model null"),
+        pytest.param(body_of(model=5), id="model that is a number"),
+        pytest.param({"model": "gpt-5.4"}, id="no messages"),
+        pytest.param(body_of(messages=[]), id="messages empty"),
+        pytest.param(body_of(messages="Hello"), id="messages that are a string"),
+        pytest.param(body_of(messages=["Hello"]), id="a message that is a string"),
+        pytest.param(body_of(**message("Hello", "robot")), id="an unknown role"),
+        pytest.param(body_of(**message("Hello", None)), id="role null"),
+        pytest.param(body_of(**message("Hello", [])), id="a role that is a list"),
+        pytest.param(body_of(**message(None)), id="content null"),
+        pytest.param(body_of(**message("")), id="content empty"),
+        pytest.param(body_of(**message([])), id="no parts"),
+        pytest.param(body_of(**message(["Hello"])), id="a part that is a string"),
+        pytest.param(body_of(**message([{"type": "x"}])), id="an unknown part"),
+        pytest.param(body_of(**message([{"type": []}])), id="a part whose type is a list"),
+        pytest.param(body_of(**message([{"type": "text"}])), id="a text part without text"),
+        pytest.param(body_of(**message([{"type": "text", "text": None}])), id="a text part of null"),
+        pytest.param(body_of(**message([{"type": "image_url"}])), id="an image part without an address"),
+        pytest.param(body_of(**message([{"type": "image_url", "image_url": "data:"}])), id="an image part of a string"),
+        pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": None}}])), id="an address of null"),
+        pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": BAD_PNG}}])), id="no picture"),
+        pytest.param(body_of(**message([{"type": "video_url", "video_url": {"url": "x"}}])), id="a video for GPT"),
+        pytest.param(body_of(temperature="warm"), id="a temperature that is a word"),
+        pytest.param(body_of(temperature=True), id="a temperature that is true"),
+        pytest.param(b'{"model": "gpt-5.4", "messages": [{"role": "user", "content": "a"}], "top_p": NaN}', id="NaN"),
+        pytest.param(body_of(max_tokens=1.5), id="half a token"),
+        pytest.param(body_of(stop=[1]), id="a stop that is a number"),
+        pytest.param(body_of(stop={}), id="a stop that is an object"),
+        pytest.param(body_of(stream="true"), id="a stream that is a word"),
+    ],
+)
+def test_a_body_that_breaks_a_rule_is_refused_with_400(sandbox, body):
+    status, error = refusal(sandbox, body)
+    assert status == 400
+    assert error["message"]
+    assert error["type"] == "invalid_request_error"
+
+
+# Directives: each does what its help says
+
+
+def say(sandbox: Sandbox, prompt: str) -> dict:
+    """A whole answer to the prompt."""
+    with closing(post(sandbox, body_of(**message(prompt)))) as response:
+        assert response.status == 200
+        return json.load(response)
+
+
+def content_of(answer: dict) -> str:
+    return answer["choices"][0]["message"]["content"]
+
+
+class BrokenOffError(Exception):
+    """A stream ended without [DONE]."""
+
+
+def chunks_of(sandbox: Sandbox, prompt: str, timeout: float = 10.0):
+    """The chunks of a streamed answer, as they come, up to [DONE]."""
+    with closing(post(sandbox, body_of(**message(prompt), stream=True), timeout)) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        for line in response:
+            if line.startswith(b"data: "):
+                if line.strip() == b"data: [DONE]":
+                    return
+                yield json.loads(line[6:])
+    raise BrokenOffError
+
+
+def deltas_of(chunks, name: str = "content") -> list[str]:
+    return [d for c in chunks if c["choices"] and (d := c["choices"][0]["delta"].get(name))]
+
+
+def test_help_lists_every_directive(sandbox):
+    text = content_of(say(sandbox, FAST + "sandbox: help"))
+    for directive in DIRECTIVES.values():
+        assert f"| `sandbox: {directive.example}` | {directive.help} |" in text
+
+
+def test_every_directive_understands_its_own_example(sandbox):
+    for directive in DIRECTIVES.values():
+        prompt = f"sandbox: {directive.example}\nsandbox: status 418"
+        assert refusal(sandbox, body_of(**message(prompt)))[0] == 418
+
+
+def test_echo_answers_with_the_rest_of_the_prompt(sandbox):
+    prompt = f"{FAST}sandbox: echo\nfirst line\n\n  sandbox: think 5\n    `code` and sandbox: drop\nlast line"
+    assert content_of(say(sandbox, prompt)) == "first line\n\n\n    `code` and sandbox: drop\nlast line"
+
+
+@pytest.mark.parametrize("chars", [1, 100, 5000])
+def test_markdown_has_the_length_that_was_asked_for(sandbox, chars):
+    assert len(content_of(say(sandbox, f"{FAST}sandbox: markdown {chars}"))) == chars
+
+
+def test_think_sends_reasoning_first(sandbox):
+    chunks = list(chunks_of(sandbox, FAST + "sandbox: think 50\nsandbox: echo\nHello"))
+    assert len("".join(deltas_of(chunks, "reasoning_content"))) == 50
+    names = [next(iter(c["choices"][0]["delta"]), "") for c in chunks[1:-1]]
+    assert names == ["reasoning_content"] * 3 + ["content"]
+    whole = say(sandbox, FAST + "sandbox: think 50\nsandbox: echo\nHello")
+    assert len(whole["choices"][0]["message"]["reasoning_content"]) == 50
+
+
+def test_pace_sets_the_deltas_and_their_length(sandbox):
+    started = time.monotonic()
+    deltas = deltas_of(chunks_of(sandbox, "sandbox: first 0\nsandbox: pace 20 8\nsandbox: markdown 80"))
+    assert [len(d) for d in deltas] == [8] * 10
+    assert time.monotonic() - started >= 0.5  # the server's own waits, so never less
+
+
+def test_first_waits_before_the_first_delta(sandbox):
+    started = time.monotonic()
+    next(chunks := chunks_of(sandbox, "sandbox: first 0.3"))
+    assert time.monotonic() - started >= 0.3
+    chunks.close()
+
+
+def test_stall_falls_silent_with_the_connection_open(sandbox):
+    came: list = []
+    with pytest.raises(TimeoutError):
+        came.extend(chunks_of(sandbox, FAST + "sandbox: markdown 400\nsandbox: stall 40", timeout=0.4))
+    assert 40 <= len("".join(deltas_of(came))) < 60
+
+
+def test_drop_cuts_the_connection(sandbox):
+    came: list = []
+    with pytest.raises(BrokenOffError):
+        came.extend(chunks_of(sandbox, FAST + "sandbox: markdown 900\nsandbox: drop 500"))
+    assert 500 <= len("".join(deltas_of(came))) < 520
+    assert sandbox.received[-1].ending == "dropped"
+
+
+def test_drop_of_a_short_answer_cuts_it_before_its_end(sandbox):
+    came: list = []
+    with pytest.raises(BrokenOffError):
+        came.extend(chunks_of(sandbox, FAST + "sandbox: echo\nsandbox: drop 500\nshort"))
+    assert "".join(deltas_of(came)) == "short"
+    assert all(c["choices"][0]["finish_reason"] is None for c in came)
+
+
+def test_error_sends_an_error_inside_the_stream(sandbox):
+    chunks = []
+    for chunk in chunks_of(sandbox, FAST + "sandbox: markdown 400\nsandbox: error 100"):
+        chunks.append(chunk)
+        if "error" in chunk:
+            break
+    assert chunks[-1]["error"]["message"] == "The sandbox was asked to fail in the middle."
+    assert 100 <= len("".join(deltas_of(chunks[:-1]))) < 120
+
+
+def test_status_refuses_as_often_as_it_was_told(sandbox):
+    prompt = f"{FAST}sandbox: status 429 2\nsandbox: echo\nHello"
+    for _ in range(2):
+        assert refusal(sandbox, body_of(**message(prompt)))[0] == 429
+    assert content_of(say(sandbox, prompt)) == "Hello"
+    for _ in range(3):
+        assert refusal(sandbox, body_of(**message("sandbox: status 503")))[0] == 503
+
+
+def test_finish_reports_that_finish_reason(sandbox):
+    prompt = FAST + "sandbox: finish content_filter"
+    assert say(sandbox, prompt)["choices"][0]["finish_reason"] == "content_filter"
+    *_, last = chunks_of(sandbox, prompt)
+    assert last["choices"][0]["finish_reason"] == "content_filter"
+
+
+def test_model_says_that_another_model_answered(sandbox):
+    prompt = FAST + "sandbox: model gpt-5.4-low"
+    assert say(sandbox, prompt)["model"] == "gpt-5.4-low"
+    assert {c["model"] for c in chunks_of(sandbox, prompt)} == {"gpt-5.4-low"}
+
+
+def test_page_answers_with_a_web_page(sandbox):
+    with closing(post(sandbox, body_of(**message("sandbox: page")))) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"].startswith("text/html")
+        assert b"<title>Welcome to the sandbox</title>" in response.read()
+
+
+def test_an_unknown_directive_is_refused_with_the_known_ones(sandbox):
+    status, error = refusal(sandbox, body_of(**message("sandbox: dance")))
+    assert status == 400
+    assert all(name in error["message"] for name in ["'dance'", *DIRECTIVES])
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "markdown",
+        "markdown many",
+        "think x",
+        "pace",
+        "pace 0",
+        "pace -1",
+        "pace nan",
+        "pace 20 0",
+        "pace 20 0.5",
+        "pace 20 inf",
+        "first",
+        "first soon",
+        "stall soon",
+        "drop soon",
+        "error soon",
+        "status",
+        "status 200",
+        "status 600",
+        "status 429 often",
+        "finish",
+        "model",
+    ],
+)
+def test_a_wrong_argument_is_refused_with_an_example(sandbox, directive):
+    status, error = refusal(sandbox, body_of(**message(f"sandbox: {directive}")))
+    assert status == 400
+    assert "Write it like this: sandbox: " + DIRECTIVES[directive.split()[0]].example in error["message"]
+
+
+def test_only_the_last_message_is_read_for_directives(sandbox):
+    earlier = [{"role": "user", "content": "sandbox: status 500"}, {"role": "assistant", "content": "sandbox: drop"}]
+    body = body_of(messages=[*earlier, {"role": "user", "content": FAST + "sandbox: echo\nHello"}])
+    with closing(post(sandbox, body)) as response:
+        assert content_of(json.load(response)) == "Hello"
+
+
+# The log
+
+
+def test_the_log_shows_what_came_and_how_it_ended(sandbox, reference):
+    create(reference, FAST + "first")
+    with pytest.raises(openai.BadRequestError):
+        create(reference, "second", temperature=3)
+    assert [r.body["messages"][0]["content"] for r in sandbox.received] == [FAST + "first", "second"]
+    assert [r.ending for r in sandbox.received] == ["finished", "refused"]
+    assert all(r.ended_at is not None and r.at <= r.ended_at for r in sandbox.received)
+
+
+# Its life
+
+
+def test_each_sandbox_has_its_own_port_and_key():
+    first, second = Sandbox(), Sandbox()
+    try:
+        assert first.base_url != second.base_url
+        assert key_of(first) != key_of(second)
+    finally:
+        first.close()
+        second.close()
+
+
+def test_closing_ends_its_thread_and_frees_its_port():
+    sandbox = Sandbox()
+    port = sandbox.port
+    sandbox.close()
+    assert not [t for t in threading.enumerate() if t.name == "xcyq_magic sandbox"]
+    again = Sandbox(port)
+    assert again.port == port
+    again.close()
+
+
+def test_closing_ends_a_reply_that_stalls():
+    sandbox = Sandbox()
+    chunks = chunks_of(sandbox, "sandbox: first 0\nsandbox: stall 40")
+    next(chunks)
+    sandbox.close()
+    with pytest.raises(BrokenOffError):
+        list(chunks)
+
+
+def test_closing_twice_is_harmless():
+    sandbox = Sandbox()
+    sandbox.close()
+    sandbox.close()
+
+
+def test_a_port_in_use_is_told(sandbox):
+    before = threading.active_count()
+    with pytest.raises(SandboxError, match=f"cannot listen on port {sandbox.port}"):
+        Sandbox(sandbox.port)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_a_port_that_is_none_is_told(port):
+    with pytest.raises(SandboxError, match=f"cannot listen on port {port}"):
+        Sandbox(port)
+
+
+def alone(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "xcyq_magic.gateway.sandbox", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a process there")
+def test_it_runs_alone_until_it_is_interrupted():
+    with alone("--port", "0", "--key", "a-key") as process:
+        try:
+            line = process.stdout.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+/gw_llm_power", line)
+            assert address, line
+            with openai.OpenAI(base_url=f"{address[0]}/v1", api_key="a-key", max_retries=0) as client:
+                assert "Hello" in create(client, FAST + "Hello").choices[0].message.content
+            process.send_signal(signal.SIGINT)
+            rest, complaints = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert (rest.strip(), complaints) == ("", "")
+
+
+def test_run_alone_on_a_port_in_use_it_says_so(sandbox):
+    with alone("--port", str(sandbox.port)) as process:
+        output, complaints = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert output == ""
+    assert f"cannot listen on port {sandbox.port}" in complaints
+    assert "Traceback" not in complaints

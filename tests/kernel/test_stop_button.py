@@ -1,0 +1,76 @@
+"""The Stop button, on each ipykernel: it ends the reply while its cell runs, or it is not there.
+
+What the browser sends when it is clicked is sent here by hand, so that the test needs nothing but an
+ipykernel: `pip install "ipykernel==7.2.*"` and run this file to see another version.
+"""
+
+from __future__ import annotations
+
+import time
+
+import ipykernel
+import pytest
+
+HAS_SUBSHELLS = ipykernel.version_info[0] >= 7
+
+
+def open_subshell(kernel) -> str:
+    """What JupyterLab does when a comm is opened."""
+    message = kernel.client.session.msg("create_subshell_request", {})
+    kernel.client.control_channel.send(message)
+    while True:
+        reply = kernel.client.get_control_msg(timeout=10)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            return reply["content"]["subshell_id"]
+
+
+def click(kernel, comm_id: str, subshell_id: str) -> None:
+    content = {"comm_id": comm_id, "data": {"method": "custom", "content": {"event": "click"}}}
+    message = kernel.client.session.msg("comm_msg", content)
+    message["header"]["subshell_id"] = subshell_id
+    kernel.client.shell_channel.send(message)
+
+
+class Buttons:
+    """Watches a cell's messages for the Stop button: its comm, and whether it is to be seen."""
+
+    def __init__(self) -> None:
+        self.button = self.layout = None
+        self.displays: list[str] = []
+
+    def note(self, message) -> bool:
+        content = message["content"]
+        state = content.get("data", {}).get("state", {}) if message["msg_type"].startswith("comm_") else {}
+        if state.get("_model_name") == "ButtonModel":
+            self.button, self.layout = content["comm_id"], state["layout"].removeprefix("IPY_MODEL_")
+        if self.layout and content.get("comm_id") == self.layout and "display" in state:
+            self.displays.append(state["display"])
+        return self.visible
+
+    @property
+    def visible(self) -> bool:
+        return self.button is not None and bool(self.displays) and self.displays[-1] != "none"
+
+
+@pytest.mark.skipif(not HAS_SUBSHELLS, reason="ipykernel before 7 has no subshells")
+def test_a_click_ends_the_reply_while_its_cell_runs(kernel, sandbox):
+    subshell = open_subshell(kernel)
+    buttons = Buttons()
+    cell = kernel.start("%%chat\nsandbox: markdown 3000\nsandbox: stall 200")
+    kernel.finish(cell, until=buttons.note)
+    while not sandbox.received or sandbox.received[-1].chars_sent < 200:
+        time.sleep(0.01)
+    click(kernel, buttons.button, subshell)
+    ran = kernel.finish(cell)
+    assert ran.status == "ok"
+    assert "stopped" in ran.outputs[-1]["text/html"]
+    assert kernel.value("_reply.partial") == "stopped"
+
+
+def test_without_a_subshell_there_is_no_button(kernel):
+    buttons = Buttons()
+    ran = kernel.run("%%chat\nsandbox: markdown 600\nsandbox: pace 50")
+    for _, message in ran.messages:
+        assert not buttons.note(message)
+    captions = [str(m["content"].get("data", {}).get("state", {}).get("value", "")) for _, m in ran.messages]
+    assert any("■ interrupts" in c for c in captions)

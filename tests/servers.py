@@ -1,0 +1,146 @@
+"""A server for answers that no sandbox gives: bytes as they are, and a record of what came."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Bytes for one request, and what becomes of the connection then.
+
+    ``keep`` waits for the next request on it, ``close`` ends it, ``silence`` sends nothing more.
+    """
+
+    payload: bytes
+    then: Literal["keep", "close", "silence"] = "keep"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+def http(body: bytes | str = b"", status: str = "200 OK", kind: str = "application/json", **headers: str) -> bytes:
+    """A whole HTTP response."""
+    raw = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(raw)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + raw
+
+
+def chunked(*chunks: bytes, kind: str = "text/event-stream", whole: bool = True) -> bytes:
+    """A response in chunks; without its last, empty one if it is not `whole`."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    body = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks)
+    return head + body + (b"0\r\n\r\n" if whole else b"")
+
+
+def event(record: object) -> bytes:
+    """One event of a stream."""
+    return b"data: %s\n\n" % json.dumps(record).encode()
+
+
+def delta(text: str, finish_reason: str | None = None) -> bytes:
+    """The event of one chunk of an answer."""
+    return event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]})
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass
+class RawServer:
+    """Answers each request with the next of its answers; the last is for all that follow.
+
+    Attributes
+    ----------
+    requests
+        What came, in order.
+    connections
+        How many were accepted.
+    """
+
+    answers: list[Answer]
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self._closing = threading.Event()
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/gateway"
+
+    def close(self) -> None:
+        self._closing.set()
+        self._threads[0].join()
+        for connection in self._open:
+            with contextlib.suppress(OSError):  # the client was faster
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads[1:]:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            self.connections += 1
+            self._open.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            while request := _read(stream):
+                answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+                self.requests.append(request)
+                connection.sendall(answer.payload)
+                if answer.then == "close":
+                    return
+                if answer.then == "silence":
+                    stream.read()
+
+
+def _read(stream) -> Request | None:
+    line = stream.readline().decode().strip()
+    if not line:
+        return None
+    headers = {}
+    while entry := stream.readline().decode().strip():
+        name, _, value = entry.partition(":")
+        headers[name.lower()] = value.strip()
+    return Request(line, headers, stream.read(int(headers.get("content-length", 0))))
+
+
+def eventually(condition, within_s: float = 5.0) -> bool:
+    """Whether `condition()` becomes true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True

@@ -1,0 +1,54 @@
+"""The fenced code blocks of a reply."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# https://spec.commonmark.org/0.31.2/#fenced-code-blocks, also on the line of a list item or quotation.
+_OPENING = re.compile(r"(?P<before>[ \t]*(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*)(?P<fence>`{3,}(?!.*`)|~{3,})(?P<info>.*)")
+_CLOSING = re.compile(r"(?P<before>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*")
+_MOST_INDENT = 3  # of a closing fence, beyond that of its opening one
+
+
+@dataclass(frozen=True)
+class CodeBlock:
+    """A fenced block: its language (``""`` if it names none) and what it holds."""
+
+    language: str
+    code: str
+
+
+def code_blocks(markdown: str) -> Iterator[CodeBlock]:
+    """The fenced blocks of a text, in order; one that is never closed is not among them."""
+    opening: re.Match[str] | None = None
+    lines: list[str] = []
+    for line in markdown.splitlines():
+        if opening is None:
+            opening = _OPENING.fullmatch(line)
+            lines = []
+        elif _closes(line, opening):
+            language = opening["info"].split()[:1]
+            yield CodeBlock("".join(language), "\n".join(lines))
+            opening = None
+        else:
+            lines.append(_without_indent(line, len(opening["before"])))
+
+
+def _closes(line: str, opening: re.Match[str]) -> bool:
+    closing = _CLOSING.fullmatch(line)
+    return (
+        closing is not None
+        and closing["fence"].startswith(opening["fence"])
+        and len(closing["before"]) <= len(opening["before"]) + _MOST_INDENT
+    )
+
+
+def _without_indent(line: str, indent: int) -> str:
+    """The line without the indentation of its fence, as far as it has it."""
+    lead = line[:indent]
+    return lead.lstrip(" \t>") + line[indent:]
