@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tornado.httpserver
 import tornado.iostream
@@ -22,9 +22,7 @@ from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from xcyq_magic.gateway.sandbox.reply import Reply
 
 PATH = "/gw_llm_power"
 _MOST_BYTES = 512 * 1024 * 1024
@@ -195,8 +193,7 @@ class _Completions(tornado.web.RequestHandler):
             self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")
             log.end("finished")
             return None
-        text, finish_reason = _cut(_text(plan, body, rest), body)
-        reply = _Reply(plan, body, text, plan.finish_reason or finish_reason)
+        reply = Reply.of(plan, body, rest)
         await asyncio.sleep(plan.first_s)
         with contextlib.suppress(tornado.iostream.StreamClosedError):
             await (self._stream(reply, log) if body.get("stream") else self._whole(reply, log))
@@ -207,14 +204,14 @@ class _Completions(tornado.web.RequestHandler):
         self.state.refused[prompt] = times
         return not plan.status_times or times <= plan.status_times
 
-    async def _whole(self, reply: _Reply, log: Received) -> None:
+    async def _whole(self, reply: Reply, log: Received) -> None:
         # What a whole answer takes is what its stream would take.
         await asyncio.sleep(len(reply.text) / reply.plan.delta_chars / reply.plan.deltas_per_s)
         await self.finish(reply.answer())
         log.chars_sent = len(reply.text)
         log.end("finished")
 
-    async def _stream(self, reply: _Reply, log: Received) -> None:
+    async def _stream(self, reply: Reply, log: Received) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache")
         started = time.monotonic()
@@ -232,7 +229,7 @@ class _Completions(tornado.web.RequestHandler):
         await self.finish()
         log.end("finished")
 
-    async def _misbehave(self, reply: _Reply, log: Received) -> bool:
+    async def _misbehave(self, reply: Reply, log: Received) -> bool:
         """Do what the plan says for this far into the answer; returns whether that was the end of it."""
         plan = reply.plan
         sent = log.chars_sent
@@ -254,64 +251,3 @@ class _Completions(tornado.web.RequestHandler):
         else:
             return False
         return True
-
-
-def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
-    if plan.help:
-        return answers.usage_help()
-    if plan.echo:
-        return prompt
-    return answers.sample(plan.markdown_chars) if plan.markdown_chars else answers.report(body, prompt)
-
-
-def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:
-    """The text as `stop` and `max_tokens` leave it, and the finish reason."""
-    stop = body.get("stop") or []
-    ends = [i for s in ([stop] if isinstance(stop, str) else stop) if (i := text.find(s)) >= 0]
-    text = text[: min(ends)] if ends else text
-    limit = body.get("max_tokens")
-    if limit is not None and answers.tokens(text) > limit:
-        return text[: limit * 4], "length"
-    return text, "stop"
-
-
-@dataclass
-class _Reply:
-    plan: Plan
-    body: dict[str, Any]
-    text: str
-    finish_reason: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(8)}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def usage(self) -> dict[str, int]:
-        asked = answers.prompt_tokens(self.body["messages"])
-        said = answers.tokens(self.text) + answers.tokens(answers.thinking(self.plan.thinking_chars))
-        return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
-
-    def _frame(self, kind: str) -> dict[str, Any]:
-        model = self.plan.model or self.body["model"]
-        return {"id": self.id, "object": kind, "created": self.created, "model": model}
-
-    def answer(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": self.text}
-        if self.plan.thinking_chars:
-            message["reasoning_content"] = answers.thinking(self.plan.thinking_chars)
-        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
-        return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage()}
-
-    def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The chunks of the stream, each with the text that it carries."""
-        size = self.plan.delta_chars
-        thoughts = answers.thinking(self.plan.thinking_chars)
-        deltas = [{"role": "assistant", "content": ""}]
-        deltas += [{"reasoning_content": thoughts[i : i + size]} for i in range(0, len(thoughts), size)]
-        deltas += [{"content": self.text[i : i + size]} for i in range(0, len(self.text), size)]
-        for delta in deltas:
-            yield delta.get("content", ""), self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
-        yield "", self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
-        if (self.body.get("stream_options") or {}).get("include_usage"):
-            yield "", {**self._chunk([]), "usage": self.usage()}
-
-    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**self._frame("chat.completion.chunk"), "choices": choices}
