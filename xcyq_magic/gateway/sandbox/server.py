@@ -174,8 +174,8 @@ class _Completions(tornado.web.RequestHandler):
         if refusal is None:
             refusal = await self._answer(body, self.log)
         if refusal is not None:
+            self.log.end("refused")  # before the client hears of it, so that the log is never behind
             self._refuse(refusal)
-            self.log.end("refused")
 
     def _refuse(self, refusal: Refusal) -> None:
         self.set_status(refusal.status)
@@ -190,8 +190,8 @@ class _Completions(tornado.web.RequestHandler):
         if plan.status and self._still_refused(plan, prompt):
             return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
         if plan.page:
-            self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")
             log.end("finished")
+            self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")
             return None
         reply = Reply.of(plan, body, rest)
         await asyncio.sleep(plan.first_s)
@@ -207,9 +207,9 @@ class _Completions(tornado.web.RequestHandler):
     async def _whole(self, reply: Reply, log: Received) -> None:
         # What a whole answer takes is what its stream would take.
         await asyncio.sleep(len(reply.text) / reply.plan.delta_chars / reply.plan.deltas_per_s)
-        await self.finish(reply.answer())
         log.chars_sent = len(reply.text)
         log.end("finished")
+        await self.finish(reply.answer())
 
     async def _stream(self, reply: Reply, log: Received) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
@@ -225,9 +225,9 @@ class _Completions(tornado.web.RequestHandler):
             self.write(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n")
             await self.flush()
             log.chars_sent += len(content)
+        log.end("finished")
         self.write("data: [DONE]\n\n")
         await self.finish()
-        log.end("finished")
 
     async def _misbehave(self, reply: Reply, log: Received) -> bool:
         """Do what the plan says for this far into the answer; returns whether that was the end of it."""
@@ -245,9 +245,9 @@ class _Completions(tornado.web.RequestHandler):
             self.request.connection.stream.close()  # type: ignore[union-attr]  # HTTP/1's has it
         elif due(plan.error_after):
             error = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
+            log.end("finished")
             self.write(f"data: {json.dumps(error)}\n\n")
             await self.finish()
-            log.end("finished")
         else:
             return False
         return True
