@@ -81,7 +81,13 @@ class GatewayAccess:
         if not (scheme.isascii() and scheme.isprintable()):
             msg = "GatewaySettings.auth_scheme holds a character that no header can carry; nothing was sent."
             raise SettingError(msg, "The usual word is Bearer.")
-        return Connection(endpoint(self.base_url), scheme, settings.connect_timeout, settings.read_timeout)
+        return Connection(
+            endpoint(self.base_url),
+            scheme,
+            settings.connect_timeout,
+            settings.first_byte_timeout,
+            settings.read_timeout,
+        )
 
     def start_sandbox(self) -> Sandbox:
         """Work offline: requests go to a sandbox of this session from now on.

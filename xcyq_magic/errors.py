@@ -151,6 +151,8 @@ class StatusError(GatewayError):
     ----------
     status
         The HTTP status.
+    said
+        The gateway's own words.
     kind, param, code
         `error.type`, `error.param` and `error.code` of the gateway's answer, where it gave them.
     """
@@ -161,12 +163,14 @@ class StatusError(GatewayError):
         hint: str = "",
         *,
         status: int = 0,
+        said: str = "",
         kind: str | None = None,
         param: str | None = None,
         code: str | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.said = printable(said)
         self.kind = kind
         self.param = param
         self.code = code
@@ -174,6 +178,7 @@ class StatusError(GatewayError):
     def rewrite(self, change: Callable[[str], str]) -> None:
         """Apply `change` to every text that it holds."""
         super().rewrite(change)
+        self.said = change(self.said)
         self.kind, self.param, self.code = (change(t) if t else t for t in (self.kind, self.param, self.code))
 
 

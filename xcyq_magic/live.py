@@ -12,10 +12,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Partial
-from xcyq_magic.gateway.client import Arrival, Ended, Exchange
+from xcyq_magic.gateway.arrivals import Arrival, Deltas, Ended, Told, Waiting
 
 if TYPE_CHECKING:
-    from xcyq_magic.gateway.client import Sink
+    from xcyq_magic.gateway.arrivals import Sink
+    from xcyq_magic.gateway.client import Exchange
+    from xcyq_magic.gateway.retries import Retry
 
 State: TypeAlias = Literal["waiting", "streaming", "done", "stopped", "failed"]
 
@@ -35,6 +37,8 @@ class LiveReply:
         What came so far.
     notices
         Lines for the user about this reply.
+    retry
+        The wait before the request is sent again; None while it is not waited for.
     error
         Why it failed; None while it has not.
     """
@@ -43,6 +47,7 @@ class LiveReply:
         self.model = model
         self.notices = list(notices)
         self.builder = CompletionBuilder()
+        self.retry: Retry | None = None
         self.error: BaseException | None = None
         self.state: State = "waiting"
         self._started = time.monotonic()
@@ -93,12 +98,20 @@ class LiveReply:
         elif isinstance(arrival, Ended):
             self.error = arrival.error
             self._end("failed" if arrival.error else "done", arrival.at)
+        elif isinstance(arrival, Told):
+            self.notices.append(arrival.notice)
+        elif isinstance(arrival, Waiting):
+            self.retry = arrival.retry
         else:
-            for delta in arrival.deltas:
-                self.builder.add(delta)
-            if self._first_content is None and not self.builder.empty:
-                self._first_content = arrival.at
-                self.state = "streaming"
+            self._grow(arrival)
+
+    def _grow(self, arrival: Deltas) -> None:
+        self.retry = None
+        for delta in arrival.deltas:
+            self.builder.add(delta)
+        if self._first_content is None and not self.builder.empty:
+            self._first_content = arrival.at
+            self.state = "streaming"
 
     def _end(self, state: State, at: float) -> None:
         self.state = state

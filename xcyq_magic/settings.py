@@ -25,13 +25,16 @@ class GatewaySettings(Configurable):
         config=True
     )
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
-    read_timeout = Float(120.0, help="Seconds of silence to bear before a reply, or within it.").tag(config=True)
+    first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of an answer.").tag(config=True)
+    read_timeout = Float(60.0, help="Seconds of silence to bear within an answer; keep-alives count as sound.").tag(
+        config=True
+    )
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
         return os.environ.get("XCYQ_BASE_URL", "").strip() or DEFAULT_BASE_URL
 
-    @validate("connect_timeout", "read_timeout")
+    @validate("connect_timeout", "first_byte_timeout", "read_timeout")
     def _positive(self, proposal: dict[str, float]) -> float:
         if not proposal["value"] > 0:
             msg = f"a time-out is more than 0 seconds, not {proposal['value']:g}"

@@ -436,10 +436,10 @@ def fill(listener: socket.socket) -> list[socket.socket]:
 
 
 def test_silence_before_the_answer_is_a_time_out(client, serve):
-    heard = ask(client, serve(Answer(b"", "silence")), read_timeout=0.2)
+    heard = ask(client, serve(Answer(b"", "silence")), first_byte_timeout=0.2)
     assert type(heard.error) is errors.TimedOutError
-    assert "was silent for 0.2 s" in heard.error.message
-    assert "read_timeout" in heard.error.hint
+    assert "sent nothing within 0.2 s" in heard.error.message
+    assert "first_byte_timeout" in heard.error.hint
 
 
 def test_silence_within_the_answer_is_a_time_out_that_keeps_the_text(client, serve):

@@ -115,7 +115,7 @@ def test_settings_are_listed_set_and_checked(run, shell, sandbox, capsys):
     assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert "stream" not in sandbox.received[-1].body
     run("%config GatewaySettings.read_timeout = 0")  # IPython logs the refusal
-    assert Extension.of(shell).gateway.read_timeout == 120
+    assert Extension.of(shell).gateway.read_timeout == 60
     with pytest.raises(TraitError, match="more than 0 seconds"):
         Extension.of(shell).gateway.read_timeout = -1
 

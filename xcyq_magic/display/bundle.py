@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.display.caption import completion_caption, failure_caption
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.style import body, folded, quiet, styled
 
@@ -32,15 +32,17 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
 
 def completion_bundle(completion: Completion, notices: Sequence[str] = (), label: str = "") -> Bundle:
     """A completion, for people: HTML, and its Markdown."""
-    caption = completion_caption(completion, label)
+    caption, next_step = completion_caption(completion, label), advice(completion)
     html = "".join(
         [
             quiet(caption),
             *(quiet(n) for n in notices),
             folded("Reasoning", completion.reasoning),
             body(to_html(completion.text)),
+            quiet(next_step) if next_step else "",
         ]
     )
     # Half an answer must not look whole where only text is shown.
-    plain = f"{completion.text}\n\n[{caption}]" if completion.partial else completion.text
+    whole = completion.partial is None and next_step is None
+    plain = completion.text if whole else f"{completion.text}\n\n[{caption}]".lstrip()
     return {"text/html": styled(html), "text/plain": plain}

@@ -19,7 +19,9 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
     if reply.builder.usage is None and chars:
         parts.append(f"about {-(-chars // _CHARS_PER_TOKEN):,} tokens")
-    if reply.state == "waiting":
+    if reply.retry is not None:
+        parts.append(str(reply.retry))
+    elif reply.state == "waiting":
         parts.append("waiting")
     elif reply.builder.reasoning_pieces and not chars:
         parts.append("thinking")
@@ -34,10 +36,23 @@ def completion_caption(completion: Completion, label: str = "") -> str:
     if completion.partial:
         parts.append(_PARTIAL[completion.partial])
     elif completion.finish_reason == "length":
-        parts.append("cut off by the token limit: raise --max-tokens")
+        parts.append("cut off by the token limit")
     elif completion.finish_reason not in {None, "stop"}:
         parts.append(f"ended: {completion.finish_reason}")
     return _SEPARATOR.join(p for p in parts if p)
+
+
+def advice(completion: Completion) -> str | None:
+    """What to type next about a completion that is not what one hopes for; None if it is."""
+    if completion.partial:
+        return None
+    if completion.finish_reason == "length":
+        if not completion.text.strip():
+            return "Thinking used up max_tokens before the answer began: raise --max-tokens."
+        return "The reply was cut off at max_tokens: raise --max-tokens and run the cell again, or type %chat go on."
+    if not completion.text.strip():
+        return "The model answered with nothing. Run the cell again, or ask another model with -m."
+    return None
 
 
 def failure_caption(reply: LiveReply, label: str = "") -> str:

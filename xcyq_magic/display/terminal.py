@@ -6,11 +6,12 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from xcyq_magic.display.caption import completion_caption, failure_caption
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.live import LiveReply
     from xcyq_magic.session import Outcome
 
@@ -31,11 +32,15 @@ class TerminalView:
         self._label = label
         self._shown = 0
         self._said_thinking = False
+        self._retry_said: Retry | None = None
         self._at_line_start = True
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Write what came since the last frame."""
-        builder = replies[0].builder
+        builder, retry = replies[0].builder, replies[0].retry
+        if retry is not None and retry is not self._retry_said:
+            self._retry_said = retry
+            self._dim(f"{replies[0].model}: {retry}")
         if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
             self._said_thinking = True
             self._dim("thinking …")
@@ -52,7 +57,8 @@ class TerminalView:
         caption = (
             completion_caption(completion, self._label) if completion else failure_caption(outcome.reply, self._label)
         )
-        for line in (*outcome.reply.notices, caption):
+        next_step = advice(completion) if completion else None
+        for line in (*outcome.reply.notices, caption, *([next_step] if next_step else [])):
             self._dim(line)
 
     def _write(self, text: str) -> None:

@@ -67,6 +67,7 @@ class ReplyView:
         clickable = _clicks_arrive(self._kernel)
         way_out = "" if clickable else "■ interrupts"
         shown.caption(" · ".join(p for p in (live_caption(reply, self._label), way_out) if p), clickable=clickable)
+        shown.notices(reply.notices)
         thoughts = "".join(reply.builder.reasoning_pieces[-_MOST_THOUGHTS:])
         if thoughts and not reply.builder.text_pieces:
             shown.thoughts(thoughts[-_MOST_THOUGHTS:])
@@ -99,7 +100,8 @@ class _ReplyWidgets:
         )
         self._stop.on_click(lambda _: reply.stop())
         _let_clicks_through(self._stop)
-        self._notices = self._html(STYLE + LIVE_STYLE + "".join(quiet(n) for n in reply.notices))
+        self._notices = self._html("")
+        self.notices(reply.notices)
         self._tail = self._html("")
         self._segments: list[widgets.HTML] = []
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
@@ -122,6 +124,10 @@ class _ReplyWidgets:
         """The line above the reply, and the Stop button where it works."""
         self._status.value = quiet(text)
         self._stop.layout.display = "" if clickable else "none"
+
+    def notices(self, lines: Sequence[str]) -> None:
+        """The lines for the user about this reply."""
+        self._notices.value = STYLE + LIVE_STYLE + "".join(quiet(line) for line in lines)
 
     def thoughts(self, text: str) -> None:
         """The latest reasoning, folded away, until the answer begins."""

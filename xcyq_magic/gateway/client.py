@@ -10,25 +10,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import wire
-from xcyq_magic.gateway.events import EventDecoder
+from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.loop import LoopThread
+from xcyq_magic.gateway.receive import read_body, receive
+from xcyq_magic.gateway.repairs import Repairs, repair_for
+from xcyq_magic.gateway.retries import retry_after
+from xcyq_magic.gateway.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from concurrent.futures import Future
 
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
-    from xcyq_magic.gateway.events import Event
     from xcyq_magic.gateway.request import ChatRequest
 
 _OK = 200
@@ -37,33 +40,20 @@ _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection c
 
 
 @dataclass(frozen=True)
-class Deltas:
-    """Deltas that came in one packet; `at` is `time.monotonic()` of its arrival."""
-
-    deltas: tuple[Delta, ...]
-    at: float
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The exchange is over; `error` is None when the reply is whole. What comes later does not count."""
-
-    error: Exception | None
-    at: float
-
-
-Arrival: TypeAlias = Deltas | Ended
-Sink: TypeAlias = Callable[[Arrival], None]
-
-
-@dataclass(frozen=True)
 class Connection:
-    """Where a request goes, and how long to wait; times in seconds."""
+    """Where a request goes, and how long to wait.
+
+    Attributes
+    ----------
+    connect_timeout, first_byte_timeout, read_timeout
+        Seconds for a connection, for the answer's first byte, and of silence within the answer.
+    """
 
     url: str
     auth_scheme: str = "Bearer"
     connect_timeout: float = 10.0
-    read_timeout: float = 120.0
+    first_byte_timeout: float = 120.0
+    read_timeout: float = 60.0
 
 
 class Exchange:
@@ -83,6 +73,7 @@ class GatewayClient:
     def __init__(self) -> None:
         self._loop: LoopThread | None = None
         self._http: httpx.AsyncClient | None = None
+        self._repairs = Repairs()
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last."""
@@ -95,47 +86,134 @@ class GatewayClient:
         loop, self._loop = self._loop, None
         if loop is None:
             return
-        if self._http is not None:
-            loop.submit(self._http.aclose()).result()
-            self._http = None
+        http, self._http = self._http, None
+        if http is not None:
+            loop.submit(http.aclose()).result()
         loop.close()
 
     async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+        error: Exception | None = None
         try:
-            async with self._open(request, key, connection) as response:
-                chunks = response.aiter_bytes()
-                await _receive(response, chunks, sink)
+            await self._until_answered(request, key, connection, sink)
+        except errors.XcyqError as e:
+            e.rewrite(key.hide)
+            error = e
+        except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
+            error = e
+        if error is not None:
+            sink(Ended(error, time.monotonic()))
+
+    async def _until_answered(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+        """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
+        body, known = self._repairs.apply(request.model, wire.encode(request))
+        _tell(sink, *(r.notice(request.model) for r in known))
+        repaired: set[str] = set()
+        number = 1
+        while True:
+            attempt = _Attempt()
+            try:
+                await self._attempt(attempt, body, key, connection, sink)
+            except errors.GatewayError as error:
+                if attempt.answered:
+                    raise
+                repair = repair_for(error, body) if isinstance(error, errors.BadRequestError) else None
+                if repair is not None and repair.name not in repaired:
+                    repaired |= {repair.name, repair.new_name or repair.name}
+                    self._repairs.remember(request.model, repair)
+                    body = repair.apply(body)
+                    _tell(sink, repair.notice(request.model))
+                    continue
+                retry = retry_after(error, attempt.headers, number)
+                if retry is None:
+                    raise
+                sink(Waiting(retry))
+                await asyncio.sleep(retry.wait_s)
+                number += 1
+            else:
+                return
+
+    async def _attempt(
+        self, attempt: _Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
+    ) -> None:
+        """Send `body` once, and read what comes to its end."""
+
+        def pass_on(deltas: list[Delta]) -> None:
+            sink(Deltas(tuple(deltas), time.monotonic()))
+
+        try:
+            async with (
+                Watchdog(connection.first_byte_timeout) as watchdog,
+                self._open(body, key, connection) as response,
+            ):
+                attempt.headers = response.headers
+                attempt.answered = response.status_code == _OK
+                chunks = _watched(response, watchdog, attempt, connection)
+                if not attempt.answered:
+                    raise _refusal(response, await read_body(chunks))
+                await receive(chunks, pass_on)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(_exhaust(chunks), _CLOSING_S)
-        except errors.XcyqError as e:
-            e.rewrite(key.hide)
-            sink(Ended(e, time.monotonic()))
+        except SilenceError:
+            raise _silence(attempt, connection) from None
         except httpx.HTTPError as e:
-            sink(Ended(_explain(e, connection), time.monotonic()))
-        except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
-            sink(Ended(e, time.monotonic()))
+            raise _explain(e, connection, answered=attempt.answered) from None
 
     @contextlib.asynccontextmanager
-    async def _open(self, request: ChatRequest, key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
+    async def _open(self, body: dict[str, Any], key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
         if self._http is None:
-            # Loopback never goes through a proxy of the environment: nothing there could answer.
-            loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
-            self._http = httpx.AsyncClient(mounts=loopback, follow_redirects=False)
-        timeout = httpx.Timeout(connection.read_timeout, connect=connection.connect_timeout)
+            self._http = _new_http()
         async with self._http.stream(
             "POST",
             connection.url,
-            content=json.dumps(wire.encode(request), ensure_ascii=False).encode(),
+            content=json.dumps(body, ensure_ascii=False).encode(),
             headers={
                 "Content-Type": "application/json",
-                "Accept": "text/event-stream" if request.stream else "application/json",
+                "Accept": "text/event-stream" if body.get("stream") else "application/json",
             },
             auth=_KeyAuth(key, connection.auth_scheme),
-            timeout=timeout,
+            timeout=httpx.Timeout(None, connect=connection.connect_timeout),  # the watchdog sees to the rest
         ) as response:
             yield response
+
+
+@dataclass
+class _Attempt:
+    """How far one attempt came: the headers of its answer, and whether that is a reply."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answered: bool = False
+    begun: bool = False
+
+
+def _tell(sink: Sink, *notices: str | None) -> None:
+    for notice in notices:
+        if notice:
+            sink(Told(notice))
+
+
+def _new_http() -> httpx.AsyncClient:
+    # Loopback never goes through a proxy of the environment: nothing there could answer.
+    loopback: dict[str, None] = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+    try:
+        return httpx.AsyncClient(mounts=loopback, follow_redirects=False)
+    except (ValueError, ImportError, httpx.InvalidURL) as e:
+        set_here = [n for n in os.environ if n.lower() in {"http_proxy", "https_proxy", "all_proxy"}]
+        wrong = [n for n in set_here if not _usable_proxy(os.environ[n])]
+        if not wrong:
+            raise
+        what = "it needs the package socksio" if isinstance(e, ImportError) else "it is no http(s) or socks5 address"
+        msg = f"The proxy in {' and '.join(wrong)} cannot be used: {what}; nothing was sent."
+        raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and restart the kernel.") from None
+
+
+def _usable_proxy(address: str) -> bool:
+    try:
+        httpx.AsyncHTTPTransport(proxy=address if "://" in address else f"http://{address}")
+    except (ValueError, ImportError, httpx.InvalidURL):
+        return False
+    return True
 
 
 class _KeyAuth(httpx.Auth):
@@ -150,55 +228,13 @@ class _KeyAuth(httpx.Auth):
         yield request
 
 
-async def _receive(response: httpx.Response, chunks: AsyncIterator[bytes], sink: Sink) -> None:
-    if response.status_code in _REDIRECTS:
-        there = response.headers.get("location", "nowhere")
-        msg = f"The gateway answered {response.status_code} and points to {there}."
-        raise errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
-    if response.status_code != _OK:
-        raise wire.status_error(response.status_code, await _body(chunks))
-    if "text/event-stream" in response.headers.get("content-type", "").lower():
-        await _receive_stream(chunks, sink)
-    else:  # asked for, or answered so although a stream was asked for
-        sink(Deltas((wire.decode_answer(await _body(chunks)),), time.monotonic()))
-
-
-async def _receive_stream(chunks: AsyncIterator[bytes], sink: Sink) -> None:
-    decoder = EventDecoder()
-    finished = False
-    async for chunk in chunks:
-        done, ended = _pass_on(decoder.decode(chunk), sink)
-        finished = finished or ended
-        if done:
-            return
-    try:
-        done, ended = _pass_on(decoder.flush(), sink)
-    except errors.AnswerError:  # what the end cut off is no JSON, because it was cut off
-        done = ended = False
-    if not (done or ended or finished):
-        msg = "The reply broke off: the stream ended without a finish reason."
-        raise errors.IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")
-
-
-async def _body(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])
-
-
-def _pass_on(events: list[Event], sink: Sink) -> tuple[bool, bool]:
-    """Give the deltas of `events` to `sink`; returns whether [DONE] and whether a finish reason came."""
-    deltas: list[Delta] = []
-    done = False
-    try:
-        for event in events:
-            done = event.data.strip() == wire.DONE
-            if done:
-                break
-            if delta := wire.decode_event(event):
-                deltas.append(delta)
-    finally:  # an error in the same packet must not swallow the text before it
-        if deltas:
-            sink(Deltas(tuple(deltas), time.monotonic()))
-    return done, any(d.finish_reason for d in deltas)
+async def _watched(
+    response: httpx.Response, watchdog: Watchdog, attempt: _Attempt, connection: Connection
+) -> AsyncIterator[bytes]:
+    async for chunk in response.aiter_bytes():
+        attempt.begun = True
+        watchdog.allow(connection.read_timeout)
+        yield chunk
 
 
 async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
@@ -206,21 +242,45 @@ async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
         pass
 
 
-def _explain(error: httpx.HTTPError, connection: Connection) -> errors.GatewayError:
-    """One of our errors for one of httpx's."""
+def _refusal(response: httpx.Response, body: bytes) -> errors.GatewayError:
+    """The error of an answer whose status is not 200."""
+    status = response.status_code
+    if status in _REDIRECTS:
+        msg = f"The gateway answered {status} and points to {response.headers.get('location', 'nowhere')}."
+        return errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
+    return wire.status_error(status, body)
+
+
+def _where(connection: Connection) -> str:
     url = httpx.URL(connection.url)
-    where = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _silence(attempt: _Attempt, connection: Connection) -> errors.TimedOutError:
+    where = _where(connection)
+    if attempt.begun:
+        msg = f"{where} was silent for {connection.read_timeout:g} s in the middle of its answer."
+        hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
+    else:
+        msg = f"{where} sent nothing within {connection.first_byte_timeout:g} s."
+        hint = "Run the cell again, or raise GatewaySettings.first_byte_timeout."
+    return errors.TimedOutError(msg, hint)
+
+
+def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) -> errors.GatewayError:
+    """One of our errors for one of httpx's."""
+    where = _where(connection)
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
-    if isinstance(error, httpx.ConnectTimeout):
-        msg = f"No connection to {where} within {connection.connect_timeout:g} s."
-        return errors.NotReachedError(msg, check)
-    if isinstance(error, httpx.TimeoutException):
-        msg = f"{where} was silent for {connection.read_timeout:g} s."
-        return errors.TimedOutError(msg, "Run the cell again, or raise GatewaySettings.read_timeout.")
-    if isinstance(error, httpx.ConnectError):
-        return errors.NotReachedError(f"No connection to {where}: {error}", check)
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+    if answered:
         msg = f"The connection to {where} broke off before the reply was whole."
         return errors.IncompleteReplyError(msg, "What came, if anything, is in _reply. Run the cell again.")
-    msg = f"The request to {where} failed: {type(error).__name__}: {error}"
-    return errors.GatewayError(msg, check)
+    if isinstance(error, httpx.ConnectTimeout):
+        msg = f"No connection to {where} within {connection.connect_timeout:g} s."
+        return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
+    if isinstance(error, httpx.ProxyError):
+        return errors.NotReachedError(f"The proxy on the way to {where} refused: {error}", "Check HTTP_PROXY.")
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+        return errors.AnswerError(f"{where} answered what is no HTTP: {error}", check)
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+        return errors.NotReachedError(f"No connection to {where}: {error}", check)
+    return errors.GatewayError(f"The request to {where} failed: {type(error).__name__}: {error}", check)

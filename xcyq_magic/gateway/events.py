@@ -12,6 +12,10 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
+from xcyq_magic.errors import AnswerError
+
+LARGEST_EVENT = 32 * 1024 * 1024  # bytes; far above any delta, far below what a kernel can bear
+
 
 @dataclass(frozen=True)
 class Event:
@@ -22,12 +26,20 @@ class Event:
 
 
 class EventDecoder:
-    """Decodes a stream of events from chunks of any size."""
+    """Decodes a stream of events from chunks of any size.
+
+    Raises
+    ------
+    AnswerError
+        From `decode`: an event is larger than `LARGEST_EVENT`.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []  # the unfinished line; a list, so that a long one costs no copies
         self._after_cr = False  # a chunk ended in CR: an LF that comes next belongs to it
         self._first = True
+        self._pending = 0  # bytes of the unfinished line
+        self._held = 0  # bytes of the event's lines so far
         self._data: list[str] = []
         self._type = ""
 
@@ -44,9 +56,15 @@ class EventDecoder:
         if lines and self._pieces:
             lines[0] = b"".join([*self._pieces, lines[0]])
             self._pieces.clear()
+            self._pending = 0
         if rest:
             self._pieces.append(rest)
-        return [event for line in lines if (event := self._line(line))]
+            self._pending += len(rest)
+        events = [event for line in lines if (event := self._line(line))]
+        if self._pending + self._held > LARGEST_EVENT:
+            msg = f"The gateway sent an event of more than {LARGEST_EVENT >> 20} MiB; it was not read to its end."
+            raise AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
+        return events
 
     def flush(self) -> list[Event]:
         """The event that the end of the stream left without its blank line, if there is one."""
@@ -64,6 +82,7 @@ class EventDecoder:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
+            self._held += len(value)
             self._data.append(value.decode("utf-8", "replace"))
         elif name == b"event":
             self._type = value.decode("utf-8", "replace")
@@ -71,5 +90,5 @@ class EventDecoder:
 
     def _dispatch(self) -> Event | None:
         data, kind = self._data, self._type
-        self._data, self._type = [], ""
+        self._data, self._type, self._held = [], "", 0
         return Event("\n".join(data), kind or "message") if data else None

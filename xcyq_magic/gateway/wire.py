@@ -204,6 +204,7 @@ def status_error(status: int, body: bytes) -> StatusError:
         message,
         hint,
         status=status,
+        said=words,
         kind=_text(fields.get("type")),
         param=_text(fields.get("param")),
         code=_text(fields.get("code")),

@@ -28,10 +28,12 @@ class Plan:
         Length of the reasoning that comes first.
     deltas_per_s, delta_chars, first_s
         The pace: deltas a second, characters of each, seconds before the first.
-    stall_after, drop_after, error_after
-        Characters of the answer after which the stream falls silent, is cut, or brings an error.
+    stall_after, drop_after, error_after, garbage_after
+        Characters of the answer after which the stream falls silent, is cut, brings an error, or no JSON.
     status, status_times
         An HTTP status to refuse with, and how many times for the same prompt (0: always).
+    retry_after
+        Seconds to name in a refusal's ``Retry-After``; None for no such header.
     finish_reason, model
         To report instead of the true ones.
     page
@@ -48,6 +50,8 @@ class Plan:
     stall_after: int | None = None
     drop_after: int | None = None
     error_after: int | None = None
+    garbage_after: int | None = None
+    retry_after: float | None = None
     status: int = 0
     status_times: int = 0
     finish_reason: str = ""
@@ -84,7 +88,7 @@ DIRECTIVES = {
         lambda p, a: replace(p, deltas_per_s=_positive(a[0]), delta_chars=_count(a[1]) if a[1:] else p.delta_chars),
     ),
     "first": Directive(
-        "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=float(a[0]))
+        "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=_seconds(a[0]))
     ),
     "stall": Directive(
         "stall 40",
@@ -106,6 +110,14 @@ DIRECTIVES = {
         "refuses with 429 the first 2 times (without a number: always)",
         lambda p, a: replace(p, status=_status(a[0]), status_times=int(a[1]) if a[1:] else 0),
     ),
+    "retry-after": Directive(
+        "retry-after 2", "asks, when it refuses, to wait 2 seconds", lambda p, a: replace(p, retry_after=_seconds(a[0]))
+    ),
+    "garbage": Directive(
+        "garbage 100",
+        "sends what is no JSON after 100 characters",
+        lambda p, a: replace(p, garbage_after=int(a[0]) if a else 100),
+    ),
     "finish": Directive(
         "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])
     ),
@@ -117,6 +129,13 @@ DIRECTIVES = {
 def _positive(text: str) -> float:
     value = float(text)
     if not value > 0:
+        raise ValueError(text)
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
         raise ValueError(text)
     return value
 

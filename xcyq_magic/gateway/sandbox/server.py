@@ -188,6 +188,8 @@ class _Completions(tornado.web.RequestHandler):
         except UnknownDirectiveError as e:
             return Refusal(400, str(e))
         if plan.status and self._still_refused(plan, prompt):
+            if plan.retry_after is not None:
+                self.set_header("Retry-After", f"{plan.retry_after:g}")
             return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
         if plan.page:
             log.end("finished")
@@ -247,6 +249,10 @@ class _Completions(tornado.web.RequestHandler):
             error = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
             log.end("finished")
             self.write(f"data: {json.dumps(error)}\n\n")
+            await self.finish()
+        elif due(plan.garbage_after):
+            log.end("finished")
+            self.write("data: {not JSON\n\n")
             await self.finish()
         else:
             return False

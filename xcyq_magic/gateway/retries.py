@@ -1,0 +1,110 @@
+"""When to send a request again, and how long to wait before. No I/O, no clock.
+
+Only a request of which no byte was answered is sent again. The rules are those of the OpenAI and
+Anthropic clients: connection errors, 408, 409, 429 and 5xx, up to `ATTEMPTS` in all; `Retry-After`
+and `Retry-After-Ms` say how long, `x-should-retry` says whether.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from xcyq_magic.errors import GatewayError, NotReachedError, StatusError, TimedOutError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ATTEMPTS = 3
+LONGEST_WAIT_S = 120.0  # a server that asks for more is not waited for
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S, _JITTER = 0.5, 8.0, 0.25
+_STATUSES = {408, 409, 429}
+_SERVER_ERRORS = range(500, 600)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """One wait before a request is sent again.
+
+    Attributes
+    ----------
+    reason
+        In a word or two: ``429``, ``no connection``.
+    wait_s
+        Seconds.
+    number, of
+        The first retry of two is 1 of 2.
+    """
+
+    reason: str
+    wait_s: float
+    number: int
+    of: int = ATTEMPTS - 1
+
+    def __str__(self) -> str:
+        return f"{self.reason}, again in {self.wait_s:.2g} s, {self.number} of {self.of}"
+
+
+def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -> Retry | None:
+    """The wait before the attempt after `attempt` (from 1); None if there is to be none.
+
+    Parameters
+    ----------
+    error
+        How the attempt failed, before any byte of an answer's body came.
+    headers
+        Of the refusal, in any case; empty if there was none.
+    """
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    if attempt >= ATTEMPTS or not _worth_it(error, named.get("x-should-retry", "").lower()):
+        return None
+    told = _told_wait_s(named)
+    if told is not None and told > LONGEST_WAIT_S:
+        return None
+    delay = min(_FIRST_DELAY_S * 2 ** (attempt - 1), _LONGEST_DELAY_S)
+    wait_s = told if told is not None else delay * (1 - _JITTER * random.random())  # noqa: S311  # no secret
+    return Retry(_reason(error), wait_s, attempt)
+
+
+def _reason(error: GatewayError) -> str:
+    if isinstance(error, StatusError):
+        return str(error.status)
+    return "no answer" if isinstance(error, TimedOutError) else "no connection"
+
+
+def _worth_it(error: GatewayError, said: str) -> bool:
+    if said in {"true", "false"}:
+        return said == "true"
+    if isinstance(error, StatusError):
+        return error.status in _STATUSES or error.status in _SERVER_ERRORS
+    return isinstance(error, NotReachedError | TimedOutError)
+
+
+def _told_wait_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait; None if it does not say."""
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after", "")
+    seconds = _number(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=timezone.utc)
+    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None
