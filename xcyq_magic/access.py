@@ -9,6 +9,7 @@ from xcyq_magic.errors import MissingKeyError, SandboxError, SettingError
 from xcyq_magic.gateway.client import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint
+from xcyq_magic.gateway.route import route_notice
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.sandbox.server import Sandbox
@@ -33,6 +34,13 @@ class GatewayAccess:
         self._settings = settings
         self._entered: ApiKey | None = None
         self.sandbox: Sandbox | None = None
+        self._route_told = False
+
+    def route_notice(self) -> str | None:
+        """A line on who can read what is sent; told once, so None from then on."""
+        notice = None if self._route_told else route_notice(self.base_url)
+        self._route_told = self._route_told or notice is not None
+        return notice
 
     @property
     def base_url(self) -> str:

@@ -227,8 +227,8 @@ class ChatSession:
         options = options or TurnOptions()
         request, system = self.request(conversation, prompt, options, cell)
         key, connection = self.access.key(), self.access.connection()
-        notice = catalog.notice(request.model)
-        live = LiveReply(request.model, [notice] if notice else [])
+        notices = [n for n in (catalog.notice(request.model), self.access.route_notice()) if n]
+        live = LiveReply(request.model, notices)
         asked_at = time.time()
         interrupt = self._await([live], [request], key, connection, paint or (lambda _: None))
         completion = live.completion

@@ -117,13 +117,45 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
 def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):
     kernel.run("%%chat\nfirst")
     before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()")
-    failed = kernel.run(f"%%chat\n{prompt}")
+    failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
     assert failed.status == "error"
     assert failed.reply["ename"] == name
     assert len(failed.error) <= 2  # and the caption makes three lines
     assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()") == before
     assert kernel.run("%%chat\nsecond").status == "ok"
     assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_a_retry_is_seen_while_it_waits_and_the_reply_comes(kernel, sandbox):
+    ran = kernel.run("%%chat\nsandbox: status 429 1\nsandbox: retry-after 0.6")
+    assert ran.status == "ok"
+    captions = [str(m["content"].get("data", {}).get("state", {}).get("value", "")) for _, m in ran.messages]
+    assert any("429, again in 0.6 s, 1 of 2" in c for c in captions)
+    assert [r.ending for r in sandbox.received] == ["refused", "finished"]
+
+
+def test_an_interrupt_ends_the_wait_for_a_retry(kernel, sandbox):
+    cell = kernel.start("%%chat\nsandbox: status 503\nsandbox: retry-after 60")
+    kernel.finish(cell, until=lambda m: "again in 60 s" in str(m["content"]))
+    asked = time.monotonic()
+    kernel.interrupt()
+    ran = kernel.finish(cell)
+    assert time.monotonic() - asked < 0.3
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert len(sandbox.received) == 1
+
+
+def test_a_reply_cut_off_at_the_limit_says_what_to_type(kernel):
+    ran = kernel.run("%%chat --max-tokens 5\nsandbox: markdown 900")
+    assert "raise --max-tokens" in ran.outputs[0]["text/html"]
+    assert "cut off" in ran.outputs[0]["text/plain"]
+    ran = kernel.run("%%chat\nsandbox: echo\nsandbox: think 100\nsandbox: finish length")
+    assert "Thinking used up max_tokens" in ran.outputs[0]["text/html"]
+
+
+def test_another_model_than_the_one_asked_is_shown(kernel):
+    ran = kernel.run("%%chat -m gpt-5.5\nsandbox: model gpt-5.4-low")
+    assert "gpt-5.5, answered by gpt-5.4-low" in ran.outputs[0]["text/html"]
 
 
 def test_a_reply_that_breaks_off_is_kept_and_marked(kernel, sandbox):

@@ -24,6 +24,7 @@ from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
+from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GatewayClient:
 
     def __init__(self) -> None:
         self._loop: LoopThread | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._https: dict[bool, httpx.AsyncClient] = {}  # for loopback, and for everywhere else
         self._repairs = Repairs()
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
@@ -86,8 +87,8 @@ class GatewayClient:
         loop, self._loop = self._loop, None
         if loop is None:
             return
-        http, self._http = self._http, None
-        if http is not None:
+        https, self._https = self._https, {}
+        for http in https.values():
             loop.submit(http.aclose()).result()
         loop.close()
 
@@ -159,12 +160,16 @@ class GatewayClient:
             raise _silence(attempt, connection) from None
         except httpx.HTTPError as e:
             raise _explain(e, connection, answered=attempt.answered) from None
+        except httpx.InvalidURL as e:
+            msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
+            raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
 
     @contextlib.asynccontextmanager
     async def _open(self, body: dict[str, Any], key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
-        if self._http is None:
-            self._http = _new_http()
-        async with self._http.stream(
+        loopback = is_loopback(connection.url)
+        if loopback not in self._https:
+            self._https[loopback] = _new_http(loopback=loopback)
+        async with self._https[loopback].stream(
             "POST",
             connection.url,
             content=json.dumps(body, ensure_ascii=False).encode(),
@@ -193,19 +198,19 @@ def _tell(sink: Sink, *notices: str | None) -> None:
             sink(Told(notice))
 
 
-def _new_http() -> httpx.AsyncClient:
-    # Loopback never goes through a proxy of the environment: nothing there could answer.
-    loopback: dict[str, None] = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+def _new_http(*, loopback: bool) -> httpx.AsyncClient:
+    """A client whose connections are kept; errors name the environment's variable that is wrong."""
     try:
-        return httpx.AsyncClient(mounts=loopback, follow_redirects=False)
-    except (ValueError, ImportError, httpx.InvalidURL) as e:
-        set_here = [n for n in os.environ if n.lower() in {"http_proxy", "https_proxy", "all_proxy"}]
-        wrong = [n for n in set_here if not _usable_proxy(os.environ[n])]
+        # Loopback never goes through a proxy of the environment: nothing there could answer.
+        return httpx.AsyncClient(trust_env=not loopback, follow_redirects=False)
+    except (ValueError, ImportError, OSError, httpx.InvalidURL) as e:
+        wrong = [n for n in os.environ if n.lower() in PROXY_NAMES and not _usable_proxy(os.environ[n])]
+        wrong = wrong or [n for n in ("SSL_CERT_FILE", "SSL_CERT_DIR") if n in os.environ]
         if not wrong:
             raise
-        what = "it needs the package socksio" if isinstance(e, ImportError) else "it is no http(s) or socks5 address"
-        msg = f"The proxy in {' and '.join(wrong)} cannot be used: {what}; nothing was sent."
-        raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and restart the kernel.") from None
+        why = "it needs the package socksio" if isinstance(e, ImportError) else f"it is not usable ({type(e).__name__})"
+        msg = f"What {' and '.join(wrong)} names cannot be used: {why}; nothing was sent."
+        raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and run the cell again.") from None
 
 
 def _usable_proxy(address: str) -> bool:
