@@ -12,7 +12,7 @@
     │   └── MediaError            a file or a value that cannot be attached
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
-        ├── NotReachedError       no connection to the gateway
+        ├── NotReachedError       no connection, or none that lasted until an answer
         ├── TimedOutError         a connection, and then silence
         ├── StatusError           the gateway refused, with a status
         │   ├── BadRequestError         400 and other 4xx
@@ -137,7 +137,7 @@ class GatewayError(XcyqError):
 
 
 class NotReachedError(GatewayError):
-    """No connection to the gateway."""
+    """No connection to the gateway, or none that lasted until it answered."""
 
 
 class TimedOutError(GatewayError):

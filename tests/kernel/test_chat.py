@@ -111,7 +111,7 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
         ("sandbox: status 429", "RateLimitError"),
         ("sandbox: status 503", "ServerError"),
         ("sandbox: page", "AnswerError"),
-        ("sandbox: drop 0", "IncompleteReplyError"),
+        ("sandbox: drop 0", "NotReachedError"),
     ],
 )
 def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):

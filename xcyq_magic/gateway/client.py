@@ -286,6 +286,8 @@ def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) 
         return errors.NotReachedError(f"The proxy on the way to {where} refused: {error}", "Check HTTP_PROXY.")
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
         return errors.AnswerError(f"{where} answered what is no HTTP: {error}", check)
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        return errors.NotReachedError(f"{where} closed the connection before it answered.", check)
+    if isinstance(error, httpx.NetworkError):
         return errors.NotReachedError(f"No connection to {where}: {error}", check)
     return errors.GatewayError(f"The request to {where} failed: {type(error).__name__}: {error}", check)
