@@ -197,7 +197,7 @@ def test_an_unknown_model_is_asked_with_a_notice(session):
     assert outcome.reply.notices == [
         "claude-opus-47 is not in the catalogue; it is sent all the same. Did you mean claude-opus-4-7?"
     ]
-    assert type(outcome.error) is errors.ModelNotFoundError
+    assert type(outcome.error) is errors.NotFoundError
 
 
 # Failures
@@ -434,7 +434,7 @@ def test_a_picture_is_fitted_for_the_model_that_is_asked(session, tmp_path):
     outcome = session.ask(user(picture(tmp_path, "PNG", (3000, 30)), FAST), TurnOptions(model="claude-sonnet-4-6"))
     assert outcome.error is None
     assert pictures(bodies(session)[0]) == [("PNG", (1568, 16))]
-    assert outcome.turn.prompt.images[0].width == 1568
+    assert outcome.turn.prompt.images[0].width == 3000  # another model may see more of it
 
 
 def test_pictures_of_earlier_turns_are_fitted_for_the_model_that_is_asked_now(session, tmp_path):

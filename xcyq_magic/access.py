@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import MissingKeyError, SandboxError, SettingError
+from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError, SettingError
 from xcyq_magic.gateway.client import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint
@@ -73,7 +73,11 @@ class GatewayAccess:
         KeyFormatError
             It cannot be a key; the one before stays.
         """
-        self._entered = ApiKey(text, "%chat_key")
+        try:
+            self._entered = ApiKey(text, "%chat_key")
+        except KeyFormatError as e:
+            del text  # this frame is in the traceback of the error
+            raise e.with_traceback(None) from None
         return self._entered
 
     def connection(self) -> Connection:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.media.resolve import resolve
 from xcyq_magic.session import ChatSession, TurnOptions
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
+
+
+_PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "system")
 
 
 class Chat:
@@ -56,8 +62,17 @@ class Chat:
         stop: Sequence[str] | str = (),
         **extra: Any,  # noqa: ANN401  # any JSON value
     ) -> None:
+        for name in extra:
+            if near := difflib.get_close_matches(
+                name, ("temperature", "top_p", "max_tokens", "stop", "system"), 1, 0.85
+            ):
+                msg = f"Chat has no parameter {name}."
+                raise OptionError(msg, f"Did you mean {near[0]}?")
         current = Extension.current()
-        self._session = session or (current.session if current else ChatSession())
+        if session is None and current is None:
+            session = ChatSession()
+            weakref.finalize(self, session.close)  # nobody else can end its thread and connections
+        self._session = session or current.session  # type: ignore[union-attr]  # one of the two is there
         self._name = conversation
         self._own = Conversation("Chat")
         self._options = TurnOptions(
@@ -94,17 +109,21 @@ class Chat:
             The user's; what came is kept as well.
         """
         message = Message.of("user", *(resolve(m) for m in media), prompt)
-        outcome = self._session.reply(self.conversation, message, replace(self._options, once=once, stream=stream))
-        if outcome.turn and not once:
+        options = replace(self._options, once=once, stream=stream)
+        if self._name:
+            current = Extension.current()
+            outcome = self._session.ask(
+                message, options, conversation=self._name, cell=current.cell if current else None
+            )
+        else:
+            outcome = self._session.reply(self._own, message, options)
             self._own = outcome.conversation
-            if self._name:
-                self._session.keep(outcome.conversation)
-        if outcome.error or outcome.completion is None:
-            raise outcome.error or RuntimeError("a reply ended without a completion or an error")
-        return outcome.completion
+        return outcome.result()
 
     def undo(self, count: int = 1) -> None:
         """Take back the last `count` turns."""
-        self._own = self.conversation.without_last(count)
+        shorter = self.conversation.without_last(count)
         if self._name:
-            self._session.keep(self._own)
+            self._session.keep(shorter)
+        else:
+            self._own = shorter

@@ -17,7 +17,7 @@
         ├── StatusError           the gateway refused, with a status
         │   ├── BadRequestError         400 and other 4xx
         │   ├── AuthenticationError     401, 403
-        │   ├── ModelNotFoundError      404
+        │   ├── NotFoundError           404
         │   ├── RateLimitError          429
         │   └── ServerError             5xx
         ├── AnswerError           what came back is no chat completion
@@ -45,7 +45,7 @@ __all__ = [
     "KeyFormatError",
     "MediaError",
     "MissingKeyError",
-    "ModelNotFoundError",
+    "NotFoundError",
     "NotReachedError",
     "OptionError",
     "RateLimitError",
@@ -190,8 +190,8 @@ class AuthenticationError(StatusError):
     """401 and 403: the key."""
 
 
-class ModelNotFoundError(StatusError):
-    """404: the model, or the address."""
+class NotFoundError(StatusError):
+    """404: there is no such address, or no such model."""
 
 
 class RateLimitError(StatusError):

@@ -43,8 +43,9 @@ class LiveReply:
         Why it failed; None while it has not.
     """
 
-    def __init__(self, model: str, notices: Sequence[str] = ()) -> None:
+    def __init__(self, model: str, notices: Sequence[str] = (), *, streamed: bool = True) -> None:
         self.model = model
+        self._streamed = streamed
         self.notices = list(notices)
         self.builder = CompletionBuilder()
         self.retry: Retry | None = None
@@ -58,15 +59,15 @@ class LiveReply:
 
     def start(self, send: Callable[[Sink], Exchange], arrivals: Arrivals) -> None:
         """Send the request; what arrives goes into `arrivals`."""
+        self._arrivals = arrivals
         self._started = time.monotonic()
         self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
-        self._arrivals = arrivals
 
     def stop(self) -> None:
         """Ask for its end, from any thread: its connection is closed, and what came is kept."""
         if self._exchange is not None and self._arrivals is not None:
+            self._arrivals.put((self, None))  # first, so that it ends as stopped, not as cancelled
             self._exchange.cancel()
-            self._arrivals.put((self, None))
 
     def abandon(self) -> None:
         """End it now, if it has not ended: nobody waits for it any more."""
@@ -124,7 +125,10 @@ class LiveReply:
         if partial and self.builder.empty:
             return None
         return self.builder.build(
-            self.model, first_token_s=self.first_token_s, duration_s=self.elapsed_s, partial=partial
+            self.model,
+            first_token_s=self.first_token_s if self._streamed else None,
+            duration_s=self.elapsed_s,
+            partial=partial,
         )
 
 

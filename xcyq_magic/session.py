@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.access import GatewayAccess
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import IncompleteReplyError
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
-from xcyq_magic.media.images import fit
+from xcyq_magic.media.fitting import Fitting
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.gateway.client import Connection
     from xcyq_magic.gateway.credentials import ApiKey
-    from xcyq_magic.media.limits import ImageLimits
 
 MAIN = "main"
-_MOST_FITS = 100  # pictures remembered as they were sent
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ class Outcome:
         """The model's reply, whole or partial."""
         return self.turn.completion if self.turn else None
 
+    def result(self) -> Completion:
+        """The completion; raises `error` if there is one."""
+        if self.error is not None or self.turn is None:
+            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+        return self.turn.completion
+
 
 class ChatSession:
     """One shell's conversations, its client, and its key.
@@ -103,7 +109,8 @@ class ChatSession:
         self.conversations: dict[str, Conversation] = {}
         self.access = GatewayAccess(self.gateway)
         self._client = GatewayClient()
-        self._fits: dict[tuple[str, ImageLimits], Image] = {}
+        self._keeping = threading.Lock()
+        self._fitting = Fitting()
 
     # What a turn is made of
 
@@ -161,25 +168,11 @@ class ChatSession:
         )
         limits = catalog.image_limits(model, sum(len(m.images) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
-        messages = tuple(self._fitted(m, limits) for m in messages)
+        messages = tuple(self._fitting.message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream)
         check(request)
         return request, system
-
-    def _fitted(self, message: Message, limits: ImageLimits) -> Message:
-        if not message.images:
-            return message
-        return replace(message, parts=tuple(self._fit(p, limits) if isinstance(p, Image) else p for p in message.parts))
-
-    def _fit(self, image: Image, limits: ImageLimits) -> Image:
-        """`fit`, done once for a picture and its limits, however many turns send it."""
-        known = (image.sha256, limits)
-        if known not in self._fits:
-            while len(self._fits) >= _MOST_FITS:
-                del self._fits[next(iter(self._fits))]
-            self._fits[known] = fit(image, limits)
-        return self._fits[known]
 
     # A turn
 
@@ -194,9 +187,12 @@ class ChatSession:
     ) -> Outcome:
         """One turn of the conversation called `conversation`; see `reply`. Its turn is kept."""
         outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
-        if outcome.turn and not (options and options.once):
-            self.keep(outcome.conversation)
-        return outcome
+        if outcome.turn is None or (options and options.once):
+            return outcome
+        with self._keeping:  # into the conversation as it is now: another thread may have added to it meanwhile
+            kept = self.conversation(conversation).with_turn(outcome.turn)
+            self.keep(kept)
+        return replace(outcome, conversation=kept)
 
     def reply(
         self,
@@ -228,13 +224,13 @@ class ChatSession:
         request, system = self.request(conversation, prompt, options, cell)
         key, connection = self.access.key(), self.access.connection()
         notices = [n for n in (catalog.notice(request.model), self.access.route_notice()) if n]
-        live = LiveReply(request.model, notices)
+        live = LiveReply(request.model, notices, streamed=request.stream)
         asked_at = time.time()
         interrupt = self._await([live], [request], key, connection, paint or (lambda _: None))
         completion = live.completion
         turn = None
         if completion is not None:
-            turn = Turn(request.messages[-1], completion, system, options.parameters, cell, asked_at)
+            turn = Turn(prompt, completion, system, options.parameters, cell, asked_at)
             if not options.once:
                 conversation = conversation.with_turn(turn)
         return Outcome(live, turn, conversation, interrupt or live.error)

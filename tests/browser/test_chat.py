@@ -108,6 +108,7 @@ def test_a_hostile_reply_neither_runs_nor_fetches_live_settled_and_reopened(tmp_
             "<svg onload='window.pwned=5'></svg>",
             "<style>body{background:url(http://127.0.0.2:9/css)}</style>",
             "<form action='http://127.0.0.2:9/'><input name=a></form>",
+            r'Math: $\mmlToken{mglyph}[src="http://127.0.0.2:9/math"]{}$ and $\href{javascript:window.pwned=6}{x}$',
             "the end",
         ]
     )

@@ -319,7 +319,7 @@ def test_an_error_in_the_packet_of_the_text_does_not_swallow_it(client, serve, l
     [
         ("status 400", errors.BadRequestError, "refused with 400: The sandbox was asked to refuse with 400."),
         ("status 403", errors.AuthenticationError, "refused with 403"),
-        ("status 404", errors.ModelNotFoundError, "refused with 404"),
+        ("status 404", errors.NotFoundError, "refused with 404"),
         ("status 429", errors.RateLimitError, "refused with 429"),
         ("status 503", errors.ServerError, "refused with 503"),
         ("page", errors.AnswerError, "200 with a web page ('Welcome to the sandbox')"),

@@ -107,7 +107,7 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
     [
         ("sandbox: status 400", "BadRequestError"),
         ("sandbox: status 401", "AuthenticationError"),
-        ("sandbox: status 404", "ModelNotFoundError"),
+        ("sandbox: status 404", "NotFoundError"),
         ("sandbox: status 429", "RateLimitError"),
         ("sandbox: status 503", "ServerError"),
         ("sandbox: page", "AnswerError"),
@@ -184,6 +184,13 @@ def test_two_lines_of_one_cell_are_two_turns(kernel, sandbox):
         kernel.run("%chat one\n%chat two", cell_id="cell-1")
         assert roles(sandbox.received[-2]) == ["user"]
         assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
+
+
+def test_a_near_miss_of_a_model_is_told_where_it_failed(kernel):
+    failed = kernel.run("%%chat -m claude-opus-47\nHello")
+    assert failed.reply["ename"] == "NotFoundError"
+    assert "Did you mean claude-opus-4-7?" in failed.outputs[0]["text/html"]
+    assert len(failed.error) <= 2
 
 
 def test_without_a_key_the_error_names_the_three_ways_on(kernel, sandbox):

@@ -43,6 +43,11 @@ def test_a_notebook_runs_without_a_key_and_gives_what_was_committed(executed):
     assert any(TURN in types for cell in output_types(committed) for types in cell)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_state_of_closed_widgets_is_committed(path):
+    assert "widgets" not in nbformat.read(path, 4).metadata
+
+
 @pytest.mark.parametrize("form", ["html", "markdown"])
 def test_nbconvert_shows_every_reply(executed, form):
     _, path = executed

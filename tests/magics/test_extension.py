@@ -38,6 +38,7 @@ def snapshot(shell) -> dict:
         "configurables": list(shell.configurables),
         "events": {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
         "tokens": list(shell.input_transformer_manager.token_transformers),
+        "lines": list(shell.input_transformer_manager.line_transforms),
         "printers": (dict(formatter.deferred_printers), dict(formatter.type_printers)),
         "threads": {t.name for t in threading.enumerate() if "xcyq" in t.name},
     }
@@ -90,6 +91,14 @@ def test_ours_wins_over_another_extension_and_says_so(bare_shell, capsys):
     assert "%unload_ext xcyq_magic gives it back" in out
     unload_ipython_extension(bare_shell)
     assert bare_shell.run_cell_magic("chat", "", "x") == "theirs"
+
+
+def test_what_somebody_put_in_place_of_ours_stays(bare_shell):
+    load_ipython_extension(bare_shell)
+    bare_shell.register_magic_function(lambda *_: "theirs", "line_cell", "chat")
+    unload_ipython_extension(bare_shell)
+    assert bare_shell.run_cell_magic("chat", "", "x") == "theirs"
+    assert "chat_model" not in bare_shell.magics_manager.magics["line"]
 
 
 def test_each_shell_has_its_own_session(shell, sandbox, run):

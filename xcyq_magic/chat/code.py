@@ -27,7 +27,8 @@ def code_blocks(markdown: str) -> Iterator[CodeBlock]:
     """The fenced blocks of a text, in order; one that is never closed is not among them."""
     opening: re.Match[str] | None = None
     lines: list[str] = []
-    for line in markdown.splitlines():
+    for ended in markdown.split("\n"):  # not splitlines, which splits at U+2028 and form feeds inside code
+        line = ended.removesuffix("\r")
         if opening is None:
             opening = _OPENING.fullmatch(line)
             lines = []

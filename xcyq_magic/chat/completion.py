@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xcyq_magic.chat.characters import Pieces
 from xcyq_magic.chat.code import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Partial: TypeAlias = Literal["stopped", "incomplete"]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,9 @@ class Completion:
         """The contents of the reply's fenced code blocks, in order, with a blank line between."""
         return "\n\n".join(block.code for block in code_blocks(self.text))
 
+    def __str__(self) -> str:
+        return self.text
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return asdict(self)
@@ -102,39 +102,12 @@ class Completion:
         return cls(**{**record, "usage": None if usage is None else Usage.from_dict(usage)})
 
 
-class _Pieces:
-    """Text that comes in pieces, each of whole characters.
-
-    A gateway that cuts UTF-16 strings sends the two halves of an emoji apart, as JSON escapes. A half
-    that stayed alone could not be encoded, and would fail every later request that repeats it.
-    """
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self._half = ""
-
-    def add(self, text: str) -> None:
-        if self._half or (not text.isascii() and _SURROGATE.search(text)):
-            text = self._half + text
-            self._half = half[0] if (half := _HIGH_SURROGATE.search(text)) else ""
-            text = _whole_characters(text.removesuffix(self._half))
-        if text:
-            self.pieces.append(text)
-
-    def join(self) -> str:
-        return "".join(self.pieces) + _whole_characters(self._half)
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 class CompletionBuilder:
     """Folds deltas into a completion. How they were cut does not matter."""
 
     def __init__(self) -> None:
-        self._text = _Pieces()
-        self._reasoning = _Pieces()
+        self._text = Pieces()
+        self._reasoning = Pieces()
         self.id: str | None = None
         self.created: int | None = None
         self.model: str | None = None

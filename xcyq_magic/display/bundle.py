@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
+from xcyq_magic.display.plain import without_controls
 from xcyq_magic.display.style import body, folded, quiet, styled
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
     turn = outcome.turn
     if turn is None:
         caption = failure_caption(outcome.reply, label)
-        return {"text/html": styled(quiet(caption)), "text/plain": f"[{caption}]"}
+        lines = [caption, *outcome.reply.notices]
+        html = "".join(quiet(line) for line in lines)
+        return {"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}
     bundle = completion_bundle(turn.completion, outcome.reply.notices, label)
     return {**bundle, TURN_MIME: {"version": TURN_VERSION, **turn.to_dict()}}
 
@@ -45,4 +48,4 @@ def completion_bundle(completion: Completion, notices: Sequence[str] = (), label
     # Half an answer must not look whole where only text is shown.
     whole = completion.partial is None and next_step is None
     plain = completion.text if whole else f"{completion.text}\n\n[{caption}]".lstrip()
-    return {"text/html": styled(html), "text/plain": plain}
+    return {"text/html": styled(html), "text/plain": without_controls(plain)}

@@ -19,11 +19,12 @@ import nh3
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.treeprocessors import Treeprocessor
+from pygments.token import STANDARD_TYPES
 
 # Elements that text is made of. None of them runs, fetches, submits or frames anything.
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "div", "span"),
-    *("ul", "ol", "li", "dl", "dt", "dd", "pre", "code", "em", "strong", "del", "a"),
+    *("ul", "ol", "li", "pre", "code", "em", "strong", "del", "a"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "kbd", "sub", "sup", "u", "mark"),
     "input",  # only a task list's box, which `markdown` writes disabled; see ATTRIBUTES
 }
@@ -31,12 +32,14 @@ TAGS = {
 # No id (it could shadow a global of the page), no name, no style, no event, no source of any kind.
 ATTRIBUTES = {
     "a": {"href", "title"},
-    "code": {"class"},  # the language
-    "div": {"class"},  # a highlighted block
-    "span": {"class"},  # a token of it; math
-    "li": {"class"},  # a task
     "ol": {"start"},
     "input": {"checked", "disabled"},
+}
+# No other class: with those of the page, a reply could lay a false notification over it.
+CLASSES = {
+    "div": {"highlight", "arithmatex"},  # a highlighted block; math
+    "span": {"arithmatex", *filter(None, STANDARD_TYPES.values())},  # math; Pygments' tokens
+    "li": {"task-list-item"},
 }
 ATTRIBUTE_VALUES = {
     "a": {"target": "_blank"},
@@ -45,11 +48,12 @@ ATTRIBUTE_VALUES = {
 # Of table cells only: the one style that is let through.
 STYLE_PROPERTIES = {"text-align"}
 SCHEMES = {"http", "https", "mailto"}  # no javascript, no data, no file
-HARMLESS_TAGS = ("br", "sub", "sup", "kbd", "u", "mark")
+HARMLESS_TAGS = ("br", "sub", "sup", "kbd", "u", "mark", "details", "summary")
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
     attributes={**ATTRIBUTES, "th": {"style"}, "td": {"style"}},
+    allowed_classes=CLASSES,
     set_tag_attribute_values=ATTRIBUTE_VALUES,
     filter_style_properties=STYLE_PROPERTIES,
     url_schemes=SCHEMES,
@@ -60,6 +64,16 @@ _CLEANER = nh3.Cleaner(
 
 _TAG_OR_TEXT = re.compile(r"<(?:[^\"'>]|\"[^\"]*\")*>|[^<]+")
 _CODE = re.compile(r"<(/?)(?:pre|code)\b")
+_MATH = re.compile(r"<(?:span|div) class=\"arithmatex\">")
+# What MathJax would take for the start or the end of math, outside of math.
+_MATH_DELIMITER = re.compile(r"\$|\\(?=[()\[\]]|begin\b|end\b|ref\b|eqref\b)")
+# Macros that write HTML, CSS or addresses into the page, load extensions, or give such macros another name.
+# MathJax, not the allow-list, makes the page of them: \mmlToken{mglyph}[src=…] fetches a picture.
+_UNSAFE_MACRO = re.compile(
+    r"\\(?:mmlToken|require|href|url|class|style|cssId|data|bbox|unicode|toggle|mathtip|texttip|includegraphics"
+    r"|[egx]?def|let|(?:re)?newcommand|providecommand|(?:re)?newenvironment|DeclareMathOperator|DeclarePairedDelimiters?\w*"
+    r"|newtagform|renewtagform|usetagform|setOptions|csname|begingroup|global)(?![A-Za-z])"
+)
 
 EXTENSIONS = [
     "markdown.extensions.tables",
@@ -83,13 +97,18 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def escape(text: str) -> str:
-    """`text` for a place in HTML where no markup is meant; dollars do not become math."""
-    return literal_dollars(html.escape(text))
+    """`text` for a place in HTML where no markup is meant; nor is math."""
+    return without_stray_math(html.escape(text))
 
 
 def to_html(source: str) -> str:
-    """Markdown to safe HTML."""
-    return literal_dollars(clean(_converters.markdown.reset().convert(source)))
+    """Markdown to safe HTML. What cannot be converted is shown as it is: a reply is never lost to its markup."""
+    try:
+        dirty = _converters.markdown.reset().convert(source)
+    except Exception:  # noqa: BLE001  # the library's own, such as RecursionError for lists 1,500 deep
+        _converters.renew()  # what it was in the middle of would come out with the next text
+        return f"<pre>{html.escape(source)}</pre>"
+    return without_stray_math(clean(dirty))
 
 
 def clean(dirty: str) -> str:
@@ -97,22 +116,25 @@ def clean(dirty: str) -> str:
     return _CLEANER.clean(dirty)
 
 
-def literal_dollars(safe: str) -> str:
-    """Put each dollar that is no math into an element of its own.
+def without_stray_math(safe: str) -> str:
+    r"""Let only what is marked as math be typeset.
 
-    JupyterLab typesets what stands between two dollars of one text in any HTML output, code aside.
+    JupyterLab typesets what stands between two dollars, or ``\(`` and ``\)``, of one text in any HTML output,
+    code aside. A delimiter in an element of its own is none.
     """
-    if "$" not in safe:
-        return safe
-    depth = 0
+    code = 0
+    math = False
     out = []
     for piece in _TAG_OR_TEXT.findall(safe):
         if piece.startswith("<"):
             if tag := _CODE.match(piece):
-                depth += -1 if tag[1] else 1
+                code += -1 if tag[1] else 1
+            out.append(piece)
+            math = _MATH.fullmatch(piece) is not None  # its content is one text
+        elif math and not _UNSAFE_MACRO.search(piece):
             out.append(piece)
         else:
-            out.append(piece if depth else piece.replace("$", "<span>$</span>"))
+            out.append(piece if code else _MATH_DELIMITER.sub(r"<span>\g<0></span>", piece))
     return "".join(out)
 
 
@@ -137,12 +159,12 @@ class _PicturesToLinks(Treeprocessor):
         for parent in list(root.iter()):
             for i, child in enumerate(parent):
                 if child.tag == "img":
-                    parent[i] = _link_of(child)
+                    parent[i] = _link_of(child, within_link=parent.tag == "a")
 
 
-def _link_of(picture: ET.Element) -> ET.Element:
+def _link_of(picture: ET.Element, *, within_link: bool) -> ET.Element:
     address, alt = picture.get("src", ""), picture.get("alt", "")
-    link = ET.Element("a", {"href": address})
+    link = ET.Element("span") if within_link else ET.Element("a", {"href": address})
     link.text = f"{alt}: {address}" if alt and alt != address else address
     link.tail = picture.tail
     return link
@@ -152,6 +174,9 @@ class _Converters(threading.local):
     """A converter for each thread that converts: it takes 25 ms to build, and is used by one at a time."""
 
     def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
         self.markdown = markdown.Markdown(
             extensions=[*EXTENSIONS, _ModelText()], extension_configs=CONFIGS, output_format="html"
         )

@@ -1,7 +1,7 @@
 """Markdown that grows: finished blocks are rendered once, only the unfinished end again and again.
 
 Finished blocks are frozen into segments of about 4 kB; what follows is the tail. A frame costs what
-its tail costs, and the end of a reply is one authoritative render of the whole (`markup.to_html`).
+its tail costs. The settled output is one authoritative render of the whole (`markup.to_html`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class StreamingMarkdown:
     """Renders Markdown while it comes. Without widgets, without a clock."""
 
     def __init__(self) -> None:
-        self._pieces: list[str] = []
         self._tail = ""
         self._scanned = 0  # of the tail, up to the start of its last, incomplete line
         self._cut = 0  # where the last finished block of the tail ends
@@ -39,16 +38,10 @@ class StreamingMarkdown:
         self._after_blank = False
         self._painted = 0  # characters of the tail that the last frame showed
 
-    @property
-    def text(self) -> str:
-        """All that came."""
-        return "".join(self._pieces)
-
     def feed(self, text: str) -> Frame:
         """Take in more text; returns what changed on the screen."""
         if not text:
             return Frame()
-        self._pieces.append(text)
         self._tail += text
         self._scan()
         frozen: tuple[str, ...] = ()
@@ -68,10 +61,6 @@ class StreamingMarkdown:
             return Frame()
         self._painted = len(self._tail)
         return Frame(tail=to_html(self._tail))
-
-    def finish(self) -> str:
-        """The authoritative render of the whole."""
-        return to_html(self.text)
 
     def _scan(self) -> None:
         """Look at the complete lines that came: where blocks end, and which fence is open."""

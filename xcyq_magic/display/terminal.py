@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
+from xcyq_magic.display.plain import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +15,7 @@ if TYPE_CHECKING:
     from xcyq_magic.live import LiveReply
     from xcyq_magic.session import Outcome
 
-# What could move the cursor, change the title or type for the user; newline and tab are text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
-
-
-def without_controls(text: str) -> str:
-    """`text` as a terminal may show it."""
-    return _CONTROL.sub("", text)
 
 
 class TerminalView:
@@ -60,6 +53,9 @@ class TerminalView:
         next_step = advice(completion) if completion else None
         for line in (*outcome.reply.notices, caption, *([next_step] if next_step else [])):
             self._dim(line)
+
+    def close(self) -> None:
+        """Nothing stays open in a terminal."""
 
     def _write(self, text: str) -> None:
         if text:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
-from xcyq_magic.display.bundle import Bundle, turn_bundle
+from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STYLE, body, folded, quiet
@@ -53,8 +53,9 @@ class ReplyView:
         reply = replies[0]
         if self._widgets is None:
             self._widgets = _ReplyWidgets(reply)
-            self._display_id = uuid.uuid4().hex
-            display(self._widgets.box, display_id=self._display_id)
+            display_id = uuid.uuid4().hex
+            display(self._widgets.box, display_id=display_id)
+            self._display_id = display_id
         pieces = reply.builder.text_pieces[self._shown :]
         self._shown += len(pieces)
         self._widgets.show(self._streaming.feed("".join(pieces)) if pieces else self._streaming.refresh())
@@ -73,16 +74,18 @@ class ReplyView:
             shown.thoughts(thoughts[-_MOST_THOUGHTS:])
 
     def settle(self, outcome: Outcome) -> None:
-        """Replace the widgets by the static bundle, and close them."""
-        settled: Bundle = turn_bundle(outcome, self._label)
-        try:
-            if self._display_id is None:
-                display(settled, raw=True)
-            else:
-                update_display(settled, display_id=self._display_id, raw=True)
-        finally:
-            if self._widgets is not None:
-                self._widgets.close()
+        """Replace the widgets on the screen by the static bundle."""
+        settled = turn_bundle(outcome, self._label)
+        if self._display_id is None:
+            display(settled, raw=True)
+        else:
+            update_display(settled, display_id=self._display_id, raw=True)
+
+    def close(self) -> None:
+        """Close the widgets, whatever became of the reply."""
+        if self._widgets is not None:
+            self._widgets.close()
+            self._widgets = None
 
 
 class _ReplyWidgets:

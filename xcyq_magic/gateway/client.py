@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _REDIRECTS = range(300, 400)
+_LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
+_CLOSE_S = 5.0
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
 
@@ -72,35 +75,45 @@ class GatewayClient:
     """Sends requests. Its thread and connections begin with the first one and end with `close`."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # cells run in one thread, but nobody has to
         self._loop: LoopThread | None = None
         self._https: dict[bool, httpx.AsyncClient] = {}  # for loopback, and for everywhere else
         self._repairs = Repairs()
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last."""
-        if self._loop is None:
-            self._loop = LoopThread("xcyq_magic client")
-        return Exchange(self._loop.submit(self._exchange(request, key, connection, sink)))
+        with self._lock:
+            if self._loop is None:
+                self._loop = LoopThread("xcyq_magic client")
+            return Exchange(self._loop.submit(self._exchange(request, key, connection, sink)))
 
     def close(self) -> None:
         """End its thread and connections. The next `send` begins anew."""
-        loop, self._loop = self._loop, None
+        with self._lock:
+            loop, self._loop = self._loop, None
+            https, self._https = self._https, {}
         if loop is None:
             return
-        https, self._https = self._https, {}
-        for http in https.values():
-            loop.submit(http.aclose()).result()
-        loop.close()
+        try:
+            for http in https.values():
+                loop.submit(http.aclose()).result(_CLOSE_S)
+        finally:
+            loop.close()
 
     async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
-        error: Exception | None = None
+        error: errors.XcyqError | None = None
         try:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
             e.rewrite(key.hide)
             error = e
+        except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
+            sink(Ended(errors.GatewayError("The connection was closed from here."), time.monotonic()))
+            raise
         except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
-            error = e
+            # Not the exception itself: the frames of its traceback hold the request's headers.
+            what = key.hide(f"{type(e).__name__}: {e}")
+            error = errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
@@ -140,6 +153,7 @@ class GatewayClient:
 
         def pass_on(deltas: list[Delta]) -> None:
             sink(Deltas(tuple(deltas), time.monotonic()))
+            attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
         try:
             async with (
@@ -150,16 +164,19 @@ class GatewayClient:
                 attempt.answered = response.status_code == _OK
                 chunks = _watched(response, watchdog, attempt, connection)
                 if not attempt.answered:
-                    raise _refusal(response, await read_body(chunks))
-                await receive(chunks, pass_on)
+                    raise _refusal(response, await read_body(chunks), key)
+                await receive(chunks, pass_on, key.hide)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(_exhaust(chunks), _CLOSING_S)
-        except SilenceError:
-            raise _silence(attempt, connection) from None
-        except httpx.HTTPError as e:
-            raise _explain(e, connection, answered=attempt.answered) from None
+        except (SilenceError, httpx.HTTPError) as e:
+            if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
+                sink(Ended(None, time.monotonic()))
+            elif isinstance(e, SilenceError):
+                raise _silence(attempt, connection) from None
+            else:
+                raise _explain(e, connection, answered=attempt.answered) from None
         except httpx.InvalidURL as e:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
@@ -185,11 +202,12 @@ class GatewayClient:
 
 @dataclass
 class _Attempt:
-    """How far one attempt came: the headers of its answer, and whether that is a reply."""
+    """How far one attempt came: its answer's headers; whether that is a reply, has begun, and is whole."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     answered: bool = False
     begun: bool = False
+    finished: bool = False
 
 
 def _tell(sink: Sink, *notices: str | None) -> None:
@@ -238,7 +256,7 @@ async def _watched(
 ) -> AsyncIterator[bytes]:
     async for chunk in response.aiter_bytes():
         attempt.begun = True
-        watchdog.allow(connection.read_timeout)
+        watchdog.allow(_LAST_WORDS_S if attempt.finished else connection.read_timeout)
         yield chunk
 
 
@@ -247,13 +265,14 @@ async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
         pass
 
 
-def _refusal(response: httpx.Response, body: bytes) -> errors.GatewayError:
+def _refusal(response: httpx.Response, body: bytes, key: ApiKey) -> errors.GatewayError:
     """The error of an answer whose status is not 200."""
     status = response.status_code
     if status in _REDIRECTS:
         msg = f"The gateway answered {status} and points to {response.headers.get('location', 'nowhere')}."
         return errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
-    return wire.status_error(status, body)
+    # The key is taken out before the words are cut to length: half of it would show otherwise.
+    return wire.status_error(status, key.hide(body.decode("utf-8", "replace")).encode())
 
 
 def _where(connection: Connection) -> str:
@@ -278,16 +297,16 @@ def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) 
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if answered:
         msg = f"The connection to {where} broke off before the reply was whole."
-        return errors.IncompleteReplyError(msg, "What came, if anything, is in _reply. Run the cell again.")
+        return errors.IncompleteReplyError(msg, "What came, if anything, is in the output above. Run the cell again.")
     if isinstance(error, httpx.ConnectTimeout):
         msg = f"No connection to {where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
-    if isinstance(error, httpx.ProxyError):
-        return errors.NotReachedError(f"The proxy on the way to {where} refused: {error}", "Check HTTP_PROXY.")
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
         return errors.AnswerError(f"{where} answered what is no HTTP: {error}", check)
-    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
-        return errors.NotReachedError(f"{where} closed the connection before it answered.", check)
-    if isinstance(error, httpx.NetworkError):
-        return errors.NotReachedError(f"No connection to {where}: {error}", check)
-    return errors.GatewayError(f"The request to {where} failed: {type(error).__name__}: {error}", check)
+    if isinstance(error, httpx.ProxyError):
+        msg = f"The proxy on the way to {where} refused: {error}"
+    elif isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        msg = f"{where} closed the connection before it answered."
+    else:
+        msg = f"No connection to {where}: {error or type(error).__name__}"
+    return errors.NotReachedError(msg, check)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ENVIRONMENT_NAME = "XCYQ_API_KEY"
+_SECRET = 8  # characters from which on a key can be one
+_HIDDEN = "(the API key)"
 
 
 class ApiKey:
@@ -32,26 +34,27 @@ class ApiKey:
     __slots__ = ("_header", "_hide", "source")
 
     def __init__(self, text: str, source: str = "Python") -> None:
-        key = text.strip()
-        hint = "Copy it again, whole and on one line: %chat_key asks for it without showing it."
-        if not key:
-            msg = f"The API key from {source} is empty."
-            raise KeyFormatError(msg, hint)
-        if not all("!" <= c <= "~" for c in key):
-            odd = sum(not "!" <= c <= "~" for c in key)
-            what = "a line break" if "\n" in key or "\r" in key else "a space or a character beyond ASCII"
-            msg = f"The API key from {source} holds {what} ({odd} such of {len(key)} characters); it is not used."
-            raise KeyFormatError(msg, hint)
         self.source = source
-        # In a closure, where neither repr, vars, pickle nor a traceback's list of locals finds it.
-        self._hide: Callable[[str], str] = lambda text: text.replace(key, "(the API key)")
+        key = text.strip()
+        flaw = _flaw(key)
+        if flaw:
+            del text, key  # this frame is in the traceback of the error
+            msg = f"The API key from {source} {flaw}; it is not used."
+            raise KeyFormatError(msg, "Copy it again, whole and on one line: %chat_key asks for it without showing it.")
+        # A short one (EMPTY, for a local server) is a word like any other.
+        self._hide: Callable[[str], str] = lambda text: text.replace(key, _HIDDEN) if len(key) >= _SECRET else text
         self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:
         """The key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
-        text = environment.get(ENVIRONMENT_NAME, "")
-        return cls(text, ENVIRONMENT_NAME) if text.strip() else None
+        if not environment.get(ENVIRONMENT_NAME, "").strip():
+            return None
+        try:
+            return cls(environment[ENVIRONMENT_NAME], ENVIRONMENT_NAME)
+        except KeyFormatError as e:
+            del environment  # as above
+            raise e.with_traceback(None) from None
 
     def header(self, scheme: str) -> str:
         """The value of the ``Authorization`` header, such as ``Bearer KEY``."""
@@ -67,3 +70,14 @@ class ApiKey:
     def __reduce__(self) -> NoReturn:
         msg = "An API key is not pickled or copied."
         raise TypeError(msg)
+
+
+def _flaw(key: str) -> str | None:
+    """Why `key` cannot be one, without any of it; None if it can."""
+    odd = sum(not "!" <= c <= "~" for c in key)
+    if not key:
+        return "is empty"
+    if not odd:
+        return None
+    what = "a line break" if "\n" in key or "\r" in key else "a space or a character beyond ASCII"
+    return f"holds {what} ({odd} such of {len(key)} characters)"

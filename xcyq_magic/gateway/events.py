@@ -71,7 +71,7 @@ class EventDecoder:
         last = b"".join(self._pieces)
         self._pieces.clear()
         event = self._line(last) if last else None
-        return [event] if event else [e for e in [self._dispatch()] if e]
+        return [e for e in (event, self._dispatch()) if e]
 
     def _line(self, line: bytes) -> Event | None:
         if self._first:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import AnswerError, IncompleteReplyError
 from xcyq_magic.gateway import wire
-from xcyq_magic.gateway.events import EventDecoder
+from xcyq_magic.gateway.events import Event, EventDecoder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from xcyq_magic.chat.completion import Delta
-    from xcyq_magic.gateway.events import Event
 
 LARGEST_BODY = 64 * 1024 * 1024  # bytes of an answer in one piece
 _BLANK = codecs.BOM_UTF8 + b" \t\r\n"
@@ -37,8 +38,14 @@ async def read_body(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
     return b"".join(pieces)
 
 
-async def receive(chunks: AsyncIterator[bytes], pass_on: Callable[[list[Delta]], None]) -> None:
+async def receive(
+    chunks: AsyncIterator[bytes],
+    pass_on: Callable[[list[Delta]], None],
+    hide: Callable[[str], str] = str,
+) -> None:
     """Read a reply, giving its deltas to `pass_on` packet by packet.
+
+    `hide` takes out what must not be shown, before anything is cut to length.
 
     The body itself tells what it is: gateways answer JSON or a page although a stream was asked for,
     under any content type. No line of an event stream begins like either.
@@ -57,42 +64,47 @@ async def receive(chunks: AsyncIterator[bytes], pass_on: Callable[[list[Delta]],
         nothing = b""
         raise wire.no_completion(nothing)
     if begun.lstrip(_BLANK)[:1] in {b"{", b"[", b"<"}:
-        pass_on([wire.decode_answer(await read_body(chunks, begun))])
+        body = (await read_body(chunks, begun)).decode("utf-8-sig", "replace")
+        pass_on([wire.decode_answer(hide(body).encode("utf-8", "surrogatepass"))])
     else:
-        await _receive_stream(begun, chunks, pass_on)
+        await _receive_stream(begun, chunks, _Passing(pass_on, hide))
 
 
-async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], pass_on: Callable[[list[Delta]], None]) -> None:
+@dataclass
+class _Passing:
+    """Gives the deltas of events on, and notes how the stream stands."""
+
+    pass_on: Callable[[list[Delta]], None]
+    hide: Callable[[str], str]
+    done: bool = False
+    finished: bool = False
+
+    def __call__(self, events: list[Event]) -> None:
+        deltas: list[Delta] = []
+        try:
+            for event in events:
+                self.done = event.data.strip() == wire.DONE
+                if self.done:
+                    break
+                if delta := wire.decode_event(Event(self.hide(event.data), event.type)):
+                    deltas.append(delta)
+        finally:  # an error in the same packet must not swallow the text before it
+            if deltas:
+                self.pass_on(deltas)
+        self.finished = self.finished or any(d.finish_reason for d in deltas)
+
+
+async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _Passing) -> None:
     decoder = EventDecoder()
-    done, finished = _pass_on(decoder.decode(begun), pass_on)
-    if done:
+    passing(decoder.decode(begun))
+    if passing.done:
         return
     async for chunk in chunks:
-        done, ended = _pass_on(decoder.decode(chunk), pass_on)
-        finished = finished or ended
-        if done:
+        passing(decoder.decode(chunk))
+        if passing.done:
             return
-    try:
-        done, ended = _pass_on(decoder.flush(), pass_on)
-    except AnswerError:  # what the end cut off is no JSON, because it was cut off
-        done = ended = False
-    if not (done or ended or finished):
+    with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
+        passing(decoder.flush())
+    if not (passing.done or passing.finished):
         msg = "The reply broke off: the stream ended without a finish reason."
         raise IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")
-
-
-def _pass_on(events: list[Event], pass_on: Callable[[list[Delta]], None]) -> tuple[bool, bool]:
-    """Give the deltas of `events` to `pass_on`; returns whether [DONE] and whether a finish reason came."""
-    deltas: list[Delta] = []
-    done = False
-    try:
-        for event in events:
-            done = event.data.strip() == wire.DONE
-            if done:
-                break
-            if delta := wire.decode_event(event):
-                deltas.append(delta)
-    finally:  # an error in the same packet must not swallow the text before it
-        if deltas:
-            pass_on(deltas)
-    return done, any(d.finish_reason for d in deltas)

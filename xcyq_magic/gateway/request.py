@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from xcyq_magic.chat.characters import has_halves
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
 
 MOST_STOPS = 4
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
 
 # Fields that have an option, a magic or an owner of their own.
@@ -56,15 +55,11 @@ def check(request: ChatRequest) -> None:
         msg = "The prompt is empty, so nothing was sent."
         raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
     for message in request.messages:
-        if not _is_text(message.text):
+        if has_halves(message.text):
             whose = "system prompt" if message.role == "system" else "prompt"
             msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
             raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
     check_parameters(request.parameters)
-
-
-def _is_text(text: str) -> bool:
-    return not _SURROGATE.search(text)
 
 
 def check_parameters(parameters: Parameters) -> None:
@@ -86,7 +81,7 @@ def check_parameters(parameters: Parameters) -> None:
     if not all(parameters.stop):
         msg = "A stop string cannot be empty; nothing was sent."
         raise RequestError(msg, 'Try --stop "END".')
-    if not all(map(_is_text, parameters.stop)):
+    if any(map(has_halves, parameters.stop)):
         msg = "A stop string holds half a character (a lone surrogate); nothing was sent."
         raise RequestError(msg, "Write the character whole.")
     for name, value in parameters.extra.items():
@@ -132,7 +127,10 @@ def endpoint(base_url: str) -> str:
     if parts.scheme not in {"http", "https"}:
         msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
         raise SettingError(msg, _BASE_URL_HINT)
+    if parts.username is not None or parts.password is not None:
+        msg = "The base URL holds a user name or a password, which would be shown; nothing was sent."
+        raise SettingError(msg, "Leave it out; %chat_key asks for the key.")
     if not host or not text.isprintable() or any(c in text for c in " ?#"):
         raise _no_address(text)
-    path = text.rstrip("/")
+    path = text.rstrip("/").removesuffix("/chat/completions")
     return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"

@@ -8,6 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.completion import Delta, Usage
 from xcyq_magic.chat.messages import Image, Message, Part, Text
 from xcyq_magic.errors import (
@@ -15,7 +16,7 @@ from xcyq_magic.errors import (
     AuthenticationError,
     BadRequestError,
     GatewayError,
-    ModelNotFoundError,
+    NotFoundError,
     RateLimitError,
     ServerError,
     StatusError,
@@ -30,9 +31,8 @@ _DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-
 _MOST_SHOWN = 300
 _MOST_READ = 20_000  # of a page, for its title
 # A prolog, comments and a doctype may come first; then any element makes it a page.
-_PAGE = re.compile(
-    r"\s*(?:(?:<\?[^>]*>|<!--.*?-->)\s*)*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE | re.DOTALL
-)
+_BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
+_PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 
 
 def encode(request: ChatRequest) -> dict[str, Any]:
@@ -103,13 +103,20 @@ def decode_event(event: Event) -> Delta | None:
 
 def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
     """The error that came inside a stream whose status was 200."""
-    return GatewayError(f"The gateway broke the reply off: {_error_message(record) or 'it did not say why'}")
+    msg = f"The gateway broke the reply off: {_error_message(record) or 'it did not say why'}"
+    return GatewayError(
+        msg, "What came, if anything, is in the output above. Run the cell again, or ask another model with -m."
+    )
 
 
 def decode_chunk(record: dict[str, Any]) -> Delta:
     """One chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
     choices = record.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    # A second answer to the same prompt (`n`) is not mixed into the first.
+    mine = (
+        [c for c in choices if isinstance(c, dict) and c.get("index") in (None, 0)] if isinstance(choices, list) else []
+    )
+    choice = mine[0] if mine else {}
     said = choice.get("delta") or choice.get("message") or {}
     if not isinstance(said, dict):
         said = {}
@@ -141,7 +148,9 @@ def decode_answer(body: bytes) -> Delta:
     except (ValueError, RecursionError):
         raise no_completion(body) from None
     if isinstance(record, dict) and record.get("error"):
-        raise stream_error(record)
+        words = _error_message(record) or "it did not say why"
+        msg = f"The gateway answered with an error: {words}"
+        raise GatewayError(msg, "Run the cell again, or try another model with -m.")
     if not isinstance(record, dict) or not isinstance(record.get("choices"), list):
         raise no_completion(body)
     return decode_chunk(record)
@@ -163,7 +172,10 @@ def no_completion(body: bytes, status: int = 200) -> AnswerError:
 def page_title(body: bytes) -> str | None:
     """The title of an HTML page; None if `body` is none. The page itself is never shown."""
     head = body[:_MOST_READ].decode("utf-8-sig", "replace")
-    if not _PAGE.match(head):
+    at = 0
+    while before := _BEFORE_PAGE.match(head, at):
+        at = before.end()
+    if not _PAGE.match(head, at):
         return None
     title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
     return _short(html.unescape(title[1])) if title else ""
@@ -172,7 +184,7 @@ def page_title(body: bytes) -> str | None:
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
-    404: (ModelNotFoundError, "%chat_models lists the models; %config GatewaySettings.base_url the address."),
+    404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
     408: (ServerError, "Run the cell again."),
     413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
     429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
@@ -184,7 +196,7 @@ def status_error(status: int, body: bytes) -> StatusError:
     fallback = (
         (ServerError, "Run the cell again, or try another model with -m.")
         if status >= 500  # noqa: PLR2004  # the status codes' own classes
-        else (BadRequestError, "")
+        else (BadRequestError, "Change what it names; %chat? lists the options.")
     )
     cls, hint = _BY_STATUS.get(status, fallback)
     record: Any = None
@@ -229,7 +241,7 @@ def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
-    return value if isinstance(value, str) and value else None
+    return whole_characters(value) if isinstance(value, str) and value else None
 
 
 def _short(text: str) -> str:

@@ -24,11 +24,10 @@ class AccessMagics(ExtensionMagics):
             msg = "%chat_key takes nothing after it: it asks for the key, hidden."
             raise InputError(msg, "If that was the key, delete it from this cell, and save the notebook.")
         try:
-            text = getpass.getpass("API key: ")
+            self.session.access.enter_key(getpass.getpass("API key: "))  # in no variable that a traceback could show
         except (StdinNotImplementedError, EOFError):
             msg = "Nobody can be asked for the key here."
-            raise InputError(msg, "Set the environment variable XCYQ_API_KEY before the kernel starts.") from None
-        self.session.access.enter_key(text)
+            raise InputError(msg, "Set XCYQ_API_KEY before the kernel starts, or in os.environ.") from None
         self.say("The key is kept in memory, for this kernel.")
         if self.session.access.sandbox:
             self.say("The sandbox goes on without it: %chat_sandbox off sends requests to the gateway.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import keyword
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ F = TypeVar("F", bound="Callable[..., None]")
 
 _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
+_UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 
 
@@ -69,7 +71,11 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     except UsageError as e:
         raise _explain(str(e), magic) from None
     count = len(options.text)
-    return options, line[tokens[-count].start() :].rstrip() if count else ""
+    if unclosed := next((t[0] for t in tokens[: len(tokens) - count] if _UNCLOSED.match(t[0])), None):
+        msg = f"The quote that begins with {unclosed} is not closed; nothing was sent."
+        raise OptionError(msg, "Close it, or leave it out where the value is one word.")
+    text = line[tokens[-count].start() :].rstrip() if count else ""
+    return options, text.removeprefix("-- ")  # which ends the options
 
 
 def _unquote(token: str) -> str:
@@ -79,11 +85,15 @@ def _unquote(token: str) -> str:
 def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
     name = magic.parser.prog
     known = [o for a in magic.parser._actions for o in a.option_strings]  # noqa: SLF001  # argparse lists them nowhere else
+    hint = f"%{name}? lists the options, with examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
-        near = difflib.get_close_matches(unknown[1].split("=")[0], known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"%{name}? lists the options; -- ends them."
-        return OptionError(f"%{name} has no option {unknown[1]}; nothing was sent.", hint)
-    return OptionError(f"%{name}: {message}; nothing was sent.", f"%{name}? lists the options.")
+        typed = unknown[1].split("=")[0]
+        near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
+        if typed in {"-h", "--help"}:
+            return OptionError(f"Help is not an option of %{name}; nothing was sent.", f"Type %{name}? for it.")
+        way_on = f"Did you mean {near[0]}?" if near else f"{hint} -- ends them."
+        return OptionError(f"%{name} has no option {typed}; nothing was sent.", way_on)
+    return OptionError(f"%{name}: {message}; nothing was sent.", hint)
 
 
 def options_of(options: argparse.Namespace) -> TurnOptions:
@@ -97,7 +107,7 @@ def options_of(options: argparse.Namespace) -> TurnOptions:
     from xcyq_magic.chat.parameters import Parameters
     from xcyq_magic.session import TurnOptions
 
-    if options.out is not None and not options.out.isidentifier():
+    if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
         msg = f"-o takes the name of a variable, not {options.out!r}; nothing was sent."
         raise OptionError(msg, "Try -o answer.")
     return TurnOptions(

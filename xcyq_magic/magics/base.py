@@ -39,7 +39,9 @@ class ExtensionMagics(Magics):
 
     def say(self, text: str) -> None:
         """Show a line of plain text."""
-        print(text)  # noqa: T201  # this is its output
+        from xcyq_magic.display.plain import without_controls
+
+        print(without_controls(text))  # noqa: T201  # this is its output
 
     @property
     def label(self) -> str:

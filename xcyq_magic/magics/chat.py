@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
@@ -46,15 +47,16 @@ class ChatMagics(ExtensionMagics):
         prompt = self._prompt(options, text, cell)
         turn = options_of(options)
         view = self._view()
-        outcome = None
         try:
             outcome = self.session.ask(
                 prompt, turn, conversation=options.conversation, cell=self.extension.cell, paint=view.paint
             )
+            self._publish(outcome, options.out)  # before the view settles, which can be interrupted
+            view.settle(outcome)
         finally:
-            if outcome is not None:
-                view.settle(outcome)
-        self._publish(outcome, options.out)
+            view.close()
+        if outcome.error is not None:
+            raise outcome.error
 
     def _prompt(self, options: argparse.Namespace, text: str, cell: str | None) -> Message:
         from xcyq_magic.chat.messages import Message
@@ -62,7 +64,7 @@ class ChatMagics(ExtensionMagics):
 
         if cell is not None and text:
             msg = f"The prompt goes below the %%chat line, not on it ({text!r}); nothing was sent."
-            raise OptionError(msg, f"To choose a model, type %%chat -m {text.split(maxsplit=1)[0]}.")
+            raise OptionError(msg, _hint_for_stray_text(text))
         said = text if cell is None else cell.strip("\n")
         if not said.strip():
             msg = "The prompt is empty, so nothing was sent."
@@ -79,7 +81,7 @@ class ChatMagics(ExtensionMagics):
         return ReplyView(self.shell, self.label)
 
     def _publish(self, outcome: Outcome, out: str | None) -> None:
-        """Put the completion into the user's variables, and raise what the cell has to raise."""
+        """Put the completion into the user's variables."""
         if outcome.completion is not None:
             self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
         if isinstance(outcome.error, KeyboardInterrupt):
@@ -87,8 +89,6 @@ class ChatMagics(ExtensionMagics):
             lines = short_traceback("KeyboardInterrupt", f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
             # An interrupted cell, without the traceback through our waiting.
             outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
-        if outcome.error is not None:
-            raise outcome.error
 
     def _show_state(self) -> None:
         session = self.session
@@ -97,9 +97,19 @@ class ChatMagics(ExtensionMagics):
         try:
             key = f"from {session.access.key().source}"
         except InputError as e:
-            key = f"none. {e.hint}"
+            key = str(e).replace("\n", " ")
         turns = f"{count} turn{'s' * (count != 1)}"
         self.say(f"Conversation: {conversation.name}, {turns}, model {session.model_of(conversation)}")
-        self.say(f"Gateway: {session.access.base_url}{' (the sandbox)' if session.access.sandbox else ''}")
+        address = re.sub(r"//[^/@]*@", "//", session.access.base_url)  # without a password, should it hold one
+        self.say(f"Gateway: {address}{' (the sandbox)' if session.access.sandbox else ''}")
         self.say(f"API key: {key}")
         self.say("%chat? lists the options; %chat_history shows the turns.")
+
+
+def _hint_for_stray_text(text: str) -> str:
+    from xcyq_magic.gateway import catalog
+
+    model = catalog.suggest(text.split(maxsplit=1)[0])
+    if model:
+        return f"To choose a model, type %%chat -m {model}."
+    return 'Move it to the next line. A value of several words needs quotes: -s "Be brief."'

@@ -86,7 +86,8 @@ class ConversationMagics(ExtensionMagics):
             raise InputError(msg, "%chat_undo N takes back some turns only.")
         count = len(self.session.conversation().turns)
         self.session.reset()
-        self.say(f"Started afresh; {count} turn{'s' * (count != 1)} forgotten.")
+        model = self.session.model_of(self.session.conversation())
+        self.say(f"Started afresh: {count} turn{'s' * (count != 1)} forgotten, and {model} answers again.")
 
 
 def _pictures(count: int) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.magics.access import AccessMagics
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.conversation import ConversationMagics
+from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
-from xcyq_magic.magics.question import MagicQuestion
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class Extension:
         manager.registry[_NAME] = self
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
-        self.shell.input_transformer_manager.token_transformers.append(MagicQuestion)
+        self.shell.input_transformer_manager.token_transformers.append(MagicText)
+        self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
         self._mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
         self._say_what_was_replaced()
         return self
@@ -127,15 +128,21 @@ class Extension:
         """Take back everything that `register` gave, and end the session."""
         shell, manager = self.shell, self.shell.magics_manager
         for kind, names in self._registered.items():
+            known = manager.magics[kind]
             for name in names:
-                manager.magics[kind].pop(name, None)
-            manager.magics[kind].update(self._replaced[kind])
+                # What somebody put in its place since then is theirs.
+                if getattr(known.get(name), "__self__", None) in self._magics:
+                    known.pop(name)
+                    known.update({n: m for n, m in self._replaced[kind].items() if n == name})
+        ours = (self, *self._magics)
         for name in (_NAME, *(m.__name__ for m in MAGICS)):
-            manager.registry.pop(name, None)
+            if any(manager.registry.get(name) is one for one in ours):
+                manager.registry.pop(name)
         mine: tuple[object, ...] = (self.gateway, self.chat, *self._magics)
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)
-        shell.input_transformer_manager.token_transformers.remove(MagicQuestion)
+        shell.input_transformer_manager.token_transformers.remove(MagicText)
+        shell.input_transformer_manager.line_transforms.remove(empty_cell)
         _forget_formatter(self._mimebundles)
         if self._session is not None:
             self._session.close()

@@ -44,14 +44,14 @@ class ModelMagics(ExtensionMagics):
 
         pattern = line.strip()
         glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-        found = [m for name, m in catalog.MODELS.items() if fnmatch(name, glob)]
+        found = [m for name, m in catalog.MODELS.items() if fnmatch(name, glob.lower())]
         if not found:
             near = catalog.suggest(pattern)
             msg = f"No model's name matches {pattern!r}."
             raise InputError(msg, f"Did you mean {near}?" if near else "%chat_models alone lists all of them.")
-        rows = [[m.name, m.family.name, m.pool, "images, video" if m.family.video else "images"] for m in found]
+        rows = [
+            [m.name, m.family.name, m.pool, "text, images, video" if m.family.video else "text, images"] for m in found
+        ]
         self.show(
-            table_bundle(
-                ["model", "family", "pool", "takes text and"], rows, f"{len(found)} of {len(catalog.MODELS)} models"
-            )
+            table_bundle(["model", "family", "pool", "takes"], rows, f"{len(found)} of {len(catalog.MODELS)} models")
         )

@@ -16,6 +16,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8765, help="default 8765; 0 for any free one")
     parser.add_argument("--key", default="sandbox", help="the only API key that it accepts; default sandbox")
     options = parser.parse_args()
+    if not options.key:
+        parser.error("--key cannot be empty")
     try:
         sandbox = Sandbox(options.port, options.key)
     except XcyqError as e:

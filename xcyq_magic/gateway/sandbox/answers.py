@@ -139,15 +139,18 @@ def report(body: dict[str, Any], prompt: str) -> str:
     messages = body["messages"]
     sections = [
         f"**This is the sandbox, not a model.** It can only say what arrived for `{body['model']}`.",
-        f"Your prompt, {len(prompt.split())} words:\n\n{_quote(prompt)}"
-        if prompt.strip()
-        else "Your prompt has no text.",
+        f"Your prompt, {_words(prompt)}:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
         _message_table(messages),
         _picture_table(pictures_of(messages)),
         _parameter_list(body),
         "`sandbox: help` on a line of its own lists what else the sandbox can do.",
     ]
     return "\n\n".join(s for s in sections if s)
+
+
+def _words(text: str) -> str:
+    count = len(text.split())
+    return f"{count} word{'s' * (count != 1)}"
 
 
 def _quote(text: str) -> str:

@@ -210,6 +210,8 @@ class _Completions(tornado.web.RequestHandler):
         # What a whole answer takes is what its stream would take.
         await asyncio.sleep(len(reply.text) / reply.plan.delta_chars / reply.plan.deltas_per_s)
         log.chars_sent = len(reply.text)
+        if await self._misbehave(reply, log):
+            return
         log.end("finished")
         await self.finish(reply.answer())
 
@@ -231,6 +233,11 @@ class _Completions(tornado.web.RequestHandler):
         self.write("data: [DONE]\n\n")
         await self.finish()
 
+    async def _last_words(self, words: str, log: Received) -> None:
+        log.end("finished")
+        self.write(f"data: {words}\n\n" if log.first_at is not None else words)
+        await self.finish()
+
     async def _misbehave(self, reply: Reply, log: Received) -> bool:
         """Do what the plan says for this far into the answer; returns whether that was the end of it."""
         plan = reply.plan
@@ -247,13 +254,9 @@ class _Completions(tornado.web.RequestHandler):
             self.request.connection.stream.close()  # type: ignore[union-attr]  # HTTP/1's has it
         elif due(plan.error_after):
             error = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
-            log.end("finished")
-            self.write(f"data: {json.dumps(error)}\n\n")
-            await self.finish()
+            await self._last_words(json.dumps(error), log)
         elif due(plan.garbage_after):
-            log.end("finished")
-            self.write("data: {not JSON\n\n")
-            await self.finish()
+            await self._last_words("{not JSON", log)
         else:
             return False
         return True

@@ -1,0 +1,160 @@
+"""A reply's Markdown as HTML: what comes through, and what must not."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcyq_magic.display.markup import escape, to_html
+
+
+@pytest.mark.parametrize(
+    ("source", "part"),
+    [
+        ("**bold** and *thin*", "<strong>bold</strong> and <em>thin</em>"),
+        ("a $5 and $10 b", "a <span>$</span>5 and <span>$</span>10 b"),
+        ("so $x_1$ is", r'<span class="arithmatex">\(x_1\)</span>'),
+        (r"so \(x_1\) is", r'<span class="arithmatex">\(x_1\)</span>'),
+        (r"$\text{costs \$5}$", r"\(\text{costs \$5}\)"),
+        ("`$x$`", "<code>$x$</code>"),
+        ("```python\nx = '$'\n```", '<div class="highlight">'),
+        ("List<String> and <b>x</b>", "List&lt;String&gt; and &lt;b&gt;x&lt;/b&gt;"),
+        ("a<br>b H<sub>2</sub>O <kbd>Q</kbd>", "a<br>b H<sub>2</sub>O <kbd>Q</kbd>"),
+        ("| a | b |\n|:--|--:|\n| 1 | 2 |", '<td style="text-align:right">2</td>'),
+        ("- [x] done", '<input disabled="" checked="" type="checkbox">'),
+        ("3. three\n4. four", '<ol start="3">'),
+        ("[a](https://b.example)", '<a href="https://b.example" target="_blank" rel="noopener noreferrer">a</a>'),
+        ("![alt](https://b.example/x.png?d=1)", ">alt: https://b.example/x.png?d=1</a>"),
+        ("[![alt](http://a.example)](http://b.example)", "<span>alt: http://a.example</span></a>"),
+    ],
+)
+def test_what_is_meant_comes_through(source, part):
+    assert part in to_html(source)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<svg><script>alert(1)</script></svg>",
+    "<kbd onclick=alert(1)>x</kbd>",
+    "<sub style='background:url(http://a.example)'>x</sub>",
+    "[x](javascript:alert(1))",
+    "[x]( java\tscript:alert(1))",
+    "[x][1]\n\n[1]: javascript:alert(1)",
+    "<javascript:alert(1)>",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "![x](data:image/svg+xml,<svg onload=alert(1)>)",
+    "[x](/api/kernels)",
+    '[x](http://a.example "a\\" onmouseover=\\"alert(1)")',
+    "```{.python .jp-Dialog #id onclick=alert(1)}\nx\n```",
+    "```html\n</pre><script>alert(1)</script>\n```",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<!-- --><script>alert(1)</script>",
+    r'$\mmlToken{mglyph}[src="http://a.example"]{}$',
+    r"$$\href{javascript:alert(1)}{x}$$",
+    r"\begin{align}\require{html}\style{background:url(http://a.example)}{x}\end{align}",
+    r"$\bbox[background:url(http://a.example)]{x}$",
+    r"$\def\x{\mmlToken}\x{mglyph}[src=http://a.example]{}$",
+    "[^1]\n\n[^1]: <script>alert(1)</script>",
+]
+ELEMENTS = {
+    "p",
+    "br",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "div",
+    "span",
+    "ul",
+    "ol",
+    "li",
+    "pre",
+    "code",
+    "em",
+    "strong",
+    "del",
+    "a",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "details",
+    "summary",
+    "kbd",
+    "sub",
+    "sup",
+    "u",
+    "mark",
+    "input",
+}
+ATTRIBUTES = {"href", "title", "target", "rel", "start", "class", "style", "type", "checked", "disabled"}
+MATH = re.compile(r'<(?:span|div) class="arithmatex">(\\[(\[].*?)</', re.DOTALL)
+
+
+class Inspector(HTMLParser):
+    """Collects what in a page could run, fetch, or reach beyond its cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.found += [f"<{tag}>"] * (tag not in ELEMENTS)
+        for name, value in attrs:
+            fine = {
+                "href": re.match(r"https?:|mailto:", value or ""),
+                "class": re.fullmatch(r"|highlight|arithmatex|task-list-item|[a-z]{1,3}\d?", value or ""),
+                "style": re.fullmatch(r"|text-align:(left|right|center);?", value or ""),
+            }.get(name, name in ATTRIBUTES)
+            self.found += [f"{name}={value}"] * (not fine)
+
+
+def problems(html: str) -> list[str]:
+    inspector = Inspector()
+    inspector.feed(html)
+    unsafe = r"\\(mmlToken|href|style|bbox|require|def)"
+    return inspector.found + [m for m in MATH.findall(html) if re.search(unsafe, m)]
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_what_is_hostile_does_not(source):
+    assert problems(to_html(source)) == []
+    assert problems(to_html(f"- {source}\n\n> {source}\n\n| {source} |\n|---|\n| {source} |")) == []
+
+
+@given(st.lists(st.sampled_from([*HOSTILE, "\n\n", "```\n", "$", "`", "<", "**", "| a |\n|--|\n"]), max_size=8))
+def test_nor_in_any_company(pieces):
+    assert problems(to_html("".join(pieces))) == []
+
+
+@given(st.text(max_size=60))
+def test_plain_text_stays_plain_text(text):
+    escaped = escape(text)
+    assert problems(escaped) == []
+    assert "$" not in escaped.replace("<span>$</span>", "")
+
+
+def test_what_cannot_be_converted_is_shown_as_it_is_and_spoils_nothing_after():
+    deep = "1. " * 1500
+    assert deep in to_html(deep)
+    assert to_html("<kbd>x</kbd> *y*") == "<p><kbd>x</kbd> <em>y</em></p>"
+
+
+def test_threads_do_not_disturb_each_other():
+    from concurrent.futures import ThreadPoolExecutor
+
+    sources = [f"# {n}\n\n- *a{n}*\n- `b`\n\n```python\nx = {n}\n```" for n in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(to_html, sources)) == [to_html(s) for s in sources]

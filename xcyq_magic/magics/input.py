@@ -1,0 +1,59 @@
+"""How cells of ours are read before IPython reads them.
+
+Lets ``%chat why is this slow?`` be a prompt, although IPython takes a line that ends in ``?`` as help.
+
+All lines of these magics are taken, not only those with a question mark: an open bracket in one of them
+would otherwise make IPython take the next one as its continuation.
+"""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from typing import TYPE_CHECKING
+
+from IPython.core.inputtransformer2 import TokenTransformBase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# With white space after the name: `%chat?` is still the call for help. A backslash at the end continues a line.
+_LINE = re.compile(
+    r"(?P<indent>[ \t]*)%(?P<name>chat|chat_system)[ \t]+(?P<text>[^ \t\n](?:.*[^\\ \t\r\n])?)[ \t]*\r?\n?"
+)
+_NO_CODE = {tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT}
+
+
+class MagicText(TokenTransformBase):
+    """Finds such a line where it is code, not within a string, and turns it into a call of the magic."""
+
+    priority = 4  # before IPython's own transformer for `?`, which has 5
+
+    @classmethod
+    def find(cls, tokens_by_line: Sequence[Sequence[tokenize.TokenInfo]]) -> MagicText | None:
+        """The first such line of the cell."""
+        for tokens in tokens_by_line:
+            first = next((t for t in tokens if t.type not in _NO_CODE), None)
+            if first is not None and first.string == "%" and _LINE.fullmatch(first.line):
+                return cls(first.start)
+        return None
+
+    def transform(self, lines: list[str]) -> list[str]:
+        """The cell with the line found replaced by Python."""
+        found = _LINE.fullmatch(lines[self.start_line])
+        if found is None:
+            msg = "the line is no question to a magic"
+            raise SyntaxError(msg)
+        call = f"{found['indent']}get_ipython().run_line_magic({found['name']!r}, {found['text']!r})\n"
+        return [*lines[: self.start_line], call, *lines[self.start_line + 1 :]]
+
+
+_EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
+
+
+def empty_cell(lines: list[str]) -> list[str]:
+    """Let a cell without a body reach its magic: IPython's own refusal offers the line magic instead."""
+    found = _EMPTY_CELL.fullmatch(lines[0]) if lines else None
+    if found is None or any(line.strip() for line in lines[1:]):
+        return lines
+    return [f"get_ipython().run_cell_magic({found['name']!r}, {found['line'] or ''!r}, '\\n')\n"]
