@@ -21,6 +21,8 @@ from markdown.inlinepatterns import InlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from pygments.token import STANDARD_TYPES
 
+from xcyq_magic.display.dialect import to_python_markdown
+
 # Elements that text is made of. None of them runs, fetches, submits or frames anything.
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "div", "span"),
@@ -104,7 +106,7 @@ def escape(text: str) -> str:
 def to_html(source: str) -> str:
     """Markdown to safe HTML. What cannot be converted is shown as it is: a reply is never lost to its markup."""
     try:
-        dirty = _converters.markdown.reset().convert(source)
+        dirty = _converters.markdown.reset().convert(to_python_markdown(source))
     except Exception:  # noqa: BLE001  # the library's own, such as RecursionError for lists 1,500 deep
         _converters.renew()  # what it was in the middle of would come out with the next text
         return f"<pre>{html.escape(source)}</pre>"
