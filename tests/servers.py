@@ -5,21 +5,49 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import pairwise, repeat
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
 class Answer:
     """Bytes for one request, and what becomes of the connection then.
 
-    ``keep`` waits for the next request on it, ``close`` ends it, ``silence`` sends nothing more.
+    ``keep`` waits for the next request on it, ``close`` ends it, ``reset`` breaks it off, ``silence`` sends
+    nothing more.
+
+    Attributes
+    ----------
+    cuts
+        Positions in the payload at which a packet ends.
+    pause_s
+        Seconds between packets, so that they arrive one by one.
+    more, times
+        What is sent after the payload, and how often: a flood need not be held in memory.
     """
 
     payload: bytes
-    then: Literal["keep", "close", "silence"] = "keep"
+    then: Literal["keep", "close", "reset", "silence"] = "keep"
+    cuts: tuple[int, ...] = ()
+    pause_s: float = 0.001
+    more: bytes = b""
+    times: int = 0
+
+    def packets(self) -> Iterator[bytes]:
+        """What to send at once, in order."""
+        bounds = [0, *self.cuts, len(self.payload)]
+        for start, end in pairwise(bounds):
+            yield self.payload[start:end]
+            if self.cuts:
+                time.sleep(self.pause_s)
+        yield from repeat(self.more, self.times)
 
 
 @dataclass(frozen=True)
@@ -73,14 +101,17 @@ class RawServer:
         What came, in order.
     connections
         How many were accepted.
+    port
+        To listen on; 0 for any free one.
     """
 
     answers: list[Answer]
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    port: int = 0
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.settimeout(0.05)
         self._closing = threading.Event()
         self._open: list[socket.socket] = []
@@ -93,6 +124,8 @@ class RawServer:
 
     def close(self) -> None:
         self._closing.set()
+        with contextlib.suppress(OSError):  # not everywhere; then the next time-out ends it
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._threads[0].join()
         for connection in self._open:
             with contextlib.suppress(OSError):  # the client was faster
@@ -105,9 +138,10 @@ class RawServer:
         while not self._closing.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except TimeoutError:
+            except OSError:  # a time-out, or the end
                 continue
             self.connections += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
@@ -118,8 +152,11 @@ class RawServer:
             while request := _read(stream):
                 answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
                 self.requests.append(request)
-                connection.sendall(answer.payload)
-                if answer.then == "close":
+                for packet in answer.packets():
+                    connection.sendall(packet)
+                if answer.then == "reset":  # an RST instead of a FIN
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if answer.then in {"close", "reset"}:
                     return
                 if answer.then == "silence":
                     stream.read()

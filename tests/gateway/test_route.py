@@ -21,7 +21,9 @@ def _no_proxies(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8765/x", "http://localhost/x", "http://[::1]:80", "https://127.1.2.3"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8765/x", "http://localhost/x", "http://[::1]:80", "https://127.1.2.3"]
+)
 def test_loopback_is_told_from_elsewhere(url):
     assert is_loopback(url)
     assert route_notice(url) is None

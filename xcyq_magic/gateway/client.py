@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import httpx
 
@@ -22,7 +22,7 @@ from xcyq_magic import errors
 from xcyq_magic.gateway import wire
 from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.loop import LoopThread
-from xcyq_magic.gateway.receive import read_body, receive
+from xcyq_magic.gateway.receive import receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
 from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.request import ChatRequest
 
 _OK = 200
+_BAD_REQUEST = 400
 _REDIRECTS = range(300, 400)
 _LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
 _CLOSE_S = 5.0
+_LONGEST_REFUSAL = 1024 * 1024  # bytes; its words are cut to a few hundred characters
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
 
@@ -106,7 +109,9 @@ class GatewayClient:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
             e.rewrite(key.hide)
-            error = e
+            # Without its traceback, whose frames hold the request's headers and the gateway's words as they came.
+            error = e.with_traceback(None)
+            error.__cause__ = error.__context__ = None
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
             sink(Ended(errors.GatewayError("The connection was closed from here."), time.monotonic()))
             raise
@@ -130,7 +135,7 @@ class GatewayClient:
             except errors.GatewayError as error:
                 if attempt.answered:
                     raise
-                repair = repair_for(error, body) if isinstance(error, errors.BadRequestError) else None
+                repair = repair_for(error, body) if _is_400(error) else None
                 if repair is not None and repair.name not in repaired:
                     repaired |= {repair.name, repair.new_name or repair.name}
                     self._repairs.remember(request.model, repair)
@@ -160,11 +165,12 @@ class GatewayClient:
                 Watchdog(connection.first_byte_timeout) as watchdog,
                 self._open(body, key, connection) as response,
             ):
-                attempt.headers = response.headers
-                attempt.answered = response.status_code == _OK
+                attempt.status, attempt.headers = response.status_code, response.headers
                 chunks = _watched(response, watchdog, attempt, connection)
+                _check_encoding(attempt)
                 if not attempt.answered:
-                    raise _refusal(response, await read_body(chunks), key)
+                    await _read_refusal(chunks, attempt)
+                    raise _refusal(attempt, key)
                 await receive(chunks, pass_on, key.hide)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
@@ -173,6 +179,8 @@ class GatewayClient:
         except (SilenceError, httpx.HTTPError) as e:
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
                 sink(Ended(None, time.monotonic()))
+            elif attempt.status and not attempt.answered:  # what came of its words is enough
+                raise _refusal(attempt, key) from None
             elif isinstance(e, SilenceError):
                 raise _silence(attempt, connection) from None
             else:
@@ -193,6 +201,7 @@ class GatewayClient:
             headers={
                 "Content-Type": "application/json",
                 "Accept": "text/event-stream" if body.get("stream") else "application/json",
+                "Accept-Encoding": "gzip, deflate",
             },
             auth=_KeyAuth(key, connection.auth_scheme),
             timeout=httpx.Timeout(None, connect=connection.connect_timeout),  # the watchdog sees to the rest
@@ -202,12 +211,18 @@ class GatewayClient:
 
 @dataclass
 class _Attempt:
-    """How far one attempt came: its answer's headers; whether that is a reply, has begun, and is whole."""
+    """How far one attempt came: the head of its answer, a refusal's words; whether its body has begun, and is whole."""
 
+    status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-    answered: bool = False
+    refusal: bytearray = field(default_factory=bytearray)
     begun: bool = False
     finished: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether a reply has come: from then on nothing is sent again."""
+        return self.status == _OK
 
 
 def _tell(sink: Sink, *notices: str | None) -> None:
@@ -260,19 +275,37 @@ async def _watched(
         yield chunk
 
 
+async def _read_refusal(chunks: AsyncIterator[bytes], attempt: _Attempt) -> None:
+    async for chunk in chunks:
+        attempt.refusal += chunk
+        if len(attempt.refusal) > _LONGEST_REFUSAL:
+            return
+
+
 async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
     async for _ in chunks:
         pass
 
 
-def _refusal(response: httpx.Response, body: bytes, key: ApiKey) -> errors.GatewayError:
+def _refusal(attempt: _Attempt, key: ApiKey) -> errors.GatewayError:
     """The error of an answer whose status is not 200."""
-    status = response.status_code
-    if status in _REDIRECTS:
-        msg = f"The gateway answered {status} and points to {response.headers.get('location', 'nowhere')}."
+    if attempt.status in _REDIRECTS:
+        msg = f"The gateway answered {attempt.status} and points to {attempt.headers.get('location', 'nowhere')}."
         return errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
     # The key is taken out before the words are cut to length: half of it would show otherwise.
-    return wire.status_error(status, key.hide(body.decode("utf-8", "replace")).encode())
+    return wire.status_error(attempt.status, key.hide(attempt.refusal.decode("utf-8", "replace")).encode())
+
+
+def _check_encoding(attempt: _Attempt) -> None:
+    """Refuse what was not asked for: each further layer of compression multiplies what a small answer can become."""
+    encoding = attempt.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        msg = f"The gateway answered {attempt.status} in the encoding {encoding!r}, which was not asked for."
+        raise errors.AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
+
+
+def _is_400(error: errors.GatewayError) -> TypeGuard[errors.BadRequestError]:
+    return isinstance(error, errors.BadRequestError) and error.status == _BAD_REQUEST
 
 
 def _where(connection: Connection) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from xcyq_magic.errors import AnswerError
 
+_OVERHEAD = 64  # bytes that Python needs for a line, however short
 LARGEST_EVENT = 32 * 1024 * 1024  # bytes; far above any delta, far below what a kernel can bear
 
 
@@ -82,7 +83,7 @@ class EventDecoder:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._held += len(value)
+            self._held += len(value) + _OVERHEAD
             self._data.append(value.decode("utf-8", "replace"))
         elif name == b"event":
             self._type = value.decode("utf-8", "replace")

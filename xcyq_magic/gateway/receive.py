@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Delta
 
 LARGEST_BODY = 64 * 1024 * 1024  # bytes of an answer in one piece
+_EVENT_LINE = re.compile(rb":|(data|event|id|retry)\s*(:|$)", re.MULTILINE)
+_MOST_SHOWN = 2_000  # bytes kept of what may be no stream at all, for its error
 _BLANK = codecs.BOM_UTF8 + b" \t\r\n"
+
+
+def _too_large() -> AnswerError:
+    msg = f"The gateway's answer is larger than {LARGEST_BODY >> 20} MiB; it was not read to its end."
+    return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
 
 
 async def read_body(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
@@ -33,8 +41,7 @@ async def read_body(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
         pieces.append(chunk)
         size += len(chunk)
         if size > LARGEST_BODY:
-            msg = f"The gateway's answer is larger than {LARGEST_BODY >> 20} MiB; it was not read to its end."
-            raise AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
+            raise _too_large()
     return b"".join(pieces)
 
 
@@ -55,15 +62,17 @@ async def receive(
     GatewayError
         It is an error, no reply, or not whole. What came before has been passed on.
     """
-    begun = b""
+    begun, skipped = b"", 0
     async for chunk in chunks:
-        begun += chunk
-        if begun.strip(_BLANK):
+        begun = chunk.lstrip(_BLANK)
+        if begun:
             break
-    if not begun.strip(_BLANK):
-        nothing = b""
-        raise wire.no_completion(nothing)
-    if begun.lstrip(_BLANK)[:1] in {b"{", b"[", b"<"}:
+        skipped += len(chunk)
+        if skipped > LARGEST_BODY:
+            raise _too_large()
+    if not begun:
+        raise wire.no_completion(begun)
+    if begun[:1] in {b"{", b"[", b"<"}:
         body = (await read_body(chunks, begun)).decode("utf-8-sig", "replace")
         pass_on([wire.decode_answer(hide(body).encode("utf-8", "surrogatepass"))])
     else:
@@ -78,9 +87,12 @@ class _Passing:
     hide: Callable[[str], str]
     done: bool = False
     finished: bool = False
+    begun: bool = False  # whether any event came
+    size: int = 0  # characters of text and reasoning
 
     def __call__(self, events: list[Event]) -> None:
         deltas: list[Delta] = []
+        self.begun = self.begun or bool(events)
         try:
             for event in events:
                 self.done = event.data.strip() == wire.DONE
@@ -92,6 +104,9 @@ class _Passing:
             if deltas:
                 self.pass_on(deltas)
         self.finished = self.finished or any(d.finish_reason for d in deltas)
+        self.size += sum(len(d.text) + len(d.reasoning) for d in deltas)
+        if self.size > LARGEST_BODY:
+            raise _too_large()
 
 
 async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _Passing) -> None:
@@ -100,11 +115,15 @@ async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _
     if passing.done:
         return
     async for chunk in chunks:
+        if not passing.begun and len(begun) < _MOST_SHOWN:
+            begun += chunk
         passing(decoder.decode(chunk))
         if passing.done:
             return
     with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
         passing(decoder.flush())
+    if not passing.begun and not _EVENT_LINE.match(begun):
+        raise wire.no_completion(passing.hide(begun.decode("utf-8", "replace")).encode())
     if not (passing.done or passing.finished):
         msg = "The reply broke off: the stream ended without a finish reason."
         raise IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")

@@ -47,6 +47,7 @@ class Repair:
 def repair_for(error: BadRequestError, body: dict[str, Any]) -> Repair | None:
     """The repair that the words of a 400 ask for; None if it names no parameter of `body`."""
     named = [m["quoted"] or m["leading"] for m in _NAMED.finditer(error.said)]
+    named += [n for n in _SILENT if re.search(rf"\b{n}\b", error.said)]  # some gateways name it without quotation marks
     candidates = [n for n in (error.param, *named) if n in body and n not in _NOT_PARAMETERS]
     if not candidates:
         return None

@@ -22,6 +22,7 @@ ATTEMPTS = 3
 LONGEST_WAIT_S = 120.0  # a server that asks for more is not waited for
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S, _JITTER = 0.5, 8.0, 0.25
+_WHOLE_SECONDS = 10.0  # from which on tenths do not matter
 _STATUSES = {408, 409, 429}
 _SERVER_ERRORS = range(500, 600)
 
@@ -46,7 +47,8 @@ class Retry:
     of: int = ATTEMPTS - 1
 
     def __str__(self) -> str:
-        return f"{self.reason}, again in {self.wait_s:.2g} s, {self.number} of {self.of}"
+        wait = f"{self.wait_s:.0f}" if self.wait_s >= _WHOLE_SECONDS else f"{self.wait_s:.2g}"
+        return f"{self.reason}, again in {wait} s, {self.number} of {self.of}"
 
 
 def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -> Retry | None:
@@ -95,7 +97,7 @@ def _told_wait_s(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=timezone.utc)

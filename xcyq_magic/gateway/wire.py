@@ -96,9 +96,13 @@ def decode_event(event: Event) -> Delta | None:
             raise stream_error(event.data) from None
         msg = f"The gateway's stream holds what is no JSON: {_short(event.data)}"
         raise AnswerError(msg, "Ask again; if it stays so, check GatewaySettings.base_url.") from None
-    if event.type == "error" or (isinstance(record, dict) and record.get("error")):
+    if event.type == "error" or _is_error(record):
         raise stream_error(record)
     return decode_chunk(record) if isinstance(record, dict) else None
+
+
+def _is_error(record: Any) -> bool:  # noqa: ANN401  # any JSON value
+    return isinstance(record, dict) and bool(record.get("error") or record.get("object") == "error")
 
 
 def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
@@ -147,7 +151,7 @@ def decode_answer(body: bytes) -> Delta:
         record = json.loads(body)
     except (ValueError, RecursionError):
         raise no_completion(body) from None
-    if isinstance(record, dict) and record.get("error"):
+    if _is_error(record):
         words = _error_message(record) or "it did not say why"
         msg = f"The gateway answered with an error: {words}"
         raise GatewayError(msg, "Run the cell again, or try another model with -m.")

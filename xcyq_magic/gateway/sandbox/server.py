@@ -204,6 +204,8 @@ class _Completions(tornado.web.RequestHandler):
     def _still_refused(self, plan: Plan, prompt: str) -> bool:
         times = self.state.refused.get(prompt, 0) + 1
         self.state.refused[prompt] = times
+        while len(self.state.refused) > _MOST_LOGGED:
+            del self.state.refused[next(iter(self.state.refused))]
         return not plan.status_times or times <= plan.status_times
 
     async def _whole(self, reply: Reply, log: Received) -> None:

@@ -1,0 +1,228 @@
+"""Random bytes for the decoder of event streams: nothing but an error of ours may come of them.
+
+    python tests/benchmarks/fuzz.py [--inputs 1000000] [--seed 0] [--processes 2] [--quick]
+
+An input is made of fragments of event streams and of raw bytes, and comes in random chunks. The same
+seed gives the same inputs. An exception that is not ours ends it, with the input's repr and exit code 1.
+`--quick` reads 20,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import sys
+import time
+from collections import Counter
+
+from xcyq_magic.chat.completion import CompletionBuilder
+from xcyq_magic.errors import XcyqError
+from xcyq_magic.gateway import wire
+from xcyq_magic.gateway.events import EventDecoder
+
+BATCH = 5000
+QUICK = 20_000
+
+VALUES: list[object] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    10**400,
+    "",
+    "Hello",
+    "\ud83d",
+    "\u2028\u0085",
+    "stop",
+    "length",
+    [],
+    {},
+    [None],
+    [[]],
+    {"message": "Overloaded"},
+    {"message": {"message": ["x"]}},
+    {"error": {"error": "deep"}},
+    [{"type": "text", "text": "Hi"}],
+    [{"type": "text", "text": 1}],
+    {"prompt_tokens": 1, "completion_tokens": "2", "total_tokens": None},
+]
+KEYS = [
+    "choices",
+    "delta",
+    "message",
+    "content",
+    "reasoning",
+    "reasoning_content",
+    "usage",
+    "finish_reason",
+    "error",
+    "model",
+    "id",
+    "created",
+    "index",
+    "role",
+    "object",
+    "detail",
+]
+PIECES = [
+    b"data: ",
+    b"data:",
+    b"data",
+    b"event: error\n",
+    b"event: ping\r\n",
+    b"event:",
+    b"id: 1\n",
+    b"retry: 3\r",
+    b": PING\n\n",
+    b":",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\n",
+    b"\r\n\r\n",
+    b"\xef\xbb\xbf",
+    b"[DONE]",
+    b"data: [DONE]\n\n",
+    b"{",
+    b"}",
+    b"[" * 50,
+    b"null",
+    b"NaN",
+    b"1e999",
+    b"-",
+    b'"',
+    b'"\\ud83d',
+    b"\\",
+    b"\xe2\x80\xa8",
+    b"\xc2\x85",
+    b"\xff",
+    b"\x00",
+    b"\x1f\x8b",
+    b"<html>",
+    b"data: " + b"9" * 5000 + b"\n\n",
+    b"data: " + b"[" * 3000 + b"\n\n",
+]
+
+
+def value(chance: random.Random, depth: int = 0) -> object:
+    """Something that may stand in the JSON of a chunk."""
+    kind = chance.random()
+    if depth > 3 or kind < 0.5:
+        return chance.choice(VALUES)
+    if kind < 0.7:
+        return [value(chance, depth + 1) for _ in range(chance.randrange(3))]
+    return {chance.choice(KEYS): value(chance, depth + 1) for _ in range(chance.randrange(4))}
+
+
+def chunk(chance: random.Random) -> object:
+    """What looks like a chunk, with something odd in it."""
+    delta = {chance.choice(KEYS): value(chance, 2) for _ in range(2)}
+    choice = {"index": 0, "delta": delta, "finish_reason": chance.choice(VALUES)}
+    return {"choices": [choice], chance.choice(KEYS): value(chance, 2)}
+
+
+def records(chance: random.Random, count: int) -> list[bytes]:
+    """Data lines; made once, because writing JSON is the slowest part."""
+    return [
+        b"data: %s\n\n" % json.dumps(chunk(chance) if chance.random() < 0.6 else value(chance)).encode()
+        for _ in range(count)
+    ]
+
+
+def damaged(chance: random.Random, text: bytes) -> bytes:
+    """The text with one byte changed, lost or doubled."""
+    at = chance.randrange(len(text))
+    return text[:at] + chance.choice([b"", chance.randbytes(1), text[at : at + 1] * 2]) + text[at + 1 :]
+
+
+def stream(chance: random.Random, lines: list[bytes]) -> bytes:
+    """One input."""
+    parts = []
+    for _ in range(chance.randrange(1, 9)):
+        kind = chance.random()
+        if kind < 0.4:
+            parts.append(chance.choice(PIECES))
+        elif kind < 0.7:
+            parts.append(chance.choice(lines))
+        elif kind < 0.9:
+            parts.append(damaged(chance, chance.choice(lines)))
+        else:
+            parts.append(chance.randbytes(chance.randrange(1, 40)))
+    return b"".join(parts)
+
+
+def chunks(chance: random.Random, body: bytes) -> list[bytes]:
+    """The body cut in a few places."""
+    cuts = sorted(chance.randrange(len(body) + 1) for _ in range(chance.randrange(5)))
+    return [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+
+
+def read(pieces: list[bytes], counts: Counter[str]) -> None:
+    """Decode one input to its end, going on after an error of ours."""
+    decoder, builder = EventDecoder(), CompletionBuilder()
+    for piece in [*pieces, None]:
+        events = decoder.flush() if piece is None else decoder.decode(piece)
+        for event in events:
+            counts["events"] += 1
+            try:
+                delta = wire.decode_event(event)
+            except XcyqError as e:
+                counts[type(e).__name__] += 1
+                str(e).encode()  # it can be shown
+            else:
+                if delta is not None:
+                    counts["deltas"] += 1
+                    builder.add(delta)
+    json.dumps(builder.build("asked").to_dict(), ensure_ascii=False).encode()  # it can be kept and sent
+
+
+def batch(job: tuple[int, int, int]) -> tuple[Counter[str], str]:
+    """Counts of one batch, and the failure that ended it, if one did."""
+    seed, number, inputs = job
+    chance = random.Random(f"{seed}/{number}")  # noqa: S311  # no secret
+    lines = records(chance, 100)
+    counts: Counter[str] = Counter()
+    for _ in range(inputs):
+        body = stream(chance, lines)
+        pieces = chunks(chance, body)
+        counts["inputs"] += 1
+        counts["bytes"] += len(body)
+        try:
+            read(pieces, counts)
+        except Exception as e:  # noqa: BLE001  # this is what it looks for
+            return counts, f"{type(e).__name__}: {e}\nchunks: {pieces!r}"
+    return counts, ""
+
+
+def main() -> int:
+    """Feed the decoder, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    inputs = QUICK if options.quick else options.inputs
+    jobs = [(options.seed, n, min(BATCH, inputs - n * BATCH)) for n in range(-(-inputs // BATCH))]
+    started, total, failures = time.monotonic(), Counter[str](), []
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        for counts, failure in pool.imap_unordered(batch, jobs):
+            total += counts
+            failures += [failure] if failure else []
+    ours = sorted(name for name in total if name.endswith("Error"))
+    print("| random input for the decoder | |\n|---|--:|")
+    for name in ("inputs", "bytes", "events", "deltas", *ours):
+        print(f"| {name} | {total[name]:,} |")
+    print(f"| other exceptions | {len(failures)} |")
+    print(f"| seed | {options.seed} |")
+    print(f"| seconds | {time.monotonic() - started:.0f} |")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""The benchmarks run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak counts its sockets in /proc")
+@pytest.mark.parametrize("name", ["fuzz", "soak", "load"])
+def test_a_benchmark_runs(name):
+    command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()

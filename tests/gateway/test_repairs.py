@@ -1,0 +1,353 @@
+"""Parameters that a model does not take: repaired once, told, and remembered where the gateway says never."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from servers import DONE, Answer, RawServer, delta, http
+
+from xcyq_magic import errors
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.gateway.repairs import Repair, Repairs, repair_for
+from xcyq_magic.gateway.wire import status_error
+from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from xcyq_magic.session import Outcome
+
+GPT, CLAUDE, OPUS = "gpt-5.5-official", "claude-sonnet-4-6", "claude-opus-4-7"
+RENAME = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+NO_TEMPERATURE = (
+    "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) value is supported."
+)
+NO_TOP_P = "Unsupported parameter: 'top_p' is not supported with this model."
+NO_STOP = "Unsupported parameter: 'stop' is not supported with this model."
+BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+DEPRECATED = "`temperature` is deprecated for this model."
+RANGE = "temperature: range: 0..1"
+WHOLE = http(delta("Hello") + delta("", "stop") + DONE, kind="text/event-stream")
+
+
+def refusal(message: str, param: str | None = None) -> dict:
+    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": None}}
+
+
+def refuse(message: str, param: str | None = None) -> bytes:
+    return http(json.dumps(refusal(message, param)), "400 Bad Request")
+
+
+def repair(message: str, body: dict, param: str | None = None) -> Repair | None:
+    error = status_error(400, json.dumps(refusal(message, param)).encode())
+    assert isinstance(error, errors.BadRequestError)
+    return repair_for(error, {"model": GPT, "messages": [], "stream": True, **body})
+
+
+ALL = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "stop": ["END"], "stream_options": {}, "seed": 1}
+
+
+# What the words ask for
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (RENAME, Repair("max_tokens", "max_completion_tokens", always=True)),
+        (NO_TEMPERATURE, Repair("temperature", None, always=True)),
+        (NO_TOP_P, Repair("top_p", None, always=True)),
+        (NO_STOP, Repair("stop", None, always=True)),
+        (BOTH, Repair("top_p", None, always=False)),
+        (DEPRECATED, Repair("temperature", None, always=True)),
+        (DEPRECATED.replace("temperature", "top_p"), Repair("top_p", None, always=True)),
+        (RANGE, Repair("temperature", None, always=False)),
+        ("Unknown parameter: 'seed'.", Repair("seed", None, always=True)),
+        ("Unknown parameter: 'stream_options'.", Repair("stream_options", None, always=True)),
+        ("stream_options: Extra inputs are not permitted", Repair("stream_options", None, always=True)),
+        ("Unrecognized request argument supplied: stream_options", Repair("stream_options", None, always=True)),
+        ("The stream_options option is not supported", Repair("stream_options", None, always=True)),
+        ('Unsupported parameter: "stop" is not supported with this model.', Repair("stop", None, always=True)),
+    ],
+)
+def test_a_message_names_what_to_change(message, expected):
+    assert repair(message, ALL) == expected
+
+
+def test_the_param_of_the_error_names_it_where_its_words_do_not():
+    assert repair("Invalid request.", ALL, param="temperature") == Repair("temperature", None, always=False)
+    assert repair("This is not supported here.", ALL, param="stop") == Repair("stop", None, always=True)
+
+
+def test_the_param_of_the_error_wins_over_its_words():
+    assert repair(NO_STOP, ALL, param="temperature").name == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("Bad request", None),
+        ("", None),
+        ("'messages' must be a non-empty array.", "messages"),
+        ("you must provide a model parameter", "model"),
+        ("'stream' is not supported", "stream"),
+        ("`top_k` is deprecated for this model.", "top_k"),
+        ("Invalid value for 'messages[0].role'", "messages[0].role"),
+        ("prompt is too long: 210000 tokens > 200000 maximum", None),
+    ],
+)
+def test_a_message_that_names_nothing_of_ours_asks_for_nothing(message, param):
+    assert repair(message, ALL, param) is None
+
+
+@pytest.mark.parametrize("message", [RENAME, NO_TEMPERATURE, NO_TOP_P, NO_STOP, BOTH, DEPRECATED, RANGE])
+def test_what_was_not_sent_is_not_repaired(message):
+    assert repair(message, {}) is None
+
+
+def test_both_drops_nothing_that_is_alone():
+    assert repair(BOTH, {"temperature": 0.5}).name == "temperature"
+    assert repair(BOTH, {"top_p": 0.5}).name == "top_p"
+
+
+def test_a_name_that_is_there_already_is_not_overwritten():
+    body = {"max_tokens": 9, "max_completion_tokens": 20}
+    assert repair(RENAME, body).apply(body) == {"max_completion_tokens": 20}
+
+
+def test_a_repair_changes_only_its_parameter():
+    assert Repair("max_tokens", "max_completion_tokens", always=True).apply({"a": 1, "max_tokens": 9}) == {
+        "a": 1,
+        "max_completion_tokens": 9,
+    }
+    assert Repair("stop", None, always=True).apply({"a": 1, "stop": ["END"]}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (Repair("max_tokens", "max_completion_tokens", always=True), "sent as max_completion_tokens"),
+        (Repair("stop", None, always=True), "left out"),
+    ],
+)
+def test_a_repair_is_told_with_model_and_parameter(known, words):
+    notice = known.notice(GPT)
+    assert GPT in notice
+    assert known.name in notice
+    assert words in notice
+
+
+def test_what_the_user_did_not_set_is_not_told():
+    assert Repair("stream_options", None, always=True).notice(GPT) is None
+
+
+def test_what_is_known_belongs_to_one_model():
+    repairs = Repairs()
+    repairs.remember(GPT, Repair("stop", None, always=True))
+    repairs.remember(CLAUDE, Repair("top_p", None, always=False))
+    assert repairs.apply(GPT, {"stop": 1, "top_p": 1}) == ({"top_p": 1}, [Repair("stop", None, always=True)])
+    assert repairs.apply(CLAUDE, {"stop": 1, "top_p": 1}) == ({"stop": 1, "top_p": 1}, [])
+    assert repairs.apply(GPT, {"seed": 1}) == ({"seed": 1}, [])
+
+
+# Over a socket, through a session
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    """Start a raw server, and a session that asks it."""
+    monkeypatch.setenv("XCYQ_API_KEY", "sk-5ecret-0123456789")
+    opened = []
+
+    def start(*answers: bytes) -> tuple[ChatSession, RawServer]:
+        server = RawServer([Answer(a) for a in answers])
+        session = ChatSession(GatewaySettings(base_url=server.base_url))
+        opened.extend([session, server])
+        return session, server
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def ask(session: ChatSession, model: str, **parameters) -> Outcome:
+    return session.ask(Message.of("user", "Hello"), TurnOptions(model=model, parameters=Parameters(**parameters)))
+
+
+def sent(server: RawServer, n: int) -> dict:
+    """The parameters of a request."""
+    return {k: v for k, v in server.requests[n].json.items() if k not in {"model", "messages", "stream"}}
+
+
+USAGE = {"stream_options": {"include_usage": True}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A refusal, what the next request holds instead, what is told, and whether it is remembered."""
+
+    model: str
+    message: str
+    parameters: dict
+    then: dict
+    told: tuple[str, ...]
+    always: bool
+    param: str | None = None
+    extra: dict = field(default_factory=lambda: dict(USAGE))
+
+
+CASES = {
+    "max_tokens renamed": Case(
+        GPT,
+        RENAME,
+        {"max_tokens": 9},
+        {"max_completion_tokens": 9},
+        ("max_tokens", "sent as max_completion_tokens"),
+        always=True,
+        param="max_tokens",
+    ),
+    "temperature dropped": Case(
+        GPT,
+        NO_TEMPERATURE,
+        {"temperature": 0.5, "max_tokens": 9},
+        {"max_tokens": 9},
+        ("temperature", "left out"),
+        always=True,
+    ),
+    "top_p dropped": Case(GPT, NO_TOP_P, {"top_p": 0.5}, {}, ("top_p", "left out"), always=True),
+    "stop dropped": Case(GPT, NO_STOP, {"stop": ("END",)}, {}, ("stop", "left out"), always=True),
+    "both": Case(
+        CLAUDE, BOTH, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, ("top_p", "left out"), always=False
+    ),
+    "deprecated": Case(OPUS, DEPRECATED, {"temperature": 0.5}, {}, ("temperature", "left out"), always=True),
+    "out of range": Case(CLAUDE, RANGE, {"temperature": 1.5}, {}, ("temperature", "left out"), always=False),
+    "by param alone": Case(
+        CLAUDE,
+        "Invalid request.",
+        {"temperature": 0.5},
+        {},
+        ("temperature", "left out"),
+        always=False,
+        param="temperature",
+    ),
+    "stream_options": Case(
+        GPT, "Unknown parameter: 'stream_options'.", {"seed": 1}, {"seed": 1}, (), always=True, extra={}
+    ),
+    "stream_options without quotation marks": Case(
+        GPT, "Unrecognized request argument supplied: stream_options", {}, {}, (), always=True, extra={}
+    ),
+}
+cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def parameters_of(case: Case) -> dict:
+    own = {"temperature", "top_p", "max_tokens", "stop"}
+    named = {k: v for k, v in case.parameters.items() if k in own}
+    return {**named, "extra": {k: v for k, v in case.parameters.items() if k not in own}}
+
+
+@cases
+def test_a_refused_parameter_is_repaired_once_and_told(gateway, case):
+    session, server = gateway(refuse(case.message, case.param), WHOLE)
+    outcome = ask(session, case.model, **parameters_of(case))
+    assert outcome.error is None
+    assert outcome.completion.text == "Hello"
+    assert len(server.requests) == 2
+    assert set(sent(server, 0)) == {*case.parameters, "stream_options"}
+    assert sent(server, 1) == {**case.then, **case.extra}
+    if case.told:
+        (notice,) = outcome.reply.notices
+        assert all(word in notice for word in (case.model, *case.told))
+    else:
+        assert outcome.reply.notices == []
+    assert outcome.reply.retry is None
+
+
+@cases
+def test_what_a_model_never_takes_is_remembered_for_it_alone(gateway, case):
+    refused, other = refuse(case.message, case.param), "gemini-2.5-pro"
+    if case.always:
+        session, server = gateway(refused, WHOLE)
+    else:
+        session, server = gateway(refused, WHOLE, refused, WHOLE)
+    first = ask(session, case.model, **parameters_of(case))
+    before = len(server.requests)
+    again = ask(session, case.model, **parameters_of(case))
+    assert (first.error, again.error) == (None, None)
+    assert len(server.requests) - before == (1 if case.always else 2)
+    assert sent(server, -1) == {**case.then, **case.extra}
+    assert again.reply.notices == first.reply.notices
+    assert ask(session, other, **parameters_of(case)).error is None
+    assert set(sent(server, -1)) == {*case.parameters, "stream_options"}
+
+
+def test_several_parameters_are_repaired_one_by_one(gateway):
+    session, server = gateway(refuse(RENAME), refuse(NO_TEMPERATURE), refuse(NO_STOP), WHOLE)
+    parameters = {"max_tokens": 9, "temperature": 0.5, "stop": ("END",)}
+    outcome = ask(session, GPT, **parameters)
+    assert outcome.error is None
+    assert len(server.requests) == 4
+    assert sent(server, 3) == {"max_completion_tokens": 9, **USAGE}
+    assert len(outcome.reply.notices) == 3
+    assert ask(session, GPT, **parameters).error is None
+    assert sent(server, 4) == {"max_completion_tokens": 9, **USAGE}
+
+
+def test_a_repair_is_not_one_of_the_three_attempts(gateway):
+    busy = http(json.dumps(refusal("busy")), "429 Too Many Requests", Retry_After_Ms="1")
+    session, server = gateway(busy, refuse(NO_STOP), busy, WHOLE)
+    outcome = ask(session, GPT, stop=("END",))
+    assert (outcome.error, outcome.completion.text) == (None, "Hello")
+    assert len(server.requests) == 4
+
+
+def test_a_turn_remembers_what_the_user_set(gateway):
+    session, _ = gateway(refuse(NO_STOP), WHOLE)
+    assert ask(session, GPT, stop=("END",)).turn.parameters == Parameters(stop=("END",))
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [("Bad request", None), ("'messages' is too long", "messages"), ("`top_k` is unknown", "top_k")],
+)
+def test_a_refusal_that_names_nothing_of_ours_is_an_error_after_one_request(gateway, message, param):
+    session, server = gateway(refuse(message, param), WHOLE)
+    outcome = ask(session, GPT, temperature=0.5)
+    assert type(outcome.error) is errors.BadRequestError
+    assert message in outcome.error.message
+    assert len(server.requests) == 1
+    assert outcome.reply.notices == []
+
+
+@pytest.mark.parametrize("status", ["422 Unprocessable Entity", "403 Forbidden", "404 Not Found"])
+def test_another_status_is_not_repaired(gateway, status):
+    session, server = gateway(http(json.dumps(refusal(NO_STOP)), status), WHOLE)
+    assert isinstance(ask(session, GPT, stop=("END",)).error, errors.StatusError)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([NO_STOP], id="the same again"),
+        pytest.param([RENAME], id="renamed, and named again"),
+        pytest.param([RENAME, "'max_completion_tokens' is unknown. Use 'limit' instead."], id="the new name neither"),
+        pytest.param(["Use 'max_tokens' instead of 'max_completion_tokens'", RENAME] * 4, id="to and fro"),
+        pytest.param(["Invalid 'temperature', 'top_p', 'max_tokens', 'stop', 'seed'"], id="everything"),
+    ],
+)
+def test_a_gateway_that_keeps_refusing_ends(gateway, answers):
+    session, server = gateway(*map(refuse, answers))
+    outcome = ask(session, GPT, temperature=0.5, top_p=0.5, max_tokens=9, stop=("END",), extra={"seed": 1})
+    assert type(outcome.error) is errors.BadRequestError
+    assert len(server.requests) <= 7  # once for each parameter, stream_options too
+    assert outcome.turn is None
+
+
+def test_a_wrong_rename_does_not_spoil_the_next_request(gateway):
+    session, server = gateway(refuse(RENAME), refuse("Unknown parameter: 'max_completion_tokens'."), WHOLE)
+    first = ask(session, GPT, max_tokens=9)
+    assert isinstance(first.error, errors.BadRequestError) or "max_tokens" not in sent(server, -1)
+    assert ask(session, GPT).error is None
