@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError, SettingError
-from xcyq_magic.gateway.client import Connection
+from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint
 from xcyq_magic.gateway.route import route_notice

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.gateway.client import Connection
+    from xcyq_magic.gateway.attempt import Connection
     from xcyq_magic.gateway.credentials import ApiKey
 
 MAIN = "main"

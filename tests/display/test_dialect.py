@@ -53,7 +53,7 @@ def test_the_inside_of_a_fence_is_left_alone(code):
     assert to_python_markdown(f"text\n\n```\n{code}\n```\n") == f"text\n\n```\n{code}\n```\n\n"
 
 
-WORDS = ["- ", "1. ", "  ", "    ", "> ", "```", "~~~", "| a |", "|---|", "\n", "\n\n", "word", "*", "#", "\t"]
+WORDS = ["- ", "1. ", "  ", "    ", "> ", "```\n", "~~~\n", "| a |", "|---|", "\n", "\n\n", "word", "*", "#", "\t"]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=40))

@@ -21,7 +21,8 @@ from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.gateway.arrivals import Deltas, Ended, Waiting
-from xcyq_magic.gateway.client import Connection, GatewayClient
+from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import ChatRequest, endpoint
 from xcyq_magic.gateway.retries import ATTEMPTS, Retry, retry_after

@@ -134,6 +134,18 @@ def test_a_retry_is_seen_while_it_waits_and_the_reply_comes(kernel, sandbox):
     assert [r.ending for r in sandbox.received] == ["refused", "finished"]
 
 
+def test_a_parameter_that_is_left_out_is_told_and_remembered(kernel, sandbox):
+    cell = "%%chat -m gpt-5.5 -t 0.3\nsandbox: unsupported temperature"
+    for requests in (2, 3):  # the second cell does not pay the detour again
+        ran = kernel.run(cell)
+        assert ran.status == "ok"
+        assert "gpt-5.5 does not take temperature like this: it was left out." in ran.outputs[0]["text/html"]
+        assert len(sandbox.received) == requests
+    assert ["temperature" in r.body for r in sandbox.received] == [True, False, False]
+    kernel.run(cell.replace("gpt-5.5", "gpt-5.4"))
+    assert "temperature" in sandbox.received[3].body
+
+
 def test_an_interrupt_ends_the_wait_for_a_retry(kernel, sandbox):
     cell = kernel.start("%%chat\nsandbox: status 503\nsandbox: retry-after 60")
     kernel.finish(cell, until=lambda m: "again in 60 s" in str(m["content"]))

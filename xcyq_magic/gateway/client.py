@@ -13,7 +13,6 @@ import json
 import os
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import httpx
@@ -21,6 +20,7 @@ import httpx
 from xcyq_magic import errors
 from xcyq_magic.gateway import wire
 from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
+from xcyq_magic.gateway.attempt import Attempt, Connection
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
@@ -29,38 +29,17 @@ from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
     from concurrent.futures import Future
 
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.gateway.request import ChatRequest
 
-_OK = 200
 _BAD_REQUEST = 400
-_REDIRECTS = range(300, 400)
 _LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
 _CLOSE_S = 5.0
-_LONGEST_REFUSAL = 1024 * 1024  # bytes; its words are cut to a few hundred characters
-_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where a request goes, and how long to wait.
-
-    Attributes
-    ----------
-    connect_timeout, first_byte_timeout, read_timeout
-        Seconds for a connection, for the answer's first byte, and of silence within the answer.
-    """
-
-    url: str
-    auth_scheme: str = "Bearer"
-    connect_timeout: float = 10.0
-    first_byte_timeout: float = 120.0
-    read_timeout: float = 60.0
 
 
 class Exchange:
@@ -113,7 +92,11 @@ class GatewayClient:
             error = e.with_traceback(None)
             error.__cause__ = error.__context__ = None
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
-            sink(Ended(errors.GatewayError("The connection was closed from here."), time.monotonic()))
+            sink(
+                Ended(
+                    errors.GatewayError("The connection was closed from here.", "Run the cell again."), time.monotonic()
+                )
+            )
             raise
         except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
             # Not the exception itself: the frames of its traceback hold the request's headers.
@@ -129,7 +112,7 @@ class GatewayClient:
         repaired: set[str] = set()
         number = 1
         while True:
-            attempt = _Attempt()
+            attempt = Attempt()
             try:
                 await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
@@ -152,7 +135,7 @@ class GatewayClient:
                 return
 
     async def _attempt(
-        self, attempt: _Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
+        self, attempt: Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
     ) -> None:
         """Send `body` once, and read what comes to its end."""
 
@@ -167,10 +150,10 @@ class GatewayClient:
             ):
                 attempt.status, attempt.headers = response.status_code, response.headers
                 chunks = _watched(response, watchdog, attempt, connection)
-                _check_encoding(attempt)
-                if not attempt.answered:
-                    await _read_refusal(chunks, attempt)
-                    raise _refusal(attempt, key)
+                attempt.check_encoding()
+                if attempt.refused:
+                    await attempt.read_refusal(chunks)
+                    raise attempt.refusal(key)
                 await receive(chunks, pass_on, key.hide)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
@@ -179,10 +162,10 @@ class GatewayClient:
         except (SilenceError, httpx.HTTPError) as e:
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
                 sink(Ended(None, time.monotonic()))
-            elif attempt.status and not attempt.answered:  # what came of its words is enough
-                raise _refusal(attempt, key) from None
+            elif attempt.refused:  # what came of its words is enough
+                raise attempt.refusal(key) from None
             elif isinstance(e, SilenceError):
-                raise _silence(attempt, connection) from None
+                raise attempt.silence(connection) from None
             else:
                 raise _explain(e, connection, answered=attempt.answered) from None
         except httpx.InvalidURL as e:
@@ -207,22 +190,6 @@ class GatewayClient:
             timeout=httpx.Timeout(None, connect=connection.connect_timeout),  # the watchdog sees to the rest
         ) as response:
             yield response
-
-
-@dataclass
-class _Attempt:
-    """How far one attempt came: the head of its answer, a refusal's words; whether its body has begun, and is whole."""
-
-    status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    refusal: bytearray = field(default_factory=bytearray)
-    begun: bool = False
-    finished: bool = False
-
-    @property
-    def answered(self) -> bool:
-        """Whether a reply has come: from then on nothing is sent again."""
-        return self.status == _OK
 
 
 def _tell(sink: Sink, *notices: str | None) -> None:
@@ -267,7 +234,7 @@ class _KeyAuth(httpx.Auth):
 
 
 async def _watched(
-    response: httpx.Response, watchdog: Watchdog, attempt: _Attempt, connection: Connection
+    response: httpx.Response, watchdog: Watchdog, attempt: Attempt, connection: Connection
 ) -> AsyncIterator[bytes]:
     async for chunk in response.aiter_bytes():
         attempt.begun = True
@@ -275,58 +242,18 @@ async def _watched(
         yield chunk
 
 
-async def _read_refusal(chunks: AsyncIterator[bytes], attempt: _Attempt) -> None:
-    async for chunk in chunks:
-        attempt.refusal += chunk
-        if len(attempt.refusal) > _LONGEST_REFUSAL:
-            return
-
-
 async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
     async for _ in chunks:
         pass
-
-
-def _refusal(attempt: _Attempt, key: ApiKey) -> errors.GatewayError:
-    """The error of an answer whose status is not 200."""
-    if attempt.status in _REDIRECTS:
-        msg = f"The gateway answered {attempt.status} and points to {attempt.headers.get('location', 'nowhere')}."
-        return errors.AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
-    # The key is taken out before the words are cut to length: half of it would show otherwise.
-    return wire.status_error(attempt.status, key.hide(attempt.refusal.decode("utf-8", "replace")).encode())
-
-
-def _check_encoding(attempt: _Attempt) -> None:
-    """Refuse what was not asked for: each further layer of compression multiplies what a small answer can become."""
-    encoding = attempt.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _ENCODINGS:
-        msg = f"The gateway answered {attempt.status} in the encoding {encoding!r}, which was not asked for."
-        raise errors.AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
 
 
 def _is_400(error: errors.GatewayError) -> TypeGuard[errors.BadRequestError]:
     return isinstance(error, errors.BadRequestError) and error.status == _BAD_REQUEST
 
 
-def _where(connection: Connection) -> str:
-    url = httpx.URL(connection.url)
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
-
-
-def _silence(attempt: _Attempt, connection: Connection) -> errors.TimedOutError:
-    where = _where(connection)
-    if attempt.begun:
-        msg = f"{where} was silent for {connection.read_timeout:g} s in the middle of its answer."
-        hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
-    else:
-        msg = f"{where} sent nothing within {connection.first_byte_timeout:g} s."
-        hint = "Run the cell again, or raise GatewaySettings.first_byte_timeout."
-    return errors.TimedOutError(msg, hint)
-
-
 def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) -> errors.GatewayError:
     """One of our errors for one of httpx's."""
-    where = _where(connection)
+    where = connection.where
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if answered:
         msg = f"The connection to {where} broke off before the reply was whole."

@@ -34,6 +34,8 @@ class Plan:
         An HTTP status to refuse with, and how many times for the same prompt (0: always).
     retry_after
         Seconds to name in a refusal's ``Retry-After``; None for no such header.
+    unsupported
+        A parameter to refuse.
     finish_reason, model
         To report instead of the true ones.
     page
@@ -52,6 +54,7 @@ class Plan:
     error_after: int | None = None
     garbage_after: int | None = None
     retry_after: float | None = None
+    unsupported: str = ""
     status: int = 0
     status_times: int = 0
     finish_reason: str = ""
@@ -117,6 +120,11 @@ DIRECTIVES = {
         "garbage 100",
         "sends what is no JSON after 100 characters",
         lambda p, a: replace(p, garbage_after=int(a[0]) if a else 100),
+    ),
+    "unsupported": Directive(
+        "unsupported temperature",
+        "refuses a request that sets that parameter, in the words of GPT-5",
+        lambda p, a: replace(p, unsupported=a[0]),
     ),
     "finish": Directive(
         "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])

@@ -191,6 +191,9 @@ class _Completions(tornado.web.RequestHandler):
             if plan.retry_after is not None:
                 self.set_header("Retry-After", f"{plan.retry_after:g}")
             return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
+        if plan.unsupported in body:
+            msg = f"Unsupported parameter: '{plan.unsupported}' is not supported with this model."
+            return Refusal(400, msg, param=plan.unsupported)
         if plan.page:
             log.end("finished")
             self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")

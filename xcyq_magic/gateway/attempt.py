@@ -1,0 +1,113 @@
+"""One attempt at a request: where it goes, how far it came, and the error that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from xcyq_magic.errors import AnswerError, GatewayError, TimedOutError
+from xcyq_magic.gateway import wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from xcyq_magic.gateway.credentials import ApiKey
+
+_OK = 200
+_REDIRECTS = range(300, 400)
+_LONGEST_WORDS = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
+_CHECK = "Check the address: %config GatewaySettings.base_url shows it."
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a request goes, and how long to wait.
+
+    Attributes
+    ----------
+    connect_timeout, first_byte_timeout, read_timeout
+        Seconds for a connection, for the answer's first byte, and of silence within the answer.
+    """
+
+    url: str
+    auth_scheme: str = "Bearer"
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 120.0
+    read_timeout: float = 60.0
+
+    @property
+    def where(self) -> str:
+        """The gateway's scheme, host and port, for errors."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass
+class Attempt:
+    """How far one attempt came.
+
+    Attributes
+    ----------
+    status, headers
+        Of its answer; 0 and empty while there is none.
+    words
+        The body of a refusal, as far as it came.
+    begun, finished
+        Whether the body has begun, and whether a finish reason was in it.
+    """
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    words: bytearray = field(default_factory=bytearray)
+    begun: bool = False
+    finished: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether a reply has come: from then on nothing is sent again."""
+        return self.status == _OK
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is no reply."""
+        return self.status not in {0, _OK}
+
+    def check_encoding(self) -> None:
+        """Refuse what was not asked for: each further layer of compression multiplies what a small answer can become.
+
+        Raises
+        ------
+        AnswerError
+            The body is in another encoding.
+        """
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in _ENCODINGS:
+            msg = f"The gateway answered {self.status} in the encoding {encoding!r}, which was not asked for."
+            raise AnswerError(msg, _CHECK)
+
+    async def read_refusal(self, chunks: AsyncIterator[bytes]) -> None:
+        """Read the words of a refusal, or as many of them as can matter."""
+        async for chunk in chunks:
+            self.words += chunk
+            if len(self.words) > _LONGEST_WORDS:
+                return
+
+    def refusal(self, key: ApiKey) -> GatewayError:
+        """The error of an answer whose status is not 200."""
+        if self.status in _REDIRECTS:
+            msg = f"The gateway answered {self.status} and points to {self.headers.get('location', 'nowhere')}."
+            return AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
+        # The key is taken out before the words are cut to length: half of it would show otherwise.
+        return wire.status_error(self.status, key.hide(self.words.decode("utf-8", "replace")).encode())
+
+    def silence(self, connection: Connection) -> TimedOutError:
+        """The error of an answer that did not come, or did not go on."""
+        if self.begun:
+            msg = f"{connection.where} was silent for {connection.read_timeout:g} s in the middle of its answer."
+            hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
+        else:
+            msg = f"{connection.where} sent nothing within {connection.first_byte_timeout:g} s."
+            hint = "Run the cell again, or raise GatewaySettings.first_byte_timeout."
+        return TimedOutError(msg, hint)
