@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the soak counts its sockets in /proc")
-@pytest.mark.parametrize("name", ["fuzz", "soak", "load"])
+@pytest.mark.parametrize("name", ["fuzz", "soak", "load", "interrupt"])
 def test_a_benchmark_runs(name):
     command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

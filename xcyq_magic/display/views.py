@@ -74,7 +74,18 @@ class ReplyView:
             shown.thoughts(thoughts[-_MOST_THOUGHTS:])
 
     def settle(self, outcome: Outcome) -> None:
-        """Replace the widgets on the screen by the static bundle."""
+        """Replace the widgets on the screen by the static bundle.
+
+        Who interrupts is impatient, and may interrupt again: the output is settled all the same, for one
+        that stayed a widget would be empty after a reopen.
+        """
+        try:
+            self._replace(outcome)
+        except KeyboardInterrupt:
+            self._replace(outcome)
+            raise
+
+    def _replace(self, outcome: Outcome) -> None:
         settled = turn_bundle(outcome, self._label)
         if self._display_id is None:
             display(settled, raw=True)
