@@ -190,6 +190,7 @@ class NotebookPage:
                 "?? document.querySelector('.jp-Notebook')).scrollHeight + 200"
             )
             self.page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(8000, int(tall)))})
+            self.js("() => { const o = document.querySelector('.jp-WindowedPanel-outer'); if (o) o.scrollTop = 0 }")
             self.page.wait_for_timeout(400)
         yield
         self.page.set_viewport_size(size)
