@@ -29,28 +29,6 @@ ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reas
 THREAD = "xcyq_magic client"
 
 
-@pytest.fixture
-def client():
-    client = GatewayClient()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def serve():
-    """Start raw servers that end with the test."""
-    servers = []
-
-    def start(*answers: Answer | bytes) -> RawServer:
-        server = RawServer([a if isinstance(a, Answer) else Answer(a) for a in answers])
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 @dataclass
 class Heard:
     """What a sink heard of one exchange."""

@@ -7,13 +7,12 @@ import json
 import tracemalloc
 
 import pytest
-from servers import DONE, Answer, RawServer, delta, event, http
+from servers import DONE, Answer, delta, event, http
 
 from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway.events import EventDecoder
 from xcyq_magic.session import ChatSession, TurnOptions
-from xcyq_magic.settings import GatewaySettings
 
 MIB = 1024 * 1024
 PATIENCE_S = 5.0
@@ -75,23 +74,6 @@ FLOODS = {
         "",
     ),
 }
-
-
-@pytest.fixture
-def gateway(monkeypatch):
-    """Start a raw server, and a session that asks it."""
-    monkeypatch.setenv("XCYQ_API_KEY", "sk-5ecret-0123456789")
-    opened = []
-
-    def start(*answers: Answer) -> tuple[ChatSession, RawServer]:
-        server = RawServer(list(answers))
-        session = ChatSession(GatewaySettings(base_url=server.base_url))
-        opened.extend([session, server])
-        return session, server
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 def ask(session: ChatSession):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from servers import DONE, Answer, RawServer, delta, http
+from servers import DONE, RawServer, delta, http
 
 from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
@@ -15,7 +15,6 @@ from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway.repairs import Repair, Repairs, repair_for
 from xcyq_magic.gateway.wire import status_error
 from xcyq_magic.session import ChatSession, TurnOptions
-from xcyq_magic.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from xcyq_magic.session import Outcome
@@ -153,23 +152,6 @@ def test_what_is_known_belongs_to_one_model():
 
 
 # Over a socket, through a session
-
-
-@pytest.fixture
-def gateway(monkeypatch):
-    """Start a raw server, and a session that asks it."""
-    monkeypatch.setenv("XCYQ_API_KEY", "sk-5ecret-0123456789")
-    opened = []
-
-    def start(*answers: bytes) -> tuple[ChatSession, RawServer]:
-        server = RawServer([Answer(a) for a in answers])
-        session = ChatSession(GatewaySettings(base_url=server.base_url))
-        opened.extend([session, server])
-        return session, server
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 def ask(session: ChatSession, model: str, **parameters) -> Outcome:

@@ -180,27 +180,6 @@ def test_a_wait_in_words(retry, text):
 # Over a socket
 
 
-@pytest.fixture
-def client():
-    client = GatewayClient()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def serve():
-    """Start raw servers that end with the test."""
-    servers = []
-
-    def start(*answers: Answer | bytes, port: int = 0) -> RawServer:
-        servers.append(RawServer([a if isinstance(a, Answer) else Answer(a) for a in answers], port=port))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 class Heard:
     """What a sink hears of one exchange."""
 

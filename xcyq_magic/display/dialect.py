@@ -22,9 +22,8 @@ _DEEPEST = 12  # levels of nesting; what is deeper stays at this depth
 
 @dataclass
 class _Item:
-    """An open list item: the column of its marker, that of its text, and its marker, ``1`` for any number."""
+    """An open list item: the column of its text, and its marker, ``1`` for any number."""
 
-    marker: int
     text: int
     kind: str
 
@@ -52,13 +51,18 @@ def _rewritten(lines: list[str]) -> list[str]:
     return writer.finish()
 
 
+def _column(line: str) -> int:
+    """Where the text of a line begins."""
+    return len(line) - len(line.lstrip())
+
+
 class _Writer:
     """Writes line by line, with the open items and the open fence in mind."""
 
     def __init__(self) -> None:
         self._out: list[str] = []
         self._items: list[_Item] = []
-        self._closed = _Item(0, 0, "")  # the last one that was closed
+        self._closed = _Item(0, "")  # the last one that was closed
         self._paragraph = False  # whether the last line written belongs to one
         self._table = False  # the same for a table
         self._in_list = False  # whether it belongs to a list
@@ -68,8 +72,7 @@ class _Writer:
 
     def holds(self, line: str) -> bool:
         """Whether `line` stands within the open fence or item."""
-        column = len(line) - len(line.lstrip())
-        return self.fence is not None or bool(self._items and column >= self._items[-1].text)
+        return self.fence is not None or bool(self._items and _column(line) >= self._items[-1].text)
 
     def finish(self) -> list[str]:
         if self.fence is not None:
@@ -78,11 +81,10 @@ class _Writer:
 
     def quote(self, lines: list[str]) -> None:
         if self._paragraph:
-            self._out.append("")
+            self._blank()
         self._items.clear()
         self._out += [f"> {line}".rstrip() for line in lines]
-        self._paragraph = False
-        self._out.append("")
+        self._blank()
 
     def line(self, line: str, following: str) -> None:
         if self.fence is not None:
@@ -107,8 +109,7 @@ class _Writer:
 
     def _open(self, line: str, opening: re.Match[str]) -> None:
         depth = self._close_to(len(opening["indent"]))
-        inner = self._items[-1].text if self._items else 0
-        self._write(depth, line[min(inner, len(opening["indent"])) :].strip())
+        self._write(depth, line.strip())
         self.fence, self._fence_depth = opening, depth
 
     def _fenced(self, line: str, opening: re.Match[str]) -> None:
@@ -137,7 +138,7 @@ class _Writer:
             self._blank()
         gap = len(item["gap"]) if 0 < len(item["gap"]) <= _WIDEST_GAP else 1
         text_column = column + len(item["marker"]) + gap
-        self._items.append(_Item(column, text_column, "1" if marker[-1] == "." else marker))
+        self._items.append(_Item(text_column, "1" if marker[-1] == "." else marker))
         self._in_list, self._table = True, False
         if opening := _FENCE.fullmatch(item["text"]):  # `markdown` wants it below the marker
             self._write(depth, f"{marker} ")
@@ -148,7 +149,7 @@ class _Writer:
             self._write(depth, f"{marker} {item['text'].strip()}")
 
     def _text(self, line: str, following: str) -> None:
-        column = len(line) - len(line.lstrip())
+        column = _column(line)
         after_blank = not (self._out and self._out[-1].strip())
         begins_table = "|" in line and _TABLE_RULE.fullmatch(following) is not None
         own = after_blank or begins_table  # else it goes on with the line before, wherever it stands

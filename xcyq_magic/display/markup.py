@@ -31,11 +31,13 @@ TAGS = {
     "input",  # only a task list's box, which `markdown` writes disabled; see ATTRIBUTES
 }
 
-# No id (it could shadow a global of the page), no name, no style, no event, no source of any kind.
+# No id (it could shadow a global of the page), no name, no event, no source of any kind.
 ATTRIBUTES = {
     "a": {"href", "title"},
     "ol": {"start"},
     "input": {"checked", "disabled"},
+    "th": {"style"},  # see STYLE_PROPERTIES
+    "td": {"style"},
 }
 # No other class: with those of the page, a reply could lay a false notification over it.
 CLASSES = {
@@ -54,7 +56,7 @@ HARMLESS_TAGS = ("br", "sub", "sup", "kbd", "u", "mark", "details", "summary")
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
-    attributes={**ATTRIBUTES, "th": {"style"}, "td": {"style"}},
+    attributes=ATTRIBUTES,
     allowed_classes=CLASSES,
     set_tag_attribute_values=ATTRIBUTE_VALUES,
     filter_style_properties=STYLE_PROPERTIES,

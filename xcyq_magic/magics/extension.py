@@ -133,7 +133,8 @@ class Extension:
                 # What somebody put in its place since then is theirs.
                 if getattr(known.get(name), "__self__", None) in self._magics:
                     known.pop(name)
-                    known.update({n: m for n, m in self._replaced[kind].items() if n == name})
+                    if name in self._replaced[kind]:
+                        known[name] = self._replaced[kind][name]
         ours = (self, *self._magics)
         for name in (_NAME, *(m.__name__ for m in MAGICS)):
             if any(manager.registry.get(name) is one for one in ours):
