@@ -3,46 +3,45 @@
 A model's reply is hostile input: JupyterLab runs what a `text/html` output or an HTML widget holds.
 So Markdown becomes HTML without any raw HTML of the reply's but a few harmless tags, and the result
 goes through an allow-list (`nh3`), always. Nothing in it makes a page fetch anything: a picture
-becomes a link that shows its whole address.
+becomes a link that shows its whole address, unless it is here in full.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import threading
-import xml.etree.ElementTree as ET
-from typing import Any
 
-import markdown
 import nh3
-from markdown.extensions import Extension
-from markdown.inlinepatterns import InlineProcessor
-from markdown.treeprocessors import Treeprocessor
-from pygments.token import STANDARD_TYPES
 
-from xcyq_magic.display.dialect import to_python_markdown
+from xcyq_magic.display.gfm.document import Document
+from xcyq_magic.display.gfm.highlight import CLASSES as TOKEN_CLASSES
+from xcyq_magic.display.gfm.tex import may_be_typeset
 
-# Elements that text is made of. None of them runs, fetches, submits or frames anything.
+# Elements that text is made of. None of them runs, submits or frames anything; see `_allowed` for what `img` may show.
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "div", "span"),
     *("ul", "ol", "li", "pre", "code", "em", "strong", "del", "a"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "kbd", "sub", "sup", "u", "mark"),
-    "input",  # only a task list's box, which `markdown` writes disabled; see ATTRIBUTES
+    "input",  # only a task list's box, which cannot be clicked: see ATTRIBUTES
+    "img",  # only a picture that is here in full: see PICTURE
 }
 
-# No id (it could shadow a global of the page), no name, no event, no source of any kind.
+# No id (it could shadow a global of the page), no name, no event, no address that a page fetches by itself.
 ATTRIBUTES = {
-    "a": {"href", "title"},
+    "a": {"href", "title"},  # see SCHEMES; followed only when clicked
     "ol": {"start"},
     "input": {"checked", "disabled"},
+    "details": {"open"},
     "th": {"style"},  # see STYLE_PROPERTIES
     "td": {"style"},
+    "img": {"src", "alt"},  # see PICTURE
 }
+# Raster formats, in the page itself: no server learns that they are shown. No SVG, which is a document.
+PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 # No other class: with those of the page, a reply could lay a false notification over it.
 CLASSES = {
-    "div": {"highlight", "arithmatex"},  # a highlighted block; math
-    "span": {"arithmatex", *filter(None, STANDARD_TYPES.values())},  # math; Pygments' tokens
+    "div": {"highlight"},  # a block of code with colours
+    "span": {"xcyq-math", *TOKEN_CLASSES},
     "li": {"task-list-item"},
 }
 ATTRIBUTE_VALUES = {
@@ -51,16 +50,27 @@ ATTRIBUTE_VALUES = {
 }
 # Of table cells only: the one style that is let through.
 STYLE_PROPERTIES = {"text-align"}
-SCHEMES = {"http", "https", "mailto"}  # no javascript, no data, no file
-HARMLESS_TAGS = ("br", "sub", "sup", "kbd", "u", "mark", "details", "summary")
+SCHEMES = {"http", "https", "mailto"}  # of links: no javascript, no data, no file
+_LINK = re.compile(rf"(?:{'|'.join(sorted(SCHEMES))}):", re.IGNORECASE)
+
+
+def _allowed(tag: str, attribute: str, value: str) -> str | None:
+    """Where the value decides: pictures within the page, and links out of it."""
+    if (tag, attribute) == ("img", "src"):
+        return value if PICTURE.fullmatch(value) else None
+    if (tag, attribute) == ("a", "href"):
+        return value if _LINK.match(value) else None
+    return value
+
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
+    attribute_filter=_allowed,
     allowed_classes=CLASSES,
     set_tag_attribute_values=ATTRIBUTE_VALUES,
     filter_style_properties=STYLE_PROPERTIES,
-    url_schemes=SCHEMES,
+    url_schemes=SCHEMES | {"data"},  # for pictures alone: see `_allowed`
     url_relative="deny",  # relative to the notebook's page, where a link would lead into the server
     link_rel="noopener noreferrer",
     strip_comments=True,
@@ -68,36 +78,9 @@ _CLEANER = nh3.Cleaner(
 
 _TAG_OR_TEXT = re.compile(r"<(?:[^\"'>]|\"[^\"]*\")*>|[^<]+")
 _CODE = re.compile(r"<(/?)(?:pre|code)\b")
-_MATH = re.compile(r"<(?:span|div) class=\"arithmatex\">")
+_MATH = '<span class="xcyq-math">'
 # What MathJax would take for the start or the end of math, outside of math.
 _MATH_DELIMITER = re.compile(r"\$|\\(?=[()\[\]]|begin\b|end\b|ref\b|eqref\b)")
-# Macros that write HTML, CSS or addresses into the page, load extensions, or give such macros another name.
-# MathJax, not the allow-list, makes the page of them: \mmlToken{mglyph}[src=…] fetches a picture.
-_UNSAFE_MACRO = re.compile(
-    r"\\(?:mmlToken|require|href|url|class|style|cssId|data|bbox|unicode|toggle|mathtip|texttip|includegraphics"
-    r"|[egx]?def|let|(?:re)?newcommand|providecommand|(?:re)?newenvironment|DeclareMathOperator|DeclarePairedDelimiters?\w*"
-    r"|newtagform|renewtagform|usetagform|setOptions|csname|begingroup|global)(?![A-Za-z])"
-)
-
-EXTENSIONS = [
-    "markdown.extensions.tables",
-    "markdown.extensions.footnotes",
-    "markdown.extensions.sane_lists",
-    "pymdownx.superfences",
-    "pymdownx.highlight",
-    "pymdownx.tilde",
-    "pymdownx.tasklist",
-    "pymdownx.betterem",
-    "pymdownx.magiclink",
-    "pymdownx.arithmatex",
-]
-CONFIGS: dict[str, dict[str, Any]] = {
-    "pymdownx.arithmatex": {"generic": True, "smart_dollar": True},
-    "pymdownx.highlight": {"guess_lang": False, "css_class": "highlight", "use_pygments": True},
-    "pymdownx.tilde": {"subscript": False},
-    "pymdownx.superfences": {"disable_indented_code_blocks": False},
-    "markdown.extensions.footnotes": {"BACKLINK_TEXT": ""},
-}
 
 
 def escape(text: str) -> str:
@@ -106,12 +89,12 @@ def escape(text: str) -> str:
 
 
 def to_html(source: str) -> str:
-    """Markdown to safe HTML. What cannot be converted is shown as it is: a reply is never lost to its markup."""
-    try:
-        dirty = _converters.markdown.reset().convert(to_python_markdown(source))
-    except Exception:  # noqa: BLE001  # the library's own, such as RecursionError for lists 1,500 deep
-        _converters.renew()  # what it was in the middle of would come out with the next text
-        return f"<pre>{html.escape(source)}</pre>"
+    """Markdown to safe HTML, whole."""
+    return safe(Document(source).html())
+
+
+def safe(dirty: str) -> str:
+    """HTML that a page can show: what the allow-list leaves, and no math but what is marked as such."""
     return without_stray_math(clean(dirty))
 
 
@@ -134,56 +117,9 @@ def without_stray_math(safe: str) -> str:
             if tag := _CODE.match(piece):
                 code += -1 if tag[1] else 1
             out.append(piece)
-            math = _MATH.fullmatch(piece) is not None  # its content is one text
-        elif math and not _UNSAFE_MACRO.search(piece):
+            math = piece == _MATH  # its content is one text
+        elif math and may_be_typeset(piece):
             out.append(piece)
         else:
             out.append(piece if code else _MATH_DELIMITER.sub(r"<span>\g<0></span>", piece))
     return "".join(out)
-
-
-class _ModelText(Extension):
-    """Raw HTML is shown, not run; pictures are links."""
-
-    def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
-        md.preprocessors.deregister("html_block")
-        md.inlinePatterns.deregister("html")
-        md.inlinePatterns.register(_HarmlessTag(rf"<(/?)({'|'.join(HARMLESS_TAGS)})\s*/?>", md), "harmless_tag", 90)
-        md.treeprocessors.register(_PicturesToLinks(md), "pictures_to_links", 5)
-
-
-class _HarmlessTag(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: ARG002, N802  # the library's signature
-        # Kept out of further Markdown; whether tags are balanced, the allow-list sees to.
-        return self.md.htmlStash.store(f"<{m[1]}{m[2]}>"), m.start(0), m.end(0)
-
-
-class _PicturesToLinks(Treeprocessor):
-    def run(self, root: ET.Element) -> None:
-        for parent in list(root.iter()):
-            for i, child in enumerate(parent):
-                if child.tag == "img":
-                    parent[i] = _link_of(child, within_link=parent.tag == "a")
-
-
-def _link_of(picture: ET.Element, *, within_link: bool) -> ET.Element:
-    address, alt = picture.get("src", ""), picture.get("alt", "")
-    link = ET.Element("span") if within_link else ET.Element("a", {"href": address})
-    link.text = f"{alt}: {address}" if alt and alt != address else address
-    link.tail = picture.tail
-    return link
-
-
-class _Converters(threading.local):
-    """A converter for each thread that converts: it takes 25 ms to build, and is used by one at a time."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        self.markdown = markdown.Markdown(
-            extensions=[*EXTENSIONS, _ModelText()], extension_configs=CONFIGS, output_format="html"
-        )
-
-
-_converters = _Converters()

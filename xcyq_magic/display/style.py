@@ -20,13 +20,31 @@ STYLE = """<style>
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
 background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
+.xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
+.xcyq-reply .highlight .c{color:var(--jp-mirror-editor-comment-color,#408080);font-style:italic}
+.xcyq-reply .highlight :is(.k,.ow){color:var(--jp-mirror-editor-keyword-color,#008000);font-weight:bold}
+.xcyq-reply .highlight .s{color:var(--jp-mirror-editor-string-color,#ba2121)}
+.xcyq-reply .highlight .m{color:var(--jp-mirror-editor-number-color,#008800)}
+.xcyq-reply .highlight :is(.nf,.nc,.nd){color:var(--jp-mirror-editor-def-color,#0000ff)}
+.xcyq-reply .highlight :is(.nb,.ne){color:var(--jp-mirror-editor-builtin-color,#008000)}
+.xcyq-reply .highlight .nt{color:var(--jp-mirror-editor-tag-color,#117700)}
+.xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
 </style>"""
 
-# While it is live, a part of the reply is a widget: let its content have the whole width.
+# While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
+# the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap.
 LIVE_PART = "xcyq-live"
-LIVE_STYLE = f"<style>.{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}</style>"
+LIVE_STYLE = f"""<style>
+.{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}
+.{LIVE_PART}:not(:last-child)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){{margin-bottom:1em}}
+.xcyq-goes-on>:is(ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
+.xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{{padding-bottom:0!important}}
+.xcyq-from-above>:is(ul,ol,blockquote){{margin-top:0!important}}
+.xcyq-from-above>pre,.xcyq-from-above>.highlight>pre{{padding-top:0!important}}
+.xcyq-from-above>table>thead{{visibility:collapse}}
+</style>"""
 
 
 def styled(html: str) -> str:

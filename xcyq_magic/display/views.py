@@ -116,10 +116,11 @@ class _ReplyWidgets:
         _let_clicks_through(self._stop)
         self._notices = self._html("")
         self.notices(reply.notices)
+        self._recent = self._html("")
         self._tail = self._html("")
         self._segments: list[widgets.HTML] = []
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
-        self.box = widgets.VBox([self._top, self._notices, self._tail], layout=self._layout)
+        self.box = widgets.VBox([self._top, self._notices, self._recent, self._tail], layout=self._layout)
 
     def _html(self, value: str) -> widgets.HTML:
         part = widgets.HTMLMath(value, layout=self._layout, style=self._status.style)
@@ -127,10 +128,12 @@ class _ReplyWidgets:
         return part
 
     def show(self, frame: Frame) -> None:
-        """Append the frame's segments, and put its tail in place of the last."""
+        """Append the frame's segments, and put its ends in place of the last."""
         if frame.frozen:
             self._segments += [self._html(body(html)) for html in frame.frozen]
-            self.box.children = (self._top, self._notices, *self._segments, self._tail)
+            self.box.children = (self._top, self._notices, *self._segments, self._recent, self._tail)
+        if frame.recent is not None:
+            self._recent.value = body(frame.recent)
         if frame.tail is not None:
             self._tail.value = body(frame.tail)
 
@@ -149,7 +152,7 @@ class _ReplyWidgets:
 
     def close(self) -> None:
         """Close every widget, layout and style, so that none stays open in the kernel."""
-        mine = [self.box, self._top, self._status, self._stop, self._notices, self._tail, *self._segments]
+        mine = [self.box, self._top, self._status, self._stop, self._notices, self._recent, self._tail, *self._segments]
         own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
         for widget in own.values():
             widget.close()

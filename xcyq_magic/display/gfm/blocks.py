@@ -1,0 +1,287 @@
+"""The structure of a document: containers and leaves, line by line.
+
+The way of the CommonMark specification's appendix: each line first continues the blocks that are
+open, then may open new ones, then adds its text to the innermost. Nothing is read twice, but for
+math that never ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from xcyq_magic.display.gfm import starts
+from xcyq_magic.display.gfm.line import Line
+from xcyq_magic.display.gfm.loops import LONGEST
+from xcyq_magic.display.gfm.references import Reference, take_definitions
+
+# Containers within containers. What is nested deeper is text: no person indents that far, a looping model does.
+DEEPEST = 24
+
+_LEAVES_WITH_LINES = ("paragraph", "table", "indented")
+_VERBATIM = ("fence", "math")
+
+
+@dataclass(eq=False)
+class Block:
+    """A container with children, or a leaf with lines.
+
+    Attributes
+    ----------
+    kind
+        ``document``, ``quote``, ``list``, ``item``, ``footnote``, ``details``; ``paragraph``, ``heading``,
+        ``rule``, ``fence``, ``indented``, ``math``, ``table``, ``summary``, ``loop``.
+    start, end
+        Numbers of its first line and of its last that is not blank.
+    marker
+        What a list's items begin with (a bullet or a delimiter), or what ends a fence or math.
+    number
+        A list's first number (None for bullets), a heading's level.
+    indent
+        Columns that an item's content, or a fence, is indented by.
+    info
+        A fence's info string, a footnote's label, the first line of math; ``open`` of details.
+    closed
+        Whether a fence or math met its end.
+    """
+
+    kind: str
+    start: int = 0
+    end: int = 0
+    children: list[Block] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    marker: str = ""
+    number: int | None = None
+    indent: int = 0
+    info: str = ""
+    closed: bool = False
+
+    @property
+    def last_line(self) -> int:
+        """The last line with text, of it or of what it contains."""
+        return max(self.end, self.children[-1].last_line if self.children else self.start)
+
+    @property
+    def loose(self) -> bool:
+        """Whether a list's items are paragraphs: something in it stands apart by a blank line."""
+        groups = [self.children, *(item.children for item in self.children)]
+        return any(after.start > before.last_line + 1 for g in groups for before, after in pairwise(g))
+
+
+class BlockParser:
+    """Lines in, blocks out.
+
+    Attributes
+    ----------
+    root
+        The document, whole after `finish`.
+    references
+        What ``[label]: address`` lines define.
+    open_math
+        The number of the line where display math began that did not end; None if there is none.
+    """
+
+    def __init__(self, references: dict[str, Reference] | None = None, *, depth: int = 0, math: bool = True) -> None:
+        self.root = Block("document")
+        self.references = {} if references is None else references
+        self._open = [self.root]
+        self._depth = depth  # of the document within another
+        self._math = math
+        self._number = 0
+        self.open_math: int | None = None
+
+    def feed(self, raw: str) -> None:
+        """Take in the next line, without its end."""
+        self._number += 1
+        if raw.endswith("</details>") and raw.strip() != "</details>" and self._ends_details(raw):
+            self._line(raw.rstrip()[: -len("</details>")])
+            raw = "</details>"
+        self._line(raw)
+
+    def feed_loop(self, lines: list[str]) -> None:
+        """Take in lines that only repeat themselves: as text, where they are not code."""
+        tip = self._open[-1]
+        if tip.kind == "fence" and not any(starts.end_of_fence(tip.marker, Line(text)) for text in lines[:LONGEST]):
+            for line in lines:
+                self.feed(line)
+            return
+        self._close_to(1)
+        if any(line.strip() for line in lines):
+            self.root.children.append(Block("loop", self._number + 1, self._number + len(lines), lines=lines))
+        self._number += len(lines)
+
+    def finish(self) -> Block:
+        """Close what is open; returns the document."""
+        self._close_to(1)
+        return self.root
+
+    def _ends_details(self, raw: str) -> bool:
+        verbatim = self._open[-1].kind in _VERBATIM
+        return not verbatim and ("<details" in raw or any(b.kind == "details" for b in self._open))
+
+    def _line(self, raw: str) -> None:
+        line = Line(raw)
+        matched = 1
+        while matched < len(self._open) and self._continues(self._open[matched], line):
+            matched += 1
+        if self._closed_details(line, matched):
+            return
+        last = self._open[matched - 1]
+        if last.kind in _VERBATIM:
+            self._verbatim(last, line)
+            return
+        matched = self._start_blocks(line, matched)
+        self._text(line, matched)
+
+    def _continues(self, block: Block, line: Line) -> bool:
+        """Whether an open block goes on with this line; takes its marks off the line."""
+        kind = block.kind
+        if kind == "quote":
+            return line.take_quote_mark()
+        if kind in {"item", "footnote"}:
+            if line.blank:
+                return bool(block.children) or kind == "footnote"
+            return line.take_indent(block.indent)
+        if kind in {"paragraph", "table"}:
+            return not line.blank
+        if kind == "indented":
+            return line.blank or line.indent >= starts.CODE_INDENT
+        return kind in {"list", "details", *_VERBATIM}
+
+    def _closed_details(self, line: Line, matched: int) -> bool:
+        if not starts.DETAILS_END.fullmatch(line.rest):
+            return False
+        for n in range(matched - 1, 0, -1):
+            if self._open[n].kind == "details":
+                self._close_to(n)
+                return True
+        return False
+
+    def _verbatim(self, block: Block, line: Line) -> None:
+        content = starts.end_of_fence(block.marker, line) if block.kind == "fence" else None
+        ends = bool(content)
+        if block.kind == "math":
+            before = starts.end_of_math(block.marker, line.rest)
+            ends = before is not None
+            if before:
+                block.lines.append(before)
+        if ends:
+            block.closed = True
+            block.end = self._number
+            self._close_to(len(self._open) - 1)
+        else:
+            block.lines.append(line.without_indent(block.indent))
+            block.end = self._number
+
+    def _start_blocks(self, line: Line, matched: int) -> int:
+        """Open what begins on this line; returns how many open blocks it belongs to."""
+        while (container := self._open[matched - 1]).kind != "indented":
+            deep = self._depth + len(self._open[:matched]) > DEEPEST
+            lazy = matched < len(self._open) and self._open[-1].kind == "paragraph"
+            begun = starts.begin(line, container, lazy=lazy, math=self._math, containers=not deep)
+            if begun is None:
+                break
+            self._begin(begun, matched)
+            matched = len(self._open)
+            if begun.kind not in starts.CONTAINERS:
+                break
+        return matched
+
+    def _begin(self, begun: starts.Start, matched: int) -> None:
+        self._close_to(matched)
+        tip = self._open[-1]
+        if begun.kind in {"heading", "table"} and begun.from_paragraph:
+            self._from_paragraph(begun)
+            return
+        if tip.kind in _LEAVES_WITH_LINES:
+            self._close_to(len(self._open) - 1)
+        while self._open[-1].kind == "list" and (begun.kind != "item" or self._open[-1].marker != begun.marker):
+            self._close_to(len(self._open) - 1)
+        if begun.kind == "item" and self._open[-1].kind != "list":
+            self._add(Block("list", self._number, marker=begun.marker, number=begun.number))
+        self._add(
+            Block(
+                begun.kind,
+                self._number,
+                self._number,
+                lines=list(begun.lines),
+                marker=begun.marker,
+                number=begun.number,
+                indent=begun.indent,
+                info=begun.info,
+                closed=begun.closed,
+            )
+        )
+        if begun.kind in {"heading", "rule", "summary"} or begun.closed:
+            self._close_to(len(self._open) - 1)
+
+    def _from_paragraph(self, begun: starts.Start) -> None:
+        """The last line of a paragraph turns out to be a table's head, or all of it a heading."""
+        paragraph = self._open[-1]
+        if begun.kind == "heading":
+            take_definitions(paragraph.lines, self.references)
+            if not paragraph.lines:
+                self._append(*begun.lines)
+                return
+            paragraph.kind, paragraph.number, paragraph.end = "heading", begun.number, self._number
+            self._close_to(len(self._open) - 1)
+            return
+        head = paragraph.lines.pop()
+        table = Block("table", self._number - 1, self._number, lines=[head, *begun.lines])
+        if paragraph.lines:
+            paragraph.end = self._number - 2
+            self._close_to(len(self._open) - 1)
+        else:
+            self._open.pop()
+            self._open[-1].children.pop()
+        self._add(table)
+
+    def _text(self, line: Line, matched: int) -> None:
+        """Add the rest of the line to the innermost block, or begin a paragraph with it."""
+        if line.done:
+            return
+        if matched < len(self._open) and self._open[-1].kind == "paragraph" and not line.blank and not line.taken:
+            self._append(line.rest.lstrip(" "))  # it goes on, lazily
+            return
+        self._close_to(matched)
+        tip = self._open[-1]
+        if tip.kind == "indented":
+            tip.lines.append(line.without_indent(starts.CODE_INDENT))
+            tip.end = tip.end if line.blank else self._number
+        elif tip.kind in {"paragraph", "table"}:
+            self._append(line.rest.lstrip(" "))
+        elif tip.kind not in _VERBATIM and not line.blank:
+            while self._open[-1].kind == "list":
+                self._close_to(len(self._open) - 1)
+            self._add(Block("paragraph", self._number, self._number, lines=[line.rest.lstrip(" ")]))
+
+    def _append(self, text: str) -> None:
+        self._open[-1].lines.append(text)
+        self._open[-1].end = self._number
+
+    def _add(self, block: Block) -> None:
+        self._open[-1].children.append(block)
+        self._open.append(block)
+
+    def _close_to(self, count: int) -> None:
+        """Leave `count` blocks open."""
+        while len(self._open) > count:
+            block = self._open.pop()
+            if block.kind == "paragraph":
+                take_definitions(block.lines, self.references)
+                if not block.lines:
+                    self._open[-1].children.pop()
+            elif block.kind == "math" and not block.closed:
+                self._without_math(block)
+
+    def _without_math(self, block: Block) -> None:
+        """Math that never ended was none: read its lines for what else they are."""
+        self.open_math = block.start
+        again = BlockParser(self.references, depth=self._depth + len(self._open), math=False)
+        again._number = block.start - 1
+        first = block.info if block.marker.startswith("\\end") else block.info[2:]
+        for text in [block.info, *block.lines[bool(first.strip()) :]]:
+            again.feed(text)
+        children = self._open[-1].children
+        children.pop()
+        children += again.finish().children

@@ -1,0 +1,107 @@
+"""A document: its blocks, and the HTML of any of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
+
+from markdown.serializers import to_html_string
+
+from xcyq_magic.display.gfm.blocks import BlockParser
+from xcyq_magic.display.gfm.footnotes import Footnotes
+from xcyq_magic.display.gfm.loops import find_loops
+from xcyq_magic.display.gfm.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.references import Reference
+
+_LINE_END = re.compile(r"\r\n?")
+_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")  # HTML has none of these
+
+
+class Document:
+    """Markdown, read.
+
+    Attributes
+    ----------
+    blocks
+        What it consists of, from top to bottom.
+    references
+        What its ``[label]: address`` lines define.
+    lines
+        How many lines it has; the last one may not be complete yet.
+    open_math
+        The number of the line where display math began that did not end; None if there is none.
+    """
+
+    def __init__(self, source: str) -> None:
+        parser = BlockParser()
+        text = _LINE_END.sub("\n", _NO_CHARACTER.sub("\ufffd", source))
+        for lines, loops in _parts(text.removesuffix("\n")):
+            if loops:
+                parser.feed_loop(lines)
+                continue
+            for line in lines:
+                parser.feed(line)
+        self.blocks = parser.finish().children
+        self.references = parser.references
+        self.lines = text.count("\n") + 1
+        self.open_math = parser.open_math
+
+    def html(self) -> str:
+        """All of it as HTML that is not safe yet, with its footnotes at the end."""
+        footnotes = Footnotes(_taken_footnotes(self.blocks))
+        return html_of(self.blocks, self.references, footnotes)
+
+
+def html_of(
+    blocks: Sequence[Block],
+    references: Mapping[str, Reference],
+    footnotes: Footnotes | None = None,
+    *,
+    unfinished: bool = False,
+) -> str:
+    """Blocks as HTML that is not safe yet; with `unfinished`, as what is still being written."""
+    root = Element("div")
+    tree = Tree(references, footnotes, unfinished=last_leaf(blocks) if unfinished else None)
+    tree.fill(root, blocks)
+    tree.append_footnotes(root)
+    return to_html_string(root).removeprefix("<div>").removesuffix("</div>")
+
+
+def last_leaf(blocks: Sequence[Block]) -> Block | None:
+    """The block that the end of the text stands in."""
+    leaf = None
+    while blocks:
+        leaf = blocks[-1]
+        blocks = leaf.children
+    return leaf
+
+
+def _parts(text: str) -> Iterator[tuple[list[str], bool]]:
+    """The lines of `text`, and whether they only repeat those before."""
+    done = 0
+    for loop in find_loops(text):
+        start = text.find("\n", loop.start, loop.end) + 1
+        if "\n" in loop.fragment and start:
+            end = text.rfind("\n", start, loop.end)
+            if end > start:
+                yield text[done : start - 1].split("\n"), False
+                yield text[start:end].split("\n"), True
+                done = end + 1
+    yield text[done:].split("\n"), False
+
+
+def _taken_footnotes(blocks: list[Block]) -> list[Block]:
+    """Take the footnotes out of `blocks` and what these contain."""
+    found = []
+    for block in blocks:
+        if block.kind == "footnote":
+            found.append(block)
+        found += _taken_footnotes(block.children)
+    blocks[:] = [b for b in blocks if b.kind != "footnote"]
+    return found

@@ -1,0 +1,315 @@
+"""What stands within a block: code, math, links, emphasis, line breaks.
+
+One pass from left to right. Each search for an end is bounded, or remembers that there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from xcyq_magic.display.gfm.delimiters import Run, Stack, run_at
+from xcyq_magic.display.gfm.entities import ENTITY, character
+from xcyq_magic.display.gfm.loops import find_loops
+from xcyq_magic.display.gfm.references import LONGEST_LABEL, Reference, encoded, inline_target, normal
+from xcyq_magic.display.gfm.tex import Math, may_be_typeset
+from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Token, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xcyq_magic.display.gfm.footnotes import Footnotes
+
+# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
+HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
+
+_PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_TAG = re.compile(rf"<(/?)({'|'.join(HARMLESS)})[ ]*/?>", re.IGNORECASE)
+_ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
+_MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)>")
+_TICKS = re.compile(r"`+")
+_RUN = re.compile(r"\*+|_+|~+")
+_FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
+_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
+# Of a text that more will follow: marks whose meaning is not known yet, and half of a link's address.
+_MARKS_AT_END = re.compile(r"[*_~`\\\[!$<]+$")
+_HALF_TARGET = re.compile(
+    r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
+)
+_LONGEST_HALF = 300  # characters of code whose end did not come yet
+
+_PICTURE_HERE = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
+
+
+class _Bracket:
+    """An opening bracket that may begin a link or a picture."""
+
+    def __init__(self, place: int, behind: int, bottom: Run | None, *, picture: bool) -> None:
+        self.place = place  # among the parts
+        self.behind = behind  # in the text
+        self.bottom = bottom
+        self.picture = picture
+        self.active = True
+
+
+class Inline:
+    """Reads one block's text.
+
+    Parameters
+    ----------
+    references
+        What ``[label]: address`` lines of the document define.
+    footnotes
+        The document's footnotes, which get their numbers here; None while they are not known.
+    """
+
+    def __init__(self, references: Mapping[str, Reference], footnotes: Footnotes | None) -> None:
+        self._references = references
+        self._footnotes = footnotes
+
+    def tokens(self, text: str, *, unfinished: bool = False) -> list[Token]:
+        """The tokens of `text`; with `unfinished`, more is to come: what is open is shown as if it ended here."""
+        self._unfinished = unfinished
+        if unfinished:
+            text = _MARKS_AT_END.sub("", text)
+        self._text = text
+        self._at = 0
+        self._parts: list[Token | Run] = []
+        self._stack = Stack()
+        self._brackets: list[_Bracket] = []
+        self._tags: dict[str, list[Open]] = defaultdict(list)
+        self._ticks: dict[int, list[int]] | None = None
+        self._math_in = Math(text)
+        loops = find_loops(text)
+        while self._at < len(text):
+            if loops and self._at >= loops[0].start:
+                self._skip(loops.pop(0).end)
+                continue
+            if plain := _PLAIN.match(text, self._at):
+                self._parts.append(plain[0])
+                self._at = plain.end()
+                continue
+            self._special(text[self._at])
+        self._stack.match(None)
+        ends = self._ended_emphasis() if unfinished else []
+        return self._flat(self._parts) + ends
+
+    def _ended_emphasis(self) -> list[Token]:
+        """Have the emphasis that did not end yet end here."""
+        ends: list[Token] = []
+        for part in self._parts:
+            if isinstance(part, Run) and part.can_open and part.left >= 2:  # noqa: PLR2004  # one alone may mean itself
+                begin = Open("del" if part.character == "~" else "strong", source=part.character * 2)
+                part.left -= 2
+                part.opens.append(begin)
+                ends.append(Close(begin))
+        return ends[::-1]
+
+    def _skip(self, end: int) -> None:
+        if self._at < end:
+            self._take(Raw(self._text[self._at : end]))
+
+    @staticmethod
+    def _flat(parts: list[Token | Run]) -> list[Token]:
+        tokens: list[Token] = []
+        for part in parts:
+            if isinstance(part, Run):
+                tokens += [*part.closes, part.character * part.left, *reversed(part.opens)]
+            else:
+                tokens.append(part)
+        return tokens
+
+    def _special(self, first: str) -> None:
+        if first in "*_~":
+            self._delimiters()
+        elif first == "[" or (first == "!" and self._text.startswith("![", self._at)):
+            self._open_bracket()
+        elif first == "]":
+            self._close_bracket()
+        else:
+            read = {
+                "\n": self._line_break,
+                "\\": self._backslash,
+                "`": self._code,
+                "<": self._angle,
+                "&": self._entity,
+                "$": self._math,
+            }.get(first)
+            if read is None or not read():
+                self._take(first)
+
+    def _take(self, token: Token | Run, length: int | None = None) -> bool:
+        """Add a token for the next `length` characters; by default the token is that text itself."""
+        self._parts.append(token)
+        self._at += len(token) if length is None and isinstance(token, str) else length or 0
+        return True
+
+    def _line_break(self) -> bool:
+        before = self._parts[-1] if self._parts else ""
+        hard = False
+        if isinstance(before, str):
+            stripped = before.rstrip(" ")
+            hard = len(before) - len(stripped) >= 2  # noqa: PLR2004  # the specification's number
+            if stripped != before:
+                self._parts[-1] = stripped
+        if hard:
+            self._parts.append(Whole("br"))
+        self._take("\n")
+        while self._text.startswith(" ", self._at):
+            self._at += 1
+        return True
+
+    def _backslash(self) -> bool:
+        following = self._text[self._at + 1 : self._at + 2]
+        if following == "\n":
+            self._at += 1
+            self._parts.append(Whole("br"))
+            return self._line_break()
+        if following in {"(", "["} and self._math():
+            return True
+        if _PUNCTUATION.match(following):
+            return self._take(following, 2)
+        return False
+
+    def _code(self) -> bool:
+        ticks = _TICKS.match(self._text, self._at)
+        length = len(ticks[0]) if ticks else 0
+        if self._ticks is None:  # where runs of each length stand, for the whole text at once
+            self._ticks = defaultdict(list)
+            for run in _TICKS.finditer(self._text, self._at):
+                self._ticks[len(run[0])].append(run.start())
+        places = self._ticks[length]
+        found = bisect_right(places, self._at)
+        if found == len(places):
+            rest = len(self._text) - self._at - length
+            if self._unfinished and 0 < rest <= _LONGEST_HALF:
+                return self._take(Whole("code", self._text[-rest:]), length + rest)
+            return self._take("`" * length)
+        code = self._text[self._at + length : places[found]].replace("\n", " ")
+        if code.startswith(" ") and code.endswith(" ") and code.strip(" "):
+            code = code[1:-1]
+        return self._take(Whole("code", code), places[found] + length - self._at)
+
+    def _angle(self) -> bool:
+        if tag := _TAG.match(self._text, self._at):
+            return self._tag(tag)
+        if address := _ADDRESS.match(self._text, self._at):
+            attributes = {"href": encoded(address[1])}
+            return self._take(Whole("a", address[1], attributes), address.end() - self._at)
+        if mail := _MAIL.match(self._text, self._at):
+            return self._take(Whole("a", mail[1], {"href": f"mailto:{mail[1]}"}), mail.end() - self._at)
+        return False
+
+    def _tag(self, tag: re.Match[str]) -> bool:
+        name = tag[2].lower()
+        if name == "br":
+            return self._take(Whole("br"), len(tag[0]))
+        if not tag[1]:
+            begin = Open(name, source=tag[0])
+            self._tags[name].append(begin)
+            return self._take(begin, len(tag[0]))
+        if not self._tags[name]:
+            return self._take(tag[0])
+        return self._take(Close(self._tags[name].pop(), source=tag[0]), len(tag[0]))
+
+    def _entity(self) -> bool:
+        entity = ENTITY.match(self._text, self._at)
+        return entity is not None and self._take(character(entity[0]), len(entity[0]))
+
+    def _math(self) -> bool:
+        found = self._math_in.at(self._at)
+        if found is None:
+            return self._text.startswith("$$", self._at) and self._take("$$")
+        tex, display, end = found
+        source = self._text[self._at : end]
+        if not may_be_typeset(tex):
+            return self._take(source)
+        delimited = f"\\[{tex}\\]" if display else f"\\({tex}\\)"
+        return self._take(Whole("span", delimited, {"class": "xcyq-math"}), len(source))
+
+    def _delimiters(self) -> None:
+        found = _RUN.match(self._text, self._at)
+        end = found.end() if found else self._at + 1
+        run = run_at(self._text, self._at, end)
+        if run.can_open or run.can_close:
+            self._stack.push(run)
+        self._take(run, run.length)
+
+    def _open_bracket(self) -> None:
+        if self._footnotes is not None and (footnote := _FOOTNOTE.match(self._text, self._at)):
+            number = self._footnotes.number(footnote[1])
+            if number is not None:
+                self._take(Whole("sup", str(number)), len(footnote[0]))
+                return
+        picture = self._text[self._at] == "!"
+        opening = "![" if picture else "["
+        behind = self._at + len(opening)
+        self._brackets.append(_Bracket(len(self._parts), behind, self._stack.top, picture=picture))
+        self._take(opening)
+
+    def _close_bracket(self) -> None:
+        close = self._at
+        self._take("]")
+        if not self._brackets:
+            return
+        bracket = self._brackets.pop()
+        found = self._target(bracket, close) if bracket.active else None
+        if found is None:
+            if self._unfinished and bracket.active and (half := _HALF_TARGET.match(self._text, self._at)):
+                self._parts.pop()
+                self._parts[bracket.place] = ""
+                self._at = half.end()
+            return
+        target, self._at = found
+        self._parts.pop()
+        if bracket.picture:
+            self._picture(bracket, target)
+        else:
+            self._link(bracket, target)
+
+    def _target(self, bracket: _Bracket, close: int) -> tuple[Reference, int] | None:
+        """Where the link points whose text ends at `close`, and where it ends; None if it is no link."""
+        behind = close + 1
+        if self._text.startswith("(", behind) and (found := inline_target(self._text, behind + 1)):
+            return found
+        if not self._references:
+            return None
+        label = _LABEL.match(self._text, behind)
+        if label and label[1].strip():
+            name = label[1]
+        elif close - bracket.behind <= LONGEST_LABEL:
+            name = self._text[bracket.behind : close]
+        else:
+            return None
+        reference = self._references.get(normal(name))
+        return (reference, label.end() if label else behind) if reference else None
+
+    def _link(self, bracket: _Bracket, target: Reference) -> None:
+        self._stack.match(bracket.bottom)
+        attributes = {"href": encoded(target.address)}
+        if target.title:
+            attributes["title"] = target.title
+        begin = Open("a", attributes)
+        self._parts[bracket.place] = begin
+        self._parts.append(Close(begin))
+        for outer in reversed(self._brackets):  # no link within a link
+            if not outer.active:
+                break
+            if not outer.picture:
+                outer.active = False
+
+    def _picture(self, bracket: _Bracket, target: Reference) -> None:
+        """A picture is a link that shows its whole address: nothing is fetched. One that is here in full is shown."""
+        self._stack.match(bracket.bottom)
+        inner = self._flat(self._parts[bracket.place + 1 :])
+        del self._parts[bracket.place :]
+        alt = "".join(t if isinstance(t, str) else t.text if isinstance(t, Whole) else "" for t in inner)
+        if target.address.startswith(_PICTURE_HERE):
+            self._parts.append(Whole("img", "", {"src": target.address, "alt": alt}))
+            return
+        address = target.address
+        shown = f"{alt}: {address}" if alt and alt != address else address
+        self._parts.append(Whole("a", shown, {"href": encoded(address)}))

@@ -1,0 +1,78 @@
+"""One line of a document, and how much of it has been read."""
+
+from __future__ import annotations
+
+import re
+
+TAB = 4
+# Where tabs stand for structure: indentation and the gaps after marks. Later ones are text.
+_LEAD = re.compile(r"[ \t>*+\-\d.)]*")
+
+
+class Line:
+    """A cursor over a line, its leading tabs as the columns that they stand for.
+
+    Attributes
+    ----------
+    taken
+        Whether a new block began on this line.
+    done
+        Whether all of it has been read.
+    """
+
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
+        lead = _LEAD.match(raw)
+        end = lead.end() if lead else 0
+        self._text = raw[:end].expandtabs(TAB) + raw[end:] if "\t" in raw[:end] else raw
+        self._at = 0
+        self.taken = False
+        self.done = False
+
+    @property
+    def rest(self) -> str:
+        """What has not been read."""
+        return self._text[self._at :]
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing but white space is left."""
+        return not self.rest.strip(" \t")
+
+    @property
+    def indent(self) -> int:
+        """Spaces before the next character."""
+        return len(self._text) - self._at - len(self.rest.lstrip(" "))
+
+    def advance(self, columns: int) -> None:
+        """Take that many columns as read."""
+        self._at = min(len(self._text), self._at + columns)
+
+    def take_indent(self, columns: int) -> bool:
+        """Read that many spaces, if they are there."""
+        if self.indent < columns:
+            return False
+        self.advance(columns)
+        return True
+
+    def take_quote_mark(self) -> bool:
+        """Read ``>`` and one space after it, if it is there."""
+        indent = self.indent
+        if indent >= TAB or self._text[self._at + indent : self._at + indent + 1] != ">":
+            return False
+        self.advance(indent + 1)
+        if self._text[self._at : self._at + 1] == " ":
+            self.advance(1)
+        return True
+
+    def without_indent(self, columns: int) -> str:
+        """The rest as code, less up to `columns` spaces; its tabs stay tabs."""
+        at = self._at + min(columns, self.indent)
+        column = 0
+        for n, character in enumerate(self._raw[: at + 1]):
+            if column == at:
+                return self._raw[n:]
+            if column > at:
+                break  # amid a tab
+            column += TAB - column % TAB if character == "\t" else 1
+        return self._text[at:]

@@ -1,0 +1,118 @@
+"""Addresses: where links point, written in place or defined elsewhere."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote
+
+from xcyq_magic.display.gfm.entities import unescaped
+
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+LONGEST_LABEL = 999
+_LABEL = r"\[((?:[^\[\]\\]|\\.){1,999})\]"
+_ANGLED = re.compile(r"<((?:[^<>\n\\]|\\.)*)>")
+# Of an address without them: a run of plain characters, an escape, a parenthesis; or what ends it.
+_PART = re.compile(r"[^\\()\x00-\x20\x7f]+|\\[^\x00-\x20\x7f]|[()]|(?P<end>[\x00-\x20\x7f]|\\|$)")
+_TITLE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
+_SPACE = re.compile(r"[ \t]*(?:\n[ \t]*)?")
+_DEFINITION = re.compile(r" {0,3}" + _LABEL + r":", re.DOTALL)
+_LINE_END = re.compile(r"[ \t]*(?:\n|$)")
+_DEEPEST_PARENTHESES = 32  # as GitHub has it
+_LONGEST = 2_000  # characters of a title, or of an address between < and >: a search for their end ends there
+# What an address may hold as it is; `%` too, for what is already encoded.
+_SAFE = "!#$%&'()*+,-./:;=?@_~[]"
+
+
+class Reference(NamedTuple):
+    """Where a link points, and its title."""
+
+    address: str
+    title: str = ""
+
+
+def plain(text: str) -> str:
+    """Backslash escapes and entities as the characters that they stand for."""
+    return unescaped(_ESCAPED.sub(r"\1", text))
+
+
+def encoded(address: str) -> str:
+    """`address` with only the characters that an attribute of HTML should hold."""
+    return quote(address, safe=_SAFE, errors="replace")
+
+
+def normal(label: str) -> str:
+    """A label to compare with others."""
+    return " ".join(label.split()).casefold().upper()
+
+
+def destination(text: str, at: int) -> tuple[str, int] | None:
+    """The address that begins at `at`, and where it ends."""
+    if text[at : at + 1] == "<":
+        found = _ANGLED.match(text, at, at + _LONGEST)
+        return (plain(found[1]), found.end()) if found else None
+    depth = 0
+    for part in _PART.finditer(text, at):
+        if part[0] == "(":
+            depth += 1
+        elif part[0] == ")":
+            depth -= 1
+        if part.lastgroup == "end" or depth < 0:
+            return (plain(text[at : part.start()]), part.start()) if depth <= 0 else None
+        if depth > _DEEPEST_PARENTHESES:
+            return None
+    return None
+
+
+def title(text: str, at: int) -> tuple[str, int] | None:
+    """The title that begins at `at`, and where it ends."""
+    found = _TITLE.match(text, at, at + _LONGEST)
+    return (plain(found[found.lastindex or 1]), found.end()) if found else None
+
+
+def inline_target(text: str, at: int) -> tuple[Reference, int] | None:
+    """What stands in the parentheses after a link's text; `at` is behind the first."""
+    start = _after_space(text, at)
+    if text[start : start + 1] == ")":
+        return Reference(""), start + 1
+    found = destination(text, start)
+    if found is None:
+        return None
+    address, end = found
+    gap = _after_space(text, end)
+    name = ""
+    if gap > end and (named := title(text, gap)):
+        name, gap = named[0], _after_space(text, named[1])
+    return (Reference(address, name), gap + 1) if text[gap : gap + 1] == ")" else None
+
+
+def take_definitions(lines: list[str], references: dict[str, Reference]) -> None:
+    """Move the definitions at the start of a paragraph from its lines into `references`; the first one wins."""
+    if not lines or not lines[0].startswith("["):
+        return
+    text, at = "\n".join(lines), 0
+    while at < len(text) and (found := _definition(text, at)):
+        label, reference, at = found
+        references.setdefault(normal(label), reference)
+    lines[:] = text[at:].split("\n") if at < len(text) else []
+
+
+def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
+    label = _DEFINITION.match(text, at)
+    if label is None or not label[1].strip() or label[1].startswith("^"):
+        return None
+    start = _after_space(text, label.end())
+    found = destination(text, start)
+    if found is None or found[1] == start:
+        return None
+    address, end = found
+    gap = _after_space(text, end)
+    if gap > end and (named := title(text, gap)) and (over := _LINE_END.match(text, named[1])):
+        return label[1], Reference(address, named[0]), over.end()
+    over = _LINE_END.match(text, end)
+    return (label[1], Reference(address), over.end()) if over else None
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at

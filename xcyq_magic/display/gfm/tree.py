@@ -1,0 +1,257 @@
+"""Blocks and tokens as the elements that are written out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, SubElement
+
+from xcyq_magic.display.gfm.addresses import links
+from xcyq_magic.display.gfm.highlight import code_element
+from xcyq_magic.display.gfm.inline import Inline
+from xcyq_magic.display.gfm.references import encoded
+from xcyq_magic.display.gfm.tables import alignments, cells
+from xcyq_magic.display.gfm.tex import may_be_typeset
+from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.footnotes import Footnotes
+    from xcyq_magic.display.gfm.references import Reference
+    from xcyq_magic.display.gfm.tokens import Token
+
+_CONTAINERS = {"quote": "blockquote", "details": "details"}
+_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
+DEEPEST = 40  # elements within elements of one block's text; what is deeper is shown as it was written
+
+
+class Tree:
+    """Makes elements of a document's blocks.
+
+    Parameters
+    ----------
+    references
+        What the document's definitions define.
+    footnotes
+        The document's footnotes; None while there may be more, and each stands where it was written.
+    unfinished
+        The block that is still being written, if one is: its code has no colours, and what is open in it ends with it.
+    """
+
+    def __init__(
+        self, references: Mapping[str, Reference], footnotes: Footnotes | None, *, unfinished: Block | None
+    ) -> None:
+        self._inline = Inline(references, footnotes)
+        self._footnotes = footnotes
+        self._unfinished = unfinished
+        self._elements = {
+            "fence": self._fence,
+            "footnote": self._footnote,
+            "heading": self._heading,
+            "indented": self._indented,
+            "list": self._list,
+            "loop": self._loop,
+            "math": self._math,
+            "rule": self._rule,
+            "summary": self._summary,
+            "table": self._table,
+        }
+
+    def fill(self, parent: Element, blocks: Sequence[Block]) -> None:
+        """Append the elements of `blocks` to `parent`."""
+        for block in blocks:
+            self._block(parent, block, tight=False)
+
+    def append_footnotes(self, parent: Element) -> None:
+        """Append the footnotes, numbered; after all text that could refer to them."""
+        if self._footnotes is None:
+            return
+        items = Element("ol")
+        for footnote in self._footnotes.in_order():
+            self.fill(SubElement(items, "li"), footnote.children)
+        if len(items):
+            parent.extend([Element("hr"), items])
+
+    def _block(self, parent: Element, block: Block, *, tight: bool) -> None:
+        if block.kind == "paragraph":
+            self._paragraph(parent, block, tight=tight)
+        elif block.kind in _CONTAINERS:
+            attributes = {"open": ""} if block.info == "open" else {}
+            self.fill(SubElement(parent, _CONTAINERS[block.kind], attributes), block.children)
+        else:
+            self._elements[block.kind](parent, block)
+
+    def _paragraph(self, parent: Element, block: Block, *, tight: bool) -> None:
+        text = "\n".join(block.lines).rstrip(" \t")
+        if not tight:
+            self._text(SubElement(parent, "p"), text, block)
+            return
+        if len(parent):  # after a nested list, say: the text must not stick to what follows
+            parent[-1].tail = (parent[-1].tail or "") + "\n"
+        self._text(parent, text, block)
+
+    def _heading(self, parent: Element, block: Block) -> None:
+        self._text(SubElement(parent, f"h{block.number}"), "\n".join(block.lines).strip(), block)
+
+    def _summary(self, parent: Element, block: Block) -> None:
+        self._text(SubElement(parent, "summary"), block.lines[0].strip(), block)
+
+    def _footnote(self, parent: Element, block: Block) -> None:
+        """A footnote where it was written."""
+        element = SubElement(parent, "div")
+        SubElement(element, "sup").text = _escaped(block.info)
+        self.fill(element, block.children)
+
+    @staticmethod
+    def _rule(parent: Element, _: Block) -> None:
+        SubElement(parent, "hr")
+
+    @staticmethod
+    def _loop(parent: Element, block: Block) -> None:
+        SubElement(parent, "pre").text = _escaped("\n".join(block.lines))
+
+    def _fence(self, parent: Element, block: Block) -> None:
+        language = block.info.split(None, 1)[0] if block.info and block is not self._unfinished else ""
+        parent.append(code_element(block.lines, language))
+
+    @staticmethod
+    def _indented(parent: Element, block: Block) -> None:
+        parent.append(code_element(block.lines[: block.last_line - block.start + 1]))
+
+    def _math(self, parent: Element, block: Block) -> None:
+        tex = "\n".join(block.lines)
+        paragraph = SubElement(parent, "p")
+        if may_be_typeset(tex):
+            SubElement(paragraph, "span", {"class": "xcyq-math"}).text = _escaped(f"\\[{tex}\\]")
+        else:
+            ends = {"$$": "$$", "\\]": "\\["}
+            opening = ends.get(block.marker, "")
+            paragraph.text = _escaped(f"{opening}{tex}{block.marker if opening else ''}")
+
+    def _table(self, parent: Element, block: Block) -> None:
+        head, rule, *rows = block.lines
+        columns = alignments(rule)
+        styles = [{"style": f"text-align: {c}"} if c else {} for c in columns]
+        table = SubElement(parent, "table")
+        row = SubElement(SubElement(table, "thead"), "tr")
+        for text, style in zip(cells(head), styles, strict=True):
+            self._text(SubElement(row, "th", style), text, block if not rows else None)
+        body = SubElement(table, "tbody") if rows else None
+        for line in rows:
+            row = SubElement(body, "tr")  # type: ignore[arg-type]  # there is one where there are rows
+            texts = cells(line)
+            for n, style in enumerate(styles):
+                written = block if line is rows[-1] and n == len(texts) - 1 else None
+                self._text(SubElement(row, "td", style), texts[n] if n < len(texts) else "", written)
+
+    def _list(self, parent: Element, block: Block) -> None:
+        start = {} if block.number in {None, 1} else {"start": str(block.number)}
+        items = SubElement(parent, "ul" if block.number is None else "ol", start)
+        tight = not block.loose
+        for item in block.children:
+            element = SubElement(items, "li")
+            children = item.children
+            if children and children[0].kind == "paragraph" and (box := _BOX.match(children[0].lines[0])):
+                children[0].lines[0] = children[0].lines[0][box.end() :]
+                element.set("class", "task-list-item")
+                target = element if tight else SubElement(element, "p")
+                checked = {"checked": ""} if box[1] in "xX" else {}
+                SubElement(target, "input", {"type": "checkbox", "disabled": "", **checked}).tail = " "
+                self._text(target, "\n".join(children[0].lines), children[0])
+                children = children[1:]
+            for child in children:
+                self._block(element, child, tight=tight)
+
+    def _text(self, element: Element, text: str, block: Block | None) -> None:
+        """Put a text of `block` into its element."""
+        unfinished = block is not None and block is self._unfinished
+        _Writer(element).write(self._inline.tokens(text, unfinished=unfinished))
+
+
+class _Writer:
+    """Writes tokens into an element; what crosses another element, or is too deep, is written as text."""
+
+    def __init__(self, element: Element) -> None:
+        self._path = [element]
+        self._begun: list[Open | None] = [None]  # which token began each element of the path
+        self._text: list[str] = []
+
+    def write(self, tokens: list[Token]) -> None:
+        """Append all tokens."""
+        refused = _refused(tokens)
+        for token in tokens:
+            if isinstance(token, Raw):
+                self._flush()
+                _append(self._path[-1], token)
+            elif isinstance(token, str):
+                self._text.append(token)
+            elif isinstance(token, Whole):
+                self._flush()
+                if token.tag == "a" and self._in_link():  # a badge: the outer link is the one that leads anywhere
+                    SubElement(self._path[-1], "span").text = _escaped(token.text)
+                else:
+                    SubElement(self._path[-1], token.tag, token.attributes).text = _escaped(token.text)
+            elif isinstance(token, Open):
+                if id(token) in refused:
+                    self._text.append(token.source)
+                else:
+                    self._flush()
+                    self._path.append(SubElement(self._path[-1], token.tag, token.attributes))
+                    self._begun.append(token)
+            elif id(token.begin) in refused:
+                self._text.append(token.source)
+            else:
+                self._flush()
+                at = self._begun.index(token.begin)
+                del self._path[at:], self._begun[at:]
+        self._flush()
+
+    def _in_link(self) -> bool:
+        return any(e.tag == "a" for e in self._path)
+
+    def _flush(self) -> None:
+        text = "".join(self._text)
+        self._text.clear()
+        if not text:
+            return
+        at = 0
+        if not self._in_link():
+            for start, end, address in links(text):
+                _append(self._path[-1], text[at:start])
+                SubElement(self._path[-1], "a", {"href": encoded(address)}).text = _escaped(text[start:end])
+                at = end
+        _append(self._path[-1], text[at:])
+
+
+def _refused(tokens: list[Token]) -> set[int]:
+    """The elements that are none: tags that cross another's end, and what stands too deep."""
+    refused: set[int] = set()
+    path: list[Open] = []
+    ended = {id(token.begin) for token in tokens if isinstance(token, Close)}
+    for token in tokens:
+        if isinstance(token, Open):
+            path.append(token)
+            if len(path) > DEEPEST:
+                refused.add(id(token))
+        elif isinstance(token, Close):
+            if id(token.begin) in refused and token.begin not in path[-1:]:
+                continue
+            while path and (last := path.pop()) is not token.begin:  # a tag, for nothing else crosses
+                if id(last) in ended:
+                    refused.add(id(last))  # one that does not end, ends with what it stands in
+    return refused
+
+
+def _append(element: Element, text: str) -> None:
+    text = _escaped(text)
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + text
+    else:
+        element.text = (element.text or "") + text
+
+
+def _escaped(text: str) -> str:
+    # `markdown` writes "&amp;" and the like as they are, taking them for escaped already.
+    return text.replace("&", "&amp;")
