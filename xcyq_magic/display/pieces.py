@@ -1,7 +1,8 @@
-"""A block that is itself huge, in pieces: what is written of it is rendered once, too.
+"""A block that is itself long, in pieces: what is written of it is rendered once, too.
 
-Code is cut between lines, a table between rows, a list between items, a quotation between its blocks.
-The pieces stand below each other without a gap; the settled output is in one piece again.
+Code is cut between lines, a table between rows, a list between items, a quotation between its blocks;
+an endless line between words. The pieces stand below each other without a gap; the settled output is in
+one piece again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from xcyq_magic.display.gfm.document import Document, last_leaf
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.display.gfm.blocks import Block
-    from xcyq_magic.display.gfm.document import Document
+
+ENDLESS_CHARS = 5_000  # of a block that has no such place
+KEPT_CHARS = 500  # of an endless line, for what is still open in it
 
 
 @dataclass(frozen=True)
@@ -24,17 +29,19 @@ class Piece:
     ----------
     goes_on
         Whether it does.
-    number
-        The number of its first item, if it is an ordered list.
+    number, loose
+        The number of its first item, and whether its items stand apart, if it is a list.
     """
 
     goes_on: bool = False
     number: int | None = None
+    loose: bool = False
 
-    def continue_numbers(self, blocks: Sequence[Block]) -> None:
-        """Number the first of `blocks` as the list that it is the rest of."""
-        if self.number is not None and blocks and blocks[0].kind == "list":
-            blocks[0].number = self.number
+    def continue_list(self, blocks: Sequence[Block]) -> None:
+        """Have the first of `blocks` look like the rest of the list that it is."""
+        if self.goes_on and blocks and blocks[0].kind == "list":
+            blocks[0].number = blocks[0].number if self.number is None else self.number
+            blocks[0].spread = self.loose
 
     def framed(self, html: str, *, goes_on: bool) -> str:
         """`html` marked as what follows a piece, and is followed by another; for `display.style`."""
@@ -42,37 +49,51 @@ class Piece:
         return f'<div class="{classes}">{html}</div>' if classes else html
 
 
-def cut(tail: str, document: Document, piece: Piece) -> tuple[Block, str, Piece] | None:
+def cut(tail: str, document: Document, piece: Piece) -> tuple[list[Block], str, Piece] | None:
     """Cut the tail's block in two.
 
     Returns
     -------
     tuple or None
-        The first part as a block, the Markdown of the rest, and how that goes on; None if there is no place to cut.
+        The first part, the Markdown of the rest, and how that goes on; None if there is no place to cut.
     """
     if len(document.blocks) != 1:
         return None
     block = document.blocks[0]
+    found = None
     if block.kind == "fence" and not block.closed:
-        return _cut_lines(tail, block, head=1)
-    if block.kind == "table":
-        return _cut_lines(tail, block, head=2)
-    if block.kind in {"list", "quote"}:
-        return _cut_children(tail, document.lines, block, piece)
-    return None
+        found = _cut_lines(tail, block, head=1)
+    elif block.kind == "table":
+        found = _cut_lines(tail, block, head=2)
+    elif block.kind in {"list", "quote"}:
+        found = _cut_children(tail, document.lines, block, piece)
+    if found is None and len(tail) > ENDLESS_CHARS:
+        found = _cut_anywhere(tail, document)
+    return found if found and len(found[1]) < len(tail) else None
 
 
-def _cut_lines(tail: str, block: Block, head: int) -> tuple[Block, str, Piece] | None:
+def _cut_lines(tail: str, block: Block, head: int) -> tuple[list[Block], str, Piece] | None:
     """Before the last line, which may be incomplete; the rest begins with the same head."""
     lines = tail.split("\n")
     written = lines[: block.start - 1 + head]
     if len(lines) <= len(written) + 1:
         return None
     kept = block.lines if lines[-1] == "" else block.lines[:-1]
-    return replace(block, lines=kept), "\n".join([*written, lines[-1]]), Piece(goes_on=True)
+    return [replace(block, lines=kept)], "\n".join([*written, lines[-1]]), Piece(goes_on=True)
 
 
-def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tuple[Block, str, Piece] | None:
+def _cut_anywhere(tail: str, document: Document) -> tuple[list[Block], str, Piece]:
+    """Before the last line, or the last words of an endless one: what the rest stands in is not seen until the end."""
+    at = tail.rfind("\n") + 1
+    if len(tail) - at > KEPT_CHARS:
+        at = tail.rfind(" ", 0, -KEPT_CHARS) + 1 or len(tail) - KEPT_CHARS
+    leaf = last_leaf(document.blocks)
+    fence = leaf is not None and leaf.kind == "fence" and not leaf.closed
+    head = f"{leaf.marker}{leaf.info}\n" if leaf is not None and fence else ""
+    return Document(tail[:at]).blocks, head + tail[at:], Piece(goes_on=True)
+
+
+def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tuple[list[Block], str, Piece] | None:
     """Before the last item, or block, that began on a complete line."""
     count = len(block.children) - 1
     while count > 0 and block.children[count].start >= incomplete:
@@ -81,6 +102,7 @@ def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tup
         return None
     lines = tail.split("\n")
     rest = "\n".join(lines[block.children[count].start - 1 :])
-    first = block.number if piece.number is None else piece.number
-    number = None if first is None else first + count
-    return replace(block, children=block.children[:count]), rest, Piece(goes_on=True, number=number)
+    piece.continue_list([block])
+    number = None if block.number is None else block.number + count
+    kept = replace(block, children=block.children[:count], spread=block.loose)
+    return [kept], rest, Piece(goes_on=True, number=number, loose=block.loose)

@@ -1,9 +1,10 @@
 """Markdown that grows: finished blocks are rendered once, only the unfinished end again and again.
 
 A reply on its way is shown in three parts. Segments are finished and stay; `recent` holds the blocks
-that were finished since the last segment; the tail is the block that is still being written. A frame
-costs what its tail costs, and a block that is itself huge is cut into pieces (`display.pieces`). The
-settled output is one authoritative render of the whole (`markup.to_html`).
+that were finished since the last segment; the tail is the block that is still being written, after a
+few that are not worth a message of their own yet. A frame costs what its tail costs, and a long list,
+table, quotation or piece of code is cut into pieces (`display.pieces`). The settled output is one
+authoritative render of the whole (`markup.to_html`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xcyq_magic.display.gfm.document import Document, html_of, last_leaf
-from xcyq_magic.display.markup import safe, to_html
+from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_path
+from xcyq_magic.display.gfm.loops import is_loop_of, loop_at_end
+from xcyq_magic.display.markup import escape, safe, to_html
 from xcyq_magic.display.pieces import Piece, cut
 
 if TYPE_CHECKING:
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.blocks import Block
     from xcyq_magic.display.gfm.references import Reference
 
-SEGMENT_CHARS = 1_500  # of finished Markdown
-CUT_CHARS = 2_000  # a tail longer than this is cut, where it can be
-_GROWTH = 0.03  # a tail is painted again once it grew by this part
+# Of finished Markdown. A message costs a kilobyte besides what it brings: these make the sum smallest.
+SEGMENT_CHARS = 1_600
+_RECENT_CHARS = 300
+CUT_CHARS = 800  # a block longer than this is cut, where it can be
+_GROWTH = 0.03  # a tail is painted again once it grew by this part, for each level that its end is nested
 _OPEN_MATH_LINES = 100  # math that did not end by then is none
 
 _ENDED_BY_A_BLANK_LINE = {"paragraph", "table", "loop"}
@@ -64,9 +68,13 @@ class StreamingMarkdown:
         self._half_line_end = ""
         self._piece = Piece()  # what of that block has been shown already
         self._references: dict[str, Reference] = {}  # defined in finished blocks
+        self._finished: list[str] = []  # shown with the tail
+        self._finished_chars = 0
         self._recent: list[str] = []
         self._recent_chars = 0
         self._painted = 0  # characters of the tail that the last frame showed
+        self._depth = 1  # of what it showed last
+        self._fragment = ""  # while the text only repeats itself: what it repeats
 
     def feed(self, text: str) -> Frame:
         """Take in more text; returns what changed."""
@@ -76,7 +84,7 @@ class StreamingMarkdown:
         text = self._half_line_end + text
         self._half_line_end = "\r" if text.endswith("\r") else ""
         self._tail += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
-        if len(self._tail) < self._painted * (1 + _GROWTH):
+        if len(self._tail) < self._painted * (1 + _GROWTH * self._depth):
             return Frame()
         return self._paint()
 
@@ -89,56 +97,78 @@ class StreamingMarkdown:
         return to_html("".join(self._pieces))
 
     def _paint(self) -> Frame:
+        if not is_loop_of(self._fragment, self._tail):
+            self._fragment = ""
+        tail = self._repeated() if self._fragment else self._read_tail()
+        self._painted = len(self._tail)
+        recent, frozen = self._moved()
+        return Frame(frozen, recent, "".join([*self._finished, tail]))
+
+    def _read_tail(self) -> str:
+        """The tail's HTML, after what is finished has been taken off it."""
         document = _read(self._tail)
         finished = _finished(document)
         if finished:
             self._finish(document, finished)
-        pieces = 0
         while len(self._tail) > CUT_CHARS and self._cut():
-            pieces += 1
-        if pieces:
             document = _read(self._tail)
-        changed = bool(finished or pieces)
-        self._painted = len(self._tail)
-        frozen = self._segment() if changed else ()
-        tail = self._piece.framed(self._html(document.blocks, unfinished=True), goes_on=False)
-        return Frame(frozen, "".join(self._recent) if changed else None, tail)
+        path = last_path(document.blocks)
+        self._depth = max(1, len(path))
+        if not (path and path[-1].kind == "fence") and (fragment := loop_at_end(self._tail)):
+            self._take(self._html(Document(self._tail).blocks), "", Piece())
+            self._fragment = fragment
+            return ""
+        return self._piece.framed(self._html(document.blocks, unfinished=True), goes_on=False)
+
+    def _repeated(self) -> str:
+        """The HTML of a tail that only repeats itself: text, as in the whole (`gfm.loops`)."""
+        whole = len(self._tail) - len(self._tail) % len(self._fragment) if len(self._tail) > CUT_CHARS else 0
+        element = "pre" if "\n" in self._fragment else "p"
+        shown, rest = (f"<{element}>{escape(t)}</{element}>" for t in (self._tail[:whole], self._tail[whole:]))
+        if whole:
+            self._take(shown, self._tail[whole:], Piece(goes_on=True), goes_on=True)
+        return rest if self._tail.strip() else ""
 
     def _html(self, blocks: Sequence[Block], *, unfinished: bool = False) -> str:
-        self._piece.continue_numbers(blocks)
+        self._piece.continue_list(blocks)
         return safe(html_of(blocks, self._references, unfinished=unfinished))
 
     def _finish(self, document: Document, count: int) -> None:
-        """Move the first blocks of the tail to the recent ones."""
+        """Take the first blocks off the tail."""
         html = self._html(document.blocks[:count])
-        self._recent.append(self._piece.framed(html, goes_on=False))
-        self._piece = Piece()
         document.blocks = document.blocks[count:]
         left = document.blocks[0].start if document.blocks else document.lines
-        rest = _from_line(self._tail, left)
-        self._recent_chars += len(self._tail) - len(rest)
-        self._tail = rest
+        self._take(html, _from_line(self._tail, left), Piece())
         for label, reference in document.references.items():
             self._references.setdefault(label, reference)
 
     def _cut(self) -> bool:
-        """Move the first part of a huge block to the recent ones, if there is a place to cut it."""
+        """Take the first part of a long block off the tail, if there is a place to cut it."""
         found = cut(self._tail, Document(self._tail), self._piece)
         if found is None:
             return False
-        block, rest, piece = found
-        self._recent.append(self._piece.framed(self._html([block]), goes_on=True))
-        self._recent_chars += len(self._tail) - len(rest)
-        self._tail, self._piece = rest, piece
+        blocks, rest, piece = found
+        self._take(self._html(blocks), rest, piece, goes_on=True)
         return True
 
-    def _segment(self) -> tuple[str, ...]:
+    def _take(self, html: str, rest: str, piece: Piece, *, goes_on: bool = False) -> None:
+        """Have `html` shown as finished, and leave the rest of the tail."""
+        self._finished.append(self._piece.framed(html, goes_on=goes_on))
+        self._finished_chars += len(self._tail) - len(rest)
+        self._tail, self._piece = rest, piece
+
+    def _moved(self) -> tuple[str | None, tuple[str, ...]]:
+        """Move up what is finished, once it is worth it: to the recent blocks, and these to a segment."""
+        if self._finished_chars < _RECENT_CHARS:
+            return None, ()
+        self._recent += self._finished
+        self._recent_chars += self._finished_chars
+        self._finished, self._finished_chars = [], 0
         if self._recent_chars < SEGMENT_CHARS:
-            return ()
+            return "".join(self._recent), ()
         segment = "".join(self._recent)
-        self._recent.clear()
-        self._recent_chars = 0
-        return (segment,)
+        self._recent, self._recent_chars = [], 0
+        return "", (segment,)
 
 
 def _read(tail: str) -> Document:

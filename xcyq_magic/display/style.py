@@ -39,7 +39,7 @@ LIVE_PART = "xcyq-live"
 LIVE_STYLE = f"""<style>
 .{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}
 .{LIVE_PART}:not(:last-child)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){{margin-bottom:1em}}
-.xcyq-goes-on>:is(ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
+.xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
 .xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{{padding-bottom:0!important}}
 .xcyq-from-above>:is(ul,ol,blockquote){{margin-top:0!important}}
 .xcyq-from-above>pre,.xcyq-from-above>.highlight>pre{{padding-top:0!important}}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xcyq_magic.live import LiveReply
     from xcyq_magic.session import Outcome
 
-_CLOCK_S = 0.2  # the caption alone needs no 20 frames a second
+_CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
 _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 
 

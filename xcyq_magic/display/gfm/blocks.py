@@ -16,7 +16,7 @@ from xcyq_magic.display.gfm.loops import LONGEST
 from xcyq_magic.display.gfm.references import Reference, take_definitions
 
 # Containers within containers. What is nested deeper is text: no person indents that far, a looping model does.
-DEEPEST = 24
+DEEPEST = 12
 
 _LEAVES_WITH_LINES = ("paragraph", "table", "indented")
 _VERBATIM = ("fence", "math")
@@ -43,6 +43,8 @@ class Block:
         A fence's info string, a footnote's label, the first line of math; ``open`` of details.
     closed
         Whether a fence or math met its end.
+    spread
+        Whether a list is loose whatever is in it: it is the rest of one that is.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Block:
     indent: int = 0
     info: str = ""
     closed: bool = False
+    spread: bool = False
 
     @property
     def last_line(self) -> int:
@@ -64,6 +67,8 @@ class Block:
     @property
     def loose(self) -> bool:
         """Whether a list's items are paragraphs: something in it stands apart by a blank line."""
+        if self.spread:
+            return True
         groups = [self.children, *(item.children for item in self.children)]
         return any(after.start > before.last_line + 1 for g in groups for before, after in pairwise(g))
 
@@ -176,7 +181,7 @@ class BlockParser:
     def _start_blocks(self, line: Line, matched: int) -> int:
         """Open what begins on this line; returns how many open blocks it belongs to."""
         while (container := self._open[matched - 1]).kind != "indented":
-            deep = self._depth + len(self._open[:matched]) > DEEPEST
+            deep = self._depth + sum(b.kind in starts.CONTAINERS for b in self._open[:matched]) >= DEEPEST
             lazy = matched < len(self._open) and self._open[-1].kind == "paragraph"
             begun = starts.begin(line, container, lazy=lazy, math=self._math, containers=not deep)
             if begun is None:

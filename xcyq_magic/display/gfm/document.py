@@ -75,11 +75,16 @@ def html_of(
 
 def last_leaf(blocks: Sequence[Block]) -> Block | None:
     """The block that the end of the text stands in."""
-    leaf = None
+    return path[-1] if (path := last_path(blocks)) else None
+
+
+def last_path(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks that the end of the text stands in, from the outermost."""
+    path = []
     while blocks:
-        leaf = blocks[-1]
-        blocks = leaf.children
-    return leaf
+        path.append(blocks[-1])
+        blocks = blocks[-1].children
+    return path
 
 
 def _parts(text: str) -> Iterator[tuple[list[str], bool]]:

@@ -88,7 +88,7 @@ class Inline:
             if loops and self._at >= loops[0].start:
                 self._skip(loops.pop(0).end)
                 continue
-            if plain := _PLAIN.match(text, self._at):
+            if plain := _PLAIN.match(text, self._at, loops[0].start if loops else len(text)):
                 self._parts.append(plain[0])
                 self._at = plain.end()
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 TAB = 4
+_SPACES = re.compile(" *")
 # Where tabs stand for structure: indentation and the gaps after marks. Later ones are text.
 _LEAD = re.compile(r"[ \t>*+\-\d.)]*")
 
@@ -37,12 +38,16 @@ class Line:
     @property
     def blank(self) -> bool:
         """Whether nothing but white space is left."""
-        return not self.rest.strip(" \t")
+        return self._next_character() == len(self._text)
 
     @property
     def indent(self) -> int:
         """Spaces before the next character."""
-        return len(self._text) - self._at - len(self.rest.lstrip(" "))
+        return self._next_character() - self._at
+
+    def _next_character(self) -> int:
+        found = _SPACES.match(self._text, self._at)
+        return found.end() if found else self._at
 
     def advance(self, columns: int) -> None:
         """Take that many columns as read."""

@@ -48,6 +48,18 @@ def find_loops(text: str) -> list[Loop]:
     return loops
 
 
+def loop_at_end(text: str) -> str:
+    """The fragment that `text` ends with, again and again, and would go on with; ``""`` if there is none."""
+    start = len(text) - _SHORTEST_LOOP
+    period = _period(text, start) if start >= 0 else 0
+    return text[-period:] if period and _extent(text, start, period)[1] == len(text) else ""
+
+
+def is_loop_of(fragment: str, text: str) -> bool:
+    """Whether `text` is nothing but `fragment`, again and again; the last one may be cut off."""
+    return bool(fragment) and (fragment * (len(text) // len(fragment) + 1)).startswith(text)
+
+
 def _period(text: str, at: int) -> int:
     """After how many characters the text at `at` comes again; 0 if it does not."""
     probe = text[at : at + LONGEST]

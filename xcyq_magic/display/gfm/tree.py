@@ -37,7 +37,7 @@ class Tree:
     footnotes
         The document's footnotes; None while there may be more, and each stands where it was written.
     unfinished
-        The block that is still being written, if one is: its code has no colours, and what is open in it ends with it.
+        The block that is still being written, if one is: what is open in it ends with it, and code has no colours yet.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Tree:
         SubElement(parent, "pre").text = _escaped("\n".join(block.lines))
 
     def _fence(self, parent: Element, block: Block) -> None:
-        language = block.info.split(None, 1)[0] if block.info and block is not self._unfinished else ""
+        language = block.info.split(None, 1)[0] if block.info and self._unfinished is None else ""
         parent.append(code_element(block.lines, language))
 
     @staticmethod
