@@ -134,7 +134,8 @@ def test_so_does_what_no_one_would_write(marks, sizes):
     text = "".join(marks)
     screen = streamed(text, sizes)
     assert screen.streaming.finish() == to_html(text)
-    assert words(to_html(text)).count("word") == text.count("word")
+    # What looked like code, and turns out to be none, may hold marks.
+    assert screen.lost == [] or ("`" in text and re.search(r"\|-|[<&]", text))
 
 
 @given(st.text(max_size=200), st.lists(st.integers(1, 9), min_size=1, max_size=9))

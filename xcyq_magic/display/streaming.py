@@ -34,12 +34,13 @@ _OPEN_MATH_LINES = 100  # math that did not end by then is none
 _ENDED_BY_A_BLANK_LINE = {"paragraph", "table", "loop"}
 # The end of a line that may yet turn into marks, which are not shown: an entity, a tag, a footnote's label,
 # a list's number, a task's box, the definition of a link. It waits until it is known what it is.
+_MARKS = r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # of the containers that a line stands in
 _UNDECIDED = re.compile(
-    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<details[^<>]*$|\[\^[^\]\s]{0,80}\]?$"
-    r"|^[ \t>*+-]*\d{1,9}[.)]?[ \t]*$"
-    r"|^[ \t>*+\-\d.)]*[-*+.)][ \t]+\[[ xX]?\]?[ \t]*$"
-    r"|^[ \t>*+\-\d.)]*\[[^\[\]]{0,200}(?:\](?::\s*\S*\s*(?:[\"'(].*)?)?)?$"
+    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<details[^<>]*$|\[\^[^\]\s]{0,80}$"
+    rf"|{_MARKS}\[[ xX]?\]?[ \t]*$"
+    rf"|{_MARKS}\[[^\[\]]{{0,200}}(?:\](?::\s*\S*\s*(?:[\"'(].*)?)?)?$"
 )
+_NUMBER = re.compile(rf"{_MARKS}\d{{1,9}}[.)]?[ \t]*$")
 
 
 @dataclass(frozen=True)
@@ -176,16 +177,15 @@ def _read(tail: str) -> Document:
     line = tail.rfind("\n") + 1
     if tail.endswith("]:", 0, max(0, line - 1)):  # a definition may go on in the next line
         line = tail.rfind("\n", 0, line - 1) + 1
-    undecided = _UNDECIDED.search(tail[line:])
+    decided = _NUMBER.sub("", _UNDECIDED.sub("", tail[line:]))
+    waiting = tail[line + len(decided) :]
     whole = Document(tail)
-    if undecided is None:
-        return whole
     leaf = last_leaf(whole.blocks)
-    if leaf is not None and leaf.kind == "fence" and not leaf.closed:
+    in_fence = leaf is not None and leaf.kind == "fence" and not leaf.closed
+    in_indented = leaf is not None and leaf.kind == "indented" and not waiting.startswith("<")  # a summary may be
+    if in_fence or in_indented or not waiting:
         return whole
-    if leaf is not None and leaf.kind == "indented" and not undecided[0].startswith("<"):  # a summary may be indented
-        return whole
-    document = Document(tail[: line + undecided.start()])
+    document = Document(tail[:line] + decided)
     document.lines = whole.lines
     return document
 

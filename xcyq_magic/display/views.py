@@ -123,9 +123,7 @@ class _ReplyWidgets:
         self.box = widgets.VBox([self._top, self._notices, self._recent, self._tail], layout=self._layout)
 
     def _html(self, value: str) -> widgets.HTML:
-        part = widgets.HTMLMath(value, layout=self._layout, style=self._status.style)
-        part.add_class(LIVE_PART)
-        return part
+        return widgets.HTMLMath(value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART,))
 
     def show(self, frame: Frame) -> None:
         """Append the frame's segments, and put its ends in place of the last."""

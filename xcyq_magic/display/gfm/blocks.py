@@ -129,11 +129,11 @@ class BlockParser:
         matched = 1
         while matched < len(self._open) and self._continues(self._open[matched], line):
             matched += 1
-        if self._closed_details(line, matched):
-            return
         last = self._open[matched - 1]
         if last.kind in _VERBATIM:
             self._verbatim(last, line)
+            return
+        if self._closed_details(line, matched):
             return
         matched = self._start_blocks(line, matched)
         self._text(line, matched)

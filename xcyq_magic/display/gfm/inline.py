@@ -35,11 +35,11 @@ _RUN = re.compile(r"\*+|_+|~+")
 _FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
 _LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
 # Of a text that more will follow: marks whose meaning is not known yet, and half of a link's address.
-_MARKS_AT_END = re.compile(r"[*_~`\\\[!$<]+$")
+_MARKS_AT_END = re.compile(r"[*_~\\\[!$<]+$")
 _HALF_TARGET = re.compile(
     r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
 )
-_LONGEST_HALF = 300  # characters of code whose end did not come yet
+_HALF_CODE = re.compile(r"[^<&\[\]]{1,300}")  # without what would be marks, if it were no code in the end
 
 _PICTURE_HERE = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 
@@ -184,9 +184,8 @@ class Inline:
         places = self._ticks[length]
         found = bisect_right(places, self._at)
         if found == len(places):
-            rest = len(self._text) - self._at - length
-            if self._unfinished and 0 < rest <= _LONGEST_HALF:
-                return self._take(Whole("code", self._text[-rest:]), length + rest)
+            if self._unfinished and (half := _HALF_CODE.fullmatch(self._text, self._at + length)):
+                return self._take(Whole("code", half[0]), length + len(half[0]))
             return self._take("`" * length)
         code = self._text[self._at + length : places[found]].replace("\n", " ")
         if code.startswith(" ") and code.endswith(" ") and code.strip(" "):

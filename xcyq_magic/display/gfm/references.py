@@ -10,13 +10,13 @@ from xcyq_magic.display.gfm.entities import unescaped
 
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 LONGEST_LABEL = 999
-_LABEL = r"\[((?:[^\[\]\\]|\\.){1,999})\]"
 _ANGLED = re.compile(r"<((?:[^<>\n\\]|\\.)*)>")
 # Of an address without them: a run of plain characters, an escape, a parenthesis; or what ends it.
 _PART = re.compile(r"[^\\()\x00-\x20\x7f]+|\\[^\x00-\x20\x7f]|[()]|(?P<end>[\x00-\x20\x7f]|\\|$)")
 _TITLE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
 _SPACE = re.compile(r"[ \t]*(?:\n[ \t]*)?")
-_DEFINITION = re.compile(r" {0,3}" + _LABEL + r":", re.DOTALL)
+# On one line, unlike GitHub's: while it comes, it must be known for what it is.
+_DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
 _DEEPEST_PARENTHESES = 32  # as GitHub has it
 _LONGEST = 2_000  # characters of a title, or of an address between < and >: a search for their end ends there
