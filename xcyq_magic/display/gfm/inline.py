@@ -10,10 +10,11 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from xcyq_magic.display.gfm.brackets import Bracket, half_target, link, picture, target
 from xcyq_magic.display.gfm.delimiters import Run, Stack, run_at
 from xcyq_magic.display.gfm.entities import ENTITY, character
 from xcyq_magic.display.gfm.loops import find_loops
-from xcyq_magic.display.gfm.references import LONGEST_LABEL, Reference, encoded, inline_target, normal
+from xcyq_magic.display.gfm.references import Reference, encoded
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
 from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Token, Whole
 
@@ -33,30 +34,13 @@ _MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Z
 _TICKS = re.compile(r"`+")
 _RUN = re.compile(r"\*+|_+|~+")
 _FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
-_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
-# Of a text that more will follow: marks whose meaning is not known yet, and half of a link's address.
+# Of a text of which more will come: marks whose meaning is not known yet.
 _MARKS_AT_END = re.compile(r"[*_~\\\[!$<]+$")
-_HALF_TARGET = re.compile(
-    r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
-)
 _HALF_CODE = re.compile(r"[^<&\[\]]{1,300}")  # without what would be marks, if it were no code in the end
-
-_PICTURE_HERE = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
-
-
-class _Bracket:
-    """An opening bracket that may begin a link or a picture."""
-
-    def __init__(self, place: int, behind: int, bottom: Run | None, *, picture: bool) -> None:
-        self.place = place  # among the parts
-        self.behind = behind  # in the text
-        self.bottom = bottom
-        self.picture = picture
-        self.active = True
 
 
 class Inline:
-    """Reads one block's text.
+    """Reads blocks' texts.
 
     Parameters
     ----------
@@ -67,34 +51,42 @@ class Inline:
     """
 
     def __init__(self, references: Mapping[str, Reference], footnotes: Footnotes | None) -> None:
-        self._references = references
-        self._footnotes = footnotes
+        self.references = references
+        self.footnotes = footnotes
 
     def tokens(self, text: str, *, unfinished: bool = False) -> list[Token]:
         """The tokens of `text`; with `unfinished`, more is to come: what is open is shown as if it ended here."""
-        self._unfinished = unfinished
-        if unfinished:
-            text = _MARKS_AT_END.sub("", text)
+        return _Reader(self, _MARKS_AT_END.sub("", text) if unfinished else text, unfinished=unfinished).tokens()
+
+
+class _Reader:
+    """Reads one text."""
+
+    def __init__(self, document: Inline, text: str, *, unfinished: bool) -> None:
+        self._document = document
         self._text = text
+        self._unfinished = unfinished
         self._at = 0
         self._parts: list[Token | Run] = []
         self._stack = Stack()
-        self._brackets: list[_Bracket] = []
+        self._brackets: list[Bracket] = []
         self._tags: dict[str, list[Open]] = defaultdict(list)
         self._ticks: dict[int, list[int]] | None = None
         self._math_in = Math(text)
+
+    def tokens(self) -> list[Token]:
+        """All of them."""
+        text = self._text
         loops = find_loops(text)
         while self._at < len(text):
             if loops and self._at >= loops[0].start:
                 self._skip(loops.pop(0).end)
-                continue
-            if plain := _PLAIN.match(text, self._at, loops[0].start if loops else len(text)):
-                self._parts.append(plain[0])
-                self._at = plain.end()
-                continue
-            self._special(text[self._at])
+            elif plain := _PLAIN.match(text, self._at, loops[0].start if loops else len(text)):
+                self._take(plain[0])
+            else:
+                self._special(text[self._at])
         self._stack.match(None)
-        ends = self._ended_emphasis() if unfinished else []
+        ends = self._ended_emphasis() if self._unfinished else []
         return self._flat(self._parts) + ends
 
     def _ended_emphasis(self) -> list[Token]:
@@ -238,60 +230,40 @@ class Inline:
         self._take(run, run.length)
 
     def _open_bracket(self) -> None:
-        if self._footnotes is not None and (footnote := _FOOTNOTE.match(self._text, self._at)):
-            number = self._footnotes.number(footnote[1])
+        footnotes = self._document.footnotes
+        if footnotes is not None and (footnote := _FOOTNOTE.match(self._text, self._at)):
+            number = footnotes.number(footnote[1])
             if number is not None:
                 self._take(Whole("sup", str(number)), len(footnote[0]))
                 return
-        picture = self._text[self._at] == "!"
-        opening = "![" if picture else "["
-        behind = self._at + len(opening)
-        self._brackets.append(_Bracket(len(self._parts), behind, self._stack.top, picture=picture))
+        is_picture = self._text[self._at] == "!"
+        opening = "![" if is_picture else "["
+        self._brackets.append(Bracket(len(self._parts), self._at + len(opening), self._stack.top, is_picture))
         self._take(opening)
 
     def _close_bracket(self) -> None:
         close = self._at
         self._take("]")
-        if not self._brackets:
+        bracket = self._brackets.pop() if self._brackets else None
+        if bracket is None or not bracket.active:
             return
-        bracket = self._brackets.pop()
-        found = self._target(bracket, close) if bracket.active else None
-        if found is None:
-            if self._unfinished and bracket.active and (half := _HALF_TARGET.match(self._text, self._at)):
-                self._parts.pop()
-                self._parts[bracket.place] = ""
-                self._at = half.end()
-            return
-        target, self._at = found
-        self._parts.pop()
-        if bracket.picture:
-            self._picture(bracket, target)
-        else:
-            self._link(bracket, target)
+        found = target(self._text, bracket, close, self._document.references)
+        if found is not None:
+            reference, self._at = found
+            self._parts.pop()
+            self._stack.match(bracket.bottom)
+            if bracket.picture:
+                inner = self._flat(self._parts[bracket.place + 1 :])
+                alt = "".join(t if isinstance(t, str) else t.text if isinstance(t, Whole) else "" for t in inner)
+                self._parts[bracket.place :] = [picture(reference, alt)]
+            else:
+                self._link(bracket, link(reference))
+        elif self._unfinished and half_target(self._text, self._at):
+            self._parts.pop()
+            self._parts[bracket.place] = ""
+            self._at = len(self._text)
 
-    def _target(self, bracket: _Bracket, close: int) -> tuple[Reference, int] | None:
-        """Where the link points whose text ends at `close`, and where it ends; None if it is no link."""
-        behind = close + 1
-        if self._text.startswith("(", behind) and (found := inline_target(self._text, behind + 1)):
-            return found
-        if not self._references:
-            return None
-        label = _LABEL.match(self._text, behind)
-        if label and label[1].strip():
-            name = label[1]
-        elif close - bracket.behind <= LONGEST_LABEL:
-            name = self._text[bracket.behind : close]
-        else:
-            return None
-        reference = self._references.get(normal(name))
-        return (reference, label.end() if label else behind) if reference else None
-
-    def _link(self, bracket: _Bracket, target: Reference) -> None:
-        self._stack.match(bracket.bottom)
-        attributes = {"href": encoded(target.address)}
-        if target.title:
-            attributes["title"] = target.title
-        begin = Open("a", attributes)
+    def _link(self, bracket: Bracket, begin: Open) -> None:
         self._parts[bracket.place] = begin
         self._parts.append(Close(begin))
         for outer in reversed(self._brackets):  # no link within a link
@@ -299,16 +271,3 @@ class Inline:
                 break
             if not outer.picture:
                 outer.active = False
-
-    def _picture(self, bracket: _Bracket, target: Reference) -> None:
-        """A picture is a link that shows its whole address: nothing is fetched. One that is here in full is shown."""
-        self._stack.match(bracket.bottom)
-        inner = self._flat(self._parts[bracket.place + 1 :])
-        del self._parts[bracket.place :]
-        alt = "".join(t if isinstance(t, str) else t.text if isinstance(t, Whole) else "" for t in inner)
-        if target.address.startswith(_PICTURE_HERE):
-            self._parts.append(Whole("img", "", {"src": target.address, "alt": alt}))
-            return
-        address = target.address
-        shown = f"{alt}: {address}" if alt and alt != address else address
-        self._parts.append(Whole("a", shown, {"href": encoded(address)}))
