@@ -16,7 +16,8 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
-.xcyq-reply.xcyq-reply th,.xcyq-reply.xcyq-reply td{text-align:left}
+.xcyq-reply.xcyq-reply th,.xcyq-reply.xcyq-reply td{text-align:start}
+.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext}
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
 background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
@@ -39,6 +40,7 @@ LIVE_PART = "xcyq-live"
 LIVE_STYLE = f"""<style>
 .{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}
 .{LIVE_PART}:not(:last-child)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){{margin-bottom:1em}}
+.xcyq-thinking{{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}}
 .xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
 .xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{{padding-bottom:0!important}}
 .xcyq-from-above>:is(ul,ol,blockquote){{margin-top:0!important}}
@@ -67,3 +69,8 @@ def folded(summary: str, markdown: str) -> str:
     if not markdown:
         return ""
     return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(to_html(markdown))}</details>'
+
+
+def thinking(markdown: str) -> str:
+    """The latest lines of a reasoning that is still going on; they do not fold, for each frame is a new element."""
+    return f'<div class="xcyq-quiet xcyq-thinking">{body(to_html(markdown))}</div>'

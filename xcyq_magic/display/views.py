@@ -16,7 +16,7 @@ from IPython.display import display, update_display
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
-from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STYLE, body, folded, quiet
+from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STYLE, body, folded, quiet, thinking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,8 @@ class ReplyView:
             display(self._widgets.box, display_id=display_id)
             self._display_id = display_id
         pieces = reply.builder.text_pieces[self._shown :]
+        if pieces and not self._shown:
+            self._widgets.thoughts(folded("Reasoning", "".join(reply.builder.reasoning_pieces)))
         self._shown += len(pieces)
         self._widgets.show(self._streaming.feed("".join(pieces)) if pieces else self._streaming.refresh())
         now = time.monotonic()
@@ -71,7 +73,7 @@ class ReplyView:
         shown.notices(reply.notices)
         thoughts = "".join(reply.builder.reasoning_pieces[-_MOST_THOUGHTS:])
         if thoughts and not reply.builder.text_pieces:
-            shown.thoughts(thoughts[-_MOST_THOUGHTS:])
+            shown.thoughts(thinking(thoughts[-_MOST_THOUGHTS:]))
 
     def settle(self, outcome: Outcome) -> None:
         """Replace the widgets on the screen by the static bundle.
@@ -116,11 +118,16 @@ class _ReplyWidgets:
         _let_clicks_through(self._stop)
         self._notices = self._html("")
         self.notices(reply.notices)
+        self._thoughts = self._html("")
         self._recent = self._html("")
         self._tail = self._html("")
         self._segments: list[widgets.HTML] = []
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
-        self.box = widgets.VBox([self._top, self._notices, self._recent, self._tail], layout=self._layout)
+        self.box = widgets.VBox(self._parts, layout=self._layout)
+
+    @property
+    def _parts(self) -> tuple[widgets.Widget, ...]:
+        return (self._top, self._notices, self._thoughts, *self._segments, self._recent, self._tail)
 
     def _html(self, value: str) -> widgets.HTML:
         return widgets.HTMLMath(value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART,))
@@ -129,7 +136,7 @@ class _ReplyWidgets:
         """Append the frame's segments, and put its ends in place of the last."""
         if frame.frozen:
             self._segments += [self._html(body(html)) for html in frame.frozen]
-            self.box.children = (self._top, self._notices, *self._segments, self._recent, self._tail)
+            self.box.children = self._parts
         if frame.recent is not None:
             self._recent.value = body(frame.recent)
         if frame.tail is not None:
@@ -144,13 +151,13 @@ class _ReplyWidgets:
         """The lines for the user about this reply."""
         self._notices.value = STYLE + LIVE_STYLE + "".join(quiet(line) for line in lines)
 
-    def thoughts(self, text: str) -> None:
-        """The latest reasoning, folded away, until the answer begins."""
-        self._tail.value = folded("Reasoning", text)
+    def thoughts(self, html: str) -> None:
+        """The reasoning: its latest lines while it comes, then folded away."""
+        self._thoughts.value = html
 
     def close(self) -> None:
         """Close every widget, layout and style, so that none stays open in the kernel."""
-        mine = [self.box, self._top, self._status, self._stop, self._notices, self._recent, self._tail, *self._segments]
+        mine = [self.box, self._status, self._stop, *self._parts]
         own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
         for widget in own.values():
             widget.close()
