@@ -16,8 +16,7 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
-.xcyq-reply.xcyq-reply th,.xcyq-reply.xcyq-reply td{text-align:start}
-.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext}
+.xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
 background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
@@ -32,6 +31,7 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
+details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
@@ -41,6 +41,7 @@ LIVE_STYLE = f"""<style>
 .{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}
 .{LIVE_PART}:not(:last-child)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){{margin-bottom:1em}}
 .xcyq-thinking{{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}}
+.xcyq-thinking>.xcyq-reply{{color:inherit;font:inherit}}
 .xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
 .xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{{padding-bottom:0!important}}
 .xcyq-from-above>:is(ul,ol,blockquote){{margin-top:0!important}}
