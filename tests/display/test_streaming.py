@@ -77,29 +77,31 @@ class Screen:
 
     def __init__(self) -> None:
         self.streaming = StreamingMarkdown()
-        self.segments: list[str] = []
-        self.recent = self.tail = ""
+        self.segments = [""]
+        self.tail = ""
         self.chars = 0  # that all frames brought
         self.lost: list[str] = []
-        self._frozen = self._said = ""
+        self._closed = self._said = ""
 
     def feed(self, text: str) -> None:
         self.show(self.streaming.feed(text))
 
     def show(self, frame) -> None:
-        self.segments += frame.frozen
-        self.recent = self.recent if frame.recent is None else frame.recent
+        if frame.segment is not None:
+            self.segments[-1] = frame.segment
+        if frame.closed:
+            self._closed += words(self.segments[-1])
+            self.segments.append("")
         self.tail = self.tail if frame.tail is None else frame.tail
-        self.chars += sum(map(len, frame.frozen)) + len(frame.recent or "") + len(frame.tail or "")
-        self._frozen += words("".join(frame.frozen))
-        said = self._frozen + words(self.recent + self.tail)
+        self.chars += len(frame.segment or "") + len(frame.tail or "")
+        said = self._closed + words(self.segments[-1] + self.tail)
         if not is_kept(self._said, said):
             self.lost.append(said[-80:])
         self._said = said
 
     @property
     def html(self) -> str:
-        return "".join(self.segments) + self.recent + self.tail
+        return "".join(self.segments) + self.tail
 
 
 def streamed(text: str, sizes: list[int]) -> Screen:
@@ -220,7 +222,7 @@ def test_half_a_construct_is_shown_as_what_it_will_be(text, shown):
 
 def test_math_is_typeset_once_it_ended_and_not_cut_before():
     screen = streamed("$$\na\n\n= b\n", [1])
-    assert screen.segments == []
+    assert len(screen.segments) == 1
     assert "xcyq-math" not in screen.html
     screen.feed("$$\n\nnext")
     assert '<span class="xcyq-math">\\[a\n\n= b\\]</span>' in screen.html

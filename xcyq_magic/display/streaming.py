@@ -1,8 +1,8 @@
 """Markdown that grows: finished blocks are rendered once, only the unfinished end again and again.
 
-A reply on its way is shown in three parts. Segments are finished and stay; `recent` holds the blocks
-that were finished since the last segment; the tail is the block that is still being written, after a
-few that are not worth a message of their own yet. A frame costs what its tail costs, and a long list,
+A reply on its way is shown in parts. Segments are finished and stay; the last of them grows, block by
+block; the tail is the block that is still being written, after a few that are not worth a message of
+their own yet. A frame costs what its tail costs, and a long list,
 table, quotation or piece of code is cut into pieces (`display.pieces`). The settled output is one
 authoritative render of the whole (`markup.to_html`).
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Of finished Markdown. A message costs a kilobyte besides what it brings: these make the sum smallest.
 SEGMENT_CHARS = 1_600
-_RECENT_CHARS = 300
+_MOVED_CHARS = 300
 CUT_CHARS = 800  # a block longer than this is cut, where it can be
 _GROWTH = 0.03  # a tail is painted again once it grew by this part, for each level that its end is nested
 _OPEN_MATH_LINES = 100  # math that did not end by then is none
@@ -49,14 +49,14 @@ class Frame:
 
     Attributes
     ----------
-    frozen
-        HTML of segments to append.
-    recent, tail
-        HTML to show after the segments, one below the other; None where it stays as it is.
+    segment, tail
+        HTML of the last segment, and of what is below it; None where it stays as it is.
+    closed
+        Whether the segment is complete; the next one begins below it.
     """
 
-    frozen: tuple[str, ...] = ()
-    recent: str | None = None
+    segment: str | None = None
+    closed: bool = False
     tail: str | None = None
 
 
@@ -71,8 +71,8 @@ class StreamingMarkdown:
         self._references: dict[str, Reference] = {}  # defined in finished blocks
         self._finished: list[str] = []  # shown with the tail
         self._finished_chars = 0
-        self._recent: list[str] = []
-        self._recent_chars = 0
+        self._segment: list[str] = []
+        self._segment_chars = 0
         self._painted = 0  # characters of the tail that the last frame showed
         self._depth = 1  # of what it showed last
         self._fragment = ""  # while the text only repeats itself: what it repeats
@@ -102,8 +102,8 @@ class StreamingMarkdown:
             self._fragment = ""
         tail = self._repeated() if self._fragment else self._read_tail()
         self._painted = len(self._tail)
-        recent, frozen = self._moved()
-        return Frame(frozen, recent, "".join([*self._finished, tail]))
+        segment, closed = self._moved()
+        return Frame(segment, closed, "".join([*self._finished, tail]))
 
     def _read_tail(self) -> str:
         """The tail's HTML, after what is finished has been taken off it."""
@@ -158,18 +158,18 @@ class StreamingMarkdown:
         self._finished_chars += len(self._tail) - len(rest)
         self._tail, self._piece = rest, piece
 
-    def _moved(self) -> tuple[str | None, tuple[str, ...]]:
-        """Move up what is finished, once it is worth it: to the recent blocks, and these to a segment."""
-        if self._finished_chars < _RECENT_CHARS:
-            return None, ()
-        self._recent += self._finished
-        self._recent_chars += self._finished_chars
+    def _moved(self) -> tuple[str | None, bool]:
+        """Move what is finished to the segment, once it is worth it; returns that, and whether it is complete."""
+        if self._finished_chars < _MOVED_CHARS:
+            return None, False
+        self._segment += self._finished
+        self._segment_chars += self._finished_chars
         self._finished, self._finished_chars = [], 0
-        if self._recent_chars < SEGMENT_CHARS:
-            return "".join(self._recent), ()
-        segment = "".join(self._recent)
-        self._recent, self._recent_chars = [], 0
-        return "", (segment,)
+        html = "".join(self._segment)
+        closed = self._segment_chars >= SEGMENT_CHARS
+        if closed:
+            self._segment, self._segment_chars = [], 0
+        return html, closed
 
 
 def _read(tail: str) -> Document:

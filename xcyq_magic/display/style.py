@@ -31,22 +31,29 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
+body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{max-height:none;margin-left:0}
 details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
 # the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap.
 LIVE_PART = "xcyq-live"
-LIVE_STYLE = f"""<style>
-.{LIVE_PART}>.widget-htmlmath-content{{flex:1 1 0;min-width:0}}
-.{LIVE_PART}:not(:last-child)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){{margin-bottom:1em}}
-.xcyq-thinking{{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}}
-.xcyq-thinking>.xcyq-reply{{color:inherit;font:inherit}}
-.xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{{margin-bottom:0!important}}
-.xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{{padding-bottom:0!important}}
-.xcyq-from-above>:is(ul,ol,blockquote){{margin-top:0!important}}
-.xcyq-from-above>pre,.xcyq-from-above>.highlight>pre{{padding-top:0!important}}
-.xcyq-from-above>table>thead{{visibility:collapse}}
+STOP = "xcyq-stop"
+LIVE_STYLE = """<style>
+.xcyq-stop.xcyq-stop{height:20px;line-height:18px}
+.xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
+.xcyq-live:has(~* .xcyq-reply)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
+.xcyq-live:has(.xcyq-moved-0)+:has(.xcyq-tail-0),.xcyq-live:has(.xcyq-moved-1)+:has(.xcyq-tail-1),
+.xcyq-ahead{display:none}
+.xcyq-live:has(.xcyq-moved-0):has(+* .xcyq-tail-0):not(:has(~* .xcyq-tail-1)) .xcyq-ahead,
+.xcyq-live:has(.xcyq-moved-1):has(+* .xcyq-tail-1):not(:has(~* .xcyq-tail-0)) .xcyq-ahead{display:block}
+.xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
+.xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}
+.xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{margin-bottom:0!important}
+.xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{padding-bottom:0!important}
+.xcyq-from-above>:is(ul,ol,blockquote){margin-top:0!important}
+.xcyq-from-above>pre,.xcyq-from-above>.highlight>pre{padding-top:0!important}
+.xcyq-from-above>table>thead{visibility:collapse}
 </style>"""
 
 
@@ -63,6 +70,20 @@ def quiet(text: str) -> str:
 def body(reply_html: str) -> str:
     """A reply's own HTML, framed."""
     return f'<div class="{_REPLY}">{reply_html}</div>'
+
+
+def tail(reply_html: str, turn: int) -> str:
+    """The end of a reply that is still being written, framed; `turn` counts what has moved out of it."""
+    return f'<div class="{_REPLY} xcyq-tail-{turn % 2}">{reply_html}</div>'
+
+
+def segment(reply_html: str, tail_html: str, turn: int) -> str:
+    """A finished part with what has moved into it, framed.
+
+    It cannot change at once with the tail that this came from. So it brings the new tail along, which is shown, and
+    the old one hidden, until the tail has changed, too.
+    """
+    return body(f'<div class="xcyq-moved-{turn % 2}">{reply_html}</div><div class="xcyq-ahead">{tail_html}</div>')
 
 
 def folded(summary: str, markdown: str) -> str:

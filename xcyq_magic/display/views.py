@@ -16,7 +16,7 @@ from IPython.display import display, update_display
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
-from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STYLE, body, folded, quiet, thinking
+from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, segment, tail, thinking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,35 +112,43 @@ class _ReplyWidgets:
             description="Stop",
             icon="stop",
             tooltip="End this reply and keep what came",
-            layout=widgets.Layout(width="auto", height="24px", margin="0 0 0 8px", display="none"),
+            layout=widgets.Layout(width="auto", margin="0 0 0 8px", display="none"),
+            _dom_classes=(STOP,),
         )
         self._stop.on_click(lambda _: reply.stop())
         _let_clicks_through(self._stop)
         self._notices = self._html("")
         self.notices(reply.notices)
         self._thoughts = self._html("")
-        self._recent = self._html("")
-        self._tail = self._html("")
-        self._segments: list[widgets.HTML] = []
+        # A new view takes a moment to appear, so one is always ready below what is shown. Only the end of a box can
+        # grow without flicker: what stands behind a new child would be drawn anew.
+        self._segments = [self._html("")]
+        self._tail, self._spare = self._html(""), self._html("")
+        self._turn = 0
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
         self.box = widgets.VBox(self._parts, layout=self._layout)
 
     @property
     def _parts(self) -> tuple[widgets.Widget, ...]:
-        return (self._top, self._notices, self._thoughts, *self._segments, self._recent, self._tail)
+        return (self._top, self._notices, self._thoughts, *self._segments, self._tail, self._spare)
 
     def _html(self, value: str) -> widgets.HTML:
         return widgets.HTMLMath(value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART,))
 
     def show(self, frame: Frame) -> None:
-        """Append the frame's segments, and put its ends in place of the last."""
-        if frame.frozen:
-            self._segments += [self._html(body(html)) for html in frame.frozen]
+        """Show what changed: first what was added further up, so that no text is missing for a moment."""
+        if frame.segment is not None:
+            self._segments[-1].value = segment(frame.segment, frame.tail or "", self._turn)
+            self._turn += 1
+        if frame.closed:
+            behind = self._tail
+            self._segments.append(behind)
+            self._tail, self._spare = self._spare, self._html("")
             self.box.children = self._parts
-        if frame.recent is not None:
-            self._recent.value = body(frame.recent)
-        if frame.tail is not None:
-            self._tail.value = body(frame.tail)
+            self._tail.value = tail(frame.tail or "", self._turn)
+            behind.value = ""
+        elif frame.tail is not None:
+            self._tail.value = tail(frame.tail, self._turn)
 
     def caption(self, text: str, *, clickable: bool) -> None:
         """The line above the reply, and the Stop button where it works."""
