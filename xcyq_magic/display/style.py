@@ -12,7 +12,8 @@ from xcyq_magic.display.markup import escape, to_html
 # JupyterLab's own classes: a reply looks like a Markdown cell, live as well as settled.
 _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 
-# Class names are doubled where JupyterLab's own rules for the same element would win otherwise.
+# Class names are doubled where JupyterLab's own rules for the same element would win otherwise. Two rules are for
+# Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
@@ -31,6 +32,7 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
+body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply) .jp-OutputArea-child{padding-top:0}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{max-height:none;margin-left:0}
 details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
