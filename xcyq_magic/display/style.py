@@ -16,6 +16,7 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 # Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
+.xcyq-reply.xcyq-reply>:first-child{margin-top:0}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
 .xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
@@ -40,15 +41,15 @@ details.xcyq-quiet{margin-bottom:.5em}
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
 # the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap.
 LIVE_PART = "xcyq-live"
+SEGMENTS = "xcyq-segments"
+TURNS = ("xcyq-turn-0", "xcyq-turn-1")
+TAILS = ("xcyq-at-0", "xcyq-at-1")
 STOP = "xcyq-stop"
 LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
-.xcyq-live:has(~* .xcyq-reply)>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
-.xcyq-live:has(.xcyq-moved-0)+:has(.xcyq-tail-0),.xcyq-live:has(.xcyq-moved-1)+:has(.xcyq-tail-1),
-.xcyq-ahead{display:none}
-.xcyq-live:has(.xcyq-moved-0):has(+* .xcyq-tail-0):not(:has(~* .xcyq-tail-1)) .xcyq-ahead,
-.xcyq-live:has(.xcyq-moved-1):has(+* .xcyq-tail-1):not(:has(~* .xcyq-tail-0)) .xcyq-ahead{display:block}
+.xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
+.xcyq-segments:has(>.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(>.xcyq-turn-1)~.xcyq-at-0{display:none}
 .xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
 .xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}
 .xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{margin-bottom:0!important}
@@ -72,20 +73,6 @@ def quiet(text: str) -> str:
 def body(reply_html: str) -> str:
     """A reply's own HTML, framed."""
     return f'<div class="{_REPLY}">{reply_html}</div>'
-
-
-def tail(reply_html: str, turn: int) -> str:
-    """The end of a reply that is still being written, framed; `turn` counts what has moved out of it."""
-    return f'<div class="{_REPLY} xcyq-tail-{turn % 2}">{reply_html}</div>'
-
-
-def segment(reply_html: str, tail_html: str, turn: int) -> str:
-    """A finished part with what has moved into it, framed.
-
-    It cannot change at once with the tail that this came from. So it brings the new tail along, which is shown, and
-    the old one hidden, until the tail has changed, too.
-    """
-    return body(f'<div class="xcyq-moved-{turn % 2}">{reply_html}</div><div class="xcyq-ahead">{tail_html}</div>')
 
 
 def folded(summary: str, markdown: str) -> str:

@@ -16,10 +16,22 @@ from IPython.display import display, update_display
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
-from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, segment, tail, thinking
+from xcyq_magic.display.style import (
+    LIVE_PART,
+    LIVE_STYLE,
+    SEGMENTS,
+    STOP,
+    STYLE,
+    TAILS,
+    TURNS,
+    body,
+    folded,
+    quiet,
+    thinking,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from xcyq_magic.live import LiveReply
     from xcyq_magic.session import Outcome
@@ -120,35 +132,22 @@ class _ReplyWidgets:
         self._notices = self._html("")
         self.notices(reply.notices)
         self._thoughts = self._html("")
-        # A new view takes a moment to appear, so one is always ready below what is shown. Only the end of a box can
-        # grow without flicker: what stands behind a new child would be drawn anew.
-        self._segments = [self._html("")]
-        self._tail, self._spare = self._html(""), self._html("")
-        self._turn = 0
+        self._reply = _GrowingReply(self._html, self._layout)
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
         self.box = widgets.VBox(self._parts, layout=self._layout)
 
     @property
     def _parts(self) -> tuple[widgets.Widget, ...]:
-        return (self._top, self._notices, self._thoughts, *self._segments, self._tail, self._spare)
+        return (self._top, self._notices, self._thoughts, *self._reply.parts)
 
-    def _html(self, value: str) -> widgets.HTML:
-        return widgets.HTMLMath(value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART,))
+    def _html(self, value: str, *classes: str) -> widgets.HTML:
+        return widgets.HTMLMath(
+            value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART, *classes)
+        )
 
     def show(self, frame: Frame) -> None:
-        """Show what changed: first what was added further up, so that no text is missing for a moment."""
-        if frame.segment is not None:
-            self._segments[-1].value = segment(frame.segment, frame.tail or "", self._turn)
-            self._turn += 1
-        if frame.closed:
-            behind = self._tail
-            self._segments.append(behind)
-            self._tail, self._spare = self._spare, self._html("")
-            self.box.children = self._parts
-            self._tail.value = tail(frame.tail or "", self._turn)
-            behind.value = ""
-        elif frame.tail is not None:
-            self._tail.value = tail(frame.tail, self._turn)
+        """Show what changed."""
+        self._reply.show(frame)
 
     def caption(self, text: str, *, clickable: bool) -> None:
         """The line above the reply, and the Stop button where it works."""
@@ -165,10 +164,46 @@ class _ReplyWidgets:
 
     def close(self) -> None:
         """Close every widget, layout and style, so that none stays open in the kernel."""
-        mine = [self.box, self._status, self._stop, *self._parts]
+        mine = [self.box, self._status, self._stop, *self._parts, *self._reply.segments]
         own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
         for widget in own.values():
             widget.close()
+
+
+class _GrowingReply:
+    """The widgets of a reply's text: its segments, and two tails of which one is shown.
+
+    What is finished moves from the tail to a segment. Two widgets cannot change at once, and for a moment text would
+    be missing or there twice. So the hidden tail gets what is left, and the segment's message, which brings what is
+    finished, brings the class by which the page shows that tail instead of the other (`style.LIVE_STYLE`).
+    """
+
+    def __init__(self, html: Callable[..., widgets.HTML], layout: widgets.Layout) -> None:
+        self._html = html
+        self._turn = 0
+        self._tails = [html("", name) for name in TAILS]
+        # A new view takes a moment to appear, so one is always ready. Segments have a box of their own: what stands
+        # behind a new child would be drawn anew.
+        self.segments = [html("", TURNS[0]), html("")]
+        self._box = widgets.VBox(self.segments, layout=layout, _dom_classes=(SEGMENTS,))
+        self.parts = (self._box, *self._tails)
+
+    def show(self, frame: Frame) -> None:
+        if frame.segment is None:
+            if frame.tail is not None:
+                self._tails[self._turn].value = body(frame.tail)
+            return
+        self._turn = 1 - self._turn
+        self._tails[self._turn].value = body(frame.tail or "")
+        growing, spare = self.segments[-2:]
+        with growing.hold_sync():
+            growing.value = body(frame.segment)
+            growing._dom_classes = (LIVE_PART, TURNS[self._turn])  # noqa: SLF001  # add_class sends a message each
+        if frame.closed:
+            spare.add_class(TURNS[self._turn])
+            growing.remove_class(TURNS[self._turn])
+            self.segments.append(self._html(""))
+            self._box.children = self.segments
 
 
 def _clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing
