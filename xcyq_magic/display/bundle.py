@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.plain import without_controls
-from xcyq_magic.display.style import body, folded, quiet, styled
+from xcyq_magic.display.style import folded, quiet, reply_body, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def completion_bundle(completion: Completion, notices: Sequence[str] = (), label
             quiet(caption),
             *(quiet(n) for n in notices),
             folded("Reasoning", completion.reasoning),
-            body(to_html(completion.text)),
+            reply_body(to_html(completion.text)),
             quiet(next_step) if next_step else "",
         ]
     )

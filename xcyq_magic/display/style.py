@@ -71,8 +71,14 @@ def quiet(text: str) -> str:
 
 
 def body(reply_html: str) -> str:
-    """A reply's own HTML, framed."""
+    """Rendered Markdown, framed."""
     return f'<div class="{_REPLY}">{reply_html}</div>'
+
+
+def reply_body(reply_html: str, *, unfinished: bool = False) -> str:
+    """A reply, framed. A screen reader says it when it has nothing else to say, once it is whole."""
+    busy = ' aria-busy="true"' if unfinished else ""
+    return f'<div class="{_REPLY}" aria-live="polite"{busy}>{reply_html}</div>'
 
 
 def folded(summary: str, markdown: str) -> str:

@@ -24,9 +24,9 @@ from xcyq_magic.display.style import (
     STYLE,
     TAILS,
     TURNS,
-    body,
     folded,
     quiet,
+    reply_body,
     thinking,
 )
 
@@ -191,13 +191,13 @@ class _GrowingReply:
     def show(self, frame: Frame) -> None:
         if frame.segment is None:
             if frame.tail is not None:
-                self._tails[self._turn].value = body(frame.tail)
+                self._tails[self._turn].value = reply_body(frame.tail, unfinished=True)
             return
         self._turn = 1 - self._turn
-        self._tails[self._turn].value = body(frame.tail or "")
+        self._tails[self._turn].value = reply_body(frame.tail or "", unfinished=True)
         growing, spare = self.segments[-2:]
         with growing.hold_sync():
-            growing.value = body(frame.segment)
+            growing.value = reply_body(frame.segment, unfinished=True)
             growing._dom_classes = (LIVE_PART, TURNS[self._turn])  # noqa: SLF001  # add_class sends a message each
         if frame.closed:
             spare.add_class(TURNS[self._turn])
