@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inspector import problems
 
 from xcyq_magic.display.markup import escape, to_html
 
@@ -62,70 +62,6 @@ HOSTILE = [
     r"$\def\x{\mmlToken}\x{mglyph}[src=http://a.example]{}$",
     "[^1]\n\n[^1]: <script>alert(1)</script>",
 ]
-ELEMENTS = {
-    "p",
-    "br",
-    "hr",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "blockquote",
-    "div",
-    "span",
-    "ul",
-    "ol",
-    "li",
-    "pre",
-    "code",
-    "em",
-    "strong",
-    "del",
-    "a",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "details",
-    "summary",
-    "kbd",
-    "sub",
-    "sup",
-    "u",
-    "mark",
-    "input",
-}
-ATTRIBUTES = {"href", "title", "target", "rel", "start", "class", "style", "type", "checked", "disabled"}
-MATH = re.compile(r'<(?:span|div) class="xcyq-math">(\\[(\[].*?)</', re.DOTALL)
-
-
-class Inspector(HTMLParser):
-    """Collects what in a page could run, fetch, or reach beyond its cell."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.found += [f"<{tag}>"] * (tag not in ELEMENTS)
-        for name, value in attrs:
-            fine = {
-                "href": re.match(r"https?:|mailto:", value or ""),
-                "class": re.fullmatch(r"|highlight|xcyq-math|task-list-item|[a-z]{1,3}\d?", value or ""),
-                "style": re.fullmatch(r"|text-align:(left|right|center);?", value or ""),
-            }.get(name, name in ATTRIBUTES)
-            self.found += [f"{name}={value}"] * (not fine)
-
-
-def problems(html: str) -> list[str]:
-    inspector = Inspector()
-    inspector.feed(html)
-    unsafe = r"\\(mmlToken|href|style|bbox|require|def)"
-    return inspector.found + [m for m in MATH.findall(html) if re.search(unsafe, m)]
 
 
 @pytest.mark.parametrize("source", HOSTILE)
