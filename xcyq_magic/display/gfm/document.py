@@ -70,6 +70,8 @@ def html_of(
     tree = Tree(references, footnotes, unfinished=last_leaf(blocks) if unfinished else None)
     tree.fill(root, blocks)
     tree.append_footnotes(root)
+    for element in root:
+        element.tail = "\n"  # a notebook's file has a line for each block, for who compares versions of it
     return to_html_string(root).removeprefix("<div>").removesuffix("</div>")
 
 
