@@ -33,14 +33,15 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next((p for n in names if (p := shutil.which(n))), None)
 
 
-def _settings(home: Path, theme: str) -> Path:
-    """JupyterLab's settings: the theme, and no look-ups on the internet."""
+def _settings(home: Path, theme: str, windowing: str | None) -> Path:
+    """JupyterLab's settings: the theme, which cells it draws, and no look-ups on the internet."""
     chosen = {
-        "themes": {"theme": f"JupyterLab {theme.title()}"},
-        "notification": {"fetchNews": "false", "checkForUpdates": False},
+        "apputils-extension/themes": {"theme": f"JupyterLab {theme.title()}"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": windowing} if windowing else {},
     }
     for name, value in chosen.items():
-        path = home / f"settings/@jupyterlab/apputils-extension/{name}.jupyterlab-settings"
+        path = home / f"settings/@jupyterlab/{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value))
     return home / "settings"
@@ -53,14 +54,25 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(root: Path, home: Path, *, app: str = "lab", theme: str = "light", env: dict[str, str] | None = None):
-    """A Jupyter server over `root` on loopback; yields its address. `home` holds all that it writes."""
+def server(
+    root: Path,
+    home: Path,
+    *,
+    app: str = "lab",
+    theme: str = "light",
+    windowing: str | None = None,
+    env: dict[str, str] | None = None,
+):
+    """A Jupyter server over `root` on loopback; yields its address. `home` holds all that it writes.
+
+    With the `windowing` mode ``none`` every cell is drawn, in sight or not; None is JupyterLab's own mode.
+    """
     port = _free_port()
     places = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTER_DATA_DIR": home / "data",
         "JUPYTER_RUNTIME_DIR": home / "run",
-        "JUPYTERLAB_SETTINGS_DIR": _settings(home, theme),
+        "JUPYTERLAB_SETTINGS_DIR": _settings(home, theme, windowing),
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
     }
@@ -176,6 +188,13 @@ class NotebookPage:
     def wait(self, timeout_s: float = 120) -> None:
         """Wait for the cells that `start_all` started."""
         self.page.wait_for_function("() => window.done === true", timeout=timeout_s * 1000)
+
+    def run(self, index: int) -> None:
+        """Run one cell, from 0, to its end."""
+        self.js(
+            f"async () => {{ {self._PANEL}.content.activeCellIndex = {index};"
+            " await window.jupyterapp.commands.execute('notebook:run-cell') }"
+        )
 
     def save(self) -> None:
         self.js(f"async () => {{ await {self._PANEL}.context.save() }}")

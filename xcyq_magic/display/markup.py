@@ -29,7 +29,8 @@ TAGS = {
 # No id (it could shadow a global of the page), no name, no event, no address that a page fetches by itself.
 ATTRIBUTES = {
     "a": {"href", "title"},  # see SCHEMES; followed only when clicked
-    "ol": {"start"},
+    "ul": {"dir"},  # for scripts that are read from the right
+    "ol": {"start", "dir"},
     "input": {"checked", "disabled"},
     "details": {"open"},
     "th": {"style"},  # see STYLE_PROPERTIES

@@ -22,7 +22,9 @@ STYLE = """<style>
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
 background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
+.xcyq-reply.xcyq-reply :is(pre,pre code){white-space:pre;word-break:normal}
 .xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
+.xcyq-reply .task-list-item>ul{padding-left:3em}
 .xcyq-reply .highlight .c{color:var(--jp-mirror-editor-comment-color,#408080);font-style:italic}
 .xcyq-reply .highlight :is(.k,.ow){color:var(--jp-mirror-editor-keyword-color,#008000);font-weight:bold}
 .xcyq-reply .highlight .s{color:var(--jp-mirror-editor-string-color,#ba2121)}
@@ -52,6 +54,7 @@ LIVE_STYLE = """<style>
 .xcyq-segments:has(>.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(>.xcyq-turn-1)~.xcyq-at-0{display:none}
 .xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
 .xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}
+.xcyq-reply>.xcyq-goes-on.xcyq-goes-on{margin-bottom:0!important}
 .xcyq-goes-on>:is(p,ul,ol,blockquote,table,pre),.xcyq-goes-on>.highlight>pre{margin-bottom:0!important}
 .xcyq-goes-on>pre,.xcyq-goes-on>.highlight>pre{padding-bottom:0!important}
 .xcyq-from-above>:is(ul,ol,blockquote){margin-top:0!important}

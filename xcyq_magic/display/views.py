@@ -134,7 +134,9 @@ class _ReplyWidgets:
         self._thoughts = self._html("")
         self._reply = _GrowingReply(self._html, self._layout)
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
-        self.box = widgets.VBox(self._parts, layout=self._layout)
+        # As wide as a settled output, whose element leaves room at its right.
+        wide = widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0")
+        self.box = widgets.VBox(self._parts, layout=wide)
 
     @property
     def _parts(self) -> tuple[widgets.Widget, ...]:

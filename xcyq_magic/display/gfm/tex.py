@@ -25,6 +25,11 @@ _ENDS = {
 # Around one dollar: no space within, no letter or digit beside it. "$5-$10" and "$HOME/$USER" are none.
 _BEGINS = re.compile(r"(?<![A-Za-z0-9$])\$(?![\s$])")
 _ENDED = re.compile(r"(?<!\s)\$(?![A-Za-z0-9$])")
+DEEPEST = 30  # levels of braces, brackets and environments; a person writes five
+_NESTS = re.compile(r"(?<!\\)[{}]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\begin(?![A-Za-z])|\\end(?![A-Za-z])")
+_UNNESTS = {"}", "\\right", "\\end"}
+# Macros and marks that take what follows as their argument need no braces to nest: \\sqrt\\sqrt\\sqrt…
+_CHAIN = re.compile(r"(?:(?:\\[A-Za-z]+|[\^_'])\s*(?:[A-Za-z0-9]\s*)?){100}")
 
 
 def looks_like_tex(text: str) -> bool:
@@ -33,8 +38,20 @@ def looks_like_tex(text: str) -> bool:
 
 
 def may_be_typeset(source: str) -> bool:
-    """Whether `source` holds only macros that are known to put nothing but math on the page."""
-    return all(name in MACROS for name in _MACRO.findall(source))
+    """Whether `source` holds only macros that are known to put nothing but math on the page, and not too deep.
+
+    MathJax calls itself for each level; what is nested some hundred deep ends the browser's page.
+    """
+    return all(name in MACROS for name in _MACRO.findall(source)) and not _is_deep(source)
+
+
+def _is_deep(source: str) -> bool:
+    depth = 0
+    for mark in _NESTS.findall(source):
+        depth += -1 if mark in _UNNESTS else 1
+        if depth > DEEPEST:
+            return True
+    return _CHAIN.search(source) is not None
 
 
 class Math:

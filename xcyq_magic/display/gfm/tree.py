@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
@@ -147,8 +148,10 @@ class Tree:
                 self._text(SubElement(row, "td", style), texts[n] if n < len(texts) else "", written)
 
     def _list(self, parent: Element, block: Block) -> None:
-        start = {} if block.number in {None, 1} else {"start": str(block.number)}
-        items = SubElement(parent, "ul" if block.number is None else "ol", start)
+        attributes = {} if block.number in {None, 1} else {"start": str(block.number)}
+        if _from_the_right(block):
+            attributes["dir"] = "rtl"  # its marks stand on the right; paragraphs know by themselves
+        items = SubElement(parent, "ul" if block.number is None else "ol", attributes)
         tight = not block.loose
         for item in block.children:
             element = SubElement(items, "li")
@@ -223,6 +226,14 @@ class _Writer:
                 SubElement(self._path[-1], "a", {"href": encoded(address)}).text = _escaped(text[start:end])
                 at = end
         _append(self._path[-1], text[at:])
+
+
+def _from_the_right(block: Block) -> bool:
+    """Whether the first letter of a block is one of a script that is read from the right."""
+    while block.children:
+        block = block.children[0]
+    letters = (c for line in block.lines[:1] for c in line if c.isalpha())
+    return unicodedata.bidirectional(next(letters, "a")) in {"R", "AL"}
 
 
 def _refused(tokens: list[Token]) -> set[int]:
