@@ -4,13 +4,16 @@
 
 Each round streams a reply of mixed Markdown at 100 deltas a second into JupyterLab, then into Notebook 7, in a
 headless Chromium. The clock starts when the sandbox has sent the last characters and stops at the first animation
-frame in which the page holds all of them. The table gives the figures in milliseconds beside their bounds; the exit
-code is 1 if a median is above its bound. Another browser on the same machine spoils them.
+frame in which the page holds all of them. At the end, when the live output becomes a static one, the page typesets
+and lays out the whole of it: that is measured beside the same text as IPython's own `Markdown`. The table gives the
+figures in milliseconds beside their bounds; the exit code is 1 if a median is above its bound. Another browser on the
+same machine spoils them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import sys
@@ -18,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "browser")]  # the tests' browser
@@ -25,12 +29,16 @@ sys.path[:0] = [str(HERE), str(HERE / "browser")]  # the tests' browser
 import nbformat  # noqa: E402
 from jupyter import NotebookPage, browser, server  # noqa: E402
 from kernels import KEY  # noqa: E402
-from scrolling import LOAD, Seen, seen, watch  # noqa: E402
+from scrolling import LOAD, seen, watch  # noqa: E402
 
 from xcyq_magic.gateway.sandbox import answers  # noqa: E402
 from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: E402
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SCREEN_BOUND_MS, BLOCKED_BOUND_MS = 500.0, 150.0
+SWAP_BOUND = 1.5  # a page typesets and lays out an output in one go, whoever made it
 DELTA_CHARS = 30
 
 
@@ -48,33 +56,61 @@ def _last_delta(sandbox: Sandbox, chars: int, sent: list[float]) -> None:
     sent.append(time.time() * 1000)
 
 
-def measure(app: str, chars: int) -> tuple[float, Seen]:
-    """Milliseconds from the last delta to the whole reply on the screen, and all that was seen."""
+@contextlib.contextmanager
+def _notebook(app: str, cell: str, files: dict[str, str], env: dict[str, str]) -> Iterator[NotebookPage]:
+    """A page with a notebook that loads the extension and then runs `cell`."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        root = Path(name) / "work"
+        root.mkdir()
+        for file, text in files.items():
+            (root / file).write_text(text)
+        cells = [nbformat.v4.new_code_cell(c) for c in (LOAD, cell)]
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "test.ipynb")
+        home, profile = Path(name) / "home", Path(name) / "profile"
+        with server(root, home, app=app, env={**os.environ, **env}) as url, browser(profile) as raw:
+            page = NotebookPage(raw, url, "test.ipynb", app)
+            raw.wait_for_timeout(1500)  # what the page does when it opens is none of ours
+            yield page
+
+
+def measure(app: str, chars: int) -> tuple[float, float, float]:
+    """Milliseconds: from the last delta to the whole reply on the screen; longest task live; and at the swap."""
     chars, last = _ends_with_a_heading(chars)
     sandbox = Sandbox(key=KEY)
     sent: list[float] = []
     clock = threading.Thread(target=_last_delta, args=(sandbox, chars, sent), daemon=True)
+    prompt = f"%%chat\nsandbox: markdown {chars}\nsandbox: pace 100 {DELTA_CHARS}"
     try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-            root = Path(name) / "work"
-            root.mkdir()
-            prompt = f"%%chat\nsandbox: markdown {chars}\nsandbox: pace 100 {DELTA_CHARS}"
-            cells = [nbformat.v4.new_code_cell(c) for c in (LOAD, prompt)]
-            metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "test.ipynb")
-            env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-            home, profile = Path(name) / "home", Path(name) / "profile"
-            with server(root, home, app=app, env={**os.environ, **env}) as url, browser(profile) as raw:
-                page = NotebookPage(raw, url, "test.ipynb", app)
-                raw.wait_for_timeout(1500)  # what the page does when it opens is none of ours
-                clock.start()
-                page.start_all()
-                raw.wait_for_selector(".xcyq-live", state="attached")
-                watch(page, last=last)
-                saw = seen(page)
+        with _notebook(app, prompt, {}, {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}) as page:
+            clock.start()
+            page.start_all()
+            page.page.wait_for_selector(".xcyq-live", state="attached")
+            watch(page, last=last)
+            saw = seen(page)
     finally:
         sandbox.close()
-    return next(f["t"] for f in saw.frames if f.get("complete")) - sent[0], saw
+    late = next(f["t"] for f in saw.frames if f.get("complete")) - sent[0]
+    return late, saw.blocked_ms(live=True), saw.blocked_ms(live=False)
+
+
+def measure_plain(app: str, chars: int) -> float:
+    """The longest task of the page when the same reply is shown at once as IPython's `Markdown`, without us."""
+    cell = "import IPython.display\nIPython.display.Markdown(open('reply.md').read())"
+    with _notebook(app, cell, {"reply.md": answers.sample(chars)}, {}) as page:
+        watch(page)
+        page.start_all()
+        page.wait()
+        page.page.wait_for_timeout(1500)
+        tasks = page.js("() => { window.seen.ended = true; return window.seen.tasks }")
+    return max((took for _, took in tasks), default=0.0)
+
+
+def _row(name: str, times: list[float], bound: float) -> tuple[str, bool]:
+    """A line of the table, and whether its bound holds."""
+    held = statistics.median(times) <= bound
+    figures = " | ".join(f"{ms:.0f} ms" for ms in (min(times), statistics.median(times), max(times), bound))
+    return f"| {name} | {figures} | {'PASS' if held else 'FAIL'} |", held
 
 
 def main() -> int:
@@ -86,22 +122,27 @@ def main() -> int:
     options = parser.parse_args()
     chars, rounds = (3_000, 1) if options.quick else (options.chars, options.rounds)
     apps = ("lab", "notebook")
-    found: dict[str, list[tuple[float, float]]] = {app: [] for app in apps}
+    found: dict[str, list[tuple[float, float, float]]] = {app: [] for app in apps}
+    plain: dict[str, list[float]] = {app: [] for app in apps}
     for _ in range(rounds):
-        for app in apps:  # in turn, so that a busy moment of the machine hits both
-            late, saw = measure(app, chars)
-            found[app].append((late, saw.blocked_ms))
+        for app in apps:  # in turn, so that a busy moment of the machine hits all
+            found[app].append(measure(app, chars))
+            plain[app].append(measure_plain(app, chars))
     print(f"| {chars:,} characters | min | median | max | bound | |\n|---|--:|--:|--:|--:|---|")
-    failed = False
-    names = (("whole after the last delta", SCREEN_BOUND_MS), ("longest task of the page", BLOCKED_BOUND_MS))
+    held = True
     for app in apps:
-        for (name, bound), times in zip(names, zip(*found[app], strict=True), strict=True):
-            median = statistics.median(times)
-            verdict = "PASS" if median <= bound else "FAIL"
-            failed |= median > bound
-            figures = " | ".join(f"{ms:.0f} ms" for ms in (min(times), median, max(times), bound))
-            print(f"| {app}: {name} | {figures} | {verdict} |")
-    return int(failed and not options.quick)
+        late, live, swap = (list(times) for times in zip(*found[app], strict=True))
+        as_plain = SWAP_BOUND * statistics.median(plain[app])
+        rows = (
+            ("whole after the last delta", late, SCREEN_BOUND_MS),
+            ("longest task while live", live, BLOCKED_BOUND_MS),
+            (f"longest task at the swap (bound: {SWAP_BOUND} times IPython's Markdown)", swap, as_plain),
+        )
+        for name, times, bound in rows:
+            line, within = _row(f"{app}: {name}", times, bound)
+            print(line)
+            held &= within
+    return int(not held and not options.quick)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ WATCH = """({selector, text, last}) => {
     const from = performance.now();
     const seen = window.seen = {frames: [], tasks: [], ended: false};
     new PerformanceObserver((list) => { for (const e of list.getEntries()) {
-        if (e.startTime >= from) seen.tasks.push(e.duration);
+        if (e.startTime >= from) seen.tasks.push([performance.timeOrigin + e.startTime, e.duration]);
     } }).observe({type: 'longtask'});
     const area = () => {
         const one = document.querySelector('.xcyq-quiet')?.closest('.jp-OutputArea');
@@ -128,7 +128,8 @@ WATCH = """({selector, text, last}) => {
             on.closest('.jp-CodeCell').classList.add('xcyq-seen');
             frame.height = on.getBoundingClientRect().height;
             frame.live = on.querySelectorAll('.xcyq-live').length;
-            const words = [...on.querySelectorAll('.xcyq-reply')].map((e) => e.textContent).join('');
+            const shown = [...on.querySelectorAll('.xcyq-reply')].filter((e) => e.checkVisibility());  // not both tails
+            const words = shown.map((e) => e.textContent).join('');
             frame.chars = words.length;
             frame.complete = last ? words.trimEnd().endsWith(last) : false;
         }
@@ -173,12 +174,12 @@ class Seen:
     """What `WATCH` saw."""
 
     frames: list[dict[str, Any]]
-    tasks: list[float]
+    tasks: list[tuple[float, float]]  # when each long task of the page began, and how many milliseconds it took
 
-    @property
-    def blocked_ms(self) -> float:
-        """The longest task of the page."""
-        return max(self.tasks, default=0.0)
+    def blocked_ms(self, *, live: bool) -> float:
+        """The longest task of the page: while the output was live, or at the swap and after it."""
+        swap = max((f["t"] for f in self.shown if f["live"]), default=0.0)
+        return max((took for began, took in self.tasks if (began + took <= swap) == live), default=0.0)
 
     @property
     def shown(self) -> list[dict[str, Any]]:
@@ -214,7 +215,7 @@ def seen(page: NotebookPage) -> Seen:
     page.page.wait_for_function("() => !document.querySelector('.xcyq-live')", timeout=30_000)
     page.page.wait_for_timeout(500)
     found = page.js("() => { window.seen.ended = true; return window.seen }")
-    return Seen(found["frames"], found["tasks"])
+    return Seen(found["frames"], [(began, took) for began, took in found["tasks"]])
 
 
 def scroll_to(page: NotebookPage, selector: str, text: str, at: int = 150) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import statistics
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,49 @@ def test_a_huge_block_grows_without_gaps_or_flicker(tmp_path, notebook, sandbox,
         assert max(abs(s - statistics.median(steps["within"])) for s in steps["across"]) <= 1
         assert saw.empty == 0
         assert saw.shrinks(live=True) <= LINE_PX
+
+
+# Blocks where the distance to the next one is another than between paragraphs.
+BLOCKS = (
+    "## A heading",
+    "#### A small heading",
+    "$$\nx = 1\n$$",
+    "- an item",
+    "> a quotation",
+    "```\ncode\n```",
+    "---",
+)
+CHUNK = 400
+
+
+def _chunk(block: str, *, first: bool) -> str:
+    """A block and a paragraph in one delta: where a segment ends, the block is its last or its first."""
+    size = CHUNK - len(block) - 4
+    paragraph = ("Words of a paragraph. " * size)[: size - 1] + "."
+    return "".join(f"{part}\n\n" for part in ((block, paragraph) if first else (paragraph, block)))
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(tmp_path, notebook, sandbox, first):
+    # Four times each: a segment is complete after 1,600 characters.
+    text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
+    root = notebook()
+    directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
+    notebook(LOAD, write_prompt(root, "prompt.md", *directives, "# A" + " " * (CHUNK - 5) + "\n", text))
+    with open_notebook(tmp_path, root, sandbox) as page:
+        page.start_all()
+        wait_for_live(page, "The very last.")
+        page.page.wait_for_timeout(1000)
+        live = page.js(PLACES)
+        page.page.get_by_role("button", name="Stop").dispatch_event("click")
+        page.wait()
+        page.page.wait_for_timeout(800)
+        settled = page.js(PLACES)
+        assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
+        gaps = [[round(b["top"] - a["top"]) for a, b in itertools.pairwise(places)] for places in (live, settled)]
+        names = [f"{p['tag']} {p['text']}" for p in settled]
+        off = [found for found in zip(names, names[1:], *gaps, strict=False) if abs(found[2] - found[3]) > 1]
+        assert not off, off
 
 
 @pytest.mark.parametrize(("app", "theme"), [("lab", "light"), ("lab", "dark")])

@@ -17,6 +17,8 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply>:first-child{margin-top:0}
+.xcyq-reply.xcyq-reply>:first-child>.xcyq-math:first-child>mjx-container[display]{
+margin-top:calc(1em - var(--jp-content-font-size1,14px))}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
 .xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
 .xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
@@ -51,6 +53,10 @@ LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
+.xcyq-segments>*>*>.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):last-child:not(.xcyq-goes-on){
+margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
+.xcyq-segments>*+*>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
+margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-segments:has(>.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(>.xcyq-turn-1)~.xcyq-at-0{display:none}
 .xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
 .xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}

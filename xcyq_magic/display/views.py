@@ -94,10 +94,17 @@ class ReplyView:
         that stayed a widget would be empty after a reopen.
         """
         try:
+            self._show_the_last_words(outcome.reply)
             self._replace(outcome)
         except KeyboardInterrupt:
             self._replace(outcome)
             raise
+
+    def _show_the_last_words(self, reply: LiveReply) -> None:
+        """Show what a frame may hold back: of a long reply, the whole render takes a moment."""
+        if self._widgets is not None:
+            self.paint([reply])
+            self._widgets.show(self._streaming.refresh())
 
     def _replace(self, outcome: Outcome) -> None:
         settled = turn_bundle(outcome, self._label)
