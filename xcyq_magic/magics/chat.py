@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
 
-from xcyq_magic.errors import InputError, OptionError, short_traceback
+from xcyq_magic.errors import InputError, short_traceback
 from xcyq_magic.magics.arguments import options_of, parse_line, turn_options
 from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.prompt import prompt_of
 
 if TYPE_CHECKING:
-    import argparse
-
-    from xcyq_magic.chat.messages import Message
     from xcyq_magic.display.terminal import TerminalView
     from xcyq_magic.display.views import ReplyView
     from xcyq_magic.session import Outcome
@@ -44,7 +42,7 @@ class ChatMagics(ExtensionMagics):
         if cell is None and not line.strip():
             self._show_state()
             return
-        prompt = self._prompt(options, text, cell)
+        prompt = prompt_of(self.extension, "chat", options, text, cell)
         turn = options_of(options)
         view = self._view()
         try:
@@ -57,19 +55,6 @@ class ChatMagics(ExtensionMagics):
             view.close()
         if outcome.error is not None:
             raise outcome.error
-
-    def _prompt(self, options: argparse.Namespace, text: str, cell: str | None) -> Message:
-        from xcyq_magic.chat.messages import Message
-        from xcyq_magic.media.resolve import resolve
-
-        if cell is not None and text:
-            msg = f"The prompt goes below the %%chat line, not on it ({text!r}); nothing was sent."
-            raise OptionError(msg, _hint_for_stray_text(text))
-        said = text if cell is None else cell.strip("\n")
-        if not said.strip():
-            msg = "The prompt is empty, so nothing was sent."
-            raise InputError(msg, "Write it below the %%chat line, or after %chat on the same line.")
-        return Message.of("user", *(resolve(a) for a in options.attach), said)
 
     def _view(self) -> TerminalView | ReplyView:
         if self.in_terminal:
@@ -104,12 +89,3 @@ class ChatMagics(ExtensionMagics):
         self.say(f"Gateway: {address}{' (the sandbox)' if session.access.sandbox else ''}")
         self.say(f"API key: {key}")
         self.say("%chat? lists the options; %chat_history shows the turns.")
-
-
-def _hint_for_stray_text(text: str) -> str:
-    from xcyq_magic.gateway import catalog
-
-    model = catalog.suggest(text.split(maxsplit=1)[0])
-    if model:
-        return f"To choose a model, type %%chat -m {model}."
-    return 'Move it to the next line. A value of several words needs quotes: -s "Be brief."'
