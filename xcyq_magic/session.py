@@ -18,7 +18,7 @@ from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
-from xcyq_magic.media.fitting import Fitting
+from xcyq_magic.media.fit import Fitting
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:

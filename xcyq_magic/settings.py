@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from traitlets import Bool, Float, TraitError, Unicode, default, validate
+from traitlets import Bool, Float, Int, TraitError, Unicode, default, validate
 from traitlets.config import Configurable
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
@@ -48,6 +48,9 @@ class ChatSettings(Configurable):
     model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(config=True)
     system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(config=True)
     stream = Bool(default_value=True, help="Whether replies are streamed.").tag(config=True)
+    value_chars = Int(4000, min=200, help="Characters of a value that goes into a prompt as text, at most.").tag(
+        config=True
+    )
 
     @default("model")
     def _model_from_environment(self) -> str:

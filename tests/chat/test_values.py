@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
 from xcyq_magic.chat.conversation import CellRun, Turn
-from xcyq_magic.chat.messages import Image, Message, Text
+from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video, part_from_dict
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import MediaError
 
 texts = st.text(max_size=40)
 counts = st.none() | st.integers(min_value=0)
@@ -55,11 +56,23 @@ images = st.builds(
     width=st.integers(1, 10_000),
     height=st.integers(1, 10_000),
     name=texts,
+    note=texts,
+    original=st.none() | st.tuples(st.integers(1, 10_000), st.integers(1, 10_000)),
+)
+videos = st.builds(
+    Video,
+    data=st.binary(max_size=30),
+    mime=st.sampled_from(["video/mp4", "video/x-flv", "video/3gpp"]),
+    name=texts,
+    duration_s=st.none() | seconds,
+)
+links = st.builds(
+    MediaLink, st.just("https://example.org/a.png?b=c"), kind=st.sampled_from(["image", "video"]), name=texts
 )
 messages = st.builds(
     Message,
     role=st.sampled_from(["system", "user", "assistant"]),
-    parts=st.lists(st.builds(Text, texts) | images, max_size=4).map(tuple),
+    parts=st.lists(st.builds(Text, texts) | images | videos | links, max_size=4).map(tuple),
 )
 turns = st.builds(
     Turn,
@@ -77,7 +90,7 @@ def through_json(record):
 
 
 def media_of(message: Message) -> dict[str, bytes]:
-    return {image.sha256: image.data for image in message.images}
+    return {file.sha256: file.data for file in (*message.images, *message.videos)}
 
 
 @given(usages)
@@ -122,6 +135,40 @@ def test_a_picture_is_written_down_by_its_hash_alone():
         "height": 3,
         "name": "plot.png",
     }
+
+
+def test_a_picture_written_down_before_there_were_notes_comes_back():
+    record = {"type": "image", "sha256": "x", "mime": "image/png", "bytes": 1, "width": 2, "height": 3, "name": "a"}
+    assert part_from_dict(record, {"x": b"p"}) == Image(b"p", "image/png", 2, 3, "a")
+
+
+def test_a_message_keeps_its_media_in_order():
+    image, video = Image(b"p", "image/png", 2, 3), Video(b"v", "video/mp4")
+    link = MediaLink("https://example.org/a.png")
+    message = Message.of("user", link, "a", video, "b", image)
+    assert message.media == (link, video, image)
+    assert (message.images, message.videos, message.text) == ((image,), (video,), "a\nb")
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/a.png", "file:///a.png", "javascript:x", "a.png", "http://a b", ""])
+def test_only_an_address_of_the_web_is_passed_on(url):
+    with pytest.raises(MediaError, match="nothing was sent"):
+        MediaLink(url)
+
+
+@pytest.mark.parametrize(
+    ("part", "caption"),
+    [
+        (Image(bytes(212_345), "image/jpeg", 1568, 1176, original=(4096, 3072)), "4096×3072 → 1568×1176, 212 kB"),
+        (Image(bytes(999), "image/png", 20, 10, note="first of 12 frames"), "20×10, 999 bytes, first of 12 frames"),
+        (Image(bytes(1_000_000), "image/png", 20, 10), "20×10, 1 MB"),
+        (Image(bytes(999_600), "image/png", 20, 10), "20×10, 1 MB"),
+        (Video(bytes(3_450_000), "video/mp4", duration_s=12.5), "12.5 s, 3.45 MB"),
+        (Video(bytes(10), "video/mp4"), "10 bytes"),
+    ],
+)
+def test_a_caption_says_what_is_sent(part, caption):
+    assert part.caption == caption
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The JSON of the endpoint, both ways."""
+"""The JSON of the endpoint's answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Delta, Usage
-from xcyq_magic.chat.messages import Image, Message, Text
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import (
     AnswerError,
     AuthenticationError,
@@ -23,102 +21,6 @@ from xcyq_magic.errors import (
 )
 from xcyq_magic.gateway import wire
 from xcyq_magic.gateway.events import Event
-from xcyq_magic.gateway.request import ChatRequest
-
-HELLO = (Message.of("user", "Hello"),)
-
-# Requests
-
-
-def test_a_whole_answer_is_asked_for_with_model_and_messages_alone():
-    assert wire.encode(ChatRequest("gpt-5.4", HELLO, stream=False)) == {
-        "model": "gpt-5.4",
-        "messages": [{"role": "user", "content": "Hello"}],
-    }
-
-
-def test_a_stream_is_asked_for_with_its_usage():
-    assert wire.encode(ChatRequest("gpt-5.4", HELLO)) == {
-        "model": "gpt-5.4",
-        "messages": [{"role": "user", "content": "Hello"}],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-
-
-def test_the_parameters_that_were_set_are_sent():
-    parameters = Parameters(temperature=0, top_p=0.5, max_tokens=10, stop=("END", "###"))
-    body = wire.encode(ChatRequest("gpt-5.4", HELLO, parameters, stream=False))
-    assert body["temperature"] == 0
-    assert (body["top_p"], body["max_tokens"], body["stop"]) == (0.5, 10, ["END", "###"])
-
-
-def test_the_users_own_fields_pass_through():
-    extra = {"reasoning_effort": "low", "metadata": {"a": [1, None]}, "stream_options": {"include_usage": False}}
-    body = wire.encode(ChatRequest("gpt-5.4", HELLO, Parameters(extra=extra)))
-    assert {name: body[name] for name in extra} == extra
-    assert set(body) == {"model", "messages", "stream", *extra}
-
-
-def test_messages_are_sent_in_order_with_their_roles():
-    messages = (Message.of("system", "Be brief."), *HELLO, Message.of("assistant", "Hi"), Message.of("user", "Bye"))
-    body = wire.encode(ChatRequest("gpt-5.4", messages))
-    assert [(m["role"], m["content"]) for m in body["messages"]] == [
-        ("system", "Be brief."),
-        ("user", "Hello"),
-        ("assistant", "Hi"),
-        ("user", "Bye"),
-    ]
-
-
-def test_several_texts_are_one_string():
-    assert wire.encode_message(Message.of("user", "a", "b")) == {"role": "user", "content": "a\nb"}
-
-
-def test_media_make_the_content_an_array_in_the_users_order():
-    message = Message.of("user", "Before", Image(b"\x00\xff", "image/png", 1, 1, "x.png"), "after")
-    assert wire.encode_message(message) == {
-        "role": "user",
-        "content": [
-            {"type": "text", "text": "Before"},
-            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AP8="}},
-            {"type": "text", "text": "after"},
-        ],
-    }
-
-
-texts = st.text(max_size=40)
-# A picture's size and name do not travel.
-images = st.builds(
-    Image,
-    data=st.binary(max_size=30),
-    mime=st.sampled_from(["image/png", "image/jpeg", "image/webp", "image/gif"]),
-    width=st.just(0),
-    height=st.just(0),
-)
-roles = st.sampled_from(["system", "user", "assistant"])
-with_media = st.tuples(
-    st.lists(texts.map(Text) | images, max_size=3), images, st.lists(texts.map(Text) | images, max_size=3)
-).map(lambda t: (*t[0], t[1], *t[2]))
-messages = st.builds(Message, roles, texts.map(lambda t: (Text(t),)) | with_media)
-
-
-@given(messages)
-def test_a_message_comes_back_from_the_wire(message):
-    assert wire.decode_message(json.loads(json.dumps(wire.encode_message(message)))) == message
-
-
-@given(roles, st.lists(texts, min_size=1, max_size=4))
-def test_a_message_of_several_texts_comes_back_as_their_lines(role, lines):
-    decoded = wire.decode_message(wire.encode_message(Message.of(role, *lines)))
-    assert decoded == Message.of(role, "\n".join(lines))
-
-
-def test_a_picture_by_address_is_no_picture_in_the_message():
-    part = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
-    with pytest.raises(ValueError, match="not in the message"):
-        wire.decode_message({"role": "user", "content": [part]})
-
 
 # Streams
 

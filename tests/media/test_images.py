@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, GPT, image_limits
-from xcyq_magic.media.images import fit, read_image
+from xcyq_magic.media.files import read_media
+from xcyq_magic.media.fit import fit
 from xcyq_magic.media.limits import ImageLimits
 
 # Small, so that the tests' pictures can be: 100 pixels, any number of bytes.
@@ -39,7 +40,7 @@ def decode(image: Image) -> Pillow.Image:
 def attached(tmp_path: Path, data: bytes, name: str = "picture") -> Image:
     path = tmp_path / name
     path.write_bytes(data)
-    return read_image(path)
+    return read_media(path)
 
 
 def plain(mode: str = "RGB", size: tuple[int, int] = (60, 40), colour: object = None) -> Pillow.Image:
@@ -61,7 +62,7 @@ def test_a_picture_is_read_as_it_is(tmp_path, form, mime):
     data = encode(plain(), form)
     path = tmp_path / f"plot.{form.lower()}"
     path.write_bytes(data)
-    image = read_image(path)
+    image = read_media(path)
     assert image == Image(data, mime, 60, 40, path.name)
 
 
@@ -93,7 +94,6 @@ def png(*chunks: bytes) -> bytes:
 BAD_FILES = {
     "text": (b"x,y\n1,2\n", "is no picture"),
     "nothing": (b"", "is no picture"),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture"),
     "pdf": (b"%PDF-1.7\n", "is no picture"),
     "truncated PNG": (encode(noise(50, 50))[:3000], "is damaged"),
     "truncated JPEG": (encode(noise(50, 50), "JPEG")[:1500], "is damaged"),
@@ -110,7 +110,7 @@ def test_what_is_no_sound_picture_is_refused(tmp_path, data, words):
     path = tmp_path / "odd.png"
     path.write_bytes(data)
     with pytest.raises(MediaError) as raised:
-        read_image(path, "~/odd.png")
+        read_media(path, "~/odd.png")
     assert "~/odd.png" in raised.value.message
     assert words in raised.value.message
     assert "nothing was sent" in raised.value.message
@@ -120,7 +120,7 @@ def test_what_is_no_sound_picture_is_refused(tmp_path, data, words):
 @pytest.mark.parametrize(("name", "words"), [("missing.png", "no such file"), ("", "is a directory")])
 def test_what_is_no_file_is_refused(tmp_path, name, words):
     with pytest.raises(MediaError) as raised:
-        read_image(tmp_path / name, "my plot")
+        read_media(tmp_path / name, "my plot")
     assert "my plot cannot be attached" in raised.value.message
     assert words in raised.value.message
     assert "nothing was sent" in raised.value.message
@@ -129,7 +129,7 @@ def test_what_is_no_file_is_refused(tmp_path, name, words):
 
 def test_a_path_that_no_system_takes_is_refused():
     with pytest.raises(MediaError, match="nothing was sent"):
-        read_image(Path("a\0b.png"))
+        read_media(Path("a\0b.png"))
 
 
 # What fits

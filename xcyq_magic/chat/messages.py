@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xcyq_magic.errors import MediaError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
+MediaKind: TypeAlias = Literal["image", "video"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,57 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Image:
+class DataUrl:
+    """A file's bytes as a data URL; its text is made only where somebody reads it.
+
+    Attributes
+    ----------
+    mime
+        The type of the file.
+    base64
+        Its bytes in base64: a request's body is joined from these as they are.
+    """
+
+    mime: str
+    base64: bytes = field(repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the base64."""
+        return f"data:{self.mime};base64,"
+
+    @property
+    def shortened(self) -> str:
+        """A form for people: what it is and how long, without the bytes."""
+        return f"{self.prefix}… ({len(self.base64):,} characters)"
+
+    def __str__(self) -> str:
+        return self.prefix + self.base64.decode("ascii")
+
+
+@dataclass(frozen=True)
+class _File:
+    """A content part that holds a file, encoded as it is sent."""
+
+    data: bytes = field(repr=False)
+    mime: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of `data`, in hexadecimal digits: how the file is named wherever it is kept."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def data_url(self) -> DataUrl:
+        """`data` as a data URL; encoded once, however many turns send it."""
+        return DataUrl(self.mime, base64.b64encode(self.data))
+
+    def _named(self, kind: MediaKind) -> dict[str, Any]:
+        return {"type": kind, "sha256": self.sha256, "mime": self.mime, "bytes": len(self.data)}
+
+
+@dataclass(frozen=True)
+class Image(_File):
     """A content part with a picture, encoded as it is sent.
 
     Attributes
@@ -39,38 +92,115 @@ class Image:
         In pixels.
     name
         What the user called it, for the output.
+    note
+        How it was made, where that is not evident: ``scaled from -3.2..7.1 to 0..255``.
+    original
+        Width and height in pixels before it was scaled down; None if it was not.
     """
 
-    data: bytes = field(repr=False)
-    mime: str
     width: int
     height: int
     name: str = ""
+    note: str = ""
+    original: tuple[int, int] | None = None
 
-    @cached_property
-    def sha256(self) -> str:
-        """The hash of `data`, in hexadecimal digits: how a picture is named wherever it is kept."""
-        return hashlib.sha256(self.data).hexdigest()
-
-    @cached_property
-    def data_url(self) -> str:
-        """`data` as a data URL; encoded once, however many turns send it."""
-        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+    @property
+    def caption(self) -> str:
+        """What is sent, for the output: ``4096×3072 → 1568×1176, 212 kB``, and the note."""
+        before = f"{self.original[0]}×{self.original[1]} → " if self.original else ""
+        return _caption(f"{before}{self.width}×{self.height}", _size(len(self.data)), self.note)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, with the bytes named by their hash."""
-        return {
-            "type": "image",
-            "sha256": self.sha256,
-            "mime": self.mime,
-            "bytes": len(self.data),
-            "width": self.width,
-            "height": self.height,
-            "name": self.name,
-        }
+        record = {**self._named("image"), "width": self.width, "height": self.height, "name": self.name}
+        if self.note:
+            record["note"] = self.note
+        if self.original:
+            record["original"] = list(self.original)
+        return record
 
 
-Part: TypeAlias = Text | Image
+@dataclass(frozen=True)
+class Video(_File):
+    """A content part with a film, as it is sent. Gemini models take it.
+
+    Attributes
+    ----------
+    data
+        The file's bytes.
+    mime
+        As Gemini names it, which is not always as Python does: ``video/mp4``, ``video/mov``, ….
+    name
+        What the user called it, for the output.
+    duration_s
+        Its length in seconds; None where the file does not tell it cheaply.
+    """
+
+    name: str = ""
+    duration_s: float | None = None
+
+    @property
+    def caption(self) -> str:
+        """What is sent, for the output: ``12.5 s, 3.4 MB``."""
+        return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", _size(len(self.data)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, with the bytes named by their hash."""
+        return {**self._named("video"), "name": self.name, "duration_s": self.duration_s}
+
+
+@dataclass(frozen=True)
+class MediaLink:
+    """A content part that names a picture or a film by its address, for the model's maker to fetch.
+
+    Attributes
+    ----------
+    url
+        Begins with http:// or https://. It is never fetched from here.
+    kind
+        What is there.
+    name
+        What the user called it, for the output.
+
+    Raises
+    ------
+    MediaError
+        The address is of another kind.
+    """
+
+    url: str
+    kind: MediaKind = "image"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.url.lower().startswith(("http://", "https://")) or not self.url.isprintable() or " " in self.url:
+            msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
+            raise MediaError(msg, "A picture is passed on by an address that begins with http:// or https://.")
+
+    @property
+    def caption(self) -> str:
+        """What is sent, for the output."""
+        return f"passed on by its address, {self.url}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {"type": "link", "url": self.url, "kind": self.kind, "name": self.name}
+
+
+Media: TypeAlias = Image | Video | MediaLink
+Part: TypeAlias = Text | Image | Video | MediaLink
+
+
+def _caption(*pieces: str) -> str:
+    return ", ".join(p for p in pieces if p)
+
+
+def _size(count: int) -> str:
+    """`count` bytes in a unit that suits them."""
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if count >= factor * 0.9995:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} bytes"
 
 
 def part_from_dict(record: Mapping[str, Any], media: Mapping[str, bytes]) -> Part:
@@ -83,12 +213,21 @@ def part_from_dict(record: Mapping[str, Any], media: Mapping[str, bytes]) -> Par
     """
     if record["type"] == "text":
         return Text(record["text"])
+    if record["type"] == "link":
+        return MediaLink(record["url"], record["kind"], record["name"])
+    data, mime, name = media[record["sha256"]], record["mime"], record["name"]
+    if record["type"] == "video":
+        return Video(data, mime, name, record["duration_s"])
+    # Records from before there were notes lack the last two.
+    original = record.get("original")
     return Image(
-        media[record["sha256"]],
-        mime=record["mime"],
+        data,
+        mime,
         width=record["width"],
         height=record["height"],
-        name=record["name"],
+        name=name,
+        note=record.get("note", ""),
+        original=(original[0], original[1]) if original else None,
     )
 
 
@@ -110,9 +249,19 @@ class Message:
         return "\n".join(p.text for p in self.parts if isinstance(p, Text))
 
     @property
+    def media(self) -> tuple[Media, ...]:
+        """All that is no text, in order."""
+        return tuple(p for p in self.parts if not isinstance(p, Text))
+
+    @property
     def images(self) -> tuple[Image, ...]:
-        """Its pictures, in order."""
+        """Its pictures, in order; not those that are passed on by their address."""
         return tuple(p for p in self.parts if isinstance(p, Image))
+
+    @property
+    def videos(self) -> tuple[Video, ...]:
+        """Its films, in order; not those that are passed on by their address."""
+        return tuple(p for p in self.parts if isinstance(p, Video))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, with media named by their hash."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 
-from xcyq_magic.media.limits import ImageLimits
+from xcyq_magic.media.limits import MOST_LONG_EDGE, ImageLimits
 
 _PNG_JPEG_WEBP = frozenset({"image/png", "image/jpeg", "image/webp"})
 _WITH_GIF = _PNG_JPEG_WEBP | {"image/gif"}
@@ -93,7 +93,7 @@ class Model:
     def images(self) -> ImageLimits:
         """What a picture may be for this model."""
         if self.base == "claude-opus-4-7":  # sees finer than the rest of its family
-            return ImageLimits(self.family.images.mimes, 2576, self.family.images.max_bytes)
+            return ImageLimits(self.family.images.mimes, MOST_LONG_EDGE, self.family.images.max_bytes)
         return self.family.images
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import httpx
 
 from xcyq_magic import errors
-from xcyq_magic.gateway import wire
+from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.attempt import Attempt, Connection
 from xcyq_magic.gateway.loop import LoopThread
@@ -107,7 +106,7 @@ class GatewayClient:
 
     async def _until_answered(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
-        body, known = self._repairs.apply(request.model, wire.encode(request))
+        body, known = self._repairs.apply(request.model, encoding.encode(request))
         _tell(sink, *(r.notice(request.model) for r in known))
         repaired: set[str] = set()
         number = 1
@@ -180,7 +179,7 @@ class GatewayClient:
         async with self._https[loopback].stream(
             "POST",
             connection.url,
-            content=json.dumps(body, ensure_ascii=False).encode(),
+            content=encoding.to_json(body),
             headers={
                 "Content-Type": "application/json",
                 "Accept": "text/event-stream" if body.get("stream") else "application/json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from xcyq_magic.chat.characters import has_halves
@@ -14,6 +14,10 @@ from xcyq_magic.errors import RequestError, SettingError
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
+
+# How a content part holds a film. No form is taken by every gateway.
+VideoForm: TypeAlias = Literal["video_url", "image_url", "file"]
+VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
 
 MOST_STOPS = 4
 _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
@@ -38,6 +42,7 @@ class ChatRequest:
     messages: tuple[Message, ...]
     parameters: Parameters = field(default_factory=Parameters)
     stream: bool = True
+    video_form: VideoForm = "video_url"
 
 
 def check(request: ChatRequest) -> None:

@@ -1,8 +1,7 @@
-"""Between our values and the JSON of an OpenAI-compatible endpoint, both ways."""
+"""From the JSON of an OpenAI-compatible endpoint, and what is none, to our values."""
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.completion import Delta, Usage
-from xcyq_magic.chat.messages import Image, Message, Part, Text
 from xcyq_magic.errors import (
     AnswerError,
     AuthenticationError,
@@ -24,59 +22,13 @@ from xcyq_magic.errors import (
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.events import Event
-    from xcyq_magic.gateway.request import ChatRequest
 
 DONE = "[DONE]"
-_DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-z0-9+/=\s]*)")
 _MOST_SHOWN = 300
 _MOST_READ = 20_000  # of a page, for its title
 # A prolog, comments and a doctype may come first; then any element makes it a page.
 _BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
 _PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
-
-
-def encode(request: ChatRequest) -> dict[str, Any]:
-    """The body of a request. Only what the user set, and usage in streams, which is off otherwise."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [encode_message(m) for m in request.messages],
-        **request.parameters.to_dict(),
-    }
-    if request.stream:
-        body["stream"] = True
-        body.setdefault("stream_options", {"include_usage": True})
-    return body
-
-
-def encode_message(message: Message) -> dict[str, Any]:
-    """A message as the endpoint takes it: text as a string, with media as an array of parts."""
-    if all(isinstance(p, Text) for p in message.parts):
-        return {"role": message.role, "content": message.text}
-    return {"role": message.role, "content": [_encode_part(p) for p in message.parts]}
-
-
-def _encode_part(part: Part) -> dict[str, Any]:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    return {"type": "image_url", "image_url": {"url": part.data_url}}
-
-
-def decode_message(record: dict[str, Any]) -> Message:
-    """Undo `encode_message`. A picture's size and name do not travel: they come back as 0 and ``""``."""
-    content = record["content"]
-    if isinstance(content, str):
-        return Message.of(record["role"], content)
-    return Message(record["role"], tuple(_decode_part(p) for p in content))
-
-
-def _decode_part(record: dict[str, Any]) -> Part:
-    if record["type"] == "text":
-        return Text(record["text"])
-    url = _DATA_URL.fullmatch(record["image_url"]["url"])
-    if url is None:
-        msg = "a picture that is not in the message itself"
-        raise ValueError(msg)
-    return Image(base64.b64decode(url["data"]), url["mime"], 0, 0)
 
 
 def decode_event(event: Event) -> Delta | None:

@@ -36,7 +36,7 @@ def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, tex
     """
     del extension  # nothing of the shell is needed for a path
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.media.resolve import resolve
+    from xcyq_magic.media.resolve import attach
 
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
@@ -45,7 +45,7 @@ def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, tex
     if not said.strip():
         msg = "The prompt is empty, so nothing was sent."
         raise InputError(msg, f"Write it below the %%{magic} line, or after %{magic} on the same line.")
-    return Message.of("user", *(resolve(a) for a in options.attach), said)
+    return Message.of("user", *(attach(a) for a in options.attach), said)
 
 
 def _hint_for_stray_text(magic: str, text: str) -> str:

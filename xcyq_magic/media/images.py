@@ -1,58 +1,102 @@
-"""Pictures: read, oriented, stripped of metadata, and fitted to what a model takes."""
+"""Pictures: files that are read as they are, and pixels that are encoded."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.containers import only_pixels
+from xcyq_magic.media.limits import MOST_LONG_EDGE
+from xcyq_magic.media.modes import eight_bits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL.Image import Image as PillowImage
 
-    from xcyq_magic.media.limits import ImageLimits
-
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-_JPEG_QUALITIES = (90, 80, 65, 45)
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
+_MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
-def read_image(path: Path, name: str = "") -> Image:
-    """The picture in a file, as it is; `fit` makes of it what may be sent.
+def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
+    """The picture whose file `data` is, as it is; `fit` makes of it what may be sent.
 
     Parameters
     ----------
-    path
+    data
         A PNG, JPEG, WEBP or GIF, or whatever else Pillow opens.
-    name
-        What the user called it, for errors and the output.
+    name, shown
+        What the user called it, for the output and for errors.
 
     Raises
     ------
     MediaError
-        There is no such file, or it is no picture, or one too large to open safely.
+        It is no picture, damaged, or too large to open safely.
     """
-    shown = name or path.name
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as e:  # a ValueError for a path that no system takes
-        why = (getattr(e, "strerror", None) or str(e)).lower()
-        msg = f"{shown} cannot be attached: {why}; nothing was sent."
-        raise MediaError(msg, f"Paths count from {path.cwd()}.") from None
-    picture = _open(data, shown)
+    shown = shown or name
+    picture = opened(data, shown)
     try:
         picture.load()  # a file that was cut off shows itself only here
     except (OSError, ValueError, SyntaxError) as e:
-        raise _damaged(shown, e) from None
-    return Image(data, _MIMES.get(picture.format or "", f"image/x-{picture.format}"), *picture.size, name=path.name)
+        raise damaged(shown, e) from None
+    return Image(data, _MIMES.get(picture.format or "", f"image/x-{picture.format}"), *picture.size, name=name)
 
 
-def _open(data: bytes, shown: str) -> PillowImage:
+def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Image:
+    """A picture of Pillow's as PNG: exactly, unless no model sees as many pixels.
+
+    Raises
+    ------
+    MediaError
+        It has no pixels, or they cannot be read.
+    """
     import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
+    import PIL.ImageOps  # noqa: PLC0415
+
+    if not all(picture.size):
+        msg = f"The picture has no pixels ({picture.width}×{picture.height}); nothing was sent."
+        raise MediaError(msg, "Look at how it was made.")
+    try:
+        frames = getattr(picture, "n_frames", 1)
+        upright = PIL.ImageOps.exif_transpose(picture)
+        original = upright.size if max(upright.size) > MOST_LONG_EDGE else None
+        if original or upright.mode not in _PNG_MODES:
+            upright, how = eight_bits(upright)
+            note = note or how
+        if original:
+            upright.thumbnail((MOST_LONG_EDGE, MOST_LONG_EDGE), PIL.Image.Resampling.LANCZOS)
+        data = png(upright)
+    except (OSError, ValueError, SyntaxError) as e:
+        raise damaged(name or "The picture", e) from None
+    note = note or (f"the shown one of {frames} frames" if frames > 1 else "")
+    return Image(data, "image/png", *upright.size, name, note, original)
+
+
+def png(picture: PillowImage) -> bytes:
+    """The pixels as PNG, with nothing else in it."""
+    many = picture.width * picture.height > _MANY_PIXELS
+    return encoded(picture, "PNG", **({"compress_level": 1} if many else {}))
+
+
+def encoded(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: ANN401  # Pillow's options
+    """The pixels in a format of Pillow's, with nothing else in it."""
+    buffer = io.BytesIO()
+    clean = picture.copy()
+    clean.info = {k: v for k, v in picture.info.items() if k == "transparency"}
+    clean.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def opened(data: bytes, shown: str) -> PillowImage:
+    """The picture in a file, its pixels not yet read.
+
+    Raises
+    ------
+    MediaError
+        It is no picture, or too large to open safely.
+    """
+    import PIL.Image  # noqa: PLC0415  # see above
 
     try:
         with warnings.catch_warnings():
@@ -64,83 +108,9 @@ def _open(data: bytes, shown: str) -> PillowImage:
         raise MediaError(msg, "Scale it down first.") from None
     except (PIL.UnidentifiedImageError, OSError, ValueError, SyntaxError):
         msg = f"{shown} is no picture that can be read; nothing was sent."
-        raise MediaError(msg, "PNG, JPEG, WEBP and GIF can be attached.") from None
+        raise MediaError(msg, "PNG, JPEG, WEBP and GIF can be attached, and films for Gemini.") from None
 
 
-def _damaged(shown: str, error: Exception) -> MediaError:
+def damaged(shown: str, error: Exception) -> MediaError:
+    """The error for a picture that cannot be read to its end."""
     return MediaError(f"{shown} is damaged ({error}); nothing was sent.", "Save it again, or attach another.")
-
-
-def fit(image: Image, limits: ImageLimits) -> Image:
-    """The picture as `limits` allow it, without metadata (a photograph's place, for one).
-
-    A picture that fits and carries nothing but pixels is returned as it is.
-
-    Raises
-    ------
-    MediaError
-        Its file is damaged.
-    """
-    import PIL.Image  # noqa: PLC0415  # see above
-    import PIL.ImageOps  # noqa: PLC0415
-
-    picture = _open(image.data, image.name or "The picture")
-    small = max(picture.size) <= limits.long_edge
-    light = limits.max_bytes is None or len(image.data) <= limits.max_bytes
-    still = getattr(picture, "n_frames", 1) == 1
-    if small and light and still and image.mime in limits.mimes and only_pixels(image.data, image.mime):
-        return image
-    try:
-        upright = _eight_bits(PIL.ImageOps.exif_transpose(picture))
-        if max(upright.size) > limits.long_edge:
-            upright.thumbnail((limits.long_edge, limits.long_edge), PIL.Image.Resampling.LANCZOS)
-        data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG")
-    except (OSError, ValueError, SyntaxError) as e:
-        raise _damaged(image.name or "The picture", e) from None
-    return Image(data, mime, *upright.size, name=image.name)
-
-
-def _eight_bits(picture: PillowImage) -> PillowImage:
-    """The picture in a mode that scales well and that PNG and JPEG take: L, LA, RGB or RGBA."""
-    if picture.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith("I"):  # 16 bits of grey; converting clips them at 255
-        return picture.convert("I").point(lambda grey: grey * (1 / 257)).convert("L")
-    if picture.mode == "F":
-        low, high = cast("tuple[float, float]", picture.getextrema())
-        scale = 255 / (high - low) if high > low else 0.0
-        return picture.point(lambda grey: grey * scale - low * scale).convert("L")
-    if picture.mode in {"PA", "La", "RGBa"} or "transparency" in picture.info:
-        return picture.convert("RGBA")
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _encode(picture: PillowImage, limits: ImageLimits, *, as_jpeg: bool) -> tuple[bytes, str]:
-    """PNG for graphics; JPEG for what came as JPEG or is too large as PNG."""
-    if not as_jpeg:
-        data = _save(picture, "PNG")
-        if limits.max_bytes is None or len(data) <= limits.max_bytes:
-            return data, "image/png"
-    for quality in _JPEG_QUALITIES:
-        data = _save(_on_white(picture), "JPEG", quality=quality)
-        if limits.max_bytes is None or len(data) <= limits.max_bytes:
-            break
-    return data, "image/jpeg"
-
-
-def _on_white(picture: PillowImage) -> PillowImage:
-    import PIL.Image  # noqa: PLC0415  # see above
-
-    if picture.mode in {"L", "RGB"}:
-        return picture
-    rgba = picture.convert("RGBA")
-    white = PIL.Image.new("RGBA", rgba.size, "white")
-    return PIL.Image.alpha_composite(white, rgba).convert("RGB")
-
-
-def _save(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: ANN401  # Pillow's options
-    buffer = io.BytesIO()
-    clean = picture.copy()
-    clean.info = {}
-    clean.save(buffer, form, **options)
-    return buffer.getvalue()

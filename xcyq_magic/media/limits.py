@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# No model of the catalogue sees more pixels on the longer side. So what comes as pixels is scaled to that before it
+# is encoded at all, and an array of 100 megapixels costs what a screenshot costs.
+MOST_LONG_EDGE = 2576
+
 
 @dataclass(frozen=True)
 class ImageLimits:

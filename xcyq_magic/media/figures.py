@@ -1,0 +1,123 @@
+"""matplotlib's figures become pictures, drawn as the inline backend draws them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.messages import Image
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.kinds import is_a, roots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FIGURE = "matplotlib.figure.Figure"
+_ARTIST = "matplotlib.artist.Artist"
+_MOST_ARTISTS = 10_000
+_PNG_SIZE = slice(16, 24)  # of the header: width and height, https://www.w3.org/TR/png-3/#11IHDR
+
+
+def figure_of(value: object) -> Figure | None:
+    """The figure that `value` is, belongs to, or holds the artists of; None if there is none.
+
+    Parameters
+    ----------
+    value
+        A `Figure`, `Axes` or any other artist; a list, an array, a dict or a container of artists of one
+        figure, as pyplot's functions return them; or an object whose `figure` is one (seaborn's grids).
+
+    Raises
+    ------
+    MediaError
+        It is an artist that is in no figure.
+    """
+    if "matplotlib" not in sys.modules or isinstance(value, type):
+        return None
+    if is_a(value, _FIGURE):
+        return value  # type: ignore[return-value]  # told by its name
+    if is_a(value, _ARTIST):
+        return _figure_of_artist(value)
+    if roots(value) & {"builtins", "matplotlib"} or is_a(value, "numpy.ndarray"):
+        return _figure_of_all(value)
+    # Its class's own attribute, or one it was given: no `__getattr__` is asked.
+    has_one = hasattr(type(value), "figure") or "figure" in getattr(value, "__dict__", {})
+    figure = getattr(value, "figure", None) if has_one else None
+    return figure if is_a(figure, _FIGURE) else None
+
+
+def _figure_of_artist(artist: Any) -> Figure:  # noqa: ANN401  # matplotlib is not imported to name its type
+    figure = getattr(artist, "figure", None)
+    while figure is not None and not is_a(figure, _FIGURE):  # a figure in a figure
+        figure = figure.figure
+    if figure is None:
+        msg = f"This {type(artist).__name__} is in no figure, so there is nothing to see; nothing was sent."
+        raise MediaError(msg, "It may have been removed, or its figure cleared. Draw it again.")
+    return figure  # type: ignore[no-any-return]  # told by its name
+
+
+def _figure_of_all(value: object) -> Figure | None:
+    """The one figure of all artists in `value`."""
+    figure = None
+    for count, artist in enumerate(_leaves(value)):
+        if count == _MOST_ARTISTS:
+            break
+        if not is_a(artist, _ARTIST):
+            return None
+        its = _figure_of_artist(artist)
+        if figure is not None and its is not figure:
+            return None
+        figure = its
+    return figure
+
+
+def _leaves(value: object, depth: int = 3) -> Iterator[object]:
+    """What a nest of lists, dicts and arrays holds, but None."""
+    inner: Any = None
+    if depth:
+        if isinstance(value, list | tuple):
+            inner = value
+        elif isinstance(value, Mapping):
+            inner = value.values()
+        elif is_a(value, "numpy.ndarray") and value.dtype == object:  # type: ignore[attr-defined]  # told by its name
+            inner = value.flat  # type: ignore[attr-defined]  # as above
+    if inner is None:
+        if value is not None:
+            yield value
+        return
+    for item in inner:
+        yield from _leaves(item, depth - 1)
+
+
+def image_of_figure(figure: Figure, name: str = "") -> Image:
+    """The figure as PNG: in its own resolution and colours, cut to what is drawn, as the inline backend shows it.
+
+    The figure, pyplot's state and the settings stay as they are. It may be closed already.
+
+    Raises
+    ------
+    MediaError
+        Nothing is drawn on it, or it cannot be drawn.
+    """
+    if not [c for c in figure.get_children() if c is not figure.patch]:
+        msg = "The figure is empty: nothing is drawn on it, so nothing was sent."
+        raise MediaError(msg, "Was it cleared, or drawn on another? Draw on it, then send it.")
+    buffer = io.BytesIO()
+    try:
+        figure.canvas.print_figure(
+            buffer,
+            format="png",
+            dpi="figure",  # type: ignore[arg-type]  # documented, but not in its annotation
+            facecolor=figure.get_facecolor(),
+            edgecolor=figure.get_edgecolor(),
+            bbox_inches="tight",
+            metadata={"Software": None},
+        )
+    except Exception as e:
+        msg = f"The figure cannot be drawn ({type(e).__name__}: {' '.join(str(e).split())}); nothing was sent."
+        raise MediaError(msg, "fig.savefig('figure.png') shows where.") from e
+    data = buffer.getvalue()
+    width, height = (int.from_bytes(data[_PNG_SIZE][n : n + 4], "big") for n in (0, 4))
+    return Image(data, "image/png", width, height, name or str(figure.get_label()))

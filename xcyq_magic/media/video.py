@@ -1,0 +1,80 @@
+"""Films: what kind they are and how long, without decoding them."""
+
+from __future__ import annotations
+
+from xcyq_magic.chat.messages import Video
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.signatures import mime_of
+
+# https://ai.google.dev/gemini-api/docs/video-understanding#supported-formats
+TAKEN = {
+    "video/mp4",
+    "video/mpeg",
+    "video/mov",
+    "video/avi",
+    "video/wmv",
+    "video/x-flv",
+    "video/webm",
+    "video/3gpp",
+}
+SUFFIXES = {
+    "video/mp4": "mp4",
+    "video/mpeg": "mpeg",
+    "video/mov": "mov",
+    "video/avi": "avi",
+    "video/wmv": "wmv",
+    "video/x-flv": "flv",
+    "video/webm": "webm",
+    "video/3gpp": "3gp",
+}
+_BOXED = {"video/mp4", "video/mov", "video/3gpp"}
+_LONG_BOX, _TO_THE_END = 1, 0
+_HEAD = 8  # bytes of a box before its content
+_LONGEST_S = 1e6  # what is longer is a damaged header
+
+
+def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
+    """The film whose file `data` is, as it is.
+
+    Raises
+    ------
+    MediaError
+        It is of a kind that no model takes.
+    """
+    mime = mime_of(data) or "of an unknown kind"
+    if mime not in TAKEN:
+        msg = f"{shown or name or 'The film'} is {mime}, which no model takes; nothing was sent."
+        raise MediaError(msg, "Make an MP4 of it, for example: ffmpeg -i film.mkv film.mp4")
+    return Video(data, mime, name, duration_s(data) if mime in _BOXED else None)
+
+
+def duration_s(data: bytes) -> float | None:
+    """How long an MP4 or QuickTime file is, from its movie header (ISO/IEC 14496-12, 8.2.2); None if it has none."""
+    header = _box(_box(data, b"moov"), b"mvhd")
+    if header is None or len(header) < 32:  # noqa: PLR2004  # up to the duration of version 1
+        return None
+    # A version and flags, then two dates, ticks a second, and ticks: dates and ticks of 8 bytes in version 1.
+    wide = header[0] == 1
+    scale, ticks = (header[20:24], header[24:32]) if wide else (header[12:16], header[16:20])
+    rate = int.from_bytes(scale, "big")
+    seconds = int.from_bytes(ticks, "big") / rate if rate else 0.0
+    return seconds if 0 < seconds < _LONGEST_S else None
+
+
+def _box(data: memoryview | bytes | None, kind: bytes) -> memoryview | None:
+    """The content of the first box of a kind (ISO/IEC 14496-12, 4.2)."""
+    if data is None:
+        return None
+    view, at = memoryview(data), 0
+    while at + _HEAD <= len(view):
+        size, head = int.from_bytes(view[at : at + 4], "big"), _HEAD
+        if size == _LONG_BOX:
+            size, head = int.from_bytes(view[at + 8 : at + 16], "big"), 16
+        elif size == _TO_THE_END:
+            size = len(view) - at
+        if size < head:
+            return None
+        if view[at + 4 : at + 8] == kind:
+            return view[at + head : at + size]
+        at += size
+    return None
