@@ -19,8 +19,9 @@ from shells import shell_of
 
 from xcyq_magic import errors, load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.turn import TurnOptions
 
 KEY = "sk-Vq7xW2mN9pLk4RtZ8bYc3HdF"
 WINDOW = 10  # so many characters of it are too many

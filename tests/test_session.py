@@ -18,8 +18,9 @@ from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.media.files import read_media
-from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.turn import TurnOptions
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ECHO = FAST + "sandbox: echo\n"

@@ -13,7 +13,8 @@ from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.media.resolve import attach
-from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.session import ChatSession
+from xcyq_magic.turn import TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

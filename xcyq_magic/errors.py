@@ -9,6 +9,7 @@
     │   ├── SettingError          a value in %config, ipython_config.py or the environment
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
     │   ├── MissingKeyError       no API key at all
+    │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
     │   └── MediaError            a file or a value that cannot be attached
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
@@ -39,6 +40,7 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "ExpressionError",
     "GatewayError",
     "IncompleteReplyError",
     "InputError",
@@ -122,6 +124,10 @@ class KeyFormatError(InputError):
 
 class MissingKeyError(InputError):
     """No API key at all."""
+
+
+class ExpressionError(InputError):
+    """A ``{{ expression }}`` in a prompt, or one after ``-a``, that is none, or that fails."""
 
 
 class MediaError(InputError):

@@ -15,6 +15,7 @@ from xcyq_magic.chat.completion import Completion, CompletionBuilder, Partial
 from xcyq_magic.gateway.arrivals import Arrival, Deltas, Ended, Told, Waiting
 
 if TYPE_CHECKING:
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.arrivals import Sink
     from xcyq_magic.gateway.client import Exchange
     from xcyq_magic.gateway.retries import Retry
@@ -33,6 +34,8 @@ class LiveReply:
     ----------
     model
         The model that was asked.
+    prompt
+        The prompt as it is sent, its media fitted for the model.
     builder
         What came so far.
     notices
@@ -43,8 +46,11 @@ class LiveReply:
         Why it failed; None while it has not.
     """
 
-    def __init__(self, model: str, notices: Sequence[str] = (), *, streamed: bool = True) -> None:
+    def __init__(
+        self, model: str, notices: Sequence[str] = (), *, prompt: Message | None = None, streamed: bool = True
+    ) -> None:
         self.model = model
+        self.prompt = prompt
         self._streamed = streamed
         self.notices = list(notices)
         self.builder = CompletionBuilder()

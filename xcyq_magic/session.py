@@ -4,87 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from xcyq_magic.access import GatewayAccess
+from xcyq_magic.chat.context import context
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.errors import IncompleteReplyError
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import GatewayClient
+from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.gateway.attempt import Connection
     from xcyq_magic.gateway.credentials import ApiKey
 
 MAIN = "main"
-
-
-@dataclass(frozen=True)
-class TurnOptions:
-    """What one turn asks for; None leaves it to the conversation, or to the settings.
-
-    Attributes
-    ----------
-    model, system
-        An empty `system` means none.
-    parameters
-        As the user set them.
-    once
-        Neither read nor write the history.
-    stream
-        Whether the reply comes in deltas.
-    """
-
-    model: str | None = None
-    system: str | None = None
-    parameters: Parameters = field(default_factory=Parameters)
-    once: bool = False
-    stream: bool | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a turn ended.
-
-    Attributes
-    ----------
-    reply
-        The reply as it stood at its end: state, times, notices.
-    turn
-        The turn, with its completion; None when no word of the model's came.
-    conversation
-        The conversation with the turn in it, or as it was.
-    error
-        What the cell has to raise: a failure, or the user's interrupt; None when all went well.
-    """
-
-    reply: LiveReply
-    turn: Turn | None
-    conversation: Conversation
-    error: BaseException | None
-
-    @property
-    def completion(self) -> Completion | None:
-        """The model's reply, whole or partial."""
-        return self.turn.completion if self.turn else None
-
-    def result(self) -> Completion:
-        """The completion; raises `error` if there is one."""
-        if self.error is not None or self.turn is None:
-            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
-        return self.turn.completion
 
 
 class ChatSession:
@@ -150,8 +94,8 @@ class ChatSession:
         prompt: Message,
         options: TurnOptions,
         cell: CellRun | None = None,
-    ) -> tuple[ChatRequest, str | None]:
-        """The request of a turn, checked, and the system prompt in it. Nothing is sent.
+    ) -> Prepared:
+        """The request of a turn, checked. Nothing is sent.
 
         Raises
         ------
@@ -160,19 +104,36 @@ class ChatSession:
         """
         model = self.model_of(conversation) if options.model is None else options.model
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
-        past = () if options.once else conversation.above(cell)
-        messages = (
-            *([Message.of("system", system)] if system else []),
-            *(m for turn in past for m in turn.messages),
-            prompt,
-        )
+        past = context(() if options.once else conversation.above(cell), self.chat.keep_media)
+        messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.images) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
         messages = tuple(self._fitting.message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream)
         check(request)
-        return request, system
+        unknown = catalog.notice(model)
+        return Prepared(request, system, (*([unknown] if unknown else []), *past.notices))
+
+    def preview(
+        self,
+        prompt: Message,
+        options: TurnOptions | None = None,
+        *,
+        conversation: str | None = None,
+        cell: CellRun | None = None,
+    ) -> Preview:
+        """What `ask` would send. Nothing is sent, and no key is needed.
+
+        Raises
+        ------
+        InputError
+            It could not be sent.
+        """
+        ready = self.request(self.conversation(conversation), prompt, options or TurnOptions(), cell)
+        body, told = self._client.body(ready.request)
+        notices = (*ready.notices, *told)
+        return Preview(ready.request, body, self.access.connection().url, notices, len(to_json(body)))
 
     # A turn
 
@@ -221,16 +182,17 @@ class ChatSession:
             The request cannot be sent. Nothing was.
         """
         options = options or TurnOptions()
-        request, system = self.request(conversation, prompt, options, cell)
+        ready = self.request(conversation, prompt, options, cell)
+        request = ready.request
         key, connection = self.access.key(), self.access.connection()
-        notices = [n for n in (catalog.notice(request.model), self.access.route_notice()) if n]
-        live = LiveReply(request.model, notices, streamed=request.stream)
+        notices = [*ready.notices, *([route] if (route := self.access.route_notice()) else [])]
+        live = LiveReply(request.model, notices, prompt=request.messages[-1], streamed=request.stream)
         asked_at = time.time()
         interrupt = self._await([live], [request], key, connection, paint or (lambda _: None))
         completion = live.completion
         turn = None
         if completion is not None:
-            turn = Turn(prompt, completion, system, options.parameters, cell, asked_at)
+            turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
             if not options.once:
                 conversation = conversation.with_turn(turn)
         return Outcome(live, turn, conversation, interrupt or live.error)

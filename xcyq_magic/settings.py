@@ -51,6 +51,13 @@ class ChatSettings(Configurable):
     value_chars = Int(4000, min=200, help="Characters of a value that goes into a prompt as text, at most.").tag(
         config=True
     )
+    keep_media = Int(
+        None,
+        allow_none=True,
+        min=0,
+        help="Pictures and videos of the last so many turns are sent again with each prompt, older ones as a line of "
+        "text; None for all.",
+    ).tag(config=True)
 
     @default("model")
     def _model_from_environment(self) -> str:

@@ -157,7 +157,7 @@ class _Clock:
 def _outcome(reply: Any) -> Any:  # classes of a package that this kernel may not have
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome
 
     turn = Turn(Message.of("user", "Go on."), reply.completion)
     return Outcome(reply, turn, Conversation(), None)

@@ -29,7 +29,7 @@ from xcyq_magic.settings import ChatSettings, GatewaySettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable
 
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome
 
 MODEL = "claude-sonnet-4-6"
 STREAM = "text/event-stream"

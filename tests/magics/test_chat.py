@@ -97,7 +97,7 @@ def test_a_question_mark_after_the_name_is_still_the_call_for_help(run, sandbox,
 
 
 def test_the_prompt_of_a_cell_keeps_braces_dollars_and_percents(run, sandbox):
-    prompt = 'What does {x} mean in {"a": 1}, $y$ and %z?\n\n    indented {{ }}\n%chat no magic?'
+    prompt = 'What does {x} mean in {"a": 1}, $y$ and %z?\n\n    indented { }\n%chat no magic?'
     run(f"%%chat\n{prompt}")
     assert last_body(sandbox)["messages"][-1]["content"] == prompt
 

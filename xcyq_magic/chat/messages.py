@@ -191,6 +191,12 @@ Media: TypeAlias = Image | Video | MediaLink
 Part: TypeAlias = Text | Image | Video | MediaLink
 
 
+def _left_out(part: Media) -> str:
+    film = isinstance(part, Video) or (isinstance(part, MediaLink) and part.kind == "video")
+    what = "a video" if film else "a picture"
+    return f"[{what} that was shown here before{f': {part.name}' if part.name else ''}]"
+
+
 def _caption(*pieces: str) -> str:
     return ", ".join(p for p in pieces if p)
 
@@ -262,6 +268,10 @@ class Message:
     def videos(self) -> tuple[Video, ...]:
         """Its films, in order; not those that are passed on by their address."""
         return tuple(p for p in self.parts if isinstance(p, Video))
+
+    def without_media(self) -> Message:
+        """The message with a line of text in the place of each picture and film."""
+        return Message(self.role, tuple(p if isinstance(p, Text) else Text(_left_out(p)) for p in self.parts))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, with media named by their hash."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.plain import without_controls
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome
 
 TURN_MIME = "application/vnd.xcyq.turn+json"
 TURN_VERSION = 1
@@ -29,17 +30,20 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
         lines = [caption, *outcome.reply.notices]
         html = "".join(quiet(line) for line in lines)
         return {"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}
-    bundle = completion_bundle(turn.completion, outcome.reply.notices, label)
+    bundle = completion_bundle(turn.completion, outcome.reply.notices, label, attachments(outcome.reply.prompt))
     return {**bundle, TURN_MIME: {"version": TURN_VERSION, **turn.to_dict()}}
 
 
-def completion_bundle(completion: Completion, notices: Sequence[str] = (), label: str = "") -> Bundle:
-    """A completion, for people: HTML, and its Markdown."""
+def completion_bundle(
+    completion: Completion, notices: Sequence[str] = (), label: str = "", attached: str = ""
+) -> Bundle:
+    """A completion, for people: HTML, and its Markdown; `attached` is the HTML of what went along with the prompt."""
     caption, next_step = completion_caption(completion, label), advice(completion)
     html = "".join(
         [
             quiet(caption),
             *(quiet(n) for n in notices),
+            attached,
             folded("Reasoning", completion.reasoning),
             reply_body(to_html(completion.text)),
             quiet(next_step) if next_step else "",

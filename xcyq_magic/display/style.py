@@ -37,9 +37,13 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
+.xcyq-media{display:flex;flex-wrap:wrap;gap:.4em 1em;margin:.3em 0 .6em}
+.xcyq-media figure{margin:0;max-width:100%}
+.xcyq-media img{display:block;border:1px solid var(--jp-border-color2,#e0e0e0)}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply) .jp-OutputArea-child{padding-top:0}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{max-height:none;margin-left:0}
 details.xcyq-quiet{margin-bottom:.5em}
+.xcyq-as-typed{white-space:pre-wrap}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
@@ -92,9 +96,12 @@ def reply_body(reply_html: str, *, unfinished: bool = False) -> str:
 
 def folded(summary: str, markdown: str) -> str:
     """Markdown that opens with a click; nothing if there is none."""
-    if not markdown:
-        return ""
-    return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(to_html(markdown))}</details>'
+    return unfolding(summary, to_html(markdown)) if markdown else ""
+
+
+def unfolding(summary: str, html: str) -> str:
+    """HTML that opens with a click."""
+    return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(html)}</details>'
 
 
 def thinking(markdown: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.live import LiveReply
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 

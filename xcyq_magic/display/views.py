@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
+from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcyq_magic.live import LiveReply
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome
 
 _CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
 _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
@@ -137,6 +138,7 @@ class _ReplyWidgets:
         self._stop.on_click(lambda _: reply.stop())
         _let_clicks_through(self._stop)
         self._notices = self._html("")
+        self._attached = attachments(reply.prompt)
         self.notices(reply.notices)
         self._thoughts = self._html("")
         self._reply = _GrowingReply(self._html, self._layout)
@@ -164,8 +166,8 @@ class _ReplyWidgets:
         self._stop.layout.display = "" if clickable else "none"
 
     def notices(self, lines: Sequence[str]) -> None:
-        """The lines for the user about this reply."""
-        self._notices.value = STYLE + LIVE_STYLE + "".join(quiet(line) for line in lines)
+        """The lines for the user about this reply, above what went along with the prompt."""
+        self._notices.value = STYLE + LIVE_STYLE + "".join(quiet(line) for line in lines) + self._attached
 
     def thoughts(self, html: str) -> None:
         """The reasoning: its latest lines while it comes, then folded away."""

@@ -68,6 +68,11 @@ class GatewayClient:
                 self._loop = LoopThread("xcyq_magic client")
             return Exchange(self._loop.submit(self._exchange(request, key, connection, sink)))
 
+    def body(self, request: ChatRequest) -> tuple[dict[str, Any], list[str]]:
+        """The body that `request` would travel as, with what is known of its model applied; and what to say of that."""
+        body, known = self._repairs.apply(request.model, encoding.encode(request))
+        return body, [n for r in known if (n := r.notice(request.model))]
+
     def close(self) -> None:
         """End its thread and connections. The next `send` begins anew."""
         with self._lock:
@@ -106,8 +111,8 @@ class GatewayClient:
 
     async def _until_answered(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
-        body, known = self._repairs.apply(request.model, encoding.encode(request))
-        _tell(sink, *(r.notice(request.model) for r in known))
+        body, known = self.body(request)
+        _tell(sink, *known)
         repaired: set[str] = set()
         number = 1
         while True:

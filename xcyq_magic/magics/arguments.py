@@ -12,12 +12,14 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from xcyq_magic.errors import OptionError
+from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from xcyq_magic.session import TurnOptions
+    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.turn import TurnOptions
 
 F = TypeVar("F", bound="Callable[..., None]")
 
@@ -25,6 +27,7 @@ _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_DIGITS = re.compile(r"-?\d+")
 
 
 def turn_options(function: F) -> F:
@@ -44,10 +47,24 @@ def turn_options(function: F) -> F:
             default=[],
             help="Any other field of the request, as NAME=JSON; again for more.",
         ),
-        argument("-a", "--attach", action="append", default=[], help="The path of a picture; again for more."),
+        argument(
+            "-a",
+            "--attach",
+            action="append",
+            default=[],
+            help="A variable or an expression, or a path or an address, to go before the text; again for more.",
+        ),
+        argument(
+            "-f",
+            "--figure",
+            type=_count,
+            help="The last image that a cell showed, or the last N: -f, -f N.",
+        ),
         argument("-c", "--conversation", help="The conversation to take part in; main unless given."),
         argument("--once", action="store_true", help="Neither read nor write the history."),
         argument("-o", "--out", help="A variable to put the Completion in, besides _reply."),
+        argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
+        argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         argument("text", nargs="...", help="The prompt, on the magic's own line."),
     ]
@@ -67,7 +84,7 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     """
     tokens = list(_TOKEN.finditer(line))
     try:
-        options = magic.parser.parse_args([_unquote(t[0]) for t in tokens])
+        options = magic.parser.parse_args(_with_counts([_unquote(t[0]) for t in tokens]))
     except UsageError as e:
         raise _explain(str(e), magic) from None
     count = len(options.text)
@@ -80,6 +97,13 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
 
 def _unquote(token: str) -> str:
     return _QUOTED.sub(lambda q: q[1].replace('\\"', '"') if q[1] is not None else q[2], token)
+
+
+def _with_counts(words: list[str]) -> list[str]:
+    """The words with a number in ``-f`` where none follows: argparse would take the prompt's first word for it."""
+    alone = {"-f": "-f1", "--figure": "--figure=1"}
+    following = [*words, ""][1:]
+    return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 
 
 def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
@@ -96,23 +120,25 @@ def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as abo
     return OptionError(f"%{name}: {message}; nothing was sent.", hint)
 
 
-def options_of(options: argparse.Namespace) -> TurnOptions:
+def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions:
     """The options of a turn as the session takes them.
 
     Raises
     ------
     OptionError
-        ``-p`` is no NAME=JSON.
+        ``-p`` is no NAME=JSON, or ``-o`` no name.
+    ExpressionError
+        An expression in the system prompt fails.
     """
     from xcyq_magic.chat.parameters import Parameters
-    from xcyq_magic.session import TurnOptions
+    from xcyq_magic.turn import TurnOptions
 
     if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
         msg = f"-o takes the name of a variable, not {options.out!r}; nothing was sent."
         raise OptionError(msg, "Try -o answer.")
     return TurnOptions(
         model=options.model,
-        system=options.system,
+        system=options.system if options.raw or not options.system else expanded_text(extension, options.system),
         parameters=Parameters(
             temperature=options.temperature,
             top_p=options.top_p,

@@ -15,7 +15,7 @@ from xcyq_magic.magics.prompt import prompt_of
 if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalView
     from xcyq_magic.display.views import ReplyView
-    from xcyq_magic.session import Outcome
+    from xcyq_magic.turn import Outcome, Preview
 
 
 @magics_class
@@ -31,30 +31,40 @@ class ChatMagics(ExtensionMagics):
         ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the
         rest of its line. ``%chat`` alone shows the state of the conversation.
 
-        The reply is also in the variable ``_reply``. Examples::
+        ``{{ expr }}`` in the prompt is a Python expression: a figure, an array or a picture goes along in
+        its place, any other value as text. The reply is also in the variable ``_reply``. Examples::
 
-            %%chat -m claude-opus-4-7 -a scatter.png
-            Which points would you look at again?
+            %%chat -m claude-opus-4-7
+            Which points of {{ fig }} would you look at again?
 
-            %chat why is this slow?
+            %chat -f why is the last figure so noisy?
+
+            %chat -a scatter.png -a df.describe() do these agree?
         """
         options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
             self._show_state()
             return
         prompt = prompt_of(self.extension, "chat", options, text, cell)
-        turn = options_of(options)
+        turn = options_of(options, self.extension)
+        cell_run = self.extension.cell
+        if options.dry_run:
+            self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
+            return
         view = self._view()
         try:
-            outcome = self.session.ask(
-                prompt, turn, conversation=options.conversation, cell=self.extension.cell, paint=view.paint
-            )
+            outcome = self.session.ask(prompt, turn, conversation=options.conversation, cell=cell_run, paint=view.paint)
             self._publish(outcome, options.out)  # before the view settles, which can be interrupted
             view.settle(outcome)
         finally:
             view.close()
         if outcome.error is not None:
             raise outcome.error
+
+    def _show_request(self, preview: Preview) -> None:
+        from xcyq_magic.display.request import request_bundle
+
+        self.show(request_bundle(preview))
 
     def _view(self) -> TerminalView | ReplyView:
         if self.in_terminal:

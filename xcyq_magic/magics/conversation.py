@@ -9,6 +9,7 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from xcyq_magic.errors import InputError
 from xcyq_magic.magics.arguments import one_count
 from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.prompt import expanded_text
 
 _WORDS = 70  # characters of a prompt or a reply in the table
 
@@ -22,12 +23,12 @@ class ConversationMagics(ExtensionMagics):
     def chat_system(self, line: str, cell: str | None = None) -> None:
         """Set the system prompt of the conversation, or show it: ``%chat_system [TEXT]``, ``%%chat_system``.
 
-        ``%chat_system off`` ends it.
+        ``{{ expr }}`` in it is a Python expression, now. ``%chat_system off`` ends the system prompt.
         """
         text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
         conversation = self.session.conversation()
         if text:
-            self.session.choose(conversation, system="" if text == "off" else text)
+            self.session.choose(conversation, system="" if text == "off" else expanded_text(self.extension, text))
         system = self.session.system_of(self.session.conversation())
         self.say(f"System prompt: {system}" if system else "No system prompt. %chat_system TEXT sets one.")
 

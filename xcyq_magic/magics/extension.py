@@ -10,6 +10,7 @@ from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.conversation import ConversationMagics
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
+from xcyq_magic.magics.seen import SeenImages
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ class Extension:
         The shell that it was loaded into.
     gateway, chat
         The settings, known to ``%config``.
+    seen
+        The images that the user saw last.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.gateway = GatewaySettings(parent=shell)
         self.chat = ChatSettings(parent=shell)
+        self.seen = SeenImages(shell)
         self._session: ChatSession | None = None
         self._run = 0
         self._magics: list[Magics] = []
@@ -110,6 +114,7 @@ class Extension:
         manager.registry[_NAME] = self
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
+        self.seen.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
         self._mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
@@ -142,6 +147,7 @@ class Extension:
         mine: tuple[object, ...] = (self.gateway, self.chat, *self._magics)
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)
+        self.seen.unregister()
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
         _forget_formatter(self._mimebundles)

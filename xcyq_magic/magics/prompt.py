@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError
+from xcyq_magic.magics.expand import Expression, evaluate, known_names, parse
 
 if TYPE_CHECKING:
     import argparse
 
-    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.extension import Extension
 
 
 def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
-    """The user's message: what is attached, and the text.
+    """The user's message: what is attached, and the text with its expressions in their places.
 
     Parameters
     ----------
@@ -34,18 +36,112 @@ def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, tex
     InputError
         There is no prompt, it stands in the wrong place, or something in it cannot be sent.
     """
-    del extension  # nothing of the shell is needed for a path
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.media.resolve import attach
 
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
     said = text if cell is None else cell.strip("\n")
-    if not said.strip():
+    attached = [*_figures(extension, options.figure), *(_attached(extension, a) for a in options.attach)]
+    if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
         raise InputError(msg, f"Write it below the %%{magic} line, or after %{magic} on the same line.")
-    return Message.of("user", *(attach(a) for a in options.attach), said)
+    return Message.of("user", *attached, *([said] if options.raw else expanded(extension, said)))
+
+
+def expanded(extension: Extension, text: str) -> list[Part | str]:
+    """A text with each ``{{ expr }}`` replaced by what it stands for: text within the text, media in its place.
+
+    Raises
+    ------
+    InputError
+        An expression is none or fails, or its value cannot be sent.
+    """
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.messages import Text
+    from xcyq_magic.media.resolve import resolve
+
+    parts: list[Part | str] = []
+    written = ""
+    for piece in list(parse(text)):  # whole, before any of it is evaluated
+        if not isinstance(piece, Expression):
+            written += piece
+            continue
+        value = evaluate(extension.shell, piece.source, piece.shown)
+        part = (
+            Text(str(value))
+            if isinstance(value, str | Completion)
+            else resolve(value, piece.source.strip(), value_chars=extension.chat.value_chars)
+        )
+        if isinstance(part, Text):
+            written = _joined(written, part.text)
+        else:
+            parts += [*_stripped(written), part]
+            written = ""
+    return [*parts, *_stripped(written)]
+
+
+def expanded_text(extension: Extension, text: str) -> str:
+    """A system prompt as `expanded`; it takes no media.
+
+    Raises
+    ------
+    InputError
+        As `expanded`, and where an expression stands for a picture or a video.
+    """
+    parts = expanded(extension, text)
+    if not all(isinstance(p, str) for p in parts):
+        msg = "A picture or a video cannot stand in a system prompt; nothing was sent."
+        raise MediaError(msg, "Put it into the prompt.")
+    return "".join(p for p in parts if isinstance(p, str))
+
+
+def _joined(before: str, text: str) -> str:
+    """A value's text after what stands before it: a table begins on a line of its own."""
+    apart = "\n" in text and before.strip() and not before.endswith("\n")
+    return f"{before}\n{text}" if apart else before + text
+
+
+def _stripped(text: str) -> list[str]:
+    """A stretch of text between media, without the line breaks that set them apart; nothing if it is blank."""
+    return [text.strip("\n")] if text.strip() else []
+
+
+def _figures(extension: Extension, count: int | None) -> list[Part]:
+    """The last images that the user saw, as ``-f`` asks for them."""
+    from xcyq_magic.media.files import media_of_bytes
+
+    if count is None:
+        return []
+    if count < 1:
+        msg = f"-f takes a number of images, at least 1, not {count}; nothing was sent."
+        raise OptionError(msg, "Try -f, or -f 2 for the last two.")
+    seen = extension.seen.last(count)
+    if len(seen) < count:
+        have = f"only {len(seen)} image{'s' * (len(seen) != 1)}" if seen else "no image yet"
+        msg = f"-f {count}: cells have shown {have} since xcyq_magic was loaded; nothing was sent."
+        raise MediaError(
+            msg, "Run the cell that shows it again, or attach it with -a NAME. Interactive plots show no image."
+        )
+    names = ["last image"] if count == 1 else [f"image {n} of {count}" for n in range(1, count + 1)]
+    return [media_of_bytes(image.content, name, name.capitalize()) for image, name in zip(seen, names, strict=True)]
+
+
+def _attached(extension: Extension, text: str) -> Part:
+    """What ``-a`` names: an expression whose names exist, else a path or an address."""
+    from xcyq_magic.chat.messages import Text
+    from xcyq_magic.media.resolve import attach
+
+    shell = extension.shell
+    value: object = text
+    if known_names(text, shell.user_ns):
+        try:
+            value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
+        except ExpressionError:
+            if not Path(text).is_file():  # `plot.png` where there is a variable `plot`
+                raise
+    part = attach(value, "" if isinstance(value, str) else text, value_chars=extension.chat.value_chars)
+    return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
 
 
 def _hint_for_stray_text(magic: str, text: str) -> str:

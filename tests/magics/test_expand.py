@@ -1,0 +1,200 @@
+"""`{{ expr }}` in a prompt: what is an expression, what it becomes, and what is left alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcyq_magic.errors import ExpressionError, MediaError, OptionError
+from xcyq_magic.magics.expand import Expression, parse
+
+
+def prompt(sandbox):
+    return sandbox.received[-1].body["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expressions"),
+    [
+        ("{{x}}", ["x"]),
+        ("a {{ x }} b {{ y[0] }}", [" x ", " y[0] "]),
+        ("{{ {'a': {'b': 1}} }}", [" {'a': {'b': 1}} "]),
+        ("{{ {'a': {'b': 1}}['a'] }}", [" {'a': {'b': 1}}['a'] "]),
+        ("{{{1: {2: 3}}}}", ["{1: {2: 3}}"]),
+        ("{{ '}}' }}", [" '}}' "]),
+        ('{{ f"{x:.2f}" }} and {{ f"{{}}" }}', [' f"{x:.2f}" ', ' f"{{}}" ']),
+        ("{{ [\n  1,\n  2,\n] }}", [" [\n  1,\n  2,\n] "]),
+        ("{{ (lambda d: d)({}) }}", [" (lambda d: d)({}) "]),
+    ],
+)
+def test_an_expression_ends_where_it_is_whole(text, expressions):
+    assert [p.source for p in parse(text) if isinstance(p, Expression)] == expressions
+
+
+# What never holds two braces of a kind in a row, with a backslash or without.
+plain = st.text(alphabet=st.characters(blacklist_characters="{}\\", blacklist_categories=("Cs",)), max_size=20)
+sources = st.sampled_from(["x", " df.head() ", "{1: {2: 3}} ", "'}}'", "a['}}']", "[{}, {}]", "\nx\n".strip()])
+
+
+@given(st.lists(plain | sources.map(Expression) | st.just(r"\{{"), max_size=8))
+def test_what_is_taken_apart_is_what_was_put_together(pieces):
+    text = "".join("{{" + p.source + "}}" if isinstance(p, Expression) else p for p in pieces)
+    found = list(parse(text))
+    assert [p for p in found if isinstance(p, Expression)] == [p for p in pieces if isinstance(p, Expression)]
+    apart = "".join(p for p in found if isinstance(p, str))
+    assert apart == "".join("{{" if p == r"\{{" else p for p in pieces if isinstance(p, str))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'def f(d): return {k: {"v": v} for k, v in d.items()}',
+        '{"json": {"nested": [1, {"deep": {}}]}}',
+        r"\frac{a}{b} \sum_{i=1}^{n} x_{i} and $x$ $HOME ${HOME}",
+        "{% for user in users %}{# a comment #}{% endfor %}",
+        "f'{x}' and '{0}'.format(1), a } b }} c",
+        "{",
+        "",
+    ],
+)
+def test_single_braces_and_dollars_pass_untouched(run, sandbox, text):
+    run(f"%%chat\n|{text}|")
+    assert prompt(sandbox) == f"|{text}|"
+
+
+def test_an_escaped_opening_is_literal(run, sandbox):
+    run(r"%chat Jinja: \{{ user.name }}")
+    assert prompt(sandbox) == "Jinja: {{ user.name }}"
+
+
+def test_raw_sends_the_prompt_as_it_is_typed(run, sandbox):
+    run("%%chat --raw -s '{{ role }}'\n" + r"{{ user.name }} and \{{")
+    assert prompt(sandbox) == r"{{ user.name }} and \{{"
+    assert sandbox.received[-1].body["messages"][0]["content"] == "{{ role }}"
+
+
+def test_text_and_numbers_go_in_as_text(run, shell, sandbox):
+    shell.push({"name": "Ada", "count": 3, "code": "def f():\n    pass"})
+    run("%chat {{ name }} has {{ count + 1 }} and {{ name.upper()[:2] }}.")
+    assert prompt(sandbox) == "Ada has 4 and AD."
+    run("%%chat\nWhat is wrong with {{ code }}?")
+    assert prompt(sandbox) == "What is wrong with \ndef f():\n    pass?"
+
+
+def test_a_reply_is_its_text(run, sandbox):
+    run("%%chat --once\nsandbox: echo\nThe first words")
+    run("%chat --once Again: {{ _reply }}")
+    assert prompt(sandbox) == "Again: The first words"
+
+
+def test_an_expression_sees_what_python_sees(run, shell, sandbox):
+    shell.run_cell("import math\nd = {'a': {'b': 2}}\ndef twice(x): return [y * 2 for y in x if d]")
+    run("%chat {{ math.floor(2.7) }} {{ d['a']['b'] }} {{ twice([1, 2]) }} {{ [math.pi > k for k in (3, 4)] }}")
+    assert prompt(sandbox) == "2 2 [2, 4] [True, False]"
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "way_on"),
+    [
+        ("{{ nothing }}", "{{ nothing }} failed: NameError", "--raw"),
+        ("{{ numbers }}", "{{ numbers }} failed: NameError", "Did you mean number?"),
+        ("{{ 1/0 }}", "{{ 1/0 }} failed: ZeroDivisionError: division by zero", "--raw"),
+        ("{{ number.foo }}", "AttributeError: 'int' object has no attribute 'foo'", "--raw"),
+        ("{{ not closed", "{{ not closed is not closed by }}", r"\{{"),
+        ("{{ two words }} and {{ 1 }}", "{{ two words }} is no Python expression", "--raw"),
+        ("{{ }}", "it is empty", "--raw"),
+        ("{{ x = 1 }}", "is no Python expression", "--raw"),
+        ("{{ import os }}", "is no Python expression", "--raw"),
+        ("{{ " + "a" * 500 + " }}", "…", "--raw"),
+    ],
+)
+def test_an_expression_that_fails_stops_the_cell_and_names_itself(shell, sandbox, text, says, way_on):
+    shell.push({"number": 1})
+    with pytest.raises(ExpressionError) as caught:
+        shell.run_cell(f"%%chat\nLook: {text}").raise_error()
+    assert says in caught.value.message
+    assert caught.value.message.endswith("nothing was sent.")
+    assert way_on in caught.value.hint
+    assert len(caught.value.message) < 300
+    assert sandbox.received == []
+    assert shell.run_cell("%chat_history").success
+
+
+def test_nothing_is_evaluated_in_a_prompt_that_is_wrong(run, shell):
+    shell.run_cell("calls = []")
+    with pytest.raises(ExpressionError):
+        run("%chat {{ calls.append(1) }} {{ not closed")
+    assert shell.user_ns["calls"] == []
+
+
+def test_an_expression_in_a_system_prompt_is_text(run, shell, sandbox):
+    shell.push({"role": "a botanist"})
+    run("%%chat -s 'You are {{ role }}.'\nHello")
+    assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": "You are a botanist."}
+    run("%chat_system You are {{ role }} now.")
+    run("%chat Hello")
+    assert sandbox.received[-1].body["messages"][0]["content"] == "You are a botanist now."
+
+
+def test_a_picture_does_not_go_into_a_system_prompt(run, shell, sandbox):
+    shell.run_cell("import PIL.Image\npicture = PIL.Image.new('RGB', (8, 8))")
+    with pytest.raises(MediaError, match="cannot stand in a system prompt"):
+        run("%chat_system Look at {{ picture }}")
+    assert sandbox.received == []
+
+
+def test_media_stand_where_they_were_placed(run, shell, sandbox):
+    shell.run_cell("import PIL.Image\npicture = PIL.Image.new('RGB', (8, 8), 'red')\nother = picture.rotate(90)")
+    run("%%chat -a other\nCompare {{ picture }} with\n{{ picture }}\n\nand say why.")
+    kinds = [p["type"] if p["type"] != "text" else p["text"] for p in prompt(sandbox)]
+    assert kinds == ["image_url", "Compare ", "image_url", " with", "image_url", "and say why."]
+
+
+def test_a_table_begins_on_a_line_of_its_own(run, shell, sandbox):
+    shell.run_cell("import pandas as pd\ndf = pd.DataFrame({'dose': [1, 2, 3], 'response': [0.5, 0.7, 0.9]})")
+    run("%chat What is odd in {{ df }}")
+    assert prompt(sandbox).startswith("What is odd in \n")
+    assert "0.7" in prompt(sandbox)
+
+
+def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shell.run_cell(
+        "import PIL.Image\nplot = PIL.Image.new('RGB', (8, 8))\nplot.resize((4, 4)).save('plot.png')\n"
+        "plot.resize((2, 2)).save('other plot.png')\nwhere = 'plot.png'\ncount = 3"
+    )
+
+    def width(attach):
+        run(f"%%chat --once -a {attach}\nLook")
+        reply = shell.user_ns["_reply"].text
+        return next(w for w in ("8 by 8", "4 by 4", "2 by 2") if w in reply)
+
+    assert width("plot") == "8 by 8"
+    assert width("plot.png") == "4 by 4"  # there is no such attribute, but there is the file
+    assert width("'other plot.png'") == "2 by 2"
+    assert width("where") == "4 by 4"
+    assert width('"plot.resize((2, 2))"') == "2 by 2"
+    run("%%chat --once -a count\nLook")
+    assert prompt(sandbox) == "count:\n3\n\nLook"
+
+
+def test_what_is_attached_and_is_not_there(run, shell, sandbox):
+    shell.run_cell("plot = 1")
+    with pytest.raises(MediaError, match=r"There is no file and no variable|cannot be attached"):
+        run("%chat -a plt.png look")
+    with pytest.raises(ExpressionError, match=r"-a plot\.png failed: AttributeError"):
+        run("%chat -a plot.png look")
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("line", ["-f", "-f 2", "--figure", "-f why is 3 so noisy?"])
+def test_no_image_was_shown(run, sandbox, line):
+    with pytest.raises(MediaError, match="cells have shown no image yet"):
+        run(f"%chat {line} look" if "why" not in line else f"%chat {line}")
+    assert sandbox.received == []
+
+
+def test_a_number_of_images_that_is_none(run):
+    with pytest.raises(OptionError, match="at least 1, not 0"):
+        run("%chat -f 0 look")

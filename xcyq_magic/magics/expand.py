@@ -1,0 +1,149 @@
+r"""``{{ expr }}`` in a prompt: a Python expression of the user's namespace, in the place where it stands.
+
+Only doubled braces mean something: code, JSON, LaTeX and dollars pass as they are typed. ``\{{`` is a literal ``{{``.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import re
+import warnings
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from xcyq_magic.errors import ExpressionError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+_OPENING = re.compile(r"(?P<escape>\\?)\{\{")
+_MOST_CLOSINGS = 50  # tried for one expression: `}}` may stand within it, but not that often
+_MOST_SHOWN = 60  # characters of an expression in an error
+_MOST_SAID = 200  # characters of an exception's words
+_AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
+
+
+def _short(text: str, most: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What stands between ``{{`` and ``}}``."""
+
+    source: str
+
+    @property
+    def shown(self) -> str:
+        """It, short enough for an error."""
+        return "{{ " + _short(self.source, _MOST_SHOWN) + " }}"
+
+
+def parse(text: str) -> Iterator[str | Expression]:
+    r"""The text and the expressions of a prompt, in order; ``\{{`` is text.
+
+    Raises
+    ------
+    ExpressionError
+        An expression is not closed, or is none.
+    """
+    at = 0
+    while opening := _OPENING.search(text, at):
+        yield text[at : opening.start()]
+        if opening["escape"]:
+            yield "{{"
+            at = opening.end()
+            continue
+        expression = _expression(text, opening.end())
+        yield expression
+        at = text.index("}}", opening.end() + len(expression.source)) + 2
+    yield text[at:]
+
+
+def _expression(text: str, start: int) -> Expression:
+    """The expression from `start` on: up to the first ``}}`` before which there is a whole one."""
+    ends = list(islice((m.start() for m in re.finditer(r"\}(?=\})", text[start:])), _MOST_CLOSINGS))
+    if not ends:
+        rest = Expression(text[start : start + _MOST_SHOWN]).shown.removesuffix(" }}")
+        msg = f"{rest} is not closed by }}}}; nothing was sent."
+        raise ExpressionError(msg, _AS_TYPED)
+    for end in ends:
+        expression = Expression(text[start : start + end])
+        if _syntax_error(expression.source) is None:
+            return expression
+    first = Expression(text[start : start + ends[0]])
+    msg = f"{first.shown} is no Python expression ({_syntax_error(first.source)}); nothing was sent."
+    raise ExpressionError(msg, _AS_TYPED)
+
+
+def _syntax_error(source: str) -> str | None:
+    """What is wrong with an expression; None if nothing is."""
+    if not source.strip():
+        return "it is empty"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # said when it runs
+            ast.parse(source.strip(), mode="eval")
+    except SyntaxError as e:
+        return e.msg
+    except (ValueError, RecursionError, MemoryError) as e:  # a null byte; nested too deep
+        return str(e) or type(e).__name__
+    return None
+
+
+def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS_TYPED) -> object:
+    """The value of an expression in the user's namespace.
+
+    Parameters
+    ----------
+    shell
+        Whose namespace it is.
+    source
+        The expression.
+    shown
+        How the user wrote it, for the error.
+    way_on
+        What to type next if it fails.
+
+    Raises
+    ------
+    ExpressionError
+        It fails; the error says how. One of ours is passed on as it is.
+    """
+    try:
+        return shell.ev(source.strip())
+    except InputError:
+        raise
+    except Exception as e:  # noqa: BLE001  # whatever a user's expression raises
+        why = _short(f"{type(e).__name__}: {e}", _MOST_SAID).removesuffix(":")
+        near = _near(e, shell.user_ns)
+        msg = f"{shown} failed: {why}; nothing was sent."
+        raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
+
+
+def _near(error: Exception, names: dict[str, object]) -> str | None:
+    """The user's name that the missing one may be meant for."""
+    missing = getattr(error, "name", None)
+    if not isinstance(error, NameError) or not isinstance(missing, str):
+        return None
+    own = [n for n in names if not n.startswith("_")]
+    return next(iter(difflib.get_close_matches(missing, own, 1, 0.7)), None)
+
+
+def known_names(source: str, names: dict[str, object]) -> bool:
+    """Whether `source` is an expression whose names all stand in `names`, at least one of them."""
+    try:
+        tree = ast.parse(source.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    free = used - bound
+    return any(n in names for n in free) and all(n in names or hasattr(builtins, n) for n in free)

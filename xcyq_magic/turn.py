@@ -1,0 +1,115 @@
+"""One turn on its way: what it asks for, what is ready to be sent, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import IncompleteReplyError
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.conversation import Conversation, Turn
+    from xcyq_magic.gateway.request import ChatRequest
+    from xcyq_magic.live import LiveReply
+
+
+@dataclass(frozen=True)
+class TurnOptions:
+    """What one turn asks for; None leaves it to the conversation, or to the settings.
+
+    Attributes
+    ----------
+    model, system
+        An empty `system` means none.
+    parameters
+        As the user set them.
+    once
+        Neither read nor write the history.
+    stream
+        Whether the reply comes in deltas.
+    """
+
+    model: str | None = None
+    system: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    once: bool = False
+    stream: bool | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A turn that is ready to be sent.
+
+    Attributes
+    ----------
+    request
+        Checked, its media fitted for the model.
+    system
+        The system prompt in it; None for none.
+    notices
+        Lines for the user about it.
+    """
+
+    request: ChatRequest
+    system: str | None
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended.
+
+    Attributes
+    ----------
+    reply
+        The reply as it stood at its end: state, times, notices.
+    turn
+        The turn, with its completion; None when no word of the model's came.
+    conversation
+        The conversation with the turn in it, or as it was.
+    error
+        What the cell has to raise: a failure, or the user's interrupt; None when all went well.
+    """
+
+    reply: LiveReply
+    turn: Turn | None
+    conversation: Conversation
+    error: BaseException | None
+
+    @property
+    def completion(self) -> Completion | None:
+        """The model's reply, whole or partial."""
+        return self.turn.completion if self.turn else None
+
+    def result(self) -> Completion:
+        """The completion; raises `error` if there is one."""
+        if self.error is not None or self.turn is None:
+            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+        return self.turn.completion
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A request that is not sent.
+
+    Attributes
+    ----------
+    request
+        What would be sent.
+    body
+        The same as the JSON that would travel.
+    url
+        Where it would go.
+    notices
+        What the user would be told about it.
+    n_bytes
+        The length of its JSON.
+    """
+
+    request: ChatRequest
+    body: dict[str, Any]
+    url: str
+    notices: tuple[str, ...]
+    n_bytes: int
