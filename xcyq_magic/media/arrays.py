@@ -162,7 +162,7 @@ def _opaque(top: float, array: NDArray[Any]) -> float:
     return float(np.iinfo(array.dtype).max)
 
 
-def _bands(array: NDArray[Any]) -> Iterator[slice]:
+def bands(array: NDArray[Any]) -> Iterator[slice]:
     """Rows of which each slice holds about a million elements."""
     rows = max(1, _BAND * len(array) // max(1, array.size))
     for start in range(0, len(array), rows):
@@ -173,7 +173,7 @@ def _extent(array: NDArray[Any]) -> tuple[float, float, int]:
     """The smallest and the largest finite element, and how many are no number."""
     np = sys.modules["numpy"]
     low, high, odd = float("inf"), float("-inf"), 0
-    for rows in _bands(array):
+    for rows in bands(array):
         band = array[rows]
         if array.dtype.kind == "f":
             odd += int(np.isnan(band).sum())
@@ -189,7 +189,7 @@ def _pixels(array: NDArray[Any], ranges: _Ranges) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)  # type: ignore[no-any-return]  # NumPy, by another name
     out = np.empty(array.shape, np.uint8)
-    for rows in _bands(array):
+    for rows in bands(array):
         out[rows] = _scaled(array[rows], ranges.low, ranges.high)
         if array.ndim == 3 and array.shape[2] == 4:  # noqa: PLR2004  # the opacity's place
             out[rows][..., 3] = _scaled(array[rows][..., 3], 0, ranges.opaque)

@@ -7,6 +7,10 @@ from typing import TypeGuard
 # What looks like an array to NumPy and is a table to its user, or would be computed by a look at it.
 _NO_ARRAYS = {"pandas", "polars", "pyarrow", "modin", "cudf", "dask", "ibis", "pyspark", "sympy"}
 
+# pandas 3 names its classes by where they are imported from.
+FRAMES = ("pandas.core.frame.DataFrame", "pandas.DataFrame")
+SERIES = ("pandas.core.series.Series", "pandas.Series")
+
 
 def is_a(value: object, *names: str) -> bool:
     """Whether `value` is an instance of a class of one of these qualified names, or of one derived from it."""

@@ -2,9 +2,77 @@
 
 from __future__ import annotations
 
+import functools
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer
+from xcyq_magic.media.text.clipping import clipped
+from xcyq_magic.media.text.nested import written
+from xcyq_magic.media.text.numbers import array_text
+from xcyq_magic.media.text.sources import module_text, source_of
+from xcyq_magic.media.text.tables import frame_text, series_text
+from xcyq_magic.media.text.tracebacks import traceback_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 VALUE_CHARS = 4000
+_WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.partial)
 
 
 def describe(value: object, chars: int = VALUE_CHARS) -> str:
-    """`value` as text of about `chars` characters at most, that says what it left out."""
-    return value if isinstance(value, str) else repr(value)[:chars]
+    """`value` as text that says what it left out.
+
+    Nothing is computed, fetched or consumed for it: of an iterator or a lazy table stands what it says of itself.
+
+    Parameters
+    ----------
+    value
+        A string, which stays whole; a table, an array, an exception, a function, a class, a module, nested lists
+        and dicts, bytes; of anything else its ``repr``.
+    chars
+        Characters of the text, at most, unless it is a string.
+
+    Raises
+    ------
+    MediaError
+        Its ``repr`` fails.
+    """
+    if isinstance(value, str):
+        return str(value)
+    try:
+        return clipped(_text_of(value)(value, chars), chars)
+    except Exception as e:
+        why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
+        msg = f"This {type(value).__name__} cannot be shown as text ({why}); nothing was sent."
+        raise MediaError(msg, "Its repr fails; send a part of it, or {{ str(…) }} of what matters.") from e
+
+
+def _text_of(value: object) -> Callable[[Any, int], str]:
+    """How a value is shown: by the first entry that it is one of."""
+    shown: tuple[tuple[bool, Callable[[Any, int], str]], ...] = (
+        (is_a(value, *FRAMES), frame_text),
+        (is_a(value, *SERIES), series_text),
+        (isinstance(value, BaseException), traceback_text),
+        (isinstance(value, _WITH_SOURCE), source_of),
+        (isinstance(value, ModuleType), module_text),
+        (is_buffer(value), _bytes_text),
+        (is_array(value), _array_text),
+    )
+    return next((text for fits, text in shown if fits), written)
+
+
+def _array_text(value: object, chars: int) -> str:
+    try:
+        return array_text(value, chars)
+    except MediaError:  # NumPy cannot read it; it may still say something of itself
+        return written(value, chars)
+
+
+def _bytes_text(value: Any, chars: int) -> str:  # noqa: ANN401  # bytes in one of their forms
+    kept = bytes(value[: chars // 4])  # of which each may be written as \x00
+    left_out = len(value) - len(kept)
+    more = f"\n… {left_out:,} bytes left out" if left_out else ""
+    return f"{len(value):,} bytes: {kept!r}{more}"

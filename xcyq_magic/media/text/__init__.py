@@ -1,0 +1,1 @@
+"""What is no media, as text: each kind of value in a module, within a budget of characters."""

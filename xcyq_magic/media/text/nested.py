@@ -1,0 +1,159 @@
+"""Nested lists, dicts and dataclasses as text: as many items of each as the budget allows, and how many there are."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import textwrap
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+
+from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
+from xcyq_magic.media.text.clipping import clipped_line
+
+_MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in turn
+_LINE = 96  # characters that a container may take on one line
+_SHORT = 24  # characters of items that share lines
+_NO_BREAK = "\0"  # for a space within an item
+_DEEPEST = 12
+
+
+def written(value: object, chars: int) -> str:
+    """`value` as Python writes it, with fewer items of each container where it is too long."""
+    text = ""
+    for most in _MOST_ITEMS:
+        try:
+            text = _Writer(most, chars).text(value)
+        except _TooLongError:
+            continue
+        if len(text) <= chars:
+            return text
+    return text or _Writer(1, chars * 8).text(value)
+
+
+class _TooLongError(Exception):
+    """More was written than the budget has characters."""
+
+
+class _Writer:
+    """Writes one value, with at most so many items of each container, and gives up over the budget."""
+
+    def __init__(self, most: int, chars: int) -> None:
+        self._most = most
+        self._left = chars
+        self._longest = max(60, chars // 4) if most > 1 else 60
+        self._open: set[int] = set()
+
+    def text(self, value: object, depth: int = 0) -> str:
+        """`value`, its lines after the first not indented."""
+        container = _container(value)
+        if container is None:
+            return self._leaf(value, depth)
+        if id(value) in self._open or depth > _DEEPEST:
+            return f"<{type(value).__name__} again>" if id(value) in self._open else "…"
+        self._open.add(id(value))
+        try:
+            begin, items, end, count = container
+            pieces = [self._item(item, depth) for item in itertools.islice(items, self._most)]
+        finally:
+            self._open.discard(id(value))
+        if count > len(pieces):
+            pieces.append(f"… {count - len(pieces):,} more of {count:,}")
+        return _laid_out(begin, pieces, end)
+
+    def _item(self, item: tuple[str, object] | tuple[_Key, object], depth: int) -> str:
+        label, value = item
+        name = label if isinstance(label, str) else f"{self.text(label.key, depth + 1)}: "
+        return name + self.text(value, depth + 1)
+
+    def _leaf(self, value: object, depth: int) -> str:
+        if depth and (is_a(value, *FRAMES, *SERIES) or is_array(value)) and getattr(value, "shape", ()) != ():
+            text = _brief(value)
+        elif isinstance(value, str) and type(value) is str:
+            text = value[: self._longest]
+            more = len(value) - len(text)
+            text = repr(text) + (f"… ({more:,} more characters)" if more else "")
+        else:
+            text = repr(value)
+            text = clipped_line(text, self._longest) if depth else text
+        self._left -= len(text) + 2
+        if self._left < 0:
+            raise _TooLongError
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class _Key:
+    key: object
+
+
+_Items = Iterable[tuple[str, object] | tuple[_Key, object]]
+
+
+def _container(value: object) -> tuple[str, _Items, str, int] | None:
+    """What stands before, within and after, and how many items it has; None for what is no container.
+
+    A class with a ``repr`` of its own says itself what it is.
+    """
+    kind = type(value)
+    if isinstance(value, tuple):
+        return _tuple(value)
+    if _is_plain_dataclass(value):
+        return _dataclass(value)
+    named, close = ("", "") if kind in {list, set, dict} else (f"{kind.__name__}(", ")")
+    plain = kind.__repr__ in _PLAIN_REPRS
+    if isinstance(value, Mapping) and plain:
+        return f"{named}{{", ((_Key(k), v) for k, v in value.items()), f"}}{close}", len(value)
+    if isinstance(value, (list, deque, set, frozenset, *_VIEWS)) and plain and value:
+        begin, end = "{}" if isinstance(value, set | frozenset) else "[]"
+        return f"{named}{begin}", (("", v) for v in value), f"{end}{close}", len(value)
+    return None
+
+
+_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_PLAIN_REPRS = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
+
+
+def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:
+    kind = type(value)
+    names = getattr(kind, "_fields", None)
+    if names is not None and len(names) == len(value):
+        return f"{kind.__name__}(", ((f"{n}=", v) for n, v in zip(names, value, strict=True)), ")", len(value)
+    if kind.__repr__ is not tuple.__repr__:
+        return None
+    end = ",)" if len(value) == 1 else ")"
+    begin, close = ("(", "") if kind is tuple else (f"{kind.__name__}((", ")")
+    return begin, (("", v) for v in value), end + close, len(value)
+
+
+def _is_plain_dataclass(value: object) -> bool:
+    """Whether `value` is one of a dataclass whose ``repr`` the decorator wrote: from a string, and wrapped."""
+    written_repr = getattr(type(value).__repr__, "__wrapped__", None)
+    code = getattr(written_repr, "__code__", None)
+    return dataclasses.is_dataclass(value) and code is not None and code.co_filename == "<string>"
+
+
+def _dataclass(value: object) -> tuple[str, _Items, str, int]:
+    fields = [f.name for f in dataclasses.fields(value) if f.repr]  # type: ignore[arg-type]  # told by is_dataclass
+    items: Iterator[tuple[str, object]] = ((f"{n}=", getattr(value, n)) for n in fields)
+    return f"{type(value).__qualname__}(", items, ")", len(fields)
+
+
+def _brief(value: object) -> str:
+    """A table or an array within something else, in a few words."""
+    shape = " × ".join(f"{n:,}" for n in getattr(value, "shape", ()))
+    dtype = getattr(value, "dtype", None)
+    return f"<{type(value).__name__} of {shape}{f', {dtype}' if dtype is not None else ''}>"
+
+
+def _laid_out(begin: str, pieces: list[str], end: str) -> str:
+    """On one line where it is short, else a line for each item."""
+    line = begin + ", ".join(pieces) + end
+    if len(line) <= _LINE and "\n" not in line:
+        return line
+    if max(map(len, pieces)) <= _SHORT and "\n" not in line:
+        inner = "\n ".join(textwrap.wrap(", ".join(p.replace(" ", _NO_BREAK) for p in pieces), _LINE))
+        inner = inner.replace(_NO_BREAK, " ")
+    else:
+        inner = ",\n".join(pieces).replace("\n", "\n ")
+    return f"{begin}\n {inner}\n{end}"

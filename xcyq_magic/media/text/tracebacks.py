@@ -1,0 +1,81 @@
+"""Exceptions as text: what was raised, and where in the user's own code."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import re
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcyq_magic.media.text.clipping import clipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_AROUND = 2  # lines before and after the one that ran, of the user's code
+_MOST_FRAMES = 8  # of the user's, the last ones
+_MOST_CHAINED = 4
+_CELL = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<(?:ipython-input|stdin)")
+# What runs a cell: of no use to whoever reads the traceback.
+_RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
+
+
+def traceback_text(error: BaseException, chars: int) -> str:
+    """The exception, what led to it, and the frames of the user's code with the lines around them."""
+    chain = list(itertools.islice(_chain(error), _MOST_CHAINED))
+    return clipped("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)), chars)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, then what it was raised from, and so on."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+
+
+def _one(error: BaseException) -> str:
+    said = "".join(traceback.format_exception_only(type(error), error)).rstrip()
+    return "\n".join([*_frames(error.__traceback__), said])
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    frames = [(f.f_code.co_filename, line, f.f_code.co_name) for f, line in traceback.walk_tb(trace)]
+    frames = [f for f in frames if not _RUNNERS.search(f[0])]
+    mine = [n for n, (file, _, _) in enumerate(frames) if _is_users(file)]
+    shown = {*mine[-_MOST_FRAMES:], len(frames) - 1} if frames else set()
+    skipped = 0
+    for n, (file, line, name) in enumerate(frames):
+        if n not in shown:
+            skipped += 1
+            continue
+        if skipped:
+            yield f"… {skipped} more frame{'s' * (skipped > 1)} …"
+            skipped = 0
+        yield f"{_where(file)}, line {line}, in {name}:"
+        yield from _lines(file, line, _AROUND if n in mine else 0)
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is neither the standard library's nor an installed package's."""
+    if _CELL.search(file):
+        return True
+    installed = {sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")}
+    # A compiled library's frames name files that are not there.
+    return bool(linecache.getlines(file)) and not any(file.startswith(str(folder)) for folder in installed)
+
+
+def _where(file: str) -> str:
+    return "Cell" if _CELL.search(file) else Path(file).name
+
+
+def _lines(file: str, line: int, around: int) -> Iterator[str]:
+    source = linecache.getlines(file)
+    for n in range(max(1, line - around), min(len(source), line + around) + 1):
+        yield f"{'->' if n == line else '  '} {n:4} {source[n - 1].rstrip()}"
