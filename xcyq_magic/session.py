@@ -106,12 +106,12 @@ class ChatSession:
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
         past = context(() if options.once else conversation.above(cell), self.chat.keep_media)
         messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
-        limits = catalog.image_limits(model, sum(len(m.images) for m in messages))
+        limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
         messages = tuple(self._fitting.message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
-        request = ChatRequest(model, messages, options.parameters, stream)
-        check(request)
+        request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
+        check(request, self.gateway.max_video_mb)
         unknown = catalog.notice(model)
         return Prepared(request, system, (*([unknown] if unknown else []), *past.notices))
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 
-from traitlets import Bool, Float, Int, TraitError, Unicode, default, validate
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, default, validate
 from traitlets.config import Configurable
+
+from xcyq_magic.gateway.video import MAX_VIDEO_MB, VIDEO_FORMS
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -30,9 +32,25 @@ class GatewaySettings(Configurable):
         config=True
     )
 
+    video_form = Enum(
+        VIDEO_FORMS,
+        "video_url",
+        help="How a content part holds a video; a gateway may drop what it does not know.",
+    ).tag(config=True)
+    max_video_mb = Float(
+        MAX_VIDEO_MB, help="Megabytes of a request's videos in base64, which takes 4 bytes for 3, at most."
+    ).tag(config=True)
+
     @default("base_url")
     def _base_url_from_environment(self) -> str:
         return os.environ.get("XCYQ_BASE_URL", "").strip() or DEFAULT_BASE_URL
+
+    @validate("max_video_mb")
+    def _some(self, proposal: dict[str, float]) -> float:
+        if not proposal["value"] > 0:
+            msg = f"a size is more than 0 MB, not {proposal['value']:g}"
+            raise TraitError(msg)
+        return proposal["value"]
 
     @validate("connect_timeout", "first_byte_timeout", "read_timeout")
     def _positive(self, proposal: dict[str, float]) -> float:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.messages import DataUrl, Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.request import VIDEO_FORMS, ChatRequest
+from xcyq_magic.gateway.request import ChatRequest
+from xcyq_magic.gateway.video import VIDEO_FORMS
 
 
 def sent(body):

@@ -97,14 +97,15 @@ class Model:
         return self.family.images
 
 
-def _family(name: str) -> Family | None:
+def family_of(name: str) -> Family | None:
+    """The family of a model, known or not, by how its name begins; None if that tells nothing."""
     return next((f for f in FAMILIES if name.startswith(f.prefix)), None)
 
 
 MODELS: dict[str, Model] = {
     base + suffix: Model(base + suffix, base, suffix, family)
     for base, suffixes in _SUFFIXES.items()
-    if (family := _family(base)) is not None
+    if (family := family_of(base)) is not None
     for suffix in suffixes
 }
 
@@ -116,11 +117,20 @@ _STRICTEST = ImageLimits(_PNG_JPEG_WEBP, long_edge=1568, max_bytes=3_932_160)
 
 def image_limits(name: str, count: int = 1) -> ImageLimits:
     """What each of `count` pictures may be for the model `name`, known or not."""
-    model, family = MODELS.get(name), _family(name)
+    model, family = MODELS.get(name), family_of(name)
     limits = model.images if model else family.images if family else _STRICTEST
     if family and family.many_long_edge and count > _MANY:
         return replace(limits, long_edge=min(limits.long_edge, family.many_long_edge))
     return limits
+
+
+def takes_video(name: str) -> bool:
+    """Whether the model `name` may take video: only of GPT and Claude models it is known that they do not."""
+    family = family_of(name)
+    return family is None or family.video
+
+
+VIDEO_MODELS = tuple(m.name for m in MODELS.values() if m.family.video and not m.suffix)
 
 
 def suggest(name: str) -> str | None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from xcyq_magic.chat.characters import has_halves
+from xcyq_magic.chat.messages import MediaLink, Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
+from xcyq_magic.gateway.catalog import VIDEO_MODELS, takes_video
+from xcyq_magic.gateway.video import MAX_VIDEO_MB
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.gateway.video import VideoForm
 
-# How a content part holds a film. No form is taken by every gateway.
-VideoForm: TypeAlias = Literal["video_url", "image_url", "file"]
-VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
+_BASE64 = 4 / 3  # bytes that travel for each byte of a file
 
 MOST_STOPS = 4
 _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
@@ -45,8 +47,13 @@ class ChatRequest:
     video_form: VideoForm = "video_url"
 
 
-def check(request: ChatRequest) -> None:
+def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     """Refuse what the gateway would refuse.
+
+    Parameters
+    ----------
+    max_video_mb
+        Megabytes (10⁶ bytes) of the films of a request as they travel, in base64.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def check(request: ChatRequest) -> None:
     if not request.model.strip() or not request.model.isprintable() or " " in request.model:
         msg = f"A model's name is one word, not {request.model!r}."
         raise RequestError(msg, "%chat_models lists the names.")
-    if not request.messages[-1].text.strip() and not request.messages[-1].images:
+    if not request.messages[-1].text.strip() and not request.messages[-1].media:
         msg = "The prompt is empty, so nothing was sent."
         raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
     for message in request.messages:
@@ -64,7 +71,30 @@ def check(request: ChatRequest) -> None:
             whose = "system prompt" if message.role == "system" else "prompt"
             msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
             raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
+    _check_videos(request, max_video_mb)
     check_parameters(request.parameters)
+
+
+def _check_videos(request: ChatRequest, max_mb: float) -> None:
+    films = [p for m in request.messages for p in m.media if isinstance(p, Video) or _is_film(p)]
+    if not films:
+        return
+    now = request.messages[-1].media
+    where = "" if films[-1] in now else " It is in an earlier turn: --once leaves that out, %chat_undo takes it back."
+    if not takes_video(request.model):
+        msg = f"{request.model} takes no video, so nothing was sent."
+        raise RequestError(msg, f"These do: {', '.join(VIDEO_MODELS)}; for example -m {VIDEO_MODELS[0]}.{where}")
+    bytes_sent = sum(_BASE64 * len(p.data) for p in films if isinstance(p, Video))
+    if bytes_sent > max_mb * 1e6:
+        what = (films[0].name or "The video") if len(films) == 1 else f"{len(films)} videos"
+        msg = f"{what} would take {bytes_sent / 1e6:,.1f} MB of the request, more than {max_mb:g} MB; nothing was sent."
+        smaller = "Make it smaller, as by ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
+        setting = f"%config GatewaySettings.max_video_mb = {math.ceil(bytes_sent / 1e6)}"
+        raise RequestError(msg, f"{smaller}; where the gateway takes more, {setting}.{where}")
+
+
+def _is_film(part: Part) -> bool:
+    return isinstance(part, MediaLink) and part.kind == "video"
 
 
 def check_parameters(parameters: Parameters) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import textwrap
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
 from xcyq_magic.media.text.clipping import clipped_line
@@ -104,14 +104,14 @@ def _container(value: object) -> tuple[str, _Items, str, int] | None:
     plain = kind.__repr__ in _PLAIN_REPRS
     if isinstance(value, Mapping) and plain:
         return f"{named}{{", ((_Key(k), v) for k, v in value.items()), f"}}{close}", len(value)
-    if isinstance(value, (list, deque, set, frozenset, *_VIEWS)) and plain and value:
+    if isinstance(value, list | deque | set | frozenset | KeysView | ValuesView | ItemsView) and plain and value:
         begin, end = "{}" if isinstance(value, set | frozenset) else "[]"
         return f"{named}{begin}", (("", v) for v in value), f"{end}{close}", len(value)
     return None
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
-_PLAIN_REPRS = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
 
 
 def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:
