@@ -236,6 +236,31 @@ def message(content: object, role: object = "user") -> dict:
     return {"messages": [{"role": role, "content": content}]}
 
 
+MP4 = bytes.fromhex("0000001066747970") + b"isom" + bytes(4)
+
+
+def film_parts(data: bytes, mime: str = "video/mp4") -> list[dict]:
+    """A film in each form of a part."""
+    url = f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+    return [
+        {"type": "video_url", "video_url": {"url": url}},
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "file", "file": {"filename": "film.mp4", "file_data": url}},
+    ]
+
+
+def answer_to(sandbox: Sandbox, body: dict) -> dict:
+    with closing(post(sandbox, body)) as response:
+        assert response.status == 200
+        return json.load(response)
+
+
+def content_of(answer: dict) -> str:
+    return answer["choices"][0]["message"]["content"]
+
+
+TEXT_PART = {"type": "text", "text": "What is this?"}
+HALF_BASE64 = "data:image/png;base64,AAAAA"
 BAD_PNG = "data:image/png;base64," + base64.b64encode(b"no picture").decode("ascii")
 
 
@@ -267,7 +292,14 @@ BAD_PNG = "data:image/png;base64," + base64.b64encode(b"no picture").decode("asc
         pytest.param(body_of(**message([{"type": "image_url", "image_url": "data:"}])), id="an image part of a string"),
         pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": None}}])), id="an address of null"),
         pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": BAD_PNG}}])), id="no picture"),
-        pytest.param(body_of(**message([{"type": "video_url", "video_url": {"url": "x"}}])), id="a video for GPT"),
+        pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": "x"}}])), id="an odd address"),
+        pytest.param(body_of(**message([{"type": "image_url", "image_url": {"url": HALF_BASE64}}])), id="half base64"),
+        *(pytest.param(body_of(**message([p])), id=f"a video for GPT as {p['type']}") for p in film_parts(MP4)),
+        pytest.param(body_of(model="gemini-2.5-pro", **message(film_parts(b"no film"))), id="no film"),
+        pytest.param(
+            body_of(model="gemini-2.5-pro", **message(film_parts(MP4, "video/quicktime"))), id="another name of a type"
+        ),
+        pytest.param(body_of(model="gemini-2.5-pro", **message([{"type": "file", "file": {}}])), id="an empty file"),
         pytest.param(body_of(temperature="warm"), id="a temperature that is a word"),
         pytest.param(body_of(temperature=True), id="a temperature that is true"),
         pytest.param(b'{"model": "gpt-5.4", "messages": [{"role": "user", "content": "a"}], "top_p": NaN}', id="NaN"),
@@ -284,18 +316,36 @@ def test_a_body_that_breaks_a_rule_is_refused_with_400(sandbox, body):
     assert error["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("part", film_parts(MP4), ids=lambda p: p["type"])
+def test_a_film_for_gemini_is_reported_and_counted_whatever_its_part(sandbox, part):
+    bodies = [body_of(model="gemini-2.5-pro", **message(parts)) for parts in ([TEXT_PART], [TEXT_PART, part])]
+    answers = [answer_to(sandbox, body) for body in bodies]
+    assert f"| 1 | video/mp4 | ? | 0.0 kB | `{part['type']}` |" in content_of(answers[1])
+    assert "(and 1 video)" in content_of(answers[1])
+    assert answers[1]["usage"]["prompt_tokens"] - answers[0]["usage"]["prompt_tokens"] == 263
+
+
+def test_an_address_is_reported_and_not_fetched(sandbox):
+    part = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    text = content_of(answer_to(sandbox, body_of(**message([part]))))
+    assert "does not fetch" in text
+    assert "`https://example.org/a.png` in a part of type `image_url`" in text
+
+
 # Directives: each does what its help says
+
+
+def test_drop_media_neither_counts_nor_reports_them(sandbox):
+    body = body_of(**message(picture_content("sandbox: drop-media")))
+    plain = body_of(**message("sandbox: drop-media"))
+    dropped, without = answer_to(sandbox, body), answer_to(sandbox, plain)
+    assert dropped["usage"]["prompt_tokens"] == without["usage"]["prompt_tokens"]
+    assert content_of(dropped) == content_of(without)
 
 
 def say(sandbox: Sandbox, prompt: str) -> dict:
     """A whole answer to the prompt."""
-    with closing(post(sandbox, body_of(**message(prompt)))) as response:
-        assert response.status == 200
-        return json.load(response)
-
-
-def content_of(answer: dict) -> str:
-    return answer["choices"][0]["message"]["content"]
+    return answer_to(sandbox, body_of(**message(prompt)))
 
 
 class BrokenOffError(Exception):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 import itertools
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
+from xcyq_magic.gateway.sandbox.media import Address, Film, Picture, media_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from xcyq_magic.gateway.sandbox.media import Medium
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation
-_TOKENS_PER_IMAGE = 200
 _MOST_QUOTED = 400
 
 SECTION = """\
@@ -50,17 +48,6 @@ The estimate is $\\hat\\beta = (X^\\top X)^{{-1}} X^\\top y$, and it costs $5 to
 """
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture that came with a request, decoded."""
-
-    form: str
-    width: int
-    height: int
-    n_bytes: int
-    mean: tuple[int, int, int]
-
-
 def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The content parts of a message, also where its content is a string."""
     content = message.get("content")
@@ -72,43 +59,15 @@ def text_of(message: dict[str, Any]) -> str:
     return "\n".join(p.get("text", "") for p in parts_of(message) if p.get("type") == "text")
 
 
-def picture_of(part: dict[str, Any]) -> Picture | None:
-    """The picture of a content part; None for a part of another kind, or a picture by URL.
-
-    Raises
-    ------
-    ValueError
-        It says that it is a picture, and is none.
-    """
-    url = part.get("image_url", {}).get("url", "") if part.get("type") == "image_url" else ""
-    if not url.startswith("data:image/"):
-        return None
-    import PIL.Image  # noqa: PLC0415  # only for a request with a picture
-
-    try:
-        data = base64.b64decode(url.partition(",")[2], validate=True)
-        picture = PIL.Image.open(io.BytesIO(data))
-        small = picture.convert("RGB").resize((1, 1), PIL.Image.Resampling.BOX)
-    except (binascii.Error, OSError, SyntaxError) as e:
-        msg = "Could not process image"
-        raise ValueError(msg) from e
-    red, green, blue = small.tobytes()
-    return Picture(picture.format or "?", *picture.size, len(data), (red, green, blue))
-
-
-def pictures_of(messages: Iterable[dict[str, Any]]) -> list[Picture]:
-    """All pictures of a request, in order."""
-    return [p for m in messages for part in parts_of(m) if (p := picture_of(part))]
-
-
 def tokens(text: str) -> int:
     """About how many tokens `text` is."""
     return -(-len(text) // _CHARS_PER_TOKEN)
 
 
-def prompt_tokens(messages: list[dict[str, Any]]) -> int:
-    """About how many tokens the messages are."""
-    return sum(tokens(text_of(m)) + 4 for m in messages) + _TOKENS_PER_IMAGE * len(pictures_of(messages))
+def prompt_tokens(messages: list[dict[str, Any]], *, media: bool = True) -> int:
+    """About how many tokens the messages are, with their media or without."""
+    words = sum(tokens(text_of(m)) + 4 for m in messages)
+    return words + (sum(m.tokens for m in media_of(messages)) if media else 0)
 
 
 def sample(chars: int) -> str:
@@ -134,14 +93,18 @@ def usage_help() -> str:
     return f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n"
 
 
-def report(body: dict[str, Any], prompt: str) -> str:
-    """What was received, as Markdown."""
+def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
+    """What was received, as Markdown; without a word of its media, as a gateway that drops them."""
     messages = body["messages"]
+    by_message = [media_of([m]) if media else [] for m in messages]
+    received = [medium for its in by_message for medium in its]
     sections = [
         f"**This is the sandbox, not a model.** It can only say what arrived for `{body['model']}`.",
         f"Your prompt, {_words(prompt)}:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
-        _message_table(messages),
-        _picture_table(pictures_of(messages)),
+        _message_table(messages, by_message),
+        _picture_table([m for m in received if isinstance(m, Picture)]),
+        _film_table([m for m in received if isinstance(m, Film)]),
+        _address_list([m for m in received if isinstance(m, Address)]),
         _parameter_list(body),
         "`sandbox: help` on a line of its own lists what else the sandbox can do.",
     ]
@@ -160,19 +123,23 @@ def _quote(text: str) -> str:
     return f"{fence}text\n{shown}\n{fence}"
 
 
-def _message_table(messages: list[dict[str, Any]]) -> str:
-    rows = "\n".join(f"| {n} | {m['role']} | {_cell(m)} |" for n, m in enumerate(messages, 1))
+def _message_table(messages: list[dict[str, Any]], by_message: list[list[Medium]]) -> str:
+    cells = [(m["role"], _cell(m, its)) for m, its in zip(messages, by_message, strict=True)]
+    rows = "\n".join(f"| {n} | {role} | {cell} |" for n, (role, cell) in enumerate(cells, 1))
     noun = "message" if len(messages) == 1 else "messages"
     return f"The request holds {len(messages)} {noun}:\n\n| # | role | content |\n|--:|---|---|\n{rows}"
 
 
-def _cell(message: dict[str, Any]) -> str:
+def _cell(message: dict[str, Any], media: Sequence[Medium]) -> str:
     words = " ".join(text_of(message).split())
     short = words if len(words) <= 60 else words[:60] + "…"  # noqa: PLR2004  # fits a line
-    count = len(pictures_of([message]))
-    note = f" (and {count} picture{'s' * (count > 1)})" if count else ""
     safe = "".join(f"\\{c}" if c in "\\`*_[]<>|$#~" else c for c in short)
-    return safe + note
+    counts = [
+        (sum(isinstance(m, kind) for m in media), noun)
+        for kind, noun in ((Picture, "picture"), (Film, "video"), (Address, "address"))
+    ]
+    notes = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count]
+    return safe + (f" (and {', '.join(notes)})" if notes else "")
 
 
 def _picture_table(pictures: list[Picture]) -> str:
@@ -183,6 +150,24 @@ def _picture_table(pictures: list[Picture]) -> str:
         for n, p in enumerate(pictures, 1)
     )
     return f"Pictures:\n\n| # | format | pixels | size | mean colour |\n|--:|---|---|---|---|\n{rows}"
+
+
+def _film_table(films: list[Film]) -> str:
+    if not films:
+        return ""
+    rows = "\n".join(
+        f"| {n} | {f.mime} | {'?' if f.seconds is None else f'{f.seconds:.1f} s'} | {f.n_bytes / 1000:.1f} kB "
+        f"| `{f.part}` |"
+        for n, f in enumerate(films, 1)
+    )
+    return f"Videos:\n\n| # | type | length | size | part |\n|--:|---|---|---|---|\n{rows}"
+
+
+def _address_list(addresses: list[Address]) -> str:
+    if not addresses:
+        return ""
+    items = "\n".join(f"- `{a.url.replace('`', '%60')}` in a part of type `{a.part}`" for a in addresses)
+    return f"By their addresses, which the sandbox does not fetch:\n\n{items}"
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

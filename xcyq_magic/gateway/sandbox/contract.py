@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
-from xcyq_magic.gateway.sandbox.answers import parts_of, picture_of
+from xcyq_magic.gateway.sandbox.answers import parts_of
+from xcyq_magic.gateway.sandbox.media import is_film
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +75,12 @@ def _refuse_parts(message: dict[str, Any], where: str, video: bool) -> Refusal |
             return Refusal(400, f"Invalid content part type {kind!r} in {where}.", param=where)
         if not holds(part):
             return Refusal(400, f"A part of type {kind!r} in {where} lacks its content.", param=where)
-        if kind in {"video_url", "file"} and not video:
-            return Refusal(400, f"A part of type {kind!r} is not supported by this model.", param=where)
         try:
-            picture_of(part)
+            film = is_film(part)
         except ValueError as e:
             return Refusal(400, str(e), param=where)
+        if film and not video:
+            return Refusal(400, f"A part of type {kind!r} with a video is not supported by this model.", param=where)
     return None
 
 
@@ -93,7 +94,7 @@ _PARTS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "text": lambda p: isinstance(p.get("text"), str),
     "image_url": lambda p: _has_address(p, "image_url"),
     "video_url": lambda p: _has_address(p, "video_url"),
-    "file": lambda p: isinstance(p.get("file"), dict),
+    "file": lambda p: isinstance(p.get("file"), dict) and isinstance(p["file"].get("file_data"), str),
 }
 
 

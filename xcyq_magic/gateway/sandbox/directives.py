@@ -40,6 +40,8 @@ class Plan:
         To report instead of the true ones.
     page
         Answer with a web page instead of JSON.
+    drops_media
+        Neither count nor report the media, as a gateway that does not know the form of their parts.
     """
 
     markdown_chars: int = 0
@@ -60,6 +62,7 @@ class Plan:
     finish_reason: str = ""
     model: str = ""
     page: bool = False
+    drops_media: bool = False
 
 
 Change: TypeAlias = Callable[[Plan, list[str]], Plan]
@@ -131,6 +134,11 @@ DIRECTIVES = {
     ),
     "model": Directive("model gpt-5.4-low", "says that another model answered", lambda p, a: replace(p, model=a[0])),
     "page": Directive("page", "answers with a web page", lambda p, _: replace(p, page=True)),
+    "drop-media": Directive(
+        "drop-media",
+        "neither counts nor reports pictures and videos, as a gateway that does not know their parts",
+        lambda p, _: replace(p, drops_media=True),
+    ),
 }
 
 

@@ -20,7 +20,9 @@ def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
         return answers.usage_help()
     if plan.echo:
         return prompt
-    return answers.sample(plan.markdown_chars) if plan.markdown_chars else answers.report(body, prompt)
+    if plan.markdown_chars:
+        return answers.sample(plan.markdown_chars)
+    return answers.report(body, prompt, media=not plan.drops_media)
 
 
 def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:
@@ -53,7 +55,7 @@ class Reply:
 
     def usage(self) -> dict[str, int]:
         """About how many tokens were asked and answered."""
-        asked = answers.prompt_tokens(self.body["messages"])
+        asked = answers.prompt_tokens(self.body["messages"], media=not self.plan.drops_media)
         said = answers.tokens(self.text) + answers.tokens(answers.thinking(self.plan.thinking_chars))
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
