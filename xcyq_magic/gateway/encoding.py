@@ -101,7 +101,7 @@ def decode_part(record: dict[str, Any]) -> Part:
         return Text(record["text"])
     file = record["file"] if kind == "file" else {}
     address, name = (file["file_data"], file["filename"]) if kind == "file" else (record[kind]["url"], "")
-    if str(address).startswith(("http://", "https://")):
+    if str(address).lower().startswith(("http://", "https://")):
         return MediaLink(address, "image" if kind == "image_url" else "video", name)
     url = _DATA_URL.fullmatch(str(address))
     if url is None:

@@ -84,7 +84,7 @@ def medium_of(part: dict[str, Any]) -> Medium | None:
     if kind not in {"image_url", "video_url", "file"}:
         return None
     url = str(part["file"]["file_data"] if kind == "file" else part[kind]["url"])
-    if url.startswith(("http://", "https://")):
+    if url.lower().startswith(("http://", "https://")):
         return Address(url, kind)
     head = _DATA_URL.match(url)
     if head is None:
