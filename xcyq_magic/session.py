@@ -17,6 +17,7 @@ from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.request import ChatRequest, check
+from xcyq_magic.gateway.tokens import ignored_media
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.settings import ChatSettings, GatewaySettings
@@ -216,6 +217,9 @@ class ChatSession:
         finally:  # whatever happened: a second interrupt, a view that failed
             for live in replies:
                 live.abandon()
+        for live, request in zip(replies, requests, strict=True):
+            if ignored := ignored_media(request.messages, request.model, live.builder.usage):
+                live.notices.append(ignored)
         return None
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ def test_text_and_numbers_go_in_as_text(run, shell, sandbox):
     run("%chat {{ name }} has {{ count + 1 }} and {{ name.upper()[:2] }}.")
     assert prompt(sandbox) == "Ada has 4 and AD."
     run("%%chat\nWhat is wrong with {{ code }}?")
-    assert prompt(sandbox) == "What is wrong with \ndef f():\n    pass?"
+    assert prompt(sandbox) == "What is wrong with\ndef f():\n    pass\n?"
 
 
 def test_a_reply_is_its_text(run, sandbox):
@@ -153,9 +153,11 @@ def test_media_stand_where_they_were_placed(run, shell, sandbox):
 
 def test_a_table_begins_on_a_line_of_its_own(run, shell, sandbox):
     shell.run_cell("import pandas as pd\ndf = pd.DataFrame({'dose': [1, 2, 3], 'response': [0.5, 0.7, 0.9]})")
-    run("%chat What is odd in {{ df }}")
-    assert prompt(sandbox).startswith("What is odd in \n")
-    assert "0.7" in prompt(sandbox)
+    run("%chat What is odd in {{ df }} now?")
+    said = prompt(sandbox)
+    assert said.startswith("What is odd in\n")
+    assert said.endswith("\nnow?")
+    assert "0.7" in said
 
 
 def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, monkeypatch):

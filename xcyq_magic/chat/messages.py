@@ -6,7 +6,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from xcyq_magic.errors import MediaError
 
@@ -98,6 +98,7 @@ class Image(_File):
         Width and height in pixels before it was scaled down; None if it was not.
     """
 
+    kind: ClassVar[MediaKind] = "image"
     width: int
     height: int
     name: str = ""
@@ -136,6 +137,7 @@ class Video(_File):
         Its length in seconds; None where the file does not tell it cheaply.
     """
 
+    kind: ClassVar[MediaKind] = "video"
     name: str = ""
     duration_s: float | None = None
 
@@ -192,8 +194,7 @@ Part: TypeAlias = Text | Image | Video | MediaLink
 
 
 def _left_out(part: Media) -> str:
-    film = isinstance(part, Video) or (isinstance(part, MediaLink) and part.kind == "video")
-    what = "a video" if film else "a picture"
+    what = "a video" if part.kind == "video" else "a picture"
     return f"[{what} that was shown here before{f': {part.name}' if part.name else ''}]"
 
 

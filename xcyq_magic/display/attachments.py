@@ -24,9 +24,9 @@ def attachments(prompt: Message | None) -> str:
     return f'<div class="xcyq-media xcyq-quiet">{"".join(map(figure, media[:_MOST]))}{rest}</div>'
 
 
-def figure(part: Media) -> str:
-    """One picture, or the name of a video, with what is known of it below."""
-    caption = f"<figcaption>{escape(caption_of(part))}</figcaption>"
+def figure(part: Media, note: str = "") -> str:
+    """One picture, or the name of a video, with what is known of it below, and a `note`."""
+    caption = f"<figcaption>{escape(' · '.join(t for t in (caption_of(part), note) if t))}</figcaption>"
     if not isinstance(part, Image):
         return f"<figure>{caption}</figure>"
     width, height = _shown_size(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import DataUrl, Text
@@ -10,8 +11,11 @@ from xcyq_magic.display.attachments import caption_of, figure
 from xcyq_magic.display.markup import escape
 from xcyq_magic.display.plain import without_controls
 from xcyq_magic.display.style import body, quiet, styled, unfolding
+from xcyq_magic.gateway.tokens import estimated_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.display.bundle import Bundle
     from xcyq_magic.turn import Preview
@@ -21,15 +25,16 @@ _ENVELOPE = {"model", "messages"}  # shown apart from the parameters
 
 def request_bundle(preview: Preview) -> Bundle:
     """The request, for people: each message with its media, the parameters, and the JSON with media shortened."""
+    messages = preview.request.messages
     lines = [_summary(preview), *preview.notices]
     parameters = ", ".join(f"{k} = {json.dumps(v)}" for k, v in preview.body.items() if k not in _ENVELOPE)
+    rows = "".join(_row(m, preview.request.model) for m in messages)
     sent_with = f"Parameters: {parameters or 'none'}"
     record = json.dumps(preview.body, indent=2, ensure_ascii=False, default=_shortened)
-    messages = preview.request.messages
     html = "".join(
         [
             *(quiet(line) for line in lines),
-            body(f"<table><tbody>{''.join(map(_row, messages))}</tbody></table>"),
+            body(f'<table class="xcyq-request"><tbody>{rows}</tbody></table>'),
             quiet(sent_with),
             unfolding("JSON", f"<pre><code>{escape(record)}</code></pre>"),
         ]
@@ -40,30 +45,38 @@ def request_bundle(preview: Preview) -> Bundle:
 
 def _summary(preview: Preview) -> str:
     messages = preview.request.messages
-    media = sum(len(m.media) for m in messages)
+    kinds = Counter(p.kind for m in messages for p in m.media)
     parts = [
         "Dry run: nothing was sent",
         preview.request.model,
         _counted(len(messages), "message"),
-        _counted(media, "picture or video") if media else "",
+        _counted(kinds["image"], "picture") if kinds["image"] else "",
+        _counted(kinds["video"], "video") if kinds["video"] else "",
         f"{preview.n_bytes:,} bytes",
+        _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
         f"to {preview.url}",
     ]
     return " · ".join(p for p in parts if p)
 
 
+def _tokens(counts: Iterable[int]) -> str:
+    return f"about {sum(counts):,} tokens"
+
+
 def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} " + what.replace(" or ", "s or ") + "s"
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _row(message: Message) -> str:
-    return f"<tr><th>{message.role}</th><td>{''.join(map(_part, message.parts))}</td></tr>"
+def _row(message: Message, model: str) -> str:
+    return f"<tr><th>{message.role}</th><td>{''.join(_part(p, model) for p in message.parts)}</td></tr>"
 
 
-def _part(part: Part) -> str:
+def _part(part: Part, model: str) -> str:
     if isinstance(part, Text):
         return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'
-    return f'<div class="xcyq-media xcyq-quiet">{figure(part)}</div>'
+    tokens = estimated_tokens(part, model)
+    note = "" if tokens is None else _tokens([tokens])
+    return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'
 
 
 def _plain(message: Message) -> str:

@@ -43,7 +43,8 @@ font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply) .jp-OutputArea-child{padding-top:0}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{max-height:none;margin-left:0}
 details.xcyq-quiet{margin-bottom:.5em}
-.xcyq-as-typed{white-space:pre-wrap}
+.xcyq-request.xcyq-request :is(th,td){text-align:left;vertical-align:top}
+.xcyq-as-typed{white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not

@@ -8,7 +8,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import DataUrl, Image, MediaLink, Message, Part, Text, Video
+from xcyq_magic.chat.messages import DataUrl, Image, Media, MediaLink, Message, Part, Text, Video
 from xcyq_magic.media.video import SUFFIXES
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ def _encode_part(part: Part, video_form: VideoForm) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     url = part.url if isinstance(part, MediaLink) else part.data_url
-    if isinstance(part, Image) or (isinstance(part, MediaLink) and part.kind == "image") or video_form == "image_url":
+    if part.kind == "image" or video_form == "image_url":
         return {"type": "image_url", "image_url": {"url": url}}
     if video_form == "file":
         return {"type": "file", "file": {"filename": _filename(part), "file_data": url}}
     return {"type": "video_url", "video_url": {"url": url}}
 
 
-def _filename(part: Video | MediaLink) -> str:
+def _filename(part: Media) -> str:
     return part.name or f"video.{SUFFIXES.get(part.mime, 'mp4') if isinstance(part, Video) else 'mp4'}"
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from xcyq_magic.chat.characters import has_halves
-from xcyq_magic.chat.messages import MediaLink, Video
+from xcyq_magic.chat.messages import Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
 from xcyq_magic.gateway.catalog import VIDEO_MODELS, takes_video
 from xcyq_magic.gateway.video import MAX_VIDEO_MB
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.video import VideoForm
 
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
@@ -76,7 +76,7 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
 
 
 def _check_videos(request: ChatRequest, max_mb: float) -> None:
-    films = [p for m in request.messages for p in m.media if isinstance(p, Video) or _is_film(p)]
+    films = [p for m in request.messages for p in m.media if p.kind == "video"]
     if not films:
         return
     now = request.messages[-1].media
@@ -91,10 +91,6 @@ def _check_videos(request: ChatRequest, max_mb: float) -> None:
         smaller = "Make it smaller, as by ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
         setting = f"%config GatewaySettings.max_video_mb = {math.ceil(bytes_sent / 1e6)}"
         raise RequestError(msg, f"{smaller}; where the gateway takes more, {setting}.{where}")
-
-
-def _is_film(part: Part) -> bool:
-    return isinstance(part, MediaLink) and part.kind == "video"
 
 
 def check_parameters(parameters: Parameters) -> None:

@@ -9,8 +9,9 @@ from xcyq_magic.chat.messages import Image, MediaLink, Text
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from xcyq_magic.chat.completion import Usage
     from xcyq_magic.chat.messages import Message, Part
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation
@@ -64,3 +65,14 @@ def least_media_tokens(messages: Iterable[Message]) -> int:
         least += sum(min(_MOST_OF_LEAST_IMAGE, i.width * i.height // _CLAUDE_PIXELS) for i in message.images)
         least += sum(int((v.duration_s or 0) * _LEAST_VIDEO_PER_S) for v in message.videos)
     return least
+
+
+def ignored_media(messages: Sequence[Message], model: str, usage: Usage | None) -> str | None:
+    """A line for the user where `usage` shows that the media of a request did not reach the model; else None."""
+    counted, least = usage.prompt_tokens if usage else None, least_media_tokens(messages)
+    if counted is None or counted >= least:
+        return None
+    return (
+        f"{model} was given {counted:,} tokens, but what was attached takes {least:,} at least: the gateway seems to "
+        "have left it out."
+    )

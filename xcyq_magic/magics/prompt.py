@@ -63,21 +63,22 @@ def expanded(extension: Extension, text: str) -> list[Part | str]:
 
     parts: list[Part | str] = []
     written = ""
+    block = False  # whether a value of several lines was written last
     for piece in list(parse(text)):  # whole, before any of it is evaluated
         if not isinstance(piece, Expression):
-            written += piece
+            written = _apart(written, piece) if block else written + piece
+            block = block and not piece
             continue
-        value = evaluate(extension.shell, piece.source, piece.shown)
-        part = (
-            Text(str(value))
-            if isinstance(value, str | Completion)
-            else resolve(value, piece.source.strip(), value_chars=extension.chat.value_chars)
-        )
+        value, name = evaluate(extension.shell, piece.source, piece.shown), piece.source.strip()
+        if isinstance(value, Completion):
+            value = value.text
+        part = resolve(value, name, value_chars=extension.chat.value_chars)
         if isinstance(part, Text):
-            written = _joined(written, part.text)
+            block = "\n" in part.text
+            written = _apart(written, part.text) if block else written + part.text
         else:
             parts += [*_stripped(written), part]
-            written = ""
+            written, block = "", False
     return [*parts, *_stripped(written)]
 
 
@@ -96,10 +97,10 @@ def expanded_text(extension: Extension, text: str) -> str:
     return "".join(p for p in parts if isinstance(p, str))
 
 
-def _joined(before: str, text: str) -> str:
-    """A value's text after what stands before it: a table begins on a line of its own."""
-    apart = "\n" in text and before.strip() and not before.endswith("\n")
-    return f"{before}\n{text}" if apart else before + text
+def _apart(before: str, after: str) -> str:
+    """Two texts of which one is a value of several lines, such as a table: it has its lines to itself."""
+    touch = before.strip() and after.strip() and not before.endswith("\n") and not after.startswith("\n")
+    return f"{before.rstrip(' ')}\n{after.lstrip(' ')}" if touch else before + after
 
 
 def _stripped(text: str) -> list[str]:
