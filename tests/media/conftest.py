@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pictures import pixels
 
 from xcyq_magic.chat.messages import Image, Message, Part
 from xcyq_magic.gateway import encoding
@@ -41,14 +42,3 @@ def picture(received):
         return pixels(image)
 
     return send
-
-
-def pixels(image: Image):
-    """A picture's pixels, decoded by Pillow."""
-    import io
-
-    import PIL.Image
-
-    decoded = PIL.Image.open(io.BytesIO(image.data))
-    decoded.load()
-    return decoded

@@ -151,7 +151,7 @@ def file(tmp_path, monkeypatch):
         lambda path: IPython.display.Image(str(path)),
         lambda path: IPython.display.Image(filename=str(path), embed=False),
         lambda path: IPython.display.Image(url=path.name, embed=False),
-        lambda path: Pillow.open(path),
+        Pillow.open,
     ],
 )
 def test_a_file_is_read(picture, file, make):

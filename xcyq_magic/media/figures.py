@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.kinds import is_a, roots
+from xcyq_magic.media.kinds import is_a
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FIGURE = "matplotlib.figure.Figure"
 _ARTIST = "matplotlib.artist.Artist"
+_PIE = "matplotlib.container.PieContainer"  # the one container that is no tuple
 _MOST_ARTISTS = 10_000
 _PNG_SIZE = slice(16, 24)  # of the header: width and height, https://www.w3.org/TR/png-3/#11IHDR
 
@@ -40,7 +41,7 @@ def figure_of(value: object) -> Figure | None:
         return value  # type: ignore[return-value]  # told by its name
     if is_a(value, _ARTIST):
         return _figure_of_artist(value)
-    if roots(value) & {"builtins", "matplotlib"} or is_a(value, "numpy.ndarray"):
+    if isinstance(value, list | tuple | Mapping) or is_a(value, "numpy.ndarray", _PIE):
         return _figure_of_all(value)
     # Its class's own attribute, or one it was given: no `__getattr__` is asked.
     has_one = hasattr(type(value), "figure") or "figure" in getattr(value, "__dict__", {})
@@ -81,6 +82,8 @@ def _leaves(value: object, depth: int = 3) -> Iterator[object]:
             inner = value
         elif isinstance(value, Mapping):
             inner = value.values()
+        elif is_a(value, _PIE):
+            inner = value.wedges  # type: ignore[attr-defined]  # told by its name
         elif is_a(value, "numpy.ndarray") and value.dtype == object:  # type: ignore[attr-defined]  # told by its name
             inner = value.flat  # type: ignore[attr-defined]  # as above
     if inner is None:
@@ -109,7 +112,7 @@ def image_of_figure(figure: Figure, name: str = "") -> Image:
         figure.canvas.print_figure(
             buffer,
             format="png",
-            dpi="figure",  # type: ignore[arg-type]  # documented, but not in its annotation
+            dpi=figure.dpi / getattr(figure.canvas, "device_pixel_ratio", 1),  # as set, on whatever screen it is
             facecolor=figure.get_facecolor(),
             edgecolor=figure.get_edgecolor(),
             bbox_inches="tight",
