@@ -14,6 +14,7 @@ _COLUMN_CHARS = 150  # of the budget, for each of them
 _MOST_LISTED = 60
 _LONGEST_CELL = 60
 _MOST_COUNTED = 20_000_000  # cells: beyond that, counting what is missing takes seconds
+_MOST_SORTED = 5_000_000  # cells: beyond that, their quartiles do; and they take as long for each column
 
 
 def frame_text(frame: Frame, chars: int) -> str:
@@ -81,14 +82,16 @@ def _side_by_side(chars: int) -> int:
 
 def _with_statistics(sections: list[str], table: Frame | Series, chars: int) -> str:
     text = "\n\n".join(s for s in sections if s)
-    rows = table.shape[0]
-    if rows <= 1 or table.size > _MOST_COUNTED:
+    rows, columns = table.shape[0], len(getattr(table, "columns", [""]))
+    if rows <= 1 or table.size > _MOST_SORTED or columns > _side_by_side(chars):
         return text
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas warns of columns that have no mean
             statistics = table.describe()
-        statistics = statistics.to_string(max_cols=_side_by_side(chars), max_colwidth=_LONGEST_CELL)
+        if not hasattr(statistics, "columns"):  # of a Series
+            statistics = statistics.to_frame("")
+        statistics = statistics.to_string(max_colwidth=_LONGEST_CELL)
     except (TypeError, ValueError):  # what the columns hold cannot be compared or counted
         return text
     whole = f"{text}\n\n{statistics}"

@@ -1,0 +1,415 @@
+"""Any other value as compact text: what it holds, within the budget, and what was left out."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime as dt
+import functools
+import math
+import types
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shells import shell_of
+
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.text.clipping import clipped
+from xcyq_magic.media.values import describe
+
+
+@pytest.mark.parametrize("text", ["", "a", "scatter.png", "a\nb" * 100_000])
+def test_a_text_goes_in_whole(text):
+    assert describe(text, 200) == text
+
+
+@given(st.text(max_size=300), st.integers(100, 300))
+def test_a_clipped_text_keeps_its_ends_and_counts_what_it_left_out(text, chars):
+    short = clipped(text, chars)
+    if len(text) <= chars:
+        assert short == text
+        return
+    assert len(short) <= chars
+    head, _, rest = short.partition("\n… ")
+    count, _, tail = rest.partition(" characters left out …\n")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert len(head) + int(count.replace(",", "")) + len(tail) == len(text)
+
+
+# Nested values
+
+
+@dataclasses.dataclass
+class Record:
+    name: str
+    numbers: list
+    hidden: int = dataclasses.field(default=0, repr=False)
+
+
+@dataclasses.dataclass
+class WithRepr:
+    name: str
+
+    def __repr__(self) -> str:
+        return "my own"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Sub(list):
+    pass
+
+
+SMALL = [
+    *(None, True, 5, -1.5, math.inf, 2j, ..., [], {}, (), set(), frozenset(), [1], (1,), (1, "a"), {"a": [1, {2}]}),
+    *(
+        {1: 2, "b": None},
+        {3},
+        frozenset({3}),
+        range(9),
+        Point(1, 2),
+        Record("a", [1]),
+        WithRepr("a"),
+        dt.date(2026, 1, 2),
+    ),
+    *(collections.Counter("a"), collections.deque([1, 2]), collections.OrderedDict(a=1), types.SimpleNamespace(a=1)),
+    *([[]], [()], {"a": {}}, Record("a", []), np.float64(1.5), [np.float64(1.5)]),
+]
+
+
+@pytest.mark.parametrize("value", SMALL, ids=repr)
+def test_a_small_value_is_written_as_python_writes_it(value):
+    assert describe(value) == repr(value)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.frozensets(st.integers(), max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+# A set of the same elements may be written in another order.
+@given(values.filter(lambda v: not isinstance(v, str | bytes) and "frozenset" not in repr(v)))
+def test_what_fits_is_python_that_gives_the_value_again(value):
+    again = eval(describe(value), {"nan": math.nan, "inf": math.inf})  # noqa: S307  # of what Hypothesis made
+    assert repr(again) == repr(value)
+
+
+@given(values, st.integers(200, 400))
+def test_the_budget_is_kept(value, chars):
+    assert isinstance(value, str) or len(describe([value] * 30, chars)) <= chars
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (list(range(100_000)), ["[\n 0, 1, 2", "more of 100,000"]),
+        ({n: str(n) for n in range(5000)}, ["0: '0'", "more of 5,000"]),
+        ({"a": [1] * 5000, "b": "x" * 9000}, ["'a': [", "more of 5,000", "'b': 'xxx", "more characters)"]),
+        (set(range(5000)), ["more of 5,000"]),
+        (Record("a", list(range(5000))), ["Record(", "name='a'", "more of 5,000"]),
+        ([Record("a", list(range(50)))] * 50, ["Record(", "more of 50"]),
+        (dict.fromkeys(range(5000)).keys(), ["dict_keys([", "more of 5,000"]),
+        (b"\x00" * 5000, ["5,000 bytes: b'\\x00", "bytes left out"]),
+        (memoryview(b"a" * 5000), ["5,000 bytes: b'a"]),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_what_is_too_long_is_shortened_and_counted(value, words):
+    text = describe(value, 500)
+    assert len(text) <= 500
+    for word in words:
+        assert word in text
+
+
+def test_what_holds_itself_ends():
+    loop: list = [1]
+    loop.append(loop)
+    assert describe(loop) == "[1, <list again>]"
+
+
+def test_what_is_very_deep_ends():
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    assert "…" in describe(deep)
+
+
+def test_tables_and_arrays_in_a_list_are_named():
+    value = {"a": np.zeros((3, 4)), "b": pd.DataFrame({"x": [1, 2]})}
+    assert describe(value) == "{'a': <ndarray of 3 × 4, float64>, 'b': <DataFrame of 2 × 1>}"
+
+
+def test_an_iterator_is_not_consumed():
+    numbers = (n for n in range(3))
+    assert "generator" in describe(numbers)
+    assert list(numbers) == [0, 1, 2]
+
+
+class Raises:
+    def __repr__(self) -> str:
+        msg = "no\nrepr"
+        raise RuntimeError(msg)
+
+
+@pytest.mark.parametrize("value", [Raises(), [Raises()], {"a": Raises()}])
+def test_a_repr_that_fails_is_an_error(value):
+    with pytest.raises(
+        MediaError, match=r"cannot be shown as text \(RuntimeError: no repr\); nothing was sent"
+    ) as raised:
+        describe(value)
+    assert raised.value.hint
+
+
+# Arrays
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.arange(5), "array of shape (5,), int64\n[0, 1, 2, 3, 4]"),
+        (np.array(["a", "b"]), "array of shape (2,), <U1\n['a', 'b']"),
+        (np.zeros((0, 3)), "array of shape (0, 3), float64\n[]"),
+        (np.arange(100.0), "array of shape (100,), float64; min 0, mean 49.5, max 99\n"),
+        (np.arange(100) > 9, "array of shape (100,), bool; 90 of 100 true\n"),
+        (np.array([np.nan, np.inf, *range(99)]), "min 0, mean 49, max 98; 2 of 101 NaN or infinite\n"),
+        (np.full(50, np.nan), "array of shape (50,), float64; 50 of 50 NaN or infinite\n"),
+        (np.full(50, 3 + 4j), "min 5, mean 5, max 5 of the magnitudes\n"),
+        (np.arange(50).astype("M8[D]"), "datetime64[D]; from 1970-01-01 to 1970-02-19\n"),
+        (np.zeros((4, 9, 9, 3)), "min 0, mean 0, max 0; not one picture, so in numbers\n"),
+        (np.full(50, 250, np.uint8), "min 250, mean 250, max 250\n"),
+        (np.full(50, 6e4, np.float16), "min 60000, mean 60000, max 60000\n"),
+    ],
+)
+def test_an_array_is_its_shape_type_range_and_elements(array, words):
+    assert words in describe(array)
+
+
+def test_of_a_large_array_the_corners_are_shown():
+    text = describe(np.arange(1_000_000).reshape(1000, 1000), 500)
+    assert len(text) <= 500
+    assert "min 0, mean 500000, max 999999" in text
+    assert all(str(corner) in text for corner in (0, 999, 999_000, 999_999))
+    assert "..." in text
+
+
+class Tensor:
+    shape, dtype = (3,), "bfloat16"
+
+    def __array__(self, dtype=None, copy=None):
+        msg = "unsupported"
+        raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        return "tensor([1, 2, 3])"
+
+
+def test_an_array_that_numpy_cannot_read_says_itself_what_it_is():
+    assert describe(Tensor()) == "tensor([1, 2, 3])"
+
+
+# Tables
+
+
+def test_a_small_table_is_whole():
+    frame = pd.DataFrame({"name": ["a", "b"], "n": [1.5, None]})
+    text = describe(frame)
+    assert text.startswith("DataFrame, 2 rows × 2 columns\n")
+    assert "- n: float64, 1 missing" in text
+    assert frame.to_string() in text
+    assert frame.describe().to_string() in text
+
+
+@pytest.mark.parametrize("chars", [500, 1500, 4000])
+def test_of_a_long_table_the_ends_are_shown(chars):
+    frame = pd.DataFrame({"n": range(10_000), "word": ["x" * 500] * 10_000})
+    text = describe(frame, chars)
+    assert len(text) <= chars
+    assert text.startswith("DataFrame, 10,000 rows × 2 columns\n")
+    assert "\n9999 " in text
+    assert "rows in the middle left out" in text
+    assert ("mean" in text) == (chars > 500)
+
+
+@pytest.mark.parametrize("chars", [1000, 4000])
+def test_of_a_wide_table_the_outer_columns_are_shown(chars):
+    frame = pd.DataFrame(np.zeros((3, 200)), columns=[f"column {n}" for n in range(200)])
+    text = describe(frame, chars)
+    assert len(text) <= chars
+    assert "3 rows × 200 columns" in text
+    assert "more columns" in text
+    assert "columns in the middle left out" in text
+    assert "column 199" in text
+
+
+ODD_TABLES = {
+    "empty": pd.DataFrame(),
+    "no rows": pd.DataFrame({"a": []}),
+    "no columns": pd.DataFrame(index=range(3)),
+    "columns of one name": pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    "several levels": pd.DataFrame(
+        np.zeros((2, 2)),
+        columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]),
+        index=pd.MultiIndex.from_tuples([(1, 2), (3, 4)]),
+    ),
+    "lists in it": pd.DataFrame({"a": [[1], [2]]}),
+    "categories and dates": pd.DataFrame({"c": pd.Categorical(["a"]), "d": [pd.Timestamp(2026, 1, 1)]}),
+    "names that are no text": pd.DataFrame({5: [1], None: [2], (1, 2): [3]}),
+    "complex": pd.DataFrame({"a": [1j, 2j]}),
+}
+
+
+@pytest.mark.parametrize("frame", ODD_TABLES.values(), ids=ODD_TABLES)
+def test_an_odd_table_is_shown_as_well(frame):
+    assert f"{frame.shape[1]:,} column" in describe(frame)
+
+
+def test_a_column_is_shown_with_its_name_and_type():
+    series = pd.Series([1.5, None, 3], name="weight")
+    text = describe(series)
+    assert text.startswith("Series 'weight', 3 elements, float64, 1 missing\n")
+    assert "1.5" in text
+    assert "mean" in text
+    assert describe(pd.Series(range(10_000)), 400).count("\n") < 40
+
+
+# Code
+
+
+def double(number):
+    """Twice it."""
+    return number * 2
+
+
+class Doubler:
+    def double(self, number):
+        return double(number)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (double, 'def double(number):\n    """Twice it."""\n    return number * 2'),
+        (Doubler, "class Doubler:\n    def double(self, number):"),
+        (Doubler().double, "def double(self, number):\n    return double(number)"),
+        (functools.partial(double, 5), "functools.partial("),
+        (len, "len(obj, /)\n\nReturn the number of items"),
+        (int, "class"),
+        (math, "module math\n\nThis module provides access to the mathematical functions"),
+        (np, f"module numpy, version {np.__version__}"),
+    ],
+)
+def test_code_is_its_source_or_says_what_it_is(value, words):
+    assert words in describe(value)
+
+
+CELL = """
+import dataclasses
+
+def outer():
+    return 1
+
+@dataclasses.dataclass
+class Thing:
+    n: int
+    def grow(self):
+        return self.n + 1
+"""
+
+
+def test_what_was_defined_in_a_cell_has_a_source_too():
+    with shell_of() as shell:
+        shell.run_cell(CELL).raise_error()
+        texts = [describe(shell.user_ns[name]) for name in ("outer", "Thing")]
+    assert texts[0] == "def outer():\n    return 1"
+    assert texts[1] == CELL[CELL.index("@dataclasses") :].strip()
+
+
+def test_a_long_source_is_clipped():
+    assert "characters left out" in describe(st.lists, 300)
+    assert len(describe(st.lists, 300)) <= 300
+
+
+# Exceptions
+
+
+def raised(function) -> Exception:
+    try:
+        function()
+    except Exception as e:  # noqa: BLE001  # whatever it is
+        return e
+    pytest.fail("nothing was raised")
+
+
+def divide():
+    nothing = 0
+    return 1 / nothing
+
+
+def translate():
+    try:
+        divide()
+    except ZeroDivisionError as e:
+        msg = "no result"
+        raise KeyError(msg) from e
+
+
+def test_an_exception_is_its_words_and_the_users_lines():
+    text = describe(raised(divide))
+    assert text.endswith("ZeroDivisionError: division by zero")
+    assert "test_values.py, line" in text
+    assert "in divide:" in text
+    assert "    nothing = 0\n" in text
+    assert "-> " in text
+
+
+def test_what_an_exception_was_raised_from_comes_first():
+    text = describe(raised(translate))
+    first, last = text.split("\n\nand then:\n\n")
+    assert first.endswith("ZeroDivisionError: division by zero")
+    assert last.endswith("KeyError: 'no result'")
+
+
+def test_the_frames_of_a_library_are_left_out_but_the_last():
+    text = describe(raised(lambda: pd.DataFrame({"a": [1]})["b"]))
+    assert "more frame" in text
+    assert "in <lambda>:" in text
+    assert text.endswith("KeyError: 'b'")
+    assert text.count("pandas") < 10
+
+
+def test_an_exception_that_was_never_raised_is_its_words():
+    assert describe(ValueError("no")) == "ValueError: no"
+
+
+def test_a_cell_is_called_one():
+    with shell_of() as shell:
+        error = shell.run_cell("def f():\n    return 1 / 0\n\nf()").error_in_exec
+    text = describe(error)
+    assert "in f:" in text
+    assert "->    2     return 1 / 0" in text
+    assert "IPython" not in text
+
+
+def test_an_endless_recursion_is_short():
+    def forever():
+        return forever()
+
+    text = describe(raised(forever))
+    assert "more frames" in text
+    assert len(text) < 4000
+    assert "RecursionError" in text
