@@ -8,14 +8,16 @@ import json
 import threading
 import time
 
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 from servers import DONE, Answer, RawServer, chunked, delta, eventually
+from traitlets import TraitError
 
 from xcyq_magic import errors
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.conversation import CellRun
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Image, Message, Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.media.files import read_media
 from xcyq_magic.session import ChatSession
@@ -584,3 +586,42 @@ def test_a_chat_raises_the_error_of_a_dropped_reply_and_keeps_it(session, name):
     with pytest.raises(errors.IncompleteReplyError):
         chat(FAST + "sandbox: markdown 900\nsandbox: drop 200")
     assert chat.conversation.turns[-1].completion.partial == "incomplete"
+
+
+# Films
+
+
+def test_a_film_travels_in_the_form_that_is_set(session):
+    film = Video(bytes.fromhex("0000001066747970") + b"isom" + bytes(4), "video/mp4", "film.mp4")
+    for form in ("video_url", "file"):
+        session.gateway.video_form = form
+        outcome = session.ask(user(film, FAST + "What is this?"), TurnOptions(model="gemini-2.5-pro", once=True))
+        assert f"`{form}`" in outcome.result().text
+    assert [b["messages"][0]["content"][0]["type"] for b in bodies(session)] == ["video_url", "file"]
+
+
+def test_a_film_that_is_too_large_or_for_another_model_is_not_sent(session):
+    film = Video(bytes(200_000), "video/mp4", "film.mp4")
+    session.gateway.max_video_mb = 0.2
+    for model, words in (("gemini-2.5-pro", "film.mp4 would take 0.3 MB"), ("gpt-5.5", "takes no video")):
+        with pytest.raises(errors.RequestError, match=words):
+            session.ask(user(film, "What is this?"), TurnOptions(model=model))
+    assert bodies(session) == []
+    assert session.conversation().turns == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("video_form", "url"), ("max_video_mb", 0), ("max_video_mb", -1.0)])
+def test_a_setting_of_films_that_cannot_be_is_refused(name, value):
+    with pytest.raises(TraitError):
+        setattr(GatewaySettings(), name, value)
+
+
+def test_a_chat_takes_whatever_is_in_memory(session):
+    grey = np.arange(400, dtype=np.uint8).reshape(20, 20)
+    session.chat.value_chars = 200
+    Chat("gemini-2.5-pro", session=session)(FAST + "Look.", grey, {"a": list(range(5000))}, "https://example.org/a.png")
+    parts = bodies(session)[0]["messages"][0]["content"]
+    assert [p["type"] for p in parts] == ["image_url", "text", "image_url", "text"]
+    assert "more of 5,000" in parts[1]["text"]
+    assert len(parts[1]["text"]) <= 200
+    assert parts[2]["image_url"]["url"] == "https://example.org/a.png"

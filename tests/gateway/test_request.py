@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
 from xcyq_magic.gateway.request import ChatRequest, check, check_parameters, endpoint
@@ -175,3 +175,54 @@ def test_a_base_url_is_an_address_and_nothing_more(base_url):
     with pytest.raises(SettingError, match="is no address of a gateway; nothing was sent") as raised:
         endpoint(base_url)
     assert "GatewaySettings.base_url" in raised.value.hint
+
+
+# Films
+
+
+def film_request(model: str, *parts, before=()) -> ChatRequest:
+    earlier = [Message.of("user", *before, "first"), Message.of("assistant", "answer")] if before else []
+    return ChatRequest(model, (*earlier, Message.of("user", *parts, "Look.")))
+
+
+FILM, FILM_LINK = Video(bytes(1_000_000), "video/mp4", "film.mp4"), MediaLink("https://example.org/a.mp4", "video")
+
+
+@pytest.mark.parametrize("film", [FILM, FILM_LINK])
+@pytest.mark.parametrize("model", ["gpt-5.5-low", "claude-opus-4-7", "claude-future-9"])
+def test_a_film_is_for_gemini_models_which_are_named(model, film):
+    with pytest.raises(RequestError, match=f"{model} takes no video, so nothing was sent") as raised:
+        check(film_request(model, film))
+    assert all(name in raised.value.hint for name in ("gemini-2.5-pro", "gemini-3-flash-preview", "-m gemini"))
+    assert "earlier turn" not in raised.value.hint
+
+
+def test_a_film_of_an_earlier_turn_is_named_as_such():
+    with pytest.raises(RequestError, match="takes no video") as raised:
+        check(film_request("gpt-5.5", before=(FILM,)))
+    assert "earlier turn" in raised.value.hint
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-pro-low", "gemini-9", "my-own-model"])
+def test_a_film_passes_where_it_may_be_taken(model):
+    check(film_request(model, FILM, FILM_LINK))
+
+
+def test_a_picture_by_its_address_is_no_film():
+    check(film_request("gpt-5.5", MediaLink("https://example.org/a.png")))
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 1.3), (3, 3.9)])
+def test_films_over_the_limit_are_refused_with_what_to_do(count, most):
+    films = [FILM] * count
+    check(film_request("gemini-2.5-pro", *films), most + 0.2)
+    what = "film.mp4" if count == 1 else "3 videos"
+    with pytest.raises(RequestError, match=f"{what} would take {count * 4 / 3:.1f} MB of the request, more") as raised:
+        check(film_request("gemini-2.5-pro", *films), most)
+    assert "ffmpeg" in raised.value.hint
+    assert "%config GatewaySettings.max_video_mb" in raised.value.hint
+
+
+@pytest.mark.parametrize("media", [FILM, FILM_LINK, PICTURE])
+def test_media_alone_are_a_prompt(media):
+    check(ChatRequest("gemini-2.5-pro", (Message.of("user", media),)))

@@ -7,17 +7,18 @@ import random
 import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import ExifTags, PngImagePlugin
+from PIL import ExifTags, ImageChops, ImageDraw, ImageStat, PngImagePlugin
 from PIL import Image as Pillow
 
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, GPT, image_limits
 from xcyq_magic.media.files import read_media
-from xcyq_magic.media.fit import fit
+from xcyq_magic.media.fit import Fitting, fit
 from xcyq_magic.media.limits import ImageLimits
 
 # Small, so that the tests' pictures can be: 100 pixels, any number of bytes.
@@ -195,6 +196,101 @@ def test_graphics_stay_png(tmp_path, form):
 def test_a_photograph_stays_jpeg(tmp_path):
     image = fit(attached(tmp_path, encode(plain(size=(300, 200)), "JPEG")), SMALL)
     assert (image.mime, decode(image).format) == ("image/jpeg", "JPEG")
+
+
+# What is said of it
+
+
+def test_a_caption_tells_the_size_before_and_after(tmp_path):
+    image = fit(attached(tmp_path, encode(plain("L", (4096, 3072), 9))), CLAUDE.images)
+    assert image.caption.startswith("4096×3072 → 1568×1176, ")
+    again = fit(image, ImageLimits(SMALL.mimes, long_edge=784))
+    assert again.caption.startswith("4096×3072 → 784×588, ")
+
+
+def test_a_caption_tells_what_became_of_frames_and_greys(tmp_path):
+    frames = [plain(colour=c) for c in ("red", "blue", "lime")]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    assert fit(attached(tmp_path, data), GPT.images).note == "first of 3 frames"
+    assert (
+        fit(attached(tmp_path, encode(Pillow.new("I;16", (300, 200)))), SMALL).note == "scaled from 0..65535 to 0..255"
+    )
+    assert fit(replace(attached(tmp_path, encode(plain(size=(300, 200)))), note="mine"), SMALL).note == "mine"
+
+
+# PNG or JPEG: what is smaller at the same looks
+
+
+def photograph(width: int = 900, height: int = 600) -> Pillow.Image:
+    """Soft shapes with the noise of a sensor."""
+    small = noise(12, 8).resize((width, height), Pillow.Resampling.BICUBIC)
+    return Pillow.blend(small, noise(width, height), 0.02)
+
+
+def drawing(width: int = 900, height: int = 600) -> Pillow.Image:
+    picture = Pillow.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(picture)
+    for n in range(0, width, 7):
+        draw.line((n, 0, width - n, height), "navy")
+        draw.text((n, n % height), "label", "black")
+    return picture
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
+def test_a_photograph_that_is_encoded_anew_becomes_a_jpeg_that_looks_the_same(tmp_path, form):
+    picture = photograph()
+    options = {"lossless": True} if form == "WEBP" else {}
+    image = fit(attached(tmp_path, encode(picture, form, **options)), ImageLimits(SMALL.mimes, long_edge=800))
+    assert image.mime == "image/jpeg"
+    expected = picture.resize((800, 533), Pillow.Resampling.LANCZOS)
+    assert len(image.data) * 3 < len(encode(expected))
+    off = ImageStat.Stat(ImageChops.difference(decode(image), expected))
+    assert max(off.rms) < 4
+
+
+def test_lines_and_letters_stay_exact(tmp_path):
+    picture = drawing()
+    image = fit(attached(tmp_path, encode(picture, "TIFF")), ImageLimits(SMALL.mimes, long_edge=1000))
+    assert image.mime == "image/png"
+    assert decode(image).tobytes() == picture.tobytes()
+
+
+def test_a_transparent_photograph_stays_png(tmp_path):
+    picture = photograph().convert("RGBA")
+    picture.putalpha(noise(900, 600, "L"))
+    assert fit(attached(tmp_path, encode(picture)), ImageLimits(SMALL.mimes, long_edge=800)).mime == "image/png"
+
+
+# What is fitted once
+
+
+def test_what_was_fitted_is_used_again_with_its_base64(tmp_path):
+    fitting = Fitting()
+    message = Message.of("user", attached(tmp_path, encode(plain(size=(300, 200)))), "text")
+    first, again = (fitting.message(message, SMALL).parts[0] for _ in range(2))
+    assert again is first
+    assert again.data_url is first.data_url
+    assert fitting.message(message, GPT.images).parts[0] is message.parts[0]
+
+
+def test_pictures_of_the_same_pixels_keep_their_names(tmp_path):
+    fitting = Fitting()
+    data = encode(plain(size=(300, 200)))
+    messages = [Message.of("user", attached(tmp_path, data, name)) for name in ("one", "two", "one")]
+    assert [fitting.message(m, SMALL).images[0].name for m in messages] == ["one", "two", "one"]
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(3, 10**9), (100, 700_000)])
+def test_what_was_not_used_for_longest_is_forgotten(tmp_path, most, most_bytes):
+    """Each picture takes 100 kB and 133 kB of base64, so that 700 kB hold three."""
+    fitting = Fitting(most, most_bytes)
+    limits = ImageLimits(SMALL.mimes, long_edge=190)
+    messages = [Message.of("user", attached(tmp_path, encode(noise(200 + n, 180)))) for n in range(4)]
+    first = [fitting.message(m, limits).images[0] for m in messages]
+    assert all(90_000 < len(i.data) < 100_000 for i in first)
+    again = [fitting.message(m, limits).images[0] for m in (messages[1], messages[3], messages[0])]
+    assert [a is f for a, f in zip(again, (first[1], first[3], first[0]), strict=True)] == [True, True, False]
+    assert again[2] == first[0]
 
 
 # Orientation and metadata

@@ -48,7 +48,8 @@ def _one(error: BaseException) -> str:
 def _frames(trace: TracebackType | None) -> Iterator[str]:
     frames = [(f.f_code.co_filename, line, f.f_code.co_name) for f, line in traceback.walk_tb(trace)]
     frames = [f for f in frames if not _RUNNERS.search(f[0])]
-    mine = [n for n, (file, _, _) in enumerate(frames) if _is_users(file)]
+    users = {file for file in {f[0] for f in frames} if _is_users(file)}
+    mine = [n for n, (file, _, _) in enumerate(frames) if file in users]
     shown = {*mine[-_MOST_FRAMES:], len(frames) - 1} if frames else set()
     skipped = 0
     for n, (file, line, name) in enumerate(frames):
