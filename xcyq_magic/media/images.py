@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
+_ORIENTATION = 0x0112  # EXIF's tag
 _MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
@@ -51,26 +52,40 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
     MediaError
         It has no pixels, or they cannot be read.
     """
-    import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
-    import PIL.ImageOps  # noqa: PLC0415
-
     if not all(picture.size):
         msg = f"The picture has no pixels ({picture.width}×{picture.height}); nothing was sent."
         raise MediaError(msg, "Look at how it was made.")
     try:
         frames = getattr(picture, "n_frames", 1)
-        upright = PIL.ImageOps.exif_transpose(picture)
+        upright = _upright(picture)
         original = upright.size if max(upright.size) > MOST_LONG_EDGE else None
         if original or upright.mode not in _PNG_MODES:
             upright, how = eight_bits(upright)
             note = note or how
         if original:
-            upright.thumbnail((MOST_LONG_EDGE, MOST_LONG_EDGE), PIL.Image.Resampling.LANCZOS)
+            upright = _smaller(upright, MOST_LONG_EDGE)
         data = png(upright)
     except (OSError, ValueError, SyntaxError) as e:
         raise damaged(name or "The picture", e) from None
     note = note or (f"the shown one of {frames} frames" if frames > 1 else "")
     return Image(data, "image/png", *upright.size, name, note, original)
+
+
+def _upright(picture: PillowImage) -> PillowImage:
+    """The picture as its EXIF orientation shows it; itself if that says nothing. Large pictures are not copied."""
+    import PIL.ImageOps  # noqa: PLC0415  # loading the extension must not load Pillow
+
+    turned = picture.getexif().get(_ORIENTATION, 1) != 1
+    return PIL.ImageOps.exif_transpose(picture) if turned else picture
+
+
+def _smaller(picture: PillowImage, edge: int) -> PillowImage:
+    """A copy whose longer side has `edge` pixels."""
+    import PIL.Image  # noqa: PLC0415  # see above
+
+    scale = edge / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def png(picture: PillowImage) -> bytes:
