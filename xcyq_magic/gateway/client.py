@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import httpx
 
@@ -59,6 +59,7 @@ class GatewayClient:
         self._lock = threading.Lock()  # cells run in one thread, but nobody has to
         self._loop: LoopThread | None = None
         self._https: dict[bool, httpx.AsyncClient] = {}  # for loopback, and for everywhere else
+        self._under_way: set[asyncio.Task[None]] = set()
         self._repairs = Repairs()
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
@@ -77,17 +78,26 @@ class GatewayClient:
         """End its thread and connections. The next `send` begins anew."""
         with self._lock:
             loop, self._loop = self._loop, None
-            https, self._https = self._https, {}
-        if loop is None:
-            return
-        try:
-            for http in https.values():
-                loop.submit(http.aclose()).result(_CLOSE_S)
-        finally:
-            loop.close()
+            if loop is None:
+                return
+            try:
+                loop.submit(self._end()).result(_CLOSE_S)
+            finally:
+                loop.close()
+
+    async def _end(self) -> None:
+        """End the exchanges, and then the connections: what is still being opened is in no pool that could close it."""
+        under_way = tuple(self._under_way)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        for http in self._https.values():
+            await http.aclose()
+        self._https.clear()
 
     async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         error: errors.XcyqError | None = None
+        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))  # a coroutine that runs has one
         try:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
@@ -106,6 +116,8 @@ class GatewayClient:
             # Not the exception itself: the frames of its traceback hold the request's headers.
             what = key.hide(f"{type(e).__name__}: {e}")
             error = errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
+        finally:
+            self._under_way.discard(task)
         if error is not None:
             sink(Ended(error, time.monotonic()))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +28,8 @@ class LoopThread:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+            # Here, where it cannot come too late: the thread that closes does not wait for ever.
+            self._loop.run_until_complete(_cancel_others())
         finally:
             self._loop.close()
 
@@ -43,11 +44,8 @@ class LoopThread:
 
     def close(self) -> None:
         """Cancel what runs, end the loop and wait for its thread. Harmless when done before."""
-        if not self.running:
-            return
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            self.submit(_cancel_others()).result(_CLOSE_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with contextlib.suppress(RuntimeError):  # it is closed
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_S)
 
 
