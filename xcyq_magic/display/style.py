@@ -57,12 +57,13 @@ STOP = "xcyq-stop"
 LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
+.xcyq-segments.xcyq-segments{display:block}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
 .xcyq-segments>*>*>.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):last-child:not(.xcyq-goes-on){
 margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
-.xcyq-segments>*+*>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
+.xcyq-segments>:is(*+*,.xcyq-segments>.xcyq-segments>*)>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
-.xcyq-segments:has(>.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(>.xcyq-turn-1)~.xcyq-at-0{display:none}
+.xcyq-segments:has(.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(.xcyq-turn-1)~.xcyq-at-0{display:none}
 .xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
 .xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}
 .xcyq-reply>.xcyq-goes-on.xcyq-goes-on{margin-bottom:0!important}
