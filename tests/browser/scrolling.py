@@ -112,11 +112,7 @@ def write_prompt(root: Path, name: str, *lines: str) -> str:
 # One sample in every animation frame. What the reader looks at is found anew each time: a frame may put another
 # element of the same words in its place. `last` are the last words of the reply.
 WATCH = """({selector, text, last}) => {
-    const from = performance.now();
-    const seen = window.seen = {frames: [], tasks: [], ended: false};
-    new PerformanceObserver((list) => { for (const e of list.getEntries()) {
-        if (e.startTime >= from) seen.tasks.push([performance.timeOrigin + e.startTime, e.duration]);
-    } }).observe({type: 'longtask'});
+    const seen = window.seen = {frames: [], ended: false};
     const area = () => {
         const one = document.querySelector('.xcyq-quiet')?.closest('.jp-OutputArea');
         return one ?? (seen.frames.length ? document.querySelector('.jp-CodeCell.xcyq-seen .jp-OutputArea') : null);
@@ -174,12 +170,6 @@ class Seen:
     """What `WATCH` saw."""
 
     frames: list[dict[str, Any]]
-    tasks: list[tuple[float, float]]  # when each long task of the page began, and how many milliseconds it took
-
-    def blocked_ms(self, *, live: bool) -> float:
-        """The longest task of the page: while the output was live, or at the swap and after it."""
-        swap = max((f["t"] for f in self.shown if f["live"]), default=0.0)
-        return max((took for began, took in self.tasks if (began + took <= swap) == live), default=0.0)
 
     @property
     def shown(self) -> list[dict[str, Any]]:
@@ -215,7 +205,7 @@ def seen(page: NotebookPage) -> Seen:
     page.page.wait_for_function("() => !document.querySelector('.xcyq-live')", timeout=30_000)
     page.page.wait_for_timeout(500)
     found = page.js("() => { window.seen.ended = true; return window.seen }")
-    return Seen(found["frames"], [(began, took) for began, took in found["tasks"]])
+    return Seen(found["frames"])
 
 
 def scroll_to(page: NotebookPage, selector: str, text: str, at: int = 150) -> str:
