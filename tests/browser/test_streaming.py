@@ -103,11 +103,11 @@ def test_a_huge_block_grows_without_gaps_or_flicker(tmp_path, notebook, sandbox,
 # Blocks where the distance to the next one is another than between paragraphs.
 BLOCKS = (
     "## A heading",
-    "#### A small heading",
     "$$\nx = 1\n$$",
     "- an item",
     "> a quotation",
     "```\ncode\n```",
+    "#### A small heading",  # where the next box of segments begins
     "---",
 )
 CHUNK = 400
@@ -122,7 +122,7 @@ def _chunk(block: str, *, first: bool) -> str:
 
 @pytest.mark.parametrize("first", [False, True])
 def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(tmp_path, notebook, sandbox, first):
-    # Four times each: a segment is complete after 1,600 characters.
+    # Four times each: a segment is complete after 1,600 characters, and a box of them after six.
     text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
     root = notebook()
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
@@ -132,10 +132,13 @@ def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(tm
         wait_for_live(page, "The very last.")
         page.page.wait_for_timeout(1000)
         live = page.js(PLACES)
+        boxes = page.js("() => [...document.querySelectorAll('.xcyq-segments')].map((e) => e.childElementCount)")
         page.page.get_by_role("button", name="Stop").dispatch_event("click")
         page.wait()
         page.page.wait_for_timeout(800)
         settled = page.js(PLACES)
+        assert len(boxes) >= 2
+        assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
         assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
         gaps = [[round(b["top"] - a["top"]) for a, b in itertools.pairwise(places)] for places in (live, settled)]
         names = [f"{p['tag']} {p['text']}" for p in settled]
