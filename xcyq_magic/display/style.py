@@ -19,9 +19,10 @@ STYLE = """<style>
 .xcyq-reply.xcyq-reply>:first-child{margin-top:0}
 .xcyq-reply.xcyq-reply>:first-child>.xcyq-math:first-child>mjx-container[display]{
 margin-top:calc(1em - var(--jp-content-font-size1,14px))}
-.xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;margin:0 0 1em}
+.xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;
+margin:0 0 var(--jp-content-font-size1,14px)}
 .xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
-.xcyq-reply.xcyq-reply pre{margin:0 0 1em;padding:.5em .75em;overflow-x:auto;
+.xcyq-reply.xcyq-reply pre{margin:0 0 var(--jp-content-font-size1,14px);padding:.5em .75em;overflow-x:auto;
 background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
 .xcyq-reply.xcyq-reply :is(pre,pre code){white-space:pre;word-break:normal}
@@ -58,7 +59,7 @@ LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
-.xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:1em}
+.xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:var(--jp-content-font-size1,14px)}
 .xcyq-segments>*>*>.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):last-child:not(.xcyq-goes-on){
 margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-segments>:is(*+*,.xcyq-segments>.xcyq-segments>*)>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
