@@ -159,6 +159,7 @@ def measure_plain(app: str, chars: int) -> list[Task]:
         trace = Trace(page)
         page.start_all()
         page.wait()
+        page.page.wait_for_selector("mjx-container", state="attached", timeout=60_000)  # it is loaded first
         page.page.wait_for_timeout(1500)
         return trace.tasks()
 
