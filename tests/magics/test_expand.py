@@ -160,6 +160,14 @@ def test_a_table_begins_on_a_line_of_its_own(run, shell, sandbox):
     assert "0.7" in said
 
 
+def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
+    shell.run_cell("import numpy as np\nbatch, one = np.zeros((4, 20, 20, 3)), np.zeros((20, 20))")
+    run("%chat Look at {{ batch }} and {{ one }}")
+    said = capsys.readouterr().out
+    assert "batch is a batch of shape (4, 20, 20, 3): it goes in as text. Its first picture is {{ batch[0] }}." in said
+    assert "one is" not in said
+
+
 def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shell.run_cell(
@@ -183,8 +191,11 @@ def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, mon
 
 def test_what_is_attached_and_is_not_there(run, shell, sandbox):
     shell.run_cell("plot = 1")
-    with pytest.raises(MediaError, match=r"There is no file and no variable|cannot be attached"):
+    with pytest.raises(MediaError, match=r"plt\.png cannot be attached: no such file"):
         run("%chat -a plt.png look")
+    with pytest.raises(MediaError, match=r"-a plott: there is neither a variable nor a file") as caught:
+        run("%chat -a plott look")
+    assert caught.value.hint == "Did you mean plot?"
     with pytest.raises(ExpressionError, match=r"-a plot\.png failed: AttributeError"):
         run("%chat -a plot.png look")
     assert sandbox.received == []

@@ -199,9 +199,9 @@ def test_what_cannot_be_read_is_refused():
     ],
 )
 def test_an_array_that_holds_pictures_gets_a_hint(shape, hint):
-    said = picture_hint(np.zeros(shape))
+    said = picture_hint(np.zeros(shape), "name")
     assert (said is None) if hint is None else (hint in said and str(shape) in said)
 
 
 def test_what_is_no_array_gets_no_hint():
-    assert picture_hint("text") is None
+    assert picture_hint("text", "name") is None

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from xcyq_magic.session import ChatSession
 
 
+def say(text: str) -> None:
+    """Show a line of plain text."""
+    from xcyq_magic.display.plain import without_controls
+
+    print(without_controls(text))  # noqa: T201  # this is a magic's output
+
+
 class ExtensionMagics(Magics):
     """Magics that belong to a loaded extension."""
 
@@ -39,9 +46,7 @@ class ExtensionMagics(Magics):
 
     def say(self, text: str) -> None:
         """Show a line of plain text."""
-        from xcyq_magic.display.plain import without_controls
-
-        print(without_controls(text))  # noqa: T201  # this is its output
+        say(text)
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.errors import ExpressionError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -132,6 +132,11 @@ def _near(error: Exception, names: dict[str, object]) -> str | None:
     missing = getattr(error, "name", None)
     if not isinstance(error, NameError) or not isinstance(missing, str):
         return None
+    return nearest_name(missing, names)
+
+
+def nearest_name(missing: str, names: Iterable[str]) -> str | None:
+    """The name among the user's `names` that `missing` may be meant for; None if none is near."""
     own = [n for n in names if not n.startswith("_")]
     return next(iter(difflib.get_close_matches(missing, own, 1, 0.7)), None)
 

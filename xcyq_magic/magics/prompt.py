@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, parse
+from xcyq_magic.magics.base import say
+from xcyq_magic.magics.expand import Expression, evaluate, known_names, nearest_name, parse
 
 if TYPE_CHECKING:
     import argparse
@@ -59,6 +60,7 @@ def expanded(extension: Extension, text: str) -> list[Part | str]:
     """
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Text
+    from xcyq_magic.media.arrays import picture_hint
     from xcyq_magic.media.resolve import resolve
 
     parts: list[Part | str] = []
@@ -74,6 +76,8 @@ def expanded(extension: Extension, text: str) -> list[Part | str]:
             value = value.text
         part = resolve(value, name, value_chars=extension.chat.value_chars)
         if isinstance(part, Text):
+            if hint := picture_hint(value, name):
+                say(hint)
             block = "\n" in part.text
             written = _apart(written, part.text) if block else written + part.text
         else:
@@ -141,6 +145,10 @@ def _attached(extension: Extension, text: str) -> Part:
         except ExpressionError:
             if not Path(text).is_file():  # `plot.png` where there is a variable `plot`
                 raise
+    if text.isidentifier() and not Path(text).exists() and text not in shell.user_ns:
+        near = nearest_name(text, shell.user_ns)
+        msg = f"-a {text}: there is neither a variable nor a file of that name; nothing was sent."
+        raise MediaError(msg, f"Did you mean {near}?" if near else f"Paths count from {Path.cwd()}.")
     part = attach(value, "" if isinstance(value, str) else text, value_chars=extension.chat.value_chars)
     return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
 

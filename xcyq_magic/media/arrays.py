@@ -59,18 +59,27 @@ def image_of_array(value: object, name: str = "") -> Image | None:
     return image_of_picture(picture, name, ranges.note)
 
 
-def picture_hint(value: object) -> str | None:
-    """A line on how to have an array seen as a picture, for one that went in as text; None where there is no way."""
+def picture_hint(value: object, name: str) -> str | None:
+    """A line on how to have an array seen as a picture, for one that goes in as text; None where there is no way.
+
+    Parameters
+    ----------
+    value
+        Any value.
+    name
+        What the user called it.
+    """
     shape = getattr(value, "shape", None)
     if not is_array(value) or not isinstance(shape, tuple) or _could_be_picture(value):
         return None
     if len(shape) == 4 and _is_picture_shape(shape[1:]):  # noqa: PLR2004  # a batch of pictures
-        return f"A batch of shape {shape} went in as text; its first picture is {{{{ name[0] }}}}."
+        return f"{name} is a batch of shape {shape}: it goes in as text. Its first picture is {{{{ {name}[0] }}}}."
     if len(shape) == 3 and shape[0] in _CHANNELS and min(shape[1:]) >= _SMALLEST:  # noqa: PLR2004  # as torch has it
-        moved = "name.permute(1, 2, 0)" if "torch" in roots(value) else "name.transpose(1, 2, 0)"
-        return f"An array of shape {shape} went in as text; its picture is {{{{ {moved} }}}}."
+        moved = "permute" if "torch" in roots(value) else "transpose"
+        picture = f"{{{{ {name}.{moved}(1, 2, 0) }}}}"
+        return f"{name} is an array of shape {shape}: it goes in as text. Its picture is {picture}."
     if len(shape) == 3 and _is_picture_shape(shape[1:]):  # noqa: PLR2004  # a stack of grey pictures
-        return f"A stack of shape {shape} went in as text; its first picture is {{{{ name[0] }}}}."
+        return f"{name} is a stack of shape {shape}: it goes in as text. Its first picture is {{{{ {name}[0] }}}}."
     return None
 
 
