@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xcyq_magic.api import Chat
+    from xcyq_magic.api import Chat, Comparison, compare
 
-__all__ = ["Chat", "__version__", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["Chat", "Comparison", "__version__", "compare", "load_ipython_extension", "unload_ipython_extension"]
 
 __version__ = "0.1.0"
 
@@ -29,9 +29,9 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attribute
-    if name == "Chat":  # imported when first used: it brings the HTTP client along
-        from xcyq_magic.api import Chat  # noqa: PLC0415  # see above
+    if name in {"Chat", "Comparison", "compare"}:  # imported when first used: they bring the HTTP client along
+        from xcyq_magic import api  # noqa: PLC0415  # see above
 
-        return Chat
+        return getattr(api, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

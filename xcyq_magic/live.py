@@ -36,6 +36,8 @@ class LiveReply:
         The model that was asked.
     prompt
         The prompt as it is sent, its media fitted for the model.
+    name
+        What tells it from others of its model; the model's name unless given.
     builder
         What came so far.
     notices
@@ -47,9 +49,16 @@ class LiveReply:
     """
 
     def __init__(
-        self, model: str, notices: Sequence[str] = (), *, prompt: Message | None = None, streamed: bool = True
+        self,
+        model: str,
+        notices: Sequence[str] = (),
+        *,
+        prompt: Message | None = None,
+        streamed: bool = True,
+        name: str = "",
     ) -> None:
         self.model = model
+        self.name = name or model
         self.prompt = prompt
         self._streamed = streamed
         self.notices = list(notices)
@@ -68,6 +77,11 @@ class LiveReply:
         self._arrivals = arrivals
         self._started = time.monotonic()
         self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
+
+    def refuse(self, error: Exception) -> None:
+        """End it before it is sent: `error` says why it cannot be."""
+        self.error = error
+        self._end("failed", self._started)
 
     def stop(self) -> None:
         """Ask for its end, from any thread: its connection is closed, and what came is kept."""

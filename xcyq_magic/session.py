@@ -24,10 +24,9 @@ from xcyq_magic.settings import ChatSettings, GatewaySettings
 from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from xcyq_magic.gateway.attempt import Connection
-    from xcyq_magic.gateway.credentials import ApiKey
+    from xcyq_magic.chat.comparison import Comparison
 
 MAIN = "main"
 
@@ -46,6 +45,8 @@ class ChatSession:
         By name, as they stand.
     access
         The key, the address, the sandbox.
+    comparison
+        The last one; None before the first.
     """
 
     def __init__(self, gateway: GatewaySettings | None = None, chat: ChatSettings | None = None) -> None:
@@ -53,6 +54,7 @@ class ChatSession:
         self.chat = chat or ChatSettings()
         self.conversations: dict[str, Conversation] = {}
         self.access = GatewayAccess(self.gateway)
+        self.comparison: Comparison | None = None
         self._client = GatewayClient()
         self._keeping = threading.Lock()
         self._fitting = Fitting()
@@ -66,6 +68,13 @@ class ChatSession:
     def keep(self, conversation: Conversation) -> None:
         """Let `conversation` be the one of its name."""
         self.conversations[conversation.name] = conversation
+
+    def change(self, name: str | None, change: Callable[[Conversation], Conversation]) -> Conversation:
+        """Change the conversation called `name` as it is now: another thread may have added to it meanwhile."""
+        with self._keeping:
+            changed = change(self.conversation(name))
+            self.keep(changed)
+        return changed
 
     def model_of(self, conversation: Conversation) -> str:
         """The model that the next turn of `conversation` asks."""
@@ -151,10 +160,8 @@ class ChatSession:
         outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
         if outcome.turn is None or (options and options.once):
             return outcome
-        with self._keeping:  # into the conversation as it is now: another thread may have added to it meanwhile
-            kept = self.conversation(conversation).with_turn(outcome.turn)
-            self.keep(kept)
-        return replace(outcome, conversation=kept)
+        turn = outcome.turn
+        return replace(outcome, conversation=self.change(conversation, lambda now: now.with_turn(turn)))
 
     def reply(
         self,
@@ -185,11 +192,9 @@ class ChatSession:
         options = options or TurnOptions()
         ready = self.request(conversation, prompt, options, cell)
         request = ready.request
-        key, connection = self.access.key(), self.access.connection()
-        notices = [*ready.notices, *([route] if (route := self.access.route_notice()) else [])]
-        live = LiveReply(request.model, notices, prompt=request.messages[-1], streamed=request.stream)
+        live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream)
         asked_at = time.time()
-        interrupt = self._await([live], [request], key, connection, paint or (lambda _: None))
+        interrupt = self.send([(live, request)], paint or (lambda _: None))
         completion = live.completion
         turn = None
         if completion is not None:
@@ -198,19 +203,39 @@ class ChatSession:
                 conversation = conversation.with_turn(turn)
         return Outcome(live, turn, conversation, interrupt or live.error)
 
-    def _await(
-        self,
-        replies: Sequence[LiveReply],
-        requests: Sequence[ChatRequest],
-        key: ApiKey,
-        connection: Connection,
-        paint: Paint,
-    ) -> KeyboardInterrupt | None:
-        """Send the requests at once and wait for all replies; returns the user's interrupt, if it came."""
+    def send(self, exchanges: Sequence[tuple[LiveReply, ChatRequest | None]], paint: Paint) -> KeyboardInterrupt | None:
+        """Send all requests at once and wait for their replies.
+
+        Parameters
+        ----------
+        exchanges
+            Each reply, and the request for it; None for one that was refused already.
+        paint
+            Called with all replies while they come, on this thread, at most 20 times a second.
+
+        Returns
+        -------
+        KeyboardInterrupt or None
+            The user's interrupt, if it came; all replies have ended then, too.
+
+        Raises
+        ------
+        InputError
+            There is no key, or no address. Nothing was sent.
+        """
+        replies = [live for live, _ in exchanges]
+        key, connection = self.access.key(), self.access.connection()
+        if route := self.access.route_notice():
+            for live in replies:
+                live.notices.append(route)
         arrivals: Arrivals = SimpleQueue()
         try:
-            for live, request in zip(replies, requests, strict=True):
-                live.start(partial(self._client.send, request, key, connection), arrivals)
+            # Before the clocks start: what these take is none of the gateway's time. Refusals are said first, too.
+            paint(replies)
+            self._client.prepare(connection)
+            for live, request in exchanges:
+                if request is not None:
+                    live.start(partial(self._client.send, request, key, connection), arrivals)
             follow(replies, arrivals, paint)
         except KeyboardInterrupt as interrupt:
             return interrupt

@@ -6,11 +6,15 @@ A default that the environment gives is read when the setting is first used; wha
 
 from __future__ import annotations
 
+import math
 import os
+from fnmatch import fnmatchcase
+from typing import Any
 
-from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, default, validate
+from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default, validate
 from traitlets.config import Configurable
 
+from xcyq_magic.chat.metrics import Price
 from xcyq_magic.gateway.video import MAX_VIDEO_MB, VIDEO_FORMS
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
@@ -40,6 +44,10 @@ class GatewaySettings(Configurable):
     max_video_mb = Float(
         MAX_VIDEO_MB, help="Megabytes of a request's videos in base64, which takes 4 bytes for 3, at most."
     ).tag(config=True)
+    prices = Dict(
+        help="What a million tokens cost, of the prompt and of the reply, by model or pattern: "
+        "{'gpt-5.5*': (1.25, 10)}, in your currency."
+    ).tag(config=True)
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
@@ -59,6 +67,26 @@ class GatewaySettings(Configurable):
             raise TraitError(msg)
         return proposal["value"]
 
+    @validate("prices")
+    def _pairs(self, proposal: dict[str, Any]) -> dict[str, Price]:
+        prices = {}
+        for name, pair in proposal["value"].items():
+            try:
+                price = Price(*map(float, pair))
+            except (TypeError, ValueError):
+                price = None
+            if price is None or not all(0 <= each < math.inf for each in price):
+                msg = f"the price of {name} is two numbers, of a million tokens in and out, not {pair!r}"
+                raise TraitError(msg)
+            prices[str(name)] = price
+        return prices
+
+    def price_of(self, model: str) -> Price | None:
+        """The price of `model`: by its name, else by the longest pattern that matches it; None if it has none."""
+        patterns = [p for p in self.prices if p == model or fnmatchcase(model, p)]
+        nearest = max(patterns, key=lambda p: (p == model, len(p)), default=None)
+        return None if nearest is None else self.prices[nearest]
+
 
 class ChatSettings(Configurable):
     """What a chat uses unless its cell says otherwise."""
@@ -76,6 +104,7 @@ class ChatSettings(Configurable):
         help="Pictures and videos of the last so many turns are sent again with each prompt, older ones as a line of "
         "text; None for all.",
     ).tag(config=True)
+    compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
 
     @default("model")
     def _model_from_environment(self) -> str:

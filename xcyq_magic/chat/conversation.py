@@ -10,7 +10,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,13 @@ class Conversation:
         """
         above, below = self._place(turn.cell)
         return replace(self, turns=(*above, turn, *below))
+
+    def with_one_of(self, turn: Turn, alternatives: Collection[Turn]) -> Conversation:
+        """The conversation with `turn`, in the place of whichever of its `alternatives` is in it."""
+        at = next((i for i, t in enumerate(self.turns) if t in alternatives), None)
+        if at is None:
+            return self.with_turn(turn)
+        return replace(self, turns=(*self.turns[:at], turn, *self.turns[at + 1 :]))
 
     def without_last(self, count: int) -> Conversation:
         """The conversation without its last `count` turns."""

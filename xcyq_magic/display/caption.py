@@ -17,8 +17,9 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     """For a reply that is on its way."""
     chars = sum(map(len, reply.builder.text_pieces))
     parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
-    if reply.builder.usage is None and chars:
-        parts.append(f"about {-(-chars // _CHARS_PER_TOKEN):,} tokens")
+    count, counted = tokens_so_far(reply)
+    if not counted and chars:
+        parts.append(f"about {count:,} tokens")
     if reply.retry is not None:
         parts.append(str(reply.retry))
     elif reply.state == "waiting":
@@ -28,18 +29,30 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     return _SEPARATOR.join(p for p in parts if p)
 
 
+def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
+    """Tokens of the text, and whether the gateway counted them; it does so at the end."""
+    usage = reply.builder.usage
+    if usage is not None and usage.completion_tokens is not None:
+        return usage.completion_tokens, True
+    return -(-sum(map(len, reply.builder.text_pieces)) // _CHARS_PER_TOKEN), False
+
+
 def completion_caption(completion: Completion, label: str = "") -> str:
     """For a completion, whole or partial."""
     parts = [_who(completion), label, f"{completion.duration_s:.1f} s"]
     if completion.usage:
         parts.append(tokens(completion.usage))
-    if completion.partial:
-        parts.append(_PARTIAL[completion.partial])
-    elif completion.finish_reason == "length":
-        parts.append("cut off by the token limit")
-    elif completion.finish_reason not in {None, "stop"}:
-        parts.append(f"ended: {completion.finish_reason}")
+    parts.append(ending(completion))
     return _SEPARATOR.join(p for p in parts if p)
+
+
+def ending(completion: Completion) -> str:
+    """How it ended, where that is not what one expects; else ``""``."""
+    if completion.partial:
+        return _PARTIAL[completion.partial]
+    if completion.finish_reason == "length":
+        return "cut off by the token limit"
+    return "" if completion.finish_reason in {None, "stop"} else f"ended: {completion.finish_reason}"
 
 
 def advice(completion: Completion) -> str | None:

@@ -6,11 +6,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
+from xcyq_magic.display.comparison import summary_markdown
 from xcyq_magic.display.plain import without_controls
+from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xcyq_magic.chat.comparison import Comparison
+    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.live import LiveReply
     from xcyq_magic.turn import Outcome
@@ -33,37 +37,96 @@ class TerminalView:
         builder, retry = replies[0].builder, replies[0].retry
         if retry is not None and retry is not self._retry_said:
             self._retry_said = retry
-            self._dim(f"{replies[0].model}: {retry}")
+            dim(f"{replies[0].model}: {retry}")
         if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
             self._said_thinking = True
-            self._dim("thinking …")
+            dim("thinking …")
         pieces = builder.text_pieces[self._shown :]
         self._shown += len(pieces)
         self._write("".join(pieces))
 
     def settle(self, outcome: Outcome) -> None:
         """End the text, and say how it ended."""
-        self.paint([outcome.reply])
+        self.end(outcome.reply, outcome.completion)
+
+    def end(self, reply: LiveReply, completion: Completion | None) -> None:
+        """End the text of `reply`, and say how it ended."""
+        self.paint([reply])
         if not self._at_line_start:
             self._write("\n")
-        completion = outcome.completion
-        caption = (
-            completion_caption(completion, self._label) if completion else failure_caption(outcome.reply, self._label)
-        )
+        caption = completion_caption(completion, self._label) if completion else failure_caption(reply, self._label)
         next_step = advice(completion) if completion else None
-        for line in (*outcome.reply.notices, caption, *([next_step] if next_step else [])):
-            self._dim(line)
+        for line in (*reply.notices, caption, *([next_step] if next_step else [])):
+            dim(line)
 
     def close(self) -> None:
         """Nothing stays open in a terminal."""
 
     def _write(self, text: str) -> None:
         if text:
-            sys.stdout.write(without_controls(text))
-            sys.stdout.flush()
+            write(text)
             self._at_line_start = text.endswith("\n")
 
-    def _dim(self, line: str) -> None:
-        before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
-        sys.stdout.write(f"{before}{without_controls(line)}{after}\n")
-        sys.stdout.flush()
+
+class TerminalColumns:
+    """Writes the replies of a comparison one after another, although they come at once, and a table at the end.
+
+    Attributes
+    ----------
+    kept
+        The column that was chosen; None, for nothing can be clicked here.
+    """
+
+    def __init__(self, label: str = "", *, diff: bool = False) -> None:
+        self.kept: int | None = None
+        self._label = label
+        self._diff = diff
+        self._replies: list[LiveReply] = []
+        self._column: TerminalView | None = None
+        self._ended = 0
+        self._said_judging = False
+
+    def paint(self, replies: Sequence[LiveReply]) -> None:
+        """Write what came of the reply whose turn it is, and of the next ones once it has ended."""
+        self._replies = self._replies or list(replies)
+        while self._ended < len(self._replies):
+            reply = self._replies[self._ended]
+            if self._column is None:
+                self._column = TerminalView(self._label)
+                write(f"\n## {reply.name}\n\n")
+            self._column.paint([reply])
+            if not reply.ended:
+                return
+            self._end(self._column, reply)
+        if len(replies) > len(self._replies) and not self._said_judging:
+            self._said_judging = True
+            dim(f"{replies[-1].model} judges …")
+
+    def _end(self, column: TerminalView, reply: LiveReply) -> None:
+        column.end(reply, reply.completion)
+        if isinstance(reply.error, XcyqError):
+            for line in (reply.error.message, reply.error.hint):
+                dim(line)
+        self._column = None
+        self._ended += 1
+
+    def settle(self, comparison: Comparison) -> None:
+        """Write what is left, and the table."""
+        self.paint(self._replies)
+        write(f"\n{summary_markdown(comparison, diff=self._diff)}\n")
+
+    def close(self) -> None:
+        """Nothing stays open in a terminal."""
+
+
+def write(text: str) -> None:
+    """Write text whose control characters are not trusted."""
+    sys.stdout.write(without_controls(text))
+    sys.stdout.flush()
+
+
+def dim(line: str) -> None:
+    """Write a line of ours beside a reply."""
+    before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
+    sys.stdout.write(f"{before}{without_controls(line)}{after}\n")
+    sys.stdout.flush()

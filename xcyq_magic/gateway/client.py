@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import httpx
 
@@ -28,12 +28,14 @@ from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
     from concurrent.futures import Future
 
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.gateway.request import ChatRequest
+
+T = TypeVar("T")
 
 _BAD_REQUEST = 400
 _LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
@@ -64,10 +66,18 @@ class GatewayClient:
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last."""
+        return Exchange(self._submit(self._exchange(request, key, connection, sink)))
+
+    def prepare(self, connection: Connection) -> None:
+        """Have ready what a request needs. The first takes a moment, which is none of the gateway's time."""
+        with contextlib.suppress(Exception):  # whatever it is, the request meets it again, and says it
+            self._submit(self._prepare(connection)).result()
+
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         with self._lock:
             if self._loop is None:
                 self._loop = LoopThread("xcyq_magic client")
-            return Exchange(self._loop.submit(self._exchange(request, key, connection, sink)))
+            return self._loop.submit(coroutine)
 
     def body(self, request: ChatRequest) -> tuple[dict[str, Any], list[str]]:
         """The body that `request` would travel as, with what is known of its model applied; and what to say of that."""
@@ -188,12 +198,16 @@ class GatewayClient:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
 
-    @contextlib.asynccontextmanager
-    async def _open(self, body: dict[str, Any], key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
+    async def _prepare(self, connection: Connection) -> httpx.AsyncClient:
         loopback = is_loopback(connection.url)
         if loopback not in self._https:
             self._https[loopback] = _new_http(loopback=loopback)
-        async with self._https[loopback].stream(
+        return self._https[loopback]
+
+    @contextlib.asynccontextmanager
+    async def _open(self, body: dict[str, Any], key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
+        http = await self._prepare(connection)
+        async with http.stream(
             "POST",
             connection.url,
             content=encoding.to_json(body),

@@ -32,6 +32,23 @@ _DIGITS = re.compile(r"-?\d+")
 
 def turn_options(function: F) -> F:
     """Decorate a magic with the options of a turn. Its text comes after them, in `text`."""
+    return _decorated(function, argument("text", nargs="...", help="The prompt, on the magic's own line."))
+
+
+def compare_options(function: F) -> F:
+    """Decorate a magic with the options of a turn, and the models that are compared, in `models`."""
+    function = _decorated(
+        function,
+        argument("models", nargs="*", help="Names, patterns (claude-*) and braces (gpt-5.5{,-low})."),
+        argument("--repeat", type=_count, default=1, help="How many times each model is asked."),
+        argument("--diff", action="store_true", help="Show what differs between the replies."),
+        argument("--judge", help="A model that says which reply is the best, without knowing whose it is."),
+    )
+    function.parser.prog = "%%compare"  # type: ignore[attr-defined]  # the decorator gave it
+    return function
+
+
+def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decorators
     decorators = [
         magic_arguments(),
         argument("-m", "--model", help="The model to ask, for this turn."),
@@ -66,7 +83,7 @@ def turn_options(function: F) -> F:
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
-        argument("text", nargs="...", help="The prompt, on the magic's own line."),
+        *more,
     ]
     for decorator in reversed(decorators):
         function = decorator(function)
@@ -83,16 +100,45 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
         An option is unknown, lacks its value, or has a wrong one.
     """
     tokens = list(_TOKEN.finditer(line))
-    try:
-        options = magic.parser.parse_args(_with_counts([_unquote(t[0]) for t in tokens]))
-    except UsageError as e:
-        raise _explain(str(e), magic) from None
+    options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
-    if unclosed := next((t[0] for t in tokens[: len(tokens) - count] if _UNCLOSED.match(t[0])), None):
-        msg = f"The quote that begins with {unclosed} is not closed; nothing was sent."
-        raise OptionError(msg, "Close it, or leave it out where the value is one word.")
+    _check_quotes(tokens[: len(tokens) - count])
     text = line[tokens[-count].start() :].rstrip() if count else ""
     return options, text.removeprefix("-- ")  # which ends the options
+
+
+def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
+    """The models and the options on the line of ``%%compare``, in any order.
+
+    Raises
+    ------
+    OptionError
+        An option is unknown, lacks its value, or has a wrong one.
+    """
+    tokens = list(_TOKEN.finditer(line))
+    options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
+    _check_quotes(tokens)
+    if options.model is not None:
+        msg = "%%compare has no option -m; nothing was sent."
+        raise OptionError(msg, f"The models stand right behind it: %%compare gpt-5.5 {options.model}.")
+    return options
+
+
+def _parsed(
+    magic: Any,  # noqa: ANN401  # as above
+    parse: Callable[[list[str]], argparse.Namespace],
+    tokens: list[re.Match[str]],
+) -> argparse.Namespace:
+    try:
+        return parse([_unquote(t[0]) for t in tokens])
+    except UsageError as e:
+        raise _explain(str(e), magic) from None
+
+
+def _check_quotes(tokens: list[re.Match[str]]) -> None:
+    if unclosed := next((t[0] for t in tokens if _UNCLOSED.match(t[0])), None):
+        msg = f"The quote that begins with {unclosed} is not closed; nothing was sent."
+        raise OptionError(msg, "Close it, or leave it out where the value is one word.")
 
 
 def _unquote(token: str) -> str:
@@ -107,17 +153,17 @@ def _with_counts(words: list[str]) -> list[str]:
 
 
 def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
-    name = magic.parser.prog
+    name = "%" * (not magic.parser.prog.startswith("%")) + magic.parser.prog
     known = [o for a in magic.parser._actions for o in a.option_strings]  # noqa: SLF001  # argparse lists them nowhere else
-    hint = f"%{name}? lists the options, with examples."
+    hint = f"{name}? lists the options, with examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
         typed = unknown[1].split("=")[0]
         near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
         if typed in {"-h", "--help"}:
-            return OptionError(f"Help is not an option of %{name}; nothing was sent.", f"Type %{name}? for it.")
+            return OptionError(f"Help is not an option of {name}; nothing was sent.", f"Type {name}? for it.")
         way_on = f"Did you mean {near[0]}?" if near else f"{hint} -- ends them."
-        return OptionError(f"%{name} has no option {typed}; nothing was sent.", way_on)
-    return OptionError(f"%{name}: {message}; nothing was sent.", hint)
+        return OptionError(f"{name} has no option {typed}; nothing was sent.", way_on)
+    return OptionError(f"{name}: {message}; nothing was sent.", hint)
 
 
 def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions:

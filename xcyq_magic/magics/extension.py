@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.magics.access import AccessMagics
 from xcyq_magic.magics.chat import ChatMagics
+from xcyq_magic.magics.compare import CompareMagics
 from xcyq_magic.magics.conversation import ConversationMagics
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.session import ChatSession
 
-MAGICS = (ChatMagics, ConversationMagics, ModelMagics, AccessMagics)
+MAGICS = (ChatMagics, CompareMagics, ConversationMagics, ModelMagics, AccessMagics)
 _NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
 
 
@@ -117,7 +118,8 @@ class Extension:
         self.seen.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
-        self._mimebundles.for_type_by_name("xcyq_magic.chat.completion", "Completion", _completion_bundle)
+        for (module, name), bundle in _SHOWN.items():
+            self._mimebundles.for_type_by_name(module, name, bundle)
         self._say_what_was_replaced()
         return self
 
@@ -150,7 +152,7 @@ class Extension:
         self.seen.unregister()
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
-        _forget_formatter(self._mimebundles)
+        _forget_formatters(self._mimebundles)
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -162,10 +164,22 @@ def _completion_bundle(completion: Any, include: Any = None, exclude: Any = None
     return completion_bundle(completion)
 
 
-def _forget_formatter(formatter: Any) -> None:  # noqa: ANN401  # IPython's
-    # By name it waits as deferred; once a Completion was shown, it is known by its class.
-    key = ("xcyq_magic.chat.completion", "Completion")
-    formatter.deferred_printers.pop(key, None)
-    known = [t for t in formatter.type_printers if (t.__module__, t.__name__) == key]
-    for cls in known:
+def _comparison_bundle(comparison: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.comparison import comparison_bundle
+
+    return comparison_bundle(comparison)
+
+
+# The values that IPython shows as we do, by module and name: their modules are imported with the first of them.
+_SHOWN = {
+    ("xcyq_magic.chat.completion", "Completion"): _completion_bundle,
+    ("xcyq_magic.chat.comparison", "Comparison"): _comparison_bundle,
+}
+
+
+def _forget_formatters(formatter: Any) -> None:  # noqa: ANN401  # IPython's
+    # By name they wait as deferred; once one was shown, it is known by its class.
+    for key in _SHOWN:
+        formatter.deferred_printers.pop(key, None)
+    for cls in [t for t in formatter.type_printers if (t.__module__, t.__name__) in _SHOWN]:
         formatter.pop(cls)

@@ -48,7 +48,7 @@ class MagicText(TokenTransformBase):
         return [*lines[: self.start_line], call, *lines[self.start_line + 1 :]]
 
 
-_EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
+_EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system|compare)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
 
 
 def empty_cell(lines: list[str]) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
@@ -42,6 +44,12 @@ class Plan:
         Answer with a web page instead of JSON.
     drops_media
         Neither count nor report the media, as a gateway that does not know the form of their parts.
+    asked
+        The model that was asked.
+    judge
+        Answer a judge's question by counting.
+    vary
+        Answer in the format and at the pace of the model that was asked.
     """
 
     markdown_chars: int = 0
@@ -63,6 +71,9 @@ class Plan:
     model: str = ""
     page: bool = False
     drops_media: bool = False
+    asked: str = ""
+    vary: bool = False
+    judge: bool = False
 
 
 Change: TypeAlias = Callable[[Plan, list[str]], Plan]
@@ -133,6 +144,17 @@ DIRECTIVES = {
         "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])
     ),
     "model": Directive("model gpt-5.4-low", "says that another model answered", lambda p, a: replace(p, model=a[0])),
+    "vary": Directive(
+        "vary",
+        "answers at a pace and in a format that differ from model to model, and say nothing about the real ones",
+        lambda p, _: _varied(p),
+    ),
+    "judge": Directive(
+        "judge",
+        "names the shortest of the replies that a judge is asked about; it can count, and not judge",
+        lambda p, _: replace(p, judge=True),
+    ),
+    "for": Directive("for gpt-*: first 2", "a directive for some of the models that are asked", lambda _, a: _alone(a)),
     "page": Directive("page", "answers with a web page", lambda p, _: replace(p, page=True)),
     "drop-media": Directive(
         "drop-media",
@@ -140,6 +162,22 @@ DIRECTIVES = {
         lambda p, _: replace(p, drops_media=True),
     ),
 }
+
+
+def _varied(plan: Plan) -> Plan:
+    """A pace that is always the same for the same name, and tells nothing about the model."""
+    number = zlib.crc32(plan.asked.encode())
+    return replace(
+        plan,
+        vary=True,
+        first_s=0.15 + number % 7 * 0.12,
+        deltas_per_s=25.0 + number // 7 % 6 * 9,
+        delta_chars=6 + number // 42 % 5,
+    )
+
+
+def _alone(argument: list[str]) -> Plan:
+    raise ValueError(argument)  # what stands behind `for` is read by `parse`; this is a `for` within one
 
 
 def _positive(text: str) -> float:
@@ -170,23 +208,28 @@ def _status(text: str) -> int:
     return value
 
 
-def parse(prompt: str) -> tuple[Plan, str]:
-    """The plan that the directives in `prompt` ask for, and the prompt without them.
+def parse(prompt: str, model: str = "") -> tuple[Plan, str]:
+    """The plan that the directives in `prompt` ask for when `model` is asked, and the prompt without them.
 
     Raises
     ------
     UnknownDirectiveError
         One of them is not known, or its argument is wrong.
     """
-    plan = Plan()
+    plan = Plan(asked=model)
     for line in _LINE.finditer(prompt):
-        directive = DIRECTIVES.get(line["name"])
+        name, argument, pattern = line["name"], line["argument"], "*"
+        if name == "for" and ":" in argument:
+            pattern, _, rest = argument.partition(":")
+            name, _, argument = rest.strip().partition(" ")
+        directive = DIRECTIVES.get(name)
         if directive is None:
-            msg = f"The sandbox knows no directive {line['name']!r}, only {', '.join(DIRECTIVES)}."
+            msg = f"The sandbox knows no directive {name!r}, only {', '.join(DIRECTIVES)}."
             raise UnknownDirectiveError(msg)
         try:
-            plan = directive.change(plan, line["argument"].split())
+            changed = directive.change(plan, argument.split())
         except (ValueError, IndexError):
             msg = f"Write it like this: sandbox: {directive.example}"
             raise UnknownDirectiveError(msg) from None
+        plan = changed if fnmatchcase(model, pattern.strip()) else plan
     return plan, _LINE.sub("", prompt).strip("\n")

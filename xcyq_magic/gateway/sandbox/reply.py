@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox import answers
+from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
     if plan.help:
         return answers.usage_help()
+    if plan.judge:
+        return judgement(prompt)
     if plan.echo:
         return prompt
     if plan.markdown_chars:
         return answers.sample(plan.markdown_chars)
-    return answers.report(body, prompt, media=not plan.drops_media)
+    media = not plan.drops_media
+    return varied_report(body, prompt) if plan.vary else answers.report(body, prompt, media=media)
 
 
 def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:

@@ -60,7 +60,7 @@ class Received:
 class _State:
     key: ApiKey
     received: list[Received] = field(default_factory=list)
-    refused: dict[str, int] = field(default_factory=dict)  # times, by prompt, for `sandbox: status 429 2`
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)  # by model and prompt, for `status 429 2`
 
 
 class Sandbox:
@@ -184,10 +184,10 @@ class _Completions(tornado.web.RequestHandler):
     async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
         prompt = answers.text_of(body["messages"][-1])
         try:
-            plan, rest = parse(prompt)
+            plan, rest = parse(prompt, body["model"])
         except UnknownDirectiveError as e:
             return Refusal(400, str(e))
-        if plan.status and self._still_refused(plan, prompt):
+        if plan.status and self._still_refused(plan, (body["model"], prompt)):
             if plan.retry_after is not None:
                 self.set_header("Retry-After", f"{plan.retry_after:g}")
             return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
@@ -204,9 +204,9 @@ class _Completions(tornado.web.RequestHandler):
             await (self._stream(reply, log) if body.get("stream") else self._whole(reply, log))
         return None
 
-    def _still_refused(self, plan: Plan, prompt: str) -> bool:
-        times = self.state.refused.get(prompt, 0) + 1
-        self.state.refused[prompt] = times
+    def _still_refused(self, plan: Plan, asked: tuple[str, str]) -> bool:
+        times = self.state.refused.get(asked, 0) + 1
+        self.state.refused[asked] = times
         while len(self.state.refused) > _MOST_LOGGED:
             del self.state.refused[next(iter(self.state.refused))]
         return not plan.status_times or times <= plan.status_times

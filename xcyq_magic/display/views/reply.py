@@ -1,8 +1,4 @@
-"""The live view of a notebook. The only module that imports ipywidgets.
-
-While a reply comes, the output is a widget; when it ends, the same display id is updated to a static
-bundle and the widgets are closed: an output that is a widget is empty after a reopen.
-"""
+"""The live view of one reply."""
 
 from __future__ import annotations
 
@@ -81,7 +77,7 @@ class ReplyView:
             self._caption(self._widgets, reply)
 
     def _caption(self, shown: _ReplyWidgets, reply: LiveReply) -> None:
-        clickable = _clicks_arrive(self._kernel)
+        clickable = clicks_arrive(self._kernel)
         way_out = "" if clickable else "■ interrupts"
         shown.caption(" · ".join(p for p in (live_caption(reply, self._label), way_out) if p), clickable=clickable)
         shown.notices(reply.notices)
@@ -137,12 +133,12 @@ class _ReplyWidgets:
             _dom_classes=(STOP,),
         )
         self._stop.on_click(lambda _: reply.stop())
-        _let_clicks_through(self._stop)
+        let_clicks_through(self._stop)
         self._notices = self._html("")
         self._attached = attachments(reply.prompt)
         self.notices(reply.notices)
         self._thoughts = self._html("")
-        self._reply = _GrowingReply(self._html, self._layout)
+        self._reply = GrowingReply(self._html, self._layout)
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
         # As wide as a settled output, whose element leaves room at its right.
         wide = widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0")
@@ -182,7 +178,7 @@ class _ReplyWidgets:
             widget.close()
 
 
-class _GrowingReply:
+class GrowingReply:
     """The widgets of a reply's text: its segments, and two tails of which one is shown.
 
     What is finished moves from the tail to a segment. Two widgets cannot change at once, and for a moment text would
@@ -209,6 +205,7 @@ class _GrowingReply:
         return widgets.Box(segments, layout=self._layout, _dom_classes=(SEGMENTS,))
 
     def show(self, frame: Frame) -> None:
+        """Show what changed."""
         if frame.segment is None:
             if frame.tail is not None:
                 self._tails[self._turn].value = reply_body(frame.tail, unfinished=True)
@@ -234,7 +231,7 @@ class _GrowingReply:
             last.children = (*last.children, self.boxes[-1])
 
 
-def _clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing
+def clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing
     """Whether a click's message is handled while a cell runs: only where the frontend opened a subshell.
 
     ipykernel before 7 has none, and nbclient and older frontends do not open one.
@@ -245,7 +242,7 @@ def _clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, w
     return bool(channel is not None and channel.manager.list_subshell())
 
 
-def _let_clicks_through(button: widgets.Button) -> None:
+def let_clicks_through(button: widgets.Button) -> None:
     """Keep the button out of ipykernel 7.4's rule that a comm's messages go to the shell that last sent on it.
 
     That shell is the one which is busy with the cell.

@@ -1,0 +1,280 @@
+"""One prompt and what several models answered to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xcyq_magic import errors
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.metrics import tokens_per_s
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import OptionError, XcyqError
+
+VERSION = 1  # of `Comparison.to_dict`
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model's answer in a comparison. It has a completion, an error, or both: a reply that broke off.
+
+    Attributes
+    ----------
+    name
+        The model's, or ``MODEL#2`` where each is asked several times.
+    model
+        The model that was asked.
+    completion
+        The reply, whole or partial; None if no word of it came.
+    error
+        Why it failed, or was not asked.
+    notices
+        Lines for the user about this reply.
+    duration_s
+        Seconds from the request to its end, also of a failure.
+    cost
+        In the currency of ``GatewaySettings.prices``; None where no price is set.
+    """
+
+    name: str
+    model: str
+    completion: Completion | None = None
+    error: XcyqError | None = None
+    notices: tuple[str, ...] = ()
+    duration_s: float = 0.0
+    cost: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The reply's Markdown, as far as it came."""
+        return self.completion.text if self.completion else ""
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens of the reply a second, from its first content on; None where that is not known."""
+        return tokens_per_s(self.completion) if self.completion else None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What a table of the comparison says about it; times in seconds, None for what is not known."""
+        completion = self.completion
+        usage = completion.usage if completion else None
+        return {
+            "model": self.model,
+            "answered_by": completion.model if completion else None,
+            "first_token_s": completion.first_token_s if completion else None,
+            "duration_s": self.duration_s,
+            "prompt_tokens": usage.prompt_tokens if usage else None,
+            "completion_tokens": usage.completion_tokens if usage else None,
+            "tokens_per_s": self.tokens_per_s,
+            "cost": self.cost,
+            "finish_reason": completion.finish_reason if completion else None,
+            "partial": completion.partial if completion else None,
+            "error": self.error.message if self.error else None,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            "name": self.name,
+            "model": self.model,
+            "completion": self.completion.to_dict() if self.completion else None,
+            "error": _error_to_dict(self.error),
+            "notices": list(self.notices),
+            "duration_s": self.duration_s,
+            "cost": self.cost,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Column:
+        """Undo `to_dict`."""
+        completion = record["completion"]
+        return cls(
+            record["name"],
+            record["model"],
+            Completion.from_dict(completion) if completion else None,
+            _error_from_dict(record["error"]),
+            tuple(record["notices"]),
+            record["duration_s"],
+            record["cost"],
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge said about replies whose authors it did not know.
+
+    Attributes
+    ----------
+    model
+        The judge.
+    order
+        The columns' names in the order in which the judge saw their replies.
+    winner
+        The name of the best one's column; None for a tie, or if the judge did not say.
+    reason
+        The judge's words, in Markdown, with the names in place of the numbers; ``""`` if it failed.
+    completion, error
+        The judge's reply as it came, or why there is none.
+    cost
+        In the currency of ``GatewaySettings.prices``; None where no price is set.
+    """
+
+    model: str
+    order: tuple[str, ...] = ()
+    winner: str | None = None
+    reason: str = ""
+    completion: Completion | None = None
+    error: XcyqError | None = None
+    cost: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            "model": self.model,
+            "order": list(self.order),
+            "winner": self.winner,
+            "reason": self.reason,
+            "completion": self.completion.to_dict() if self.completion else None,
+            "error": _error_to_dict(self.error),
+            "cost": self.cost,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Verdict:
+        """Undo `to_dict`."""
+        completion = record["completion"]
+        return cls(
+            record["model"],
+            tuple(record["order"]),
+            record["winner"],
+            record["reason"],
+            Completion.from_dict(completion) if completion else None,
+            _error_from_dict(record["error"]),
+            record["cost"],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Mapping[str, Completion | XcyqError]):
+    """An ordered mapping of the columns' names to what came: a `Completion`, or an error.
+
+    Attributes
+    ----------
+    prompt
+        What all were asked.
+    columns
+        Their answers, in order.
+    system, parameters
+        As they were sent.
+    conversation
+        The name of the conversation that it followed, and that `%chat_keep` keeps an answer in.
+    cell
+        The run of the cell that asked; None where cells have no ids.
+    asked_at
+        When, in Unix seconds.
+    verdict
+        The judge's, if there was one.
+
+    Examples
+    --------
+    >>> comparison["gpt-5.5"].text                          # doctest: +SKIP
+    >>> comparison.to_frame().sort_values("duration_s")     # doctest: +SKIP
+    """
+
+    prompt: Message
+    columns: tuple[Column, ...]
+    system: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    conversation: str = "main"
+    cell: CellRun | None = None
+    asked_at: float = 0.0
+    verdict: Verdict | None = None
+
+    def __getitem__(self, name: str) -> Completion | XcyqError:
+        column = next((c for c in self.columns if c.name == name), None)
+        found = (column.completion or column.error) if column else None
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (c.name for c in self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self)}>"
+
+    def column(self, named: str) -> Column:
+        """The column called `named`, or with that number, from 1.
+
+        Raises
+        ------
+        OptionError
+            There is none, or more than one; the message says which there are.
+        """
+        if found := next((c for c in self.columns if c.name == named), None):
+            return found
+        if named.isascii() and named.isdigit() and 1 <= int(named) <= len(self.columns):
+            return self.columns[int(named) - 1]
+        several = [c.name for c in self.columns if c.model == named]
+        names = several or [f"{n} {c.name}" for n, c in enumerate(self.columns, 1)]
+        what = "was asked several times" if several else "is no column of the last comparison"
+        msg = f"{named} {what}; nothing was kept."
+        raise OptionError(msg, f"There are {', '.join(names)}.")
+
+    def turn(self, column: Column) -> Turn | None:
+        """The turn that `column` would be in a conversation; None if no word of its reply came."""
+        if column.completion is None:
+            return None
+        return Turn(self.prompt, column.completion, self.system, self.parameters, self.cell, self.asked_at)
+
+    def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
+        """A ``pandas.DataFrame`` with a row for each column, by name: times in seconds, tokens, cost, and the text."""
+        import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # optional
+
+        rows = [{**c.metrics, "text": c.text if c.completion else None} for c in self.columns]
+        return pd.DataFrame(rows, index=pd.Index(list(self), name="name"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
+        return {
+            "version": VERSION,
+            "prompt": self.prompt.to_dict(),
+            "columns": [c.to_dict() for c in self.columns],
+            "system": self.system,
+            "parameters": self.parameters.to_dict(),
+            "conversation": self.conversation,
+            "asked_at": self.asked_at,
+            "verdict": self.verdict.to_dict() if self.verdict else None,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], media: Mapping[str, bytes]) -> Comparison:
+        """Undo `to_dict`; `media` maps a hash to its bytes."""
+        return cls(
+            prompt=Message.from_dict(record["prompt"], media),
+            columns=tuple(Column.from_dict(c) for c in record["columns"]),
+            system=record["system"],
+            parameters=Parameters.from_dict(record["parameters"]),
+            conversation=record["conversation"],
+            asked_at=record["asked_at"],
+            verdict=Verdict.from_dict(record["verdict"]) if record["verdict"] else None,
+        )
+
+
+def _error_to_dict(error: XcyqError | None) -> dict[str, str] | None:
+    return {"type": type(error).__name__, "message": error.message, "hint": error.hint} if error else None
+
+
+def _error_from_dict(record: Mapping[str, str] | None) -> XcyqError | None:
+    if record is None:
+        return None
+    kind = getattr(errors, record["type"]) if record["type"] in errors.__all__ else XcyqError
+    error: XcyqError = kind(record["message"], record["hint"])
+    return error

@@ -1,0 +1,212 @@
+"""Several models, one prompt: asked at once, judged if wished, and one answer kept."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.comparison import Column, Comparison, Verdict
+from xcyq_magic.chat.judging import question, verdict_of
+from xcyq_magic.chat.metrics import cost
+from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
+from xcyq_magic.gateway.patterns import asked_models
+from xcyq_magic.live import LiveReply
+from xcyq_magic.turn import TurnOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.gateway.request import ChatRequest
+    from xcyq_magic.live import Paint
+    from xcyq_magic.session import ChatSession
+
+_FEWEST_JUDGED = 2
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a comparison ended.
+
+    Attributes
+    ----------
+    comparison
+        What came.
+    error
+        What the cell has to raise: the user's interrupt, or a failure if no model answered; None when all went well.
+    """
+
+    comparison: Comparison
+    error: BaseException | None
+
+    def result(self) -> Comparison:
+        """The comparison; raises `error` if there is one."""
+        if self.error is not None:
+            raise self.error
+        return self.comparison
+
+
+def compare(
+    session: ChatSession,
+    models: Sequence[str],
+    prompt: Message,
+    options: TurnOptions | None = None,
+    *,
+    repeat: int = 1,
+    judge: str | None = None,
+    conversation: str | None = None,
+    cell: CellRun | None = None,
+    paint: Paint | None = None,
+    order: random.Random | None = None,
+) -> Compared:
+    """Ask several models at once, after the turns of a conversation, which stays as it is.
+
+    Parameters
+    ----------
+    models
+        Names, patterns and braces, as `gateway.patterns` expands them.
+    options
+        Of the turn; its `model` does not matter.
+    repeat
+        How many times each model is asked.
+    judge
+        A model that judges the replies, which it sees unnamed and in random order.
+    conversation
+        The name of the conversation to follow, ``main`` unless given.
+    paint
+        Called with the replies while they come, and with the judge's as one more at the end.
+    order
+        Where the judge's order comes from.
+
+    Returns
+    -------
+    Compared
+        Also for failures and an interrupt, with what came until then; the session remembers the comparison.
+
+    Raises
+    ------
+    InputError
+        No model can be asked. Nothing was sent.
+    """
+    asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(conversation), cell)
+    names = asked_models(models, repeat, session.chat.compare_limit)
+    exchanges = [asking.exchange(name, model) for name, model in names.items()]
+    replies = [live for live, _ in exchanges]
+    if all(request is None for _, request in exchanges) and replies[0].error is not None:
+        raise replies[0].error
+    paint = paint or (lambda _: None)
+    asked_at = time.time()
+    error: BaseException | None = session.send(exchanges, paint)
+    comparison = asking.comparison(replies, asked_at)
+    if error is None and not any(c.completion for c in comparison.columns):
+        error = comparison.columns[0].error
+    elif error is None and judge is not None:
+        verdict, error = asking.verdict(
+            judge,
+            comparison,
+            order or random.Random(),  # noqa: S311  # no secret
+            lambda live: paint([*replies, *live]),
+        )
+        comparison = replace(comparison, verdict=verdict)
+    session.comparison = comparison
+    return Compared(comparison, error)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """What the columns of one comparison share."""
+
+    session: ChatSession
+    prompt: Message
+    options: TurnOptions
+    history: Conversation
+    cell: CellRun | None
+
+    def exchange(self, name: str, model: str) -> tuple[LiveReply, ChatRequest | None]:
+        """A column's reply, and the request for it; None if this model cannot be asked."""
+        try:
+            ready = self.session.request(self.history, self.prompt, replace(self.options, model=model), self.cell)
+        except RequestError as e:
+            live = LiveReply(model, name=name)
+            live.refuse(e)
+            return live, None
+        request = ready.request
+        return LiveReply(model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name), request
+
+    def comparison(self, replies: Sequence[LiveReply], asked_at: float) -> Comparison:
+        """What came."""
+        options = self.options
+        system = self.session.system_of(self.history) if options.system is None else options.system
+        return Comparison(
+            self.prompt,
+            tuple(map(self._column, replies)),
+            system.strip() or None,
+            options.parameters,
+            self.history.name,
+            self.cell,
+            asked_at,
+        )
+
+    def _column(self, live: LiveReply) -> Column:
+        completion = live.completion
+        error = live.error if isinstance(live.error, XcyqError) else None
+        if completion is None and error is None:
+            error = IncompleteReplyError("It was stopped before its reply began.", "Run the cell again.")
+        price = self._cost(live.model, completion)
+        return Column(live.name, live.model, completion, error, tuple(live.notices), live.elapsed_s, price)
+
+    def _cost(self, model: str, completion: Completion | None) -> float | None:
+        return cost(completion.usage if completion else None, self.session.gateway.price_of(model))
+
+    def verdict(
+        self, model: str, comparison: Comparison, order: random.Random, paint: Paint
+    ) -> tuple[Verdict, BaseException | None]:
+        """The verdict of `model`, and the interrupt that came meanwhile. A judge that fails spoils no comparison."""
+        judged = [c for c in comparison.columns if c.text.strip()]
+        if len(judged) < _FEWEST_JUDGED:
+            why = OptionError("There are not two replies to judge.", "Run the cell again, or leave --judge out.")
+            return Verdict(model, error=why), None
+        order.shuffle(judged)
+        names = tuple(c.name for c in judged)
+        mark = f"{order.getrandbits(32):08x}"
+        message = question(comparison.prompt, comparison.system, [c.text for c in judged], mark)
+        past = replace(self.history, turns=() if self.options.once else self.history.above(self.cell))
+        try:
+            outcome = self.session.reply(past, message, TurnOptions(model=model, system=""), paint=paint)
+        except InputError as e:
+            return Verdict(model, names, error=e), None
+        completion, error = outcome.completion, outcome.error
+        winner, reason = verdict_of(completion.text, names) if completion else (None, "")
+        return (
+            Verdict(
+                model,
+                names,
+                None if completion and completion.partial else winner,
+                reason,
+                completion,
+                error if isinstance(error, XcyqError) else None,
+                self._cost(model, completion),
+            ),
+            None if isinstance(error, XcyqError) else error,
+        )
+
+
+def keep(session: ChatSession, comparison: Comparison, column: Column) -> Turn:
+    """Let the prompt and that answer be a turn of the comparison's conversation, instead of one kept before.
+
+    Raises
+    ------
+    OptionError
+        No word of that answer came.
+    """
+    turn = comparison.turn(column)
+    if turn is None:
+        msg = f"There is no reply of {column.name} to keep."
+        raise OptionError(msg, "Keep another, or run the comparison again.")
+    turns = [t for c in comparison.columns if (t := comparison.turn(c))]
+    session.change(comparison.conversation, lambda now: now.with_one_of(turn, turns))
+    return turn

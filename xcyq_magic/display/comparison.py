@@ -1,0 +1,171 @@
+"""The settled output of a comparison: the replies side by side, their figures, the verdict, and what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xcyq_magic.display.caption import advice, completion_caption, ending
+from xcyq_magic.display.comparison_style import COLUMN_EM, COMPARISON_STYLE, pool
+from xcyq_magic.display.difference import difference_html, difference_plain
+from xcyq_magic.display.markup import escape, to_html
+from xcyq_magic.display.metrics import metrics_html, metrics_markdown, price, seconds
+from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.style import folded, quiet, reply_body, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from xcyq_magic.chat.comparison import Column, Comparison, Verdict
+    from xcyq_magic.display.bundle import Bundle
+
+COMPARISON_MIME = "application/vnd.xcyq.comparison+json"
+_SEPARATOR = " · "
+_FEWEST_COMPARED = 2
+
+
+def comparison_bundle(
+    comparison: Comparison, label: str = "", *, diff: bool = False, kept: str | None = None
+) -> Bundle:
+    """The bundle; `label` stands in its caption, and `kept` is the name of the column that was kept."""
+    columns = comparison.columns
+    notices = shared_notices([(c.name, c.notices) for c in columns])
+    next_step = _next_step(comparison, kept)
+    replies = _replies(comparison)
+    parts = [
+        COMPARISON_STYLE,
+        quiet(_caption(columns, label)),
+        *map(quiet, notices),
+        columns_html(list(map(_head, columns)), list(map(_reply, columns))),
+        metrics_html(columns),
+        _verdict_html(comparison.verdict) if comparison.verdict else "",
+        difference_html(replies) if diff and len(replies) >= _FEWEST_COMPARED else "",
+        quiet(next_step) if next_step else "",
+    ]
+    plain = [
+        *(f"[{line}]" for line in notices),
+        *(f"## {c.name}\n\n{_plain_reply(c)}" for c in columns),
+        summary_markdown(comparison, diff=diff, kept=kept),
+    ]
+    return {
+        "text/html": styled("".join(parts)),
+        "text/plain": without_controls("\n\n".join(plain)),
+        COMPARISON_MIME: comparison.to_dict(),
+    }
+
+
+def summary_markdown(comparison: Comparison, *, diff: bool = False, kept: str | None = None) -> str:
+    """What is said about the replies, as Markdown: their figures, the verdict, what differs."""
+    replies, next_step = _replies(comparison), _next_step(comparison, kept)
+    parts = [
+        metrics_markdown(comparison.columns),
+        _verdict_plain(comparison.verdict) if comparison.verdict else "",
+        f"## What differs\n\n{difference_plain(replies)}" if diff and len(replies) >= _FEWEST_COMPARED else "",
+        f"[{next_step}]" if next_step else "",
+    ]
+    return "\n\n".join(p for p in parts if p)
+
+
+def _replies(comparison: Comparison) -> dict[str, str]:
+    return {c.name: c.text for c in comparison.columns if c.text.strip()}
+
+
+def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Each notice once, with the names of those that it is about, unless it is about all."""
+    about: dict[str, list[str]] = {}
+    for name, notices in noticed:
+        for notice in notices:
+            about.setdefault(notice, []).append(name)
+    return [n if len(names) == len(noticed) else f"{', '.join(names)}: {n}" for n, names in about.items()]
+
+
+def columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
+    """Columns of HTML side by side, as a table: that is readable wherever its style is lost."""
+    head = "".join(f"<th>{cell}</th>" for cell in heads)
+    body = "".join(f'<td style="vertical-align: top">{cell}</td>' for cell in bodies)
+    return (
+        '<div class="xcyq-scrolls" style="overflow-x: auto">'
+        f'<table class="xcyq-columns" style="min-width: {COLUMN_EM * len(heads)}em">'
+        f"<thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>"
+    )
+
+
+def head_html(name: str, line: str) -> str:
+    """The head of a column: its name, and a quiet line."""
+    return f'<div class="xcyq-name">{escape(name)}</div><div class="xcyq-column-state">{quiet(line)}</div>'
+
+
+def failed_html(message: str, hint: str) -> str:
+    """An error in the place of a reply."""
+    lines = "".join(f"<div>{escape(line)}</div>" for line in (message, hint) if line)
+    return f'<div class="xcyq-failed">{lines}</div>'
+
+
+def _caption(columns: Sequence[Column], label: str) -> str:
+    answered = sum(c.completion is not None for c in columns)
+    count = f"{len(columns)} columns" if answered == len(columns) else f"{answered} of {len(columns)} answered"
+    return _SEPARATOR.join(p for p in (count, label, seconds(max(c.duration_s for c in columns))) if p)
+
+
+def _head(column: Column) -> str:
+    parts = [pool(column.model), seconds(column.duration_s) if column.completion else "no reply"]
+    if column.completion and column.completion.model != column.model:
+        parts.append(f"answered by {column.completion.model}")
+    return head_html(column.name, _SEPARATOR.join(p for p in parts if p))
+
+
+def _reply(column: Column) -> str:
+    completion, error = column.completion, column.error
+    parts = []
+    if completion is not None:
+        next_step, end = advice(completion), ending(completion)
+        parts = [folded("Reasoning", completion.reasoning), reply_body(to_html(completion.text))]
+        parts += [quiet(line) for line in (end, next_step) if line]
+    if error is not None:
+        parts.append(failed_html(error.message, error.hint))
+    return "".join(parts)
+
+
+def _plain_reply(column: Column) -> str:
+    lines = [column.text] if column.text else []
+    if column.completion is not None:
+        lines += [f"[{line}]" for line in (ending(column.completion), advice(column.completion)) if line]
+    if column.error is not None:
+        lines.append(f"[{column.error.message} {column.error.hint}]")
+    return "\n\n".join(lines)
+
+
+def _next_step(comparison: Comparison, kept: str | None) -> str:
+    names = [c.name for c in comparison.columns if c.completion is not None and c.name != kept]
+    if kept:
+        other = f" %chat_keep {names[0]} takes another instead." if names else ""
+        return f"{kept} is kept: its answer is part of the conversation.{other}"
+    return f"%chat_keep {names[0]} takes that answer into the conversation." if names else ""
+
+
+def _verdict_lines(verdict: Verdict) -> Iterator[str]:
+    """What is said about the verdict, besides its reason."""
+    if verdict.winner:
+        yield f"Best, says {verdict.model}: {verdict.winner}"
+    elif verdict.error is not None or verdict.completion is None:
+        yield f"{verdict.model} gave no verdict."
+    else:
+        yield f"{verdict.model} named no best one."
+    if verdict.order:
+        seen = ", ".join(f"{n} was {name}" for n, name in enumerate(verdict.order, 1))
+        yield f"It saw the replies without names: {seen}."
+    if verdict.completion is not None:
+        spent = f", cost {price(verdict.cost)}" if verdict.cost is not None else ""
+        yield completion_caption(verdict.completion) + spent
+    if verdict.error is not None:
+        yield f"{verdict.error.message} {verdict.error.hint}".strip()
+
+
+def _verdict_html(verdict: Verdict) -> str:
+    first, *rest = _verdict_lines(verdict)
+    reason = reply_body(to_html(verdict.reason)) if verdict.reason else ""
+    return f'<div class="xcyq-verdict"><strong>{escape(first)}</strong>{reason}{"".join(map(quiet, rest))}</div>'
+
+
+def _verdict_plain(verdict: Verdict) -> str:
+    first, *rest = _verdict_lines(verdict)
+    return "\n\n".join(p for p in (f"## {first}", verdict.reason, *(f"[{line}]" for line in rest)) if p)

@@ -1,0 +1,118 @@
+"""What differs between replies: by words for two, by sentences that only one says for more."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from xcyq_magic.display.markup import escape
+from xcyq_magic.display.style import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Change: TypeAlias = Literal["same", "removed", "added"]
+
+# A word, or a sign that is none, with the space after it. Scripts without spaces go by characters.
+_WORD = re.compile(r"(?:[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s])\s*|\s+")
+_SHOWN_WORDS = 12  # of a long stretch that is the same, at each of its ends
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+|(?<=[\u3002\uff01\uff1f])")
+_LEADING_MARKS = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)*")
+_NO_WORD = re.compile(r"[\W_]+")
+_NOTHING = "They say the same."
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Words that are in both texts, or only in the first, or only in the second."""
+
+    change: Change
+    text: str
+
+
+def by_words(first: str, second: str) -> list[Stretch]:
+    """Both texts in one: without what was added it is the first, without what was removed the second."""
+    a, b = _WORD.findall(first), _WORD.findall(second)
+    # White space is no difference that one sees; it is shown as the second has it.
+    matcher = difflib.SequenceMatcher(None, [w.strip() for w in a], [w.strip() for w in b])
+    stretches: list[Stretch] = []
+    for kind, a_from, a_to, b_from, b_to in matcher.get_opcodes():
+        if kind == "equal":
+            stretches.append(Stretch("same", "".join(b[b_from:b_to])))
+            continue
+        if a_to > a_from:
+            stretches.append(Stretch("removed", "".join(a[a_from:a_to])))
+        if b_to > b_from:
+            stretches.append(Stretch("added", "".join(b[b_from:b_to])))
+    return stretches
+
+
+def said_by_one(texts: Sequence[str]) -> list[list[str]]:
+    """For each text, its sentences that no other one has; case, spacing and marks do not count."""
+    sentences = [_sentences(text) for text in texts]
+    having = Counter(key for found in sentences for key in found)
+    return [[s for key, s in found.items() if having[key] == 1] for found in sentences]
+
+
+def _sentences(text: str) -> dict[str, str]:
+    """The sentences of a text, each by what is compared of it."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        for sentence in _SENTENCE_END.split(_LEADING_MARKS.sub("", line)):
+            key = _NO_WORD.sub(" ", sentence).casefold().strip()
+            if key:
+                found.setdefault(key, sentence.strip())
+    return found
+
+
+def difference_html(replies: Mapping[str, str]) -> str:
+    """What differs between the replies, by name, as HTML of its own elements and escaped text alone."""
+    if len(replies) == 2:  # noqa: PLR2004  # a text and another
+        (one, first), (other, second) = replies.items()
+        marks = {"same": "{}", "removed": "<del>{}</del>", "added": "<ins>{}</ins>"}
+        stretches = by_words(first, second)
+        if all(s.change == "same" for s in stretches):
+            return quiet(_NOTHING)
+        merged = "".join(marks[s.change].format(escape(_short(s))) for s in stretches)
+        legend = f"<del>only {escape(one)}</del> <ins>only {escape(other)}</ins>"
+        return (
+            f'<div class="xcyq-quiet">What differs: {legend}</div>'
+            f'<div class="xcyq-difference" style="white-space: pre-wrap">{merged}</div>'
+        )
+    only = dict(zip(replies, said_by_one(list(replies.values())), strict=True))
+    if not any(only.values()):
+        return quiet(_NOTHING)
+    lists = "".join(
+        f"<li><strong>{escape(name)}</strong><ul>{''.join(f'<li>{escape(s)}</li>' for s in said)}</ul></li>"
+        for name, said in only.items()
+        if said
+    )
+    return f'{quiet("What only one of them says:")}<ul class="xcyq-difference">{lists}</ul>'
+
+
+def difference_plain(replies: Mapping[str, str]) -> str:
+    """The same as Markdown; changed words in the marks of ``git diff --word-diff``."""
+    if len(replies) == 2:  # noqa: PLR2004  # a text and another
+        (one, first), (other, second) = replies.items()
+        marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+        stretches = by_words(first, second)
+        if all(s.change == "same" for s in stretches):
+            return _NOTHING
+        merged = "".join(marks[s.change].format(_short(s)) for s in stretches)
+        return f"What differs, [-only {one}-] {{+only {other}+}}:\n\n{merged}"
+    only = dict(zip(replies, said_by_one(list(replies.values())), strict=True))
+    if not any(only.values()):
+        return _NOTHING
+    items = "\n".join("\n".join([f"- {name}", *(f"  - {s}" for s in said)]) for name, said in only.items() if said)
+    return f"What only one of them says:\n\n{items}"
+
+
+def _short(stretch: Stretch) -> str:
+    """Its text; the middle of what is long and the same is left out."""
+    words = _WORD.findall(stretch.text)
+    if stretch.change != "same" or len(words) <= 3 * _SHOWN_WORDS:
+        return stretch.text
+    return f"{''.join(words[:_SHOWN_WORDS]).rstrip()} … {''.join(words[-_SHOWN_WORDS:])}"

@@ -1,0 +1,52 @@
+"""The figures of replies that are on their way, in a line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xcyq_magic.display.caption import tokens_so_far
+from xcyq_magic.display.comparison_style import pool
+from xcyq_magic.display.metrics import pace, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.live import LiveReply
+
+_SEPARATOR = " · "
+_WAY_OUT = "■ interrupts"  # where no click arrives
+
+
+def overall_line(
+    replies: Sequence[LiveReply], judging: Sequence[LiveReply], label: str = "", *, clickable: bool = False
+) -> str:
+    """How far the whole comparison is."""
+    ended = sum(r.ended for r in replies)
+    elapsed = max(r.elapsed_s for r in (*replies, *judging))
+    parts = [f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s"]
+    parts += [f"{j.model} judges" for j in judging]
+    return _SEPARATOR.join(p for p in (*parts, "" if clickable else _WAY_OUT) if p)
+
+
+def state_line(reply: LiveReply, *, kept: bool = False) -> str:
+    """How far one reply is: its pool, its state, and its figures so far."""
+    count, exact = tokens_so_far(reply)
+    parts = [pool(reply.model), _state(reply), "to be kept" if kept else ""]
+    if reply.state != "failed" or count:
+        parts.append(f"{reply.elapsed_s:.1f} s")
+    if reply.first_token_s is not None:
+        parts.append(f"first token {seconds(reply.first_token_s)}")
+        parts.append(f"{'' if exact else 'about '}{count:,} tokens")
+        streaming_s = reply.elapsed_s - reply.first_token_s
+        parts.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
+    return _SEPARATOR.join(p for p in parts if p)
+
+
+def _state(reply: LiveReply) -> str:
+    if reply.retry is not None and not reply.ended:
+        return str(reply.retry)
+    if reply.state == "streaming" and not reply.builder.text_pieces:
+        return "thinking"
+    return {"failed": "failed", "done": "done", "stopped": "stopped", "streaming": "streaming"}.get(
+        reply.state, "waiting"
+    )

@@ -1,0 +1,101 @@
+"""The sandbox's report in formats that differ from model to model, for `sandbox: vary`.
+
+What they say is true: the words of the prompt counted, the pictures measured. Which model gets which format is an
+accident of its name, and tells nothing about the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.gateway.catalog import MODELS
+from xcyq_magic.gateway.sandbox import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NO_MODEL = "**This is the sandbox, not a model.**"
+_REPLY = re.compile(r"^==\w+ Reply (\d+)$", re.MULTILINE)
+_END = re.compile(r"^==\w+ end$", re.MULTILINE)
+_LONG = 4  # letters of a word that is counted
+
+
+def varied_report(body: dict[str, Any], prompt: str) -> str:
+    """What was received, in the format of the model that was asked; pools of one model differ in a sentence or two."""
+    asked = str(body["model"])
+    base = MODELS[asked].base if asked in MODELS else asked
+    report = _FORMATS[zlib.crc32(base.encode()) % len(_FORMATS)]
+    number = zlib.crc32(asked.encode()) // 1009
+    more = [sentence for n, sentence in enumerate(_more(prompt, body)) if number >> n & 1]
+    return "\n\n".join(part for part in (report(asked, prompt, body), " ".join(more)) if part)
+
+
+def judgement(question: str) -> str:
+    """The answer to a judge's question: which of the replies has the fewest words."""
+    parts = _REPLY.split(_END.split(question)[0])[1:]
+    counts = {int(number): len(text.split()) for number, text in zip(parts[::2], parts[1::2], strict=True)}
+    if not counts:
+        return f"{_NO_MODEL} It found no replies to judge."
+    shortest = min(counts, key=lambda number: counts[number])
+    listed = "\n".join(f"- Reply {number} has {count} words." for number, count in sorted(counts.items()))
+    words = f"It cannot judge, so it counts:\n\n{listed}\n\nReply {shortest} is the shortest."
+    return f"{_NO_MODEL} {words}\n\nBEST: {shortest}"
+
+
+def _more(prompt: str, body: dict[str, Any]) -> list[str]:
+    counted = Counter(w for w in _words(prompt) if len(w) >= _LONG)
+    word, times = max(counted.items(), key=lambda pair: (pair[1], len(pair[0])), default=("", 0))
+    messages = len(body["messages"])
+    return [
+        f"Of its words, *{word}* stands out ({times} time{'s' * (times != 1)})." if word else "It has no long words.",
+        f"It came as message {messages} of {messages}.",
+        f"Its letters are {sum(c.isupper() for c in prompt)} capitals and {sum(c.islower() for c in prompt)} others.",
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return [w for word in text.lower().split() if (w := word.strip(".,;:!?()\"'`"))]
+
+
+def _facts(prompt: str, body: dict[str, Any]) -> dict[str, str]:
+    words = _words(prompt)
+    facts = {
+        "words": f"{len(words)}, {len(set(words))} of them different",
+        "characters": f"{len(prompt):,}",
+        "the longest word": f"`{max(words, key=len, default='')}`",
+        "questions": str(prompt.count("?")),
+    }
+    for n, picture in enumerate(answers.pictures_of(body["messages"]), 1):
+        facts[f"picture {n}"] = f"{picture.form}, {picture.width} by {picture.height} pixels"
+    return facts
+
+
+def _as_list(asked: str, prompt: str, body: dict[str, Any]) -> str:
+    items = "\n".join(
+        f"{n}. **{name.capitalize()}:** {fact}" for n, (name, fact) in enumerate(_facts(prompt, body).items(), 1)
+    )
+    return f"{_NO_MODEL} `{asked}` would have read this:\n\n{items}"
+
+
+def _as_table(asked: str, prompt: str, body: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {fact} |" for name, fact in _facts(prompt, body).items())
+    lead = f"## What arrived\n\n{_NO_MODEL} It received a request for `{asked}`, and measured it."
+    first_line = next(iter(prompt.strip().splitlines()), "…")
+    return f"{lead}\n\n| the prompt's | |\n|---|---|\n{rows}\n\n> {first_line}"
+
+
+def _as_code(asked: str, prompt: str, body: dict[str, Any]) -> str:
+    shown = {"model": asked, "messages": len(body["messages"]), "characters": len(prompt)}
+    names = {"model", "messages", "stream", "stream_options"}
+    shown |= {name: value for name, value in body.items() if name not in names}
+    pictures = answers.pictures_of(body["messages"])
+    seen = f" The picture's mean colour is `#{bytes(pictures[0].mean).hex()}`." if pictures else ""
+    code = f"```python\nrequest = {json.dumps(shown, indent=4)}\n```"
+    return f"{_NO_MODEL} In Python, the request is\n\n{code}\n\nA model would go on from here.{seen}"
+
+
+_FORMATS: tuple[Callable[[str, str, dict[str, Any]], str], ...] = (_as_list, _as_table, _as_code)

@@ -1,0 +1,109 @@
+"""``%%compare`` and ``%chat_keep``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
+
+from xcyq_magic.errors import InputError, short_traceback
+from xcyq_magic.magics.arguments import compare_options, options_of, parse_models
+from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.prompt import prompt_of
+
+if TYPE_CHECKING:
+    from xcyq_magic.comparing import Compared
+    from xcyq_magic.display.terminal import TerminalColumns
+    from xcyq_magic.display.views import ColumnsView
+
+
+@magics_class
+class CompareMagics(ExtensionMagics):
+    """One prompt, several models."""
+
+    @cell_magic
+    @no_var_expand
+    @compare_options
+    def compare(self, line: str, cell: str) -> None:
+        """Ask several models the same at once, and see their replies side by side.
+
+        The cell below is the prompt. The models are names, patterns and braces; each column has its own
+        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept.
+
+        The comparison is also in the variable ``_comparison``. Examples::
+
+            %%compare gpt-5.5 claude-opus-4-7 gemini-2.5-pro --judge claude-sonnet-4-6
+            When is the median the better summary?
+
+            %%compare gpt-5.5{,-official,-low} --diff
+            Is the cheap pool as good?
+        """
+        from xcyq_magic.comparing import compare, keep
+
+        options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
+        prompt = prompt_of(self.extension, "compare", options, "", cell)
+        view = self._view(diff=options.diff)
+        try:
+            compared = compare(
+                self.session,
+                options.models,
+                prompt,
+                options_of(options, self.extension),
+                repeat=options.repeat,
+                judge=options.judge,
+                conversation=options.conversation,
+                cell=self.extension.cell,
+                paint=view.paint,
+            )
+            self._publish(compared, options.out)  # before the view settles, which can be interrupted
+            kept = compared.comparison.columns[view.kept] if view.kept is not None else None
+            if kept is not None and kept.completion is not None:
+                keep(self.session, compared.comparison, kept)
+            view.settle(compared.comparison)
+        finally:
+            view.close()
+        if compared.error is not None:
+            raise compared.error
+
+    @line_magic
+    @no_var_expand
+    def chat_keep(self, line: str) -> None:
+        """Take one answer of the last comparison into the conversation: ``%chat_keep NAME``, or its number.
+
+        Keeping another one later replaces it.
+        """
+        from xcyq_magic.comparing import keep
+
+        comparison, named = self.session.comparison, line.strip()
+        if comparison is None:
+            msg = "There is no comparison to keep an answer of."
+            raise InputError(msg, "Type for example %%compare gpt-5.5 claude-opus-4-7 above a question.")
+        if not named:
+            names = ", ".join(f"{n} {name}" for n, name in enumerate(comparison, 1))
+            msg = "%chat_keep takes the name of a column, or its number."
+            raise InputError(msg, f"The last comparison has {names}.")
+        column = comparison.column(named)
+        keep(self.session, comparison, column)
+        count = len(self.session.conversation(comparison.conversation).turns)
+        turns = f"{count} turn{'s' * (count != 1)}"
+        self.say(f"Kept: the answer of {column.name}. The conversation {comparison.conversation} has {turns} now.")
+
+    def _view(self, *, diff: bool) -> TerminalColumns | ColumnsView:
+        if self.in_terminal:
+            from xcyq_magic.display.terminal import TerminalColumns
+
+            return TerminalColumns(self.label, diff=diff)
+        from xcyq_magic.display.views import ColumnsView
+
+        return ColumnsView(self.shell, self.label, diff=diff)
+
+    def _publish(self, compared: Compared, out: str | None) -> None:
+        """Put the comparison into the user's variables."""
+        comparison = compared.comparison
+        self.extension.shell.push({"_comparison": comparison} | ({out: comparison} if out else {}))
+        if isinstance(compared.error, KeyboardInterrupt):
+            count = sum(c.completion is not None for c in comparison.columns)
+            kept = f"what came of {count} of {len(comparison)} is in _comparison"
+            lines = short_traceback("KeyboardInterrupt", f"stopped; {kept}")
+            # An interrupted cell, without the traceback through our waiting.
+            compared.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
