@@ -13,7 +13,7 @@ from xcyq_magic.chat.metrics import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
 from xcyq_magic.gateway.patterns import asked_models
 from xcyq_magic.live import LiveReply
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.turn import Preview, TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,33 @@ def compare(
         comparison = replace(comparison, verdict=verdict)
     session.comparison = comparison
     return Compared(comparison, error)
+
+
+def previews(
+    session: ChatSession,
+    models: Sequence[str],
+    prompt: Message,
+    options: TurnOptions,
+    *,
+    repeat: int = 1,
+    conversation: str | None = None,
+    cell: CellRun | None = None,
+) -> list[Preview | RequestError]:
+    """What `compare` would send to each model, or why it would send nothing to it. Nothing is sent.
+
+    Raises
+    ------
+    InputError
+        No comparison can be made of these models.
+    """
+
+    def preview(model: str) -> Preview | RequestError:
+        try:
+            return session.preview(prompt, replace(options, model=model), conversation=conversation, cell=cell)
+        except RequestError as e:
+            return e
+
+    return [preview(model) for model in asked_models(models, repeat, session.chat.compare_limit).values()]
 
 
 @dataclass(frozen=True)

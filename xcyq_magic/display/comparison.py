@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, ending
 from xcyq_magic.display.comparison_style import COLUMN_EM, COMPARISON_STYLE, pool
 from xcyq_magic.display.difference import difference_html, difference_plain
@@ -35,6 +36,7 @@ def comparison_bundle(
         COMPARISON_STYLE,
         quiet(_caption(columns, label)),
         *map(quiet, notices),
+        attachments(comparison.prompt),
         columns_html(list(map(_head, columns)), list(map(_reply, columns))),
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",

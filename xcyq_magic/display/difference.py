@@ -12,12 +12,13 @@ from xcyq_magic.display.markup import escape
 from xcyq_magic.display.style import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Change: TypeAlias = Literal["same", "removed", "added"]
 
 # A word, or a sign that is none, with the space after it. Scripts without spaces go by characters.
 _WORD = re.compile(r"(?:[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s])\s*|\s+")
+_MOST_PAIRS = 4_000_000  # of words in lines that differ; beyond, they are not looked into
 _SHOWN_WORDS = 12  # of a long stretch that is the same, at each of its ends
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+|(?<=[\u3002\uff01\uff1f])")
 _LEADING_MARKS = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)*")
@@ -34,20 +35,39 @@ class Stretch:
 
 
 def by_words(first: str, second: str) -> list[Stretch]:
-    """Both texts in one: without what was added it is the first, without what was removed the second."""
-    a, b = _WORD.findall(first), _WORD.findall(second)
-    # White space is no difference that one sees; it is shown as the second has it.
-    matcher = difflib.SequenceMatcher(None, [w.strip() for w in a], [w.strip() for w in b])
+    """Both texts in one: without what was added it is the first, without what was removed the second.
+
+    Lines are compared first, and then the words of those that differ: `difflib` takes quadratic time in the worst case.
+    """
+    a, b = first.splitlines(keepends=True), second.splitlines(keepends=True)
     stretches: list[Stretch] = []
-    for kind, a_from, a_to, b_from, b_to in matcher.get_opcodes():
-        if kind == "equal":
-            stretches.append(Stretch("same", "".join(b[b_from:b_to])))
-            continue
-        if a_to > a_from:
-            stretches.append(Stretch("removed", "".join(a[a_from:a_to])))
-        if b_to > b_from:
-            stretches.append(Stretch("added", "".join(b[b_from:b_to])))
+    for kind, removed, added in _changes(a, b):
+        if kind == "replace":
+            stretches += _words_of("".join(removed), "".join(added))
+        else:
+            stretches += _stretches(kind, removed, added)
     return stretches
+
+
+def _words_of(removed: str, added: str) -> list[Stretch]:
+    a, b = _WORD.findall(removed), _WORD.findall(added)
+    if len(a) * len(b) > _MOST_PAIRS:
+        return [Stretch("removed", removed), Stretch("added", added)]
+    return [stretch for change in _changes(a, b) for stretch in _stretches(*change)]
+
+
+def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+    """What became of which parts. White space is no difference that one sees; it is shown as the second has it."""
+    matcher = difflib.SequenceMatcher(None, [part.strip() for part in a], [part.strip() for part in b])
+    for kind, a_from, a_to, b_from, b_to in matcher.get_opcodes():
+        yield kind, a[a_from:a_to], b[b_from:b_to]
+
+
+def _stretches(kind: str, removed: Sequence[str], added: Sequence[str]) -> list[Stretch]:
+    if kind == "equal":
+        return [Stretch("same", "".join(added))]
+    both: tuple[tuple[Change, Sequence[str]], ...] = (("removed", removed), ("added", added))
+    return [Stretch(change, "".join(parts)) for change, parts in both if parts]
 
 
 def said_by_one(texts: Sequence[str]) -> list[list[str]]:

@@ -130,7 +130,7 @@ def _parsed(
     tokens: list[re.Match[str]],
 ) -> argparse.Namespace:
     try:
-        return parse([_unquote(t[0]) for t in tokens])
+        return parse(_with_counts([_unquote(t[0]) for t in tokens]))
     except UsageError as e:
         raise _explain(str(e), magic) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
@@ -42,28 +42,34 @@ class CompareMagics(ExtensionMagics):
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.extension, "compare", options, "", cell)
+        asked = (self.session, options.models, prompt, options_of(options, self.extension))
+        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.extension.cell}
+        if options.dry_run:
+            self._show_requests(*asked, **where)
+            return
         view = self._view(diff=options.diff)
         try:
-            compared = compare(
-                self.session,
-                options.models,
-                prompt,
-                options_of(options, self.extension),
-                repeat=options.repeat,
-                judge=options.judge,
-                conversation=options.conversation,
-                cell=self.extension.cell,
-                paint=view.paint,
-            )
+            compared = compare(*asked, **where, judge=options.judge, paint=view.paint)
+            comparison = compared.comparison
             self._publish(compared, options.out)  # before the view settles, which can be interrupted
-            kept = compared.comparison.columns[view.kept] if view.kept is not None else None
+            kept = comparison.columns[view.kept] if view.kept is not None else None
             if kept is not None and kept.completion is not None:
-                keep(self.session, compared.comparison, kept)
-            view.settle(compared.comparison)
+                keep(self.session, comparison, kept)
+            view.settle(comparison)
         finally:
             view.close()
         if compared.error is not None:
             raise compared.error
+
+    def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
+        from xcyq_magic.comparing import previews
+        from xcyq_magic.display.request import request_bundle
+
+        for preview in previews(*asked, **where):
+            if isinstance(preview, InputError):
+                self.say(str(preview))
+            else:
+                self.show(request_bundle(preview))
 
     @line_magic
     @no_var_expand

@@ -46,7 +46,8 @@ def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, tex
     attached = [*_figures(extension, options.figure), *(_attached(extension, a) for a in options.attach)]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
-        raise InputError(msg, f"Write it below the %%{magic} line, or after %{magic} on the same line.")
+        on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
+        raise InputError(msg, f"Write it below the %%{magic} line{on_the_line}.")
     return Message.of("user", *attached, *([said] if options.raw else expanded(extension, said)))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
+from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, LIVE_COLUMNS_STYLE
 from xcyq_magic.display.live_metrics import overall_line, state_line
@@ -53,7 +54,8 @@ class ColumnsView:
         self.kept: int | None = None
         self._display_id: str | None = None
         self._columns: list[_Column] = []
-        self._top = widgets.HTMLMath(layout=_layout())
+        self._layout = _layout()
+        self._top = widgets.HTMLMath(layout=self._layout)
         self._box: widgets.VBox | None = None
         self._captioned = 0.0
         self._next = 0  # the column whose turn to be painted it is
@@ -78,8 +80,11 @@ class ColumnsView:
 
     def _open(self, replies: Sequence[LiveReply]) -> None:
         self._columns = [_Column(n, reply, self._keep) for n, reply in enumerate(replies)]
-        row = widgets.Box([c.box for c in self._columns], layout=self._top.layout, _dom_classes=(COLUMNS,))
-        self._box = widgets.VBox([self._top, row], layout=_layout(padding="0 20px 0 0"))
+        prompt = next((r.prompt for r in replies if r.prompt is not None), None)
+        style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
+        first = widgets.HTMLMath(style + attachments(prompt), layout=self._layout, style=self._top.style)
+        row = widgets.Box([c.box for c in self._columns], layout=self._layout, _dom_classes=(COLUMNS,))
+        self._box = widgets.VBox([self._top, first, row], layout=_layout(padding="0 20px 0 0"))
         self._caption(())
         self._display_id = uuid.uuid4().hex
         display(self._box, display_id=self._display_id)
@@ -93,7 +98,7 @@ class ColumnsView:
         replies = [c.reply for c in self._columns]
         lines = [overall_line(replies, judging, self._label, clickable=clickable)]
         lines += shared_notices([(r.name, r.notices) for r in replies])
-        _set(self._top, STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE + "".join(map(quiet, lines)))
+        _set(self._top, "".join(map(quiet, lines)))
         for column in self._columns:
             column.caption(clickable=clickable, kept=column.number == self.kept)
 

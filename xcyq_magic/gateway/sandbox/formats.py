@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
-from xcyq_magic.gateway.sandbox import answers
+from xcyq_magic.gateway.sandbox.media import Picture, media_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,10 @@ def _more(prompt: str, body: dict[str, Any]) -> list[str]:
     ]
 
 
+def _pictures(body: dict[str, Any]) -> list[Picture]:
+    return [medium for medium in media_of(body["messages"]) if isinstance(medium, Picture)]
+
+
 def _words(text: str) -> list[str]:
     return [w for word in text.lower().split() if (w := word.strip(".,;:!?()\"'`"))]
 
@@ -69,7 +73,7 @@ def _facts(prompt: str, body: dict[str, Any]) -> dict[str, str]:
         "the longest word": f"`{max(words, key=len, default='')}`",
         "questions": str(prompt.count("?")),
     }
-    for n, picture in enumerate(answers.pictures_of(body["messages"]), 1):
+    for n, picture in enumerate(_pictures(body), 1):
         facts[f"picture {n}"] = f"{picture.form}, {picture.width} by {picture.height} pixels"
     return facts
 
@@ -92,7 +96,7 @@ def _as_code(asked: str, prompt: str, body: dict[str, Any]) -> str:
     shown = {"model": asked, "messages": len(body["messages"]), "characters": len(prompt)}
     names = {"model", "messages", "stream", "stream_options"}
     shown |= {name: value for name, value in body.items() if name not in names}
-    pictures = answers.pictures_of(body["messages"])
+    pictures = _pictures(body)
     seen = f" The picture's mean colour is `#{bytes(pictures[0].mean).hex()}`." if pictures else ""
     code = f"```python\nrequest = {json.dumps(shown, indent=4)}\n```"
     return f"{_NO_MODEL} In Python, the request is\n\n{code}\n\nA model would go on from here.{seen}"

@@ -1,0 +1,161 @@
+"""What `%%compare` and `%chat_keep` take, in a plain IPython."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from xcyq_magic import Comparison, unload_ipython_extension
+from xcyq_magic.errors import InputError, OptionError
+
+ECHO = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
+
+
+def asked(sandbox) -> dict:
+    return {r.body["model"]: r.body for r in sandbox.received}
+
+
+def width_sent(body: dict) -> int:
+    url = next(p["image_url"]["url"] for p in body["messages"][-1]["content"] if p["type"] == "image_url")
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).width
+
+
+def test_models_and_options_stand_in_any_order(run, shell, sandbox):
+    run(
+        f"%%compare -t 0.3 gpt-5.5{{,-low}} -s 'Be brief.' gemini-3.1-*-official -o found --repeat 1\n{ECHO}Hello {{x}}"
+    )
+    assert list(asked(sandbox)) == ["gpt-5.5", "gpt-5.5-low", "gemini-3.1-pro-preview-official"]
+    for body in asked(sandbox).values():
+        assert body["temperature"] == 0.3
+        assert [m["role"] for m in body["messages"]] == ["system", "user"]
+        assert body["messages"][1]["content"].endswith("Hello {x}")
+    comparison = shell.user_ns["_comparison"]
+    assert isinstance(comparison, Comparison)
+    assert shell.user_ns["found"] is comparison
+    assert [reply.text for reply in comparison.values()] == ["Hello {x}"] * 3
+
+
+def test_what_is_attached_is_fitted_for_each_model(run, sandbox, shell):
+    shell.user_ns["photo"] = Image.new("RGB", (3000, 30), (200, 100, 50))
+    run("%%compare gpt-5.5 claude-opus-4-6 claude-opus-4-7\nsandbox: vary\nLook at {{ photo }}.")
+    assert {m: width_sent(b) for m, b in asked(sandbox).items()} == {
+        "gpt-5.5": 2048,
+        "claude-opus-4-6": 1568,
+        "claude-opus-4-7": 2576,
+    }
+
+
+def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbox, capsys):
+    run(
+        f"%%compare gpt-5.5 gpt-5.5-low claude-opus-4-7 --judge gpt-5.4 --diff\n{ECHO}"
+        "sandbox: for claude-*: status 400\nsandbox: for gpt-5.5: first 0.3\nsandbox: for gpt-5.4: judge\n"
+        "Hello \x1b[31m**you**"
+    )
+    out = capsys.readouterr().out
+    places = [
+        "## gpt-5.5\n\nHello [31m**you**\n",
+        "## gpt-5.5-low\n\nHello [31m**you**\n",
+        "## claude-opus-4-7\n",
+        "The gateway refused with 400",
+        "gpt-5.4 judges …",
+        "| model ",
+        "## Best, says gpt-5.4: gpt-5.5",
+        "It saw the replies without names: 1 was gpt-5.5",
+        "## What differs\n\nThey say the same.",
+        "[%chat_keep gpt-5.5 takes that answer into the conversation.]",
+    ]
+    at = 0
+    for place in places:
+        found = out.find(place, at)
+        assert found >= 0, f"{place!r} is not in {out[at:]!r}"
+        at = found
+    assert "\x1b[31m" not in out
+
+
+@pytest.mark.parametrize(
+    ("cell", "error", "said"),
+    [
+        ("%%compare gpt-5.5\nHello", OptionError, "at least two models, and here is gpt-5.5 alone"),
+        ("%%compare\nHello", OptionError, "here is no model"),
+        ("%%compare gpt-5.5 gpt-5.5\nHello", OptionError, "type --repeat 2"),
+        ("%%compare gpt-6* gpt-5.5\nHello", OptionError, "Near it are gpt-5."),
+        ("%%compare claude-*\nHello", OptionError, "12 is the limit"),
+        ("%%compare gpt-5.5 gpt-5.4\n", InputError, "Write it below the %%compare line."),
+        ("%%compare gpt-5.5 gpt-5.4\n  \n", InputError, "The prompt is empty, so nothing was sent."),
+        ("%%compare gpt-5.5 -m gpt-5.4\nHello", OptionError, "%%compare has no option -m"),
+        ("%%compare gpt-5.5 gpt-5.4 --jugde x\nHello", OptionError, "Did you mean --judge?"),
+        ("%%compare gpt-5.5 --repeat two\nHello", OptionError, "%%compare: "),
+        ("%%compare gpt-5.5 gpt-5.4 -s 'Be brief\nHello", OptionError, "is not closed"),
+        ("%%compare gpt-5.5 gpt-5.4 -t 9\nHello", InputError, "temperature is a number from 0 to 2"),
+        ("%chat_keep gpt-5.5", InputError, "There is no comparison to keep an answer of."),
+    ],
+)
+def test_what_cannot_be_compared_says_what_to_type_and_sends_nothing(run, sandbox, cell, error, said):
+    with pytest.raises(error) as failed:
+        run(cell)
+    assert said in str(failed.value)
+    assert sandbox.received == []
+
+
+def test_the_limit_is_a_setting(run, sandbox):
+    run("%config ChatSettings.compare_limit = 3")
+    with pytest.raises(OptionError, match="3 is the limit"):
+        run("%%compare gpt-5.4*\nHello")
+    run("%config ChatSettings.compare_limit = 5")
+    run(f"%%compare gpt-5.4*\n{ECHO}Hello")
+    assert len(sandbox.received) == 5
+
+
+def test_a_film_is_refused_by_the_models_that_take_none_before_the_others_are_asked(run, sandbox, shell, capsys):
+    from xcyq_magic.chat.messages import Video
+
+    shell.user_ns["film"] = Video(b"\x00\x00\x00\x18ftypmp42" + bytes(40), "video/mp4", "film.mp4")
+    run("%%compare gpt-5.5 gemini-2.5-pro\nsandbox: first 0\nWhat happens in {{ film }}?")
+    assert list(asked(sandbox)) == ["gemini-2.5-pro"]
+    comparison = shell.user_ns["_comparison"]
+    assert comparison["gemini-2.5-pro"].partial is None
+    assert "video" in comparison["gpt-5.5"].message
+    out = capsys.readouterr().out
+    assert out.index(comparison["gpt-5.5"].message) < out.index("## gemini-2.5-pro")
+
+
+def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, capsys):
+    run("%chat one")
+    run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: vary\nWhich one?")
+    run("%chat and before keeping?")
+    assert len(sandbox.received[-1].body["messages"]) == 3
+    run("%chat_undo")
+    run("%chat_keep claude-opus-4-7")
+    assert "Kept: the answer of claude-opus-4-7. The conversation main has 2 turns now." in capsys.readouterr().out
+    run("%chat_keep 1")
+    run("%chat and now?")
+    *_, prompt, kept, _ = sandbox.received[-1].body["messages"]
+    assert prompt["content"].endswith("Which one?")
+    assert "`gpt-5.5`" in kept["content"]
+    assert str(sandbox.received[-1].body).count("Which one?") == 1
+    with pytest.raises(InputError, match=r"The last comparison has 1 gpt-5.5, 2 claude-opus-4-7"):
+        run("%chat_keep")
+    with pytest.raises(OptionError, match="nothing was kept"):
+        run("%chat_keep gpt-5.4")
+
+
+def test_a_dry_run_shows_each_request_and_sends_nothing(run, sandbox, capsys):
+    run("%%compare gpt-5.5 claude-opus-4-7 --dry-run\nHello")
+    out = capsys.readouterr().out
+    assert "Dry run: nothing was sent · gpt-5.5" in out
+    assert "Dry run: nothing was sent · claude-opus-4-7" in out
+    assert sandbox.received == []
+
+
+def test_a_comparison_from_python_is_shown_and_is_the_last_one(run, shell, sandbox):
+    run(f"from xcyq_magic import compare\nfound = compare(['gpt-5.5', 'gpt-5.4'], {ECHO + 'Hello'!r})")
+    assert shell.user_ns["_comparison"] is shell.user_ns["found"]
+    formatted, _ = shell.display_formatter.format(shell.user_ns["found"])
+    assert set(formatted) >= {"text/html", "text/plain", "application/vnd.xcyq.comparison+json"}
+    run("%chat_keep gpt-5.4")
+    unload_ipython_extension(shell)
+    formatted, _ = shell.display_formatter.format(shell.user_ns["found"])
+    assert set(formatted) == {"text/plain"}
