@@ -242,8 +242,8 @@ class ChatSession:
         finally:  # whatever happened: a second interrupt, a view that failed
             for live in replies:
                 live.abandon()
-        for live, request in zip(replies, requests, strict=True):
-            if ignored := ignored_media(request.messages, request.model, live.builder.usage):
+        for live, request in exchanges:
+            if request and (ignored := ignored_media(request.messages, request.model, live.builder.usage)):
                 live.notices.append(ignored)
         return None
 

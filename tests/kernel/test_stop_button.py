@@ -10,25 +10,9 @@ import time
 
 import ipykernel
 import pytest
+from kernels import click, open_subshell
 
 HAS_SUBSHELLS = ipykernel.version_info[0] >= 7
-
-
-def open_subshell(kernel) -> str:
-    """What JupyterLab does when a comm is opened."""
-    message = kernel.client.session.msg("create_subshell_request", {})
-    kernel.client.control_channel.send(message)
-    while True:
-        reply = kernel.client.get_control_msg(timeout=10)
-        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-            return reply["content"]["subshell_id"]
-
-
-def click(kernel, comm_id: str, subshell_id: str) -> None:
-    content = {"comm_id": comm_id, "data": {"method": "custom", "content": {"event": "click"}}}
-    message = kernel.client.session.msg("comm_msg", content)
-    message["header"]["subshell_id"] = subshell_id
-    kernel.client.shell_channel.send(message)
 
 
 class Buttons:

@@ -1,0 +1,153 @@
+"""A comparison in a real kernel: what a frontend receives, and clicks while the cell runs."""
+
+from __future__ import annotations
+
+import time
+
+import ipykernel
+import pytest
+from kernels import click, open_subshell
+from servers import eventually
+
+COMPARISON = "application/vnd.xcyq.comparison+json"
+MIMES = {"text/html", "text/plain", COMPARISON}
+
+
+def states(messages) -> list[tuple[str, dict]]:
+    """The comm of each widget's message, and the state that it brings."""
+    contents = (m["content"] for m in messages if m["msg_type"] in {"comm_open", "comm_msg"})
+    return [(c["comm_id"], state) for c in contents if (state := c.get("data", {}).get("state"))]
+
+
+class Page:
+    """What a page would show of the widgets: their values, and where each button is."""
+
+    def __init__(self) -> None:
+        self.widgets: dict[str, dict] = {}
+        self.closed: set[str] = set()
+
+    def note(self, message) -> None:
+        for comm, state in states([message]):
+            self.widgets.setdefault(comm, {}).update(state)
+        if message["msg_type"] == "comm_close":
+            self.closed.add(message["content"]["comm_id"])
+
+    def buttons(self, description: str) -> list[str]:
+        """The comms of the buttons so called that can be seen, column by column."""
+        return [
+            comm
+            for comm, state in self.widgets.items()
+            if state.get("description") == description
+            and self.widgets[state["layout"].removeprefix("IPY_MODEL_")].get("display") == ""
+        ]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(w.get("value", "")) for w in self.widgets.values())
+
+
+def follow(page: Page, *, until=None):
+    """A condition for `Kernel.finish` that keeps `page` up to date."""
+
+    def seen(message) -> bool:
+        page.note(message)
+        return until is not None and until(page)
+
+    return seen
+
+
+def test_it_is_live_in_widgets_and_settles_to_one_static_bundle(kernel, sandbox):
+    page = Page()
+    ran = kernel.finish(
+        kernel.start(
+            "%%compare gpt-5.5 claude-opus-4-7 -o found\nsandbox: markdown 900\nsandbox: for gpt-*: think 200"
+        ),
+        until=follow(page),
+    )
+    assert ran.status == "ok", ran.error
+    assert [set(o) for o in ran.outputs] == [MIMES]
+    assert "standard pool · streaming" in page.text
+    assert "thinking" in page.text
+    assert "Part 1 of a sample" in page.text
+    assert page.closed == set(page.widgets)
+    record = ran.outputs[0][COMPARISON]
+    assert [c["name"] for c in record["columns"]] == ["gpt-5.5", "claude-opus-4-7"]
+    assert kernel.value("found is _comparison, [len(r.text) for r in found.values()]") == "True [900, 900]"
+    shown = kernel.run("_comparison").outputs
+    assert [set(o) for o in shown] == [MIMES]
+    assert shown[0][COMPARISON] == record
+
+
+def test_an_interrupt_stops_all_and_settles_what_came(kernel, sandbox):
+    page = Page()
+    cell = kernel.start("%%compare gpt-5.5 claude-opus-4-7 gpt-5.4\nsandbox: markdown 900\nsandbox: stall 300")
+    kernel.finish(cell, until=follow(page, until=lambda p: p.text.count("Part 1") >= 3))
+    kernel.interrupt()
+    ran = kernel.finish(cell, until=follow(page))
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert len(ran.error) <= 2
+    assert ran.outputs[-1]["text/plain"].count("[stopped]") == 3
+    assert page.closed == set(page.widgets)
+    assert eventually(lambda: {r.ending for r in sandbox.received} == {"closed by the client"}, within_s=2.0)
+    assert kernel.value("{r.partial for r in _comparison.values()}") == "{'stopped'}"
+    assert kernel.run("%chat_keep 2\n%chat and on").status == "ok"
+    assert len(sandbox.received[-1].body["messages"]) == 3
+
+
+@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
+def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, sandbox):
+    subshell = open_subshell(kernel)
+    page = Page()
+    prompt = "sandbox: vary\nsandbox: for gpt-5.5: markdown 900\nsandbox: for gpt-5.5: stall 100\nWhich one?"
+    cell = kernel.start(f"%%compare gpt-5.5 claude-opus-4-7 gemini-2.5-pro\n{prompt}")
+    # Both others have ended: one Stop is left, and each column has words to keep.
+    kernel.finish(
+        cell, until=follow(page, until=lambda p: len(p.buttons("Stop")) == 1 and len(p.buttons("Keep this")) == 3)
+    )
+    assert [r.ending for r in sandbox.received].count("finished") == 2
+    keeps = page.buttons("Keep this")
+    click(kernel, keeps[2], subshell)
+    kernel.finish(cell, until=follow(page, until=lambda p: len(p.buttons("Keep this")) == 2))
+    click(kernel, keeps[1], subshell)
+    kernel.finish(cell, until=follow(page, until=lambda p: p.buttons("Keep this") == [keeps[0], keeps[2]]))
+    assert "to be kept" in page.text
+    click(kernel, page.buttons("Stop")[0], subshell)
+    ran = kernel.finish(cell, until=follow(page))
+    assert ran.status == "ok"
+    assert "claude-opus-4-7 is kept" in ran.outputs[-1]["text/plain"]
+    assert eventually(lambda: sandbox.received[0].ending == "closed by the client", within_s=2.0)
+    assert kernel.value("[r.partial for r in _comparison.values()]") == "['stopped', None, None]"
+
+    # The magic gives the same history as the button, in the next request.
+    kernel.run("%chat and now?")
+    by_button = sandbox.received[-1].body["messages"]
+    assert by_button[1]["content"] == kernel.value("_comparison['claude-opus-4-7'].text")
+    kernel.run("%chat_undo")
+    kernel.run("%chat_undo")
+    kernel.run("%chat_keep claude-opus-4-7")
+    kernel.run("%chat and now?")
+    assert sandbox.received[-1].body["messages"] == by_button
+
+
+def test_without_a_subshell_there_are_no_buttons(kernel):
+    page = Page()
+    kernel.finish(kernel.start("%%compare gpt-5.5 gpt-5.4\nsandbox: markdown 300"), until=follow(page))
+    assert page.buttons("Stop") == page.buttons("Keep this") == []
+    assert "■ interrupts" in page.text
+
+
+def test_a_slow_column_does_not_slow_the_others(kernel, sandbox):
+    """The view has 20 frames a second, however many columns there are."""
+    names = "gpt-5.5{,-official,-hc,-fd,-low} gpt-5.4{,-official,-hc,-fd,-low} claude-opus-4-{6,7}"
+    slow = "sandbox: for gpt-5.5: pace 1 12\nsandbox: for gpt-5.5: markdown 36"
+    page = Page()
+    began = time.monotonic()
+    ran = kernel.finish(
+        kernel.start(f"%%compare {names}\nsandbox: markdown 2400\n{slow}"),
+        until=follow(page),
+    )
+    wall = time.monotonic() - began
+    assert ran.status == "ok"
+    comms = sum(m["msg_type"] == "comm_msg" for _, m in ran.messages)
+    assert comms < 1000 * wall  # a Jupyter server drops more
+    assert all(len(c["completion"]["text"]) in {36, 2400} for c in ran.outputs[-1][COMPARISON]["columns"])
