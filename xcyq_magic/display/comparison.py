@@ -91,9 +91,9 @@ def columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
     )
 
 
-def head_html(name: str, line: str) -> str:
-    """The head of a column: its name, and a quiet line."""
-    return f'<div class="xcyq-name">{escape(name)}</div><div class="xcyq-column-state">{quiet(line)}</div>'
+def head_html(name: str, lines: Sequence[str]) -> str:
+    """The head of a column: its name, and quiet lines."""
+    return f'<div class="xcyq-name">{escape(name)}</div>{"".join(map(quiet, lines))}'
 
 
 def failed_html(message: str, hint: str) -> str:
@@ -112,7 +112,7 @@ def _head(column: Column) -> str:
     parts = [pool(column.model), seconds(column.duration_s) if column.completion else "no reply"]
     if column.completion and column.completion.model != column.model:
         parts.append(f"answered by {column.completion.model}")
-    return head_html(column.name, _SEPARATOR.join(p for p in parts if p))
+    return head_html(column.name, [_SEPARATOR.join(p for p in parts if p)])
 
 
 def _reply(column: Column) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xcyq_magic.gateway import catalog
 
-COLUMN_EM = 18  # the least width of a column, in its own font's size
+COLUMN_EM = 20  # the least width of a column, in its own font's size
 
 # JupyterLab has rules of its own for every table in an output: centred cells, stripes, a frame where the mouse is.
 COMPARISON_STYLE = """<style>
@@ -20,7 +20,6 @@ padding:.5em 1em;border-left:1px solid var(--jp-border-color2,#e0e0e0)}
 .xcyq-columns.xcyq-columns.xcyq-columns>*>tr>:first-child{padding-left:0;border-left:none}
 .xcyq-name{font:600 var(--jp-ui-font-size2,15px)/1.4 var(--jp-ui-font-family,sans-serif);overflow-wrap:anywhere;
 color:var(--jp-ui-font-color1,#212121)}
-.xcyq-column-state{min-height:1.6em}
 .xcyq-failed{border-left:3px solid var(--jp-error-color1,#d32f2f);padding:.25em .75em;
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif);overflow-wrap:anywhere}
 .xcyq-metrics.xcyq-metrics.xcyq-metrics{table-layout:auto;margin:0;border-collapse:collapse;

@@ -28,18 +28,17 @@ def overall_line(
     return _SEPARATOR.join(p for p in (*parts, "" if clickable else _WAY_OUT) if p)
 
 
-def state_line(reply: LiveReply, *, kept: bool = False) -> str:
-    """How far one reply is: its pool, its state, and its figures so far."""
-    count, exact = tokens_so_far(reply)
-    parts = [pool(reply.model), _state(reply), "to be kept" if kept else ""]
-    if reply.state != "failed" or count:
-        parts.append(f"{reply.elapsed_s:.1f} s")
+def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
+    """How far one reply is: its pool and its state, and its figures so far."""
+    state = [pool(reply.model), _state(reply), "to be kept" if kept else ""]
+    figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
     if reply.first_token_s is not None:
-        parts.append(f"first token {seconds(reply.first_token_s)}")
-        parts.append(f"{'' if exact else 'about '}{count:,} tokens")
+        count, exact = tokens_so_far(reply)
         streaming_s = reply.elapsed_s - reply.first_token_s
-        parts.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
-    return _SEPARATOR.join(p for p in parts if p)
+        figures.append(f"first {seconds(reply.first_token_s)}")
+        figures.append(f"{'' if exact else '~'}{count:,} tokens")
+        figures.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
+    return [_SEPARATOR.join(part for part in line if part) for line in (state, figures)]
 
 
 def _state(reply: LiveReply) -> str:

@@ -12,7 +12,7 @@ from IPython.display import display, update_display
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, LIVE_COLUMNS_STYLE
-from xcyq_magic.display.live_metrics import overall_line, state_line
+from xcyq_magic.display.live_metrics import overall_line, state_lines
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, thinking
 from xcyq_magic.display.views.reply import GrowingReply, clicks_arrive, let_clicks_through
@@ -74,7 +74,7 @@ class ColumnsView:
                 painted += 1
                 self._next = (column.number + 1) % count
         now = time.monotonic()
-        if now - self._captioned >= _CLOCK_S:
+        if now - self._captioned >= _CLOCK_S or any(c.changed(self.kept) for c in self._columns):
             self._captioned = now
             self._caption(replies[count:])
 
@@ -100,7 +100,7 @@ class ColumnsView:
         lines += shared_notices([(r.name, r.notices) for r in replies])
         _set(self._top, "".join(map(quiet, lines)))
         for column in self._columns:
-            column.caption(clickable=clickable, kept=column.number == self.kept)
+            column.caption(self.kept, clickable=clickable)
 
     def settle(self, comparison: Comparison) -> None:
         """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile."""
@@ -139,6 +139,7 @@ class _Column:
         self.number, self.reply = number, reply
         self._streaming = StreamingMarkdown()
         self._shown = 0  # pieces of the reply
+        self._written: tuple[object, ...] = ()
         self._layout = _layout()
         self._head = widgets.HTMLMath(layout=self._layout)
         self._stop = _button("Stop", "stop", "End this reply and keep what came", lambda _: reply.stop())
@@ -172,10 +173,19 @@ class _Column:
             self._text.show(frame)
         return bool(changed)
 
-    def caption(self, *, clickable: bool, kept: bool) -> None:
-        """The lines above the reply, and the buttons where they work."""
-        reply, builder = self.reply, self.reply.builder
-        _set(self._head, head_html(reply.name, state_line(reply, kept=kept)))
+    def _situation(self, kept: int | None) -> tuple[object, ...]:
+        reply = self.reply
+        return reply.state, reply.retry, bool(reply.builder.text_pieces), kept == self.number
+
+    def changed(self, kept: int | None) -> bool:
+        """Whether something has happened since its lines were written, besides more text."""
+        return self._situation(kept) != self._written
+
+    def caption(self, chosen: int | None, *, clickable: bool) -> None:
+        """The lines above the reply, and the buttons where they work; `chosen` is the number of the kept column."""
+        reply, builder, kept = self.reply, self.reply.builder, chosen == self.number
+        self._written = self._situation(chosen)
+        _set(self._head, head_html(reply.name, state_lines(reply, kept=kept)))
         _set_visible(self._stop, clickable and not reply.ended)
         _set_visible(self._keep, clickable and bool(builder.text_pieces) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):
