@@ -59,7 +59,7 @@ def _last_delta(sandbox: Sandbox, chars: int, sent: list[float]) -> None:
 
 
 @contextlib.contextmanager
-def _notebook(app: str, cell: str, files: dict[str, str], env: dict[str, str]) -> Iterator[NotebookPage]:
+def notebook_page(app: str, cell: str, files: dict[str, str], env: dict[str, str]) -> Iterator[NotebookPage]:
     """A page with a notebook that loads the extension and then runs `cell`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         root = Path(name) / "work"
@@ -137,7 +137,7 @@ def measure(app: str, chars: int) -> Round:
     clock = threading.Thread(target=_last_delta, args=(sandbox, chars, sent), daemon=True)
     prompt = f"%%chat\nsandbox: markdown {chars}\nsandbox: pace 100 {DELTA_CHARS}"
     try:
-        with _notebook(app, prompt, {}, {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}) as page:
+        with notebook_page(app, prompt, {}, {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}) as page:
             clock.start()
             trace = Trace(page)
             watch(page, last=last)
@@ -155,7 +155,7 @@ def measure(app: str, chars: int) -> Round:
 def measure_plain(app: str, chars: int) -> list[Task]:
     """The tasks of the page when the same reply is shown at once as IPython's `Markdown`, without us."""
     cell = "import IPython.display\nIPython.display.Markdown(open('reply.md').read())"
-    with _notebook(app, cell, {"reply.md": answers.sample(chars)}, {}) as page:
+    with notebook_page(app, cell, {"reply.md": answers.sample(chars)}, {}) as page:
         trace = Trace(page)
         page.start_all()
         page.wait()

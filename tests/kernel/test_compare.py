@@ -25,10 +25,12 @@ class Page:
     def __init__(self) -> None:
         self.widgets: dict[str, dict] = {}
         self.closed: set[str] = set()
+        self.text = ""  # all that stood there, one after another
 
     def note(self, message) -> None:
         for comm, state in states([message]):
             self.widgets.setdefault(comm, {}).update(state)
+            self.text += f"{state.get('value', '')}\n"
         if message["msg_type"] == "comm_close":
             self.closed.add(message["content"]["comm_id"])
 
@@ -37,13 +39,12 @@ class Page:
         return [
             comm
             for comm, state in self.widgets.items()
-            if state.get("description") == description
-            and self.widgets[state["layout"].removeprefix("IPY_MODEL_")].get("display") == ""
+            if state.get("description") == description and "xcyq-hidden" not in state["_dom_classes"]
         ]
 
-    @property
-    def text(self) -> str:
-        return "\n".join(str(w.get("value", "")) for w in self.widgets.values())
+    def showing(self, words: str) -> int:
+        """How many widgets show `words` now."""
+        return sum(words in str(state.get("value", "")) for state in self.widgets.values())
 
 
 def follow(page: Page, *, until=None):
@@ -81,7 +82,7 @@ def test_it_is_live_in_widgets_and_settles_to_one_static_bundle(kernel, sandbox)
 def test_an_interrupt_stops_all_and_settles_what_came(kernel, sandbox):
     page = Page()
     cell = kernel.start("%%compare gpt-5.5 claude-opus-4-7 gpt-5.4\nsandbox: markdown 900\nsandbox: stall 300")
-    kernel.finish(cell, until=follow(page, until=lambda p: p.text.count("Part 1") >= 3))
+    kernel.finish(cell, until=follow(page, until=lambda p: p.showing("Part 1") == 3))
     kernel.interrupt()
     ran = kernel.finish(cell, until=follow(page))
     assert ran.reply["ename"] == "KeyboardInterrupt"
@@ -115,7 +116,8 @@ def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, san
     ran = kernel.finish(cell, until=follow(page))
     assert ran.status == "ok"
     assert "claude-opus-4-7 is kept" in ran.outputs[-1]["text/plain"]
-    assert eventually(lambda: sandbox.received[0].ending == "closed by the client", within_s=2.0)
+    stopped = next(r for r in sandbox.received if r.body["model"] == "gpt-5.5")
+    assert eventually(lambda: stopped.ending == "closed by the client", within_s=2.0)
     assert kernel.value("[r.partial for r in _comparison.values()]") == "['stopped', None, None]"
 
     # The magic gives the same history as the button, in the next request.

@@ -41,13 +41,17 @@ margin-top:.25em;margin-bottom:.75em;overflow-wrap:anywhere}
 :is(.xcyq-difference,.xcyq-quiet) ins{background:rgba(22,163,74,.18);text-decoration:none}
 </style>"""
 
-# While they are live, columns are boxes of widgets that look like the cells of that table.
+# While they are live, columns are boxes of widgets that look like the cells of that table. Those that are out of sight
+# are not laid out.
 COLUMNS = "xcyq-live-columns"
 COLUMN = "xcyq-live-column"
+HIDDEN = "xcyq-hidden"
 LIVE_COLUMNS_STYLE = f"""<style>
 .xcyq-live-columns.xcyq-live-columns{{display:flex;align-items:stretch;overflow-x:auto;margin:0 0 .75em}}
-.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;min-width:0;padding:.5em 1em;
+.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:.5em 1em;
+content-visibility:auto;
 font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-color2,#e0e0e0)}}
+.xcyq-hidden.xcyq-hidden{{display:none}}
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 

@@ -11,7 +11,7 @@ from IPython.display import display, update_display
 
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.comparison import comparison_bundle, failed_html, head_html, shared_notices
-from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, LIVE_COLUMNS_STYLE
+from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, HIDDEN, LIVE_COLUMNS_STYLE
 from xcyq_magic.display.live_metrics import overall_line, state_lines
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, thinking
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.live import LiveReply
 
-_CLOCK_S = 0.5  # the lines above the replies need no 20 frames a second
-_PAINTED = 4  # columns of a frame: 12 of them, each 20 times a second, are more than a page can draw
+_CLOCK_S = 1.0  # of the lines above the replies, where nothing happens but that time goes by
+_PAINTED = 1  # column of a frame: 12 of them, each 20 times a second, are far more than a page can draw
 _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 
 
@@ -54,8 +54,7 @@ class ColumnsView:
         self.kept: int | None = None
         self._display_id: str | None = None
         self._columns: list[_Column] = []
-        self._layout = _layout()
-        self._top = widgets.HTMLMath(layout=self._layout)
+        self._made = _Maker()
         self._box: widgets.VBox | None = None
         self._captioned = 0.0
         self._next = 0  # the column whose turn to be painted it is
@@ -64,28 +63,37 @@ class ColumnsView:
         """Show what came since the last frame; the first call opens the view."""
         if self._box is None:
             self._open(replies)
+        self._show_some()
+        now = time.monotonic()
+        changed = [c for c in self._columns if c.changed(self.kept)]
+        if now - self._captioned >= _CLOCK_S:
+            self._captioned = now
+            changed = self._columns
+        if changed:
+            self._caption(changed, replies[len(self._columns) :])
+
+    def _show_some(self) -> None:
+        """Show what came of the columns whose turn it is, and of those that have ended: they wait for nothing."""
         count = len(self._columns)
-        in_turn = (self._columns[(self._next + n) % count] for n in range(count))
         painted = 0
-        for column in in_turn:
-            if painted == _PAINTED:
-                break
-            if column.show():
+        for column in [self._columns[(self._next + n) % count] for n in range(count)]:
+            if column.reply.ended:
+                column.show()
+            elif painted < _PAINTED and column.show():
                 painted += 1
                 self._next = (column.number + 1) % count
-        now = time.monotonic()
-        if now - self._captioned >= _CLOCK_S or any(c.changed(self.kept) for c in self._columns):
-            self._captioned = now
-            self._caption(replies[count:])
 
     def _open(self, replies: Sequence[LiveReply]) -> None:
-        self._columns = [_Column(n, reply, self._keep) for n, reply in enumerate(replies)]
+        self._columns = [_Column(self._made, n, reply, self._keep) for n, reply in enumerate(replies)]
         prompt = next((r.prompt for r in replies if r.prompt is not None), None)
         style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
-        first = widgets.HTMLMath(style + attachments(prompt), layout=self._layout, style=self._top.style)
-        row = widgets.Box([c.box for c in self._columns], layout=self._layout, _dom_classes=(COLUMNS,))
-        self._box = widgets.VBox([self._top, first, row], layout=_layout(padding="0 20px 0 0"))
-        self._caption(())
+        self._top = self._made.lines("")
+        row = self._made.box([c.box for c in self._columns], COLUMNS)
+        self._box = widgets.VBox(
+            [self._top, self._made.lines(style + attachments(prompt)), row],
+            layout=widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0"),
+        )
+        self._caption(self._columns, ())
         self._display_id = uuid.uuid4().hex
         display(self._box, display_id=self._display_id)
 
@@ -93,13 +101,13 @@ class ColumnsView:
         """In the thread of the click: the cell's own thread keeps the answer when all have ended."""
         self.kept = number
 
-    def _caption(self, judging: Sequence[LiveReply]) -> None:
+    def _caption(self, columns: Sequence[_Column], judging: Sequence[LiveReply]) -> None:
         clickable = clicks_arrive(self._kernel)
         replies = [c.reply for c in self._columns]
         lines = [overall_line(replies, judging, self._label, clickable=clickable)]
         lines += shared_notices([(r.name, r.notices) for r in replies])
         _set(self._top, "".join(map(quiet, lines)))
-        for column in self._columns:
+        for column in columns:
             column.caption(self.kept, clickable=clickable)
 
     def settle(self, comparison: Comparison) -> None:
@@ -125,38 +133,84 @@ class ColumnsView:
         """Close every widget, layout and style, whatever became of the replies."""
         if self._box is None:
             return
-        mine = [self._box, *self._box.children, *(w for c in self._columns for w in c.widgets)]
+        # Of a reply, these are not made here: its segments' boxes.
+        growing = [part for c in self._columns for part in c.text.parts]
+        self._made.close(self._box, *growing)
+        self._box, self._columns = None, []
+
+
+class _Maker:
+    """Makes widgets that share their layouts and styles: each of these would be a widget of its own."""
+
+    def __init__(self) -> None:
+        self._layout = widgets.Layout(margin="0", width="auto", overflow="visible")
+        self._button_layout = widgets.Layout(width="auto", margin="0 8px 4px 0")
+        self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
+        self._made: list[widgets.Widget] = []
+
+    def _make(self, kind: type[widgets.DOMWidget], layout: widgets.Layout, **traits: Any) -> Any:  # noqa: ANN401  # untyped
+        shared = {"style": self._styles[kind]} if kind in self._styles else {}
+        widget = kind(layout=layout, **shared, **traits)
+        if hasattr(widget, "style"):
+            self._styles[kind] = widget.style
+        self._made.append(widget)
+        return widget
+
+    def lines(self, html: str) -> widgets.HTML:
+        """HTML without math."""
+        return self._make(widgets.HTML, self._layout, value=html)
+
+    def part(self, html: str, *classes: str) -> widgets.HTMLMath:
+        """HTML of a reply."""
+        return self._make(widgets.HTMLMath, self._layout, value=html, _dom_classes=(LIVE_PART, *classes))
+
+    def box(self, children: Sequence[widgets.Widget], *classes: str) -> widgets.Box:
+        """Widgets that stand as their class says."""
+        return self._make(widgets.Box, self._layout, children=tuple(children), _dom_classes=classes)
+
+    def button(self, description: str, icon: str, tooltip: str, click: Callable[[Any], None]) -> widgets.Button:
+        """A button that is hidden at first."""
+        button = self._make(
+            widgets.Button,
+            self._button_layout,
+            description=description,
+            icon=icon,
+            tooltip=tooltip,
+            _dom_classes=(STOP, HIDDEN),
+        )
+        button.on_click(click)
+        let_clicks_through(button)
+        return button
+
+    def growing(self) -> GrowingReply:
+        """The widgets of a reply's text."""
+        return GrowingReply(self.part, self._layout)
+
+    def close(self, *others: widgets.Widget) -> None:
+        """Close all that it made, and `others`, with their layouts and styles."""
+        mine = (*self._made, *others)
         own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
         for widget in own.values():
             widget.close()
-        self._box, self._columns = None, []
 
 
 class _Column:
     """One column: its head, its buttons, its reply."""
 
-    def __init__(self, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
+    def __init__(self, made: _Maker, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
         self.number, self.reply = number, reply
+        self._made = made
         self._streaming = StreamingMarkdown()
         self._shown = 0  # pieces of the reply
         self._written: tuple[object, ...] = ()
-        self._layout = _layout()
-        self._head = widgets.HTMLMath(layout=self._layout)
-        self._stop = _button("Stop", "stop", "End this reply and keep what came", lambda _: reply.stop())
-        self._keep = _button("Keep this", "check", "Take this answer into the conversation", lambda _: keep(number))
-        self._buttons = widgets.HBox([self._stop, self._keep], layout=self._layout)
-        self._thoughts, self._error = self._html(""), self._html("")
-        self._text = GrowingReply(self._html, self._layout)
-        parts = (self._head, self._buttons, self._thoughts, *self._text.parts, self._error)
-        self.box = widgets.VBox(parts, layout=self._layout, _dom_classes=(COLUMN,))
-
-    def _html(self, value: str, *classes: str) -> widgets.HTML:
-        return widgets.HTMLMath(value, layout=self._layout, style=self._head.style, _dom_classes=(LIVE_PART, *classes))
-
-    @property
-    def widgets(self) -> list[widgets.Widget]:
-        """All that have to be closed."""
-        return [self.box, *self.box.children, *self._buttons.children, *self._text.segments]
+        self._head = made.lines("")
+        self._stop = made.button("Stop", "stop", "End this reply and keep what came", lambda _: reply.stop())
+        self._keep = made.button("Keep this", "check", "Take this answer into the conversation", lambda _: keep(number))
+        self._thoughts = made.part("")
+        self.text = made.growing()
+        self._error: widgets.HTML | None = None
+        parts = (self._head, made.box([self._stop, self._keep]), self._thoughts, *self.text.parts)
+        self.box = made.box(parts, COLUMN)
 
     def show(self) -> bool:
         """Show what came; returns whether there was something to draw."""
@@ -170,7 +224,7 @@ class _Column:
             frames.append(self._streaming.refresh())
         changed = [f for f in frames if f != Frame()]
         for frame in changed:
-            self._text.show(frame)
+            self.text.show(frame)
         return bool(changed)
 
     def _situation(self, kept: int | None) -> tuple[object, ...]:
@@ -189,26 +243,14 @@ class _Column:
         _set_visible(self._stop, clickable and not reply.ended)
         _set_visible(self._keep, clickable and bool(builder.text_pieces) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):
-            _set(self._error, failed_html(reply.error.message, reply.error.hint))
+            self._fail(failed_html(reply.error.message, reply.error.hint))
         if builder.reasoning_pieces and not builder.text_pieces:
             self._thoughts.value = thinking("".join(builder.reasoning_pieces[-_MOST_THOUGHTS:])[-_MOST_THOUGHTS:])
 
-
-def _layout(**more: str) -> widgets.Layout:
-    return widgets.Layout(margin="0", width="auto", overflow="visible", **more)
-
-
-def _button(description: str, icon: str, tooltip: str, click: Callable[[Any], None]) -> widgets.Button:
-    button = widgets.Button(
-        description=description,
-        icon=icon,
-        tooltip=tooltip,
-        layout=widgets.Layout(width="auto", margin="0 8px 4px 0", display="none"),
-        _dom_classes=(STOP,),
-    )
-    button.on_click(click)
-    let_clicks_through(button)
-    return button
+    def _fail(self, html: str) -> None:
+        if self._error is None:  # few columns fail, and each widget takes the page a moment
+            self._error = self._made.lines(html)
+            self.box.children = (*self.box.children, self._error)
 
 
 def _set(widget: widgets.HTML, value: str) -> None:
@@ -217,4 +259,4 @@ def _set(widget: widgets.HTML, value: str) -> None:
 
 
 def _set_visible(button: widgets.Button, visible: bool) -> None:  # noqa: FBT001  # a state
-    button.layout.display = "" if visible else "none"
+    button._dom_classes = (STOP,) if visible else (STOP, HIDDEN)  # noqa: SLF001  # nothing is sent where nothing changes
