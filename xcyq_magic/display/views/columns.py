@@ -64,6 +64,8 @@ class ColumnsView:
         if self._box is None:
             self._open(replies)
         self._show_some()
+        if all(r.ended for r in replies):
+            return  # the settled output says the rest: nothing may come before the last words now
         now = time.monotonic()
         changed = [c for c in self._columns if c.changed(self.kept)]
         if now - self._captioned >= _CLOCK_S:
