@@ -122,7 +122,7 @@ def difference_plain(replies: Mapping[str, str]) -> str:
         if all(s.change == "same" for s in stretches):
             return _NOTHING
         merged = "".join(marks[s.change].format(_short(s)) for s in stretches)
-        return f"What differs, [-only {one}-] {{+only {other}+}}:\n\n{merged}"
+        return f"[-only {one}-] {{+only {other}+}}\n\n{merged}"
     only = dict(zip(replies, said_by_one(list(replies.values())), strict=True))
     if not any(only.values()):
         return _NOTHING
