@@ -19,7 +19,10 @@ import openai
 import pytest
 from PIL import Image as Pillow
 
+from xcyq_magic.chat.judging import question, verdict_of
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import SandboxError
+from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
@@ -456,6 +459,45 @@ def test_status_refuses_as_often_as_it_was_told(sandbox):
         assert refusal(sandbox, body_of(**message("sandbox: status 503")))[0] == 503
 
 
+def test_a_refusal_is_counted_for_each_model(sandbox):
+    messages = message(f"{FAST}sandbox: status 429 1\nsandbox: echo\nHello")
+    for model in ("gpt-5.4", "gpt-5.5"):
+        body = {**body_of(**messages), "model": model}
+        assert refusal(sandbox, body)[0] == 429
+        assert content_of(answer_to(sandbox, body)) == "Hello"
+
+
+def test_for_is_a_directive_for_some_models(sandbox):
+    prompt = f"{FAST}sandbox: echo\nsandbox: for gpt-5.5*: status 418\nsandbox:for claude-*:model gpt-5.4\nHello"
+    bodies = {m: {**body_of(**message(prompt)), "model": m} for m in ("gpt-5.4", "gpt-5.5-low", "claude-opus-4-7")}
+    assert refusal(sandbox, bodies["gpt-5.5-low"])[0] == 418
+    assert content_of(answer_to(sandbox, bodies["gpt-5.4"])) == "Hello"
+    assert [answer_to(sandbox, bodies[m])["model"] for m in ("gpt-5.4", "claude-opus-4-7")] == ["gpt-5.4"] * 2
+    status, error = refusal(sandbox, body_of(**message("sandbox: for gpt-*: dance")))
+    assert (status, "'dance'" in error["message"]) == (400, True)
+
+
+def test_vary_differs_from_model_to_model_and_never_looks_like_one(sandbox):
+    content = [
+        *picture_content("Which plant, and why? Which plot?"),
+        {"type": "text", "text": f"sandbox: vary\n{FAST}"},
+    ]
+    bodies = [{**body_of(**message(content)), "model": model} for model in MODELS]
+    said = [content_of(answer_to(sandbox, body)) for body in bodies]
+    assert len(set(said)) == len(MODELS)
+    assert all("This is the sandbox, not a model." in text for text in said)
+    again = [content_of(answer_to(sandbox, body)) for body in bodies[:3]]
+    assert again == said[:3]
+
+
+def test_judge_names_the_shortest_reply(sandbox):
+    asked = question(Message.of("user", f"Why?\n{FAST}sandbox: judge"), None, ["one two", "one", "a b c"], "c0ffee")
+    text = content_of(say(sandbox, asked.text))
+    assert verdict_of(text, ["x", "y", "z"])[0] == "y"
+    assert "It cannot judge, so it counts" in text
+    assert "found no replies" in content_of(say(sandbox, f"{FAST}sandbox: judge\nHello"))
+
+
 def test_finish_reports_that_finish_reason(sandbox):
     prompt = FAST + "sandbox: finish content_filter"
     assert say(sandbox, prompt)["choices"][0]["finish_reason"] == "content_filter"
@@ -506,6 +548,9 @@ def test_an_unknown_directive_is_refused_with_the_known_ones(sandbox):
         "status 429 often",
         "finish",
         "model",
+        "for gpt-*",
+        "for gpt-* first 2",
+        "for gpt-*: for gpt-5.4: first 2",
     ],
 )
 def test_a_wrong_argument_is_refused_with_an_example(sandbox, directive):

@@ -82,8 +82,10 @@ def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 def columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
     """Columns of HTML side by side, as a table: that is readable wherever its style is lost."""
-    head = "".join(f"<th>{cell}</th>" for cell in heads)
-    body = "".join(f'<td style="vertical-align: top">{cell}</td>' for cell in bodies)
+    # JupyterLab aligns the cells of any table to the right; in an output that it does not trust, only this is kept.
+    style = 'style="vertical-align: top; text-align: left"'
+    head = "".join(f"<th {style}>{cell}</th>" for cell in heads)
+    body = "".join(f"<td {style}>{cell}</td>" for cell in bodies)
     return (
         '<div class="xcyq-scrolls" style="overflow-x: auto">'
         f'<table class="xcyq-columns" style="min-width: {COLUMN_EM * len(heads)}em">'

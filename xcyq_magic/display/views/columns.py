@@ -146,7 +146,7 @@ class _Maker:
 
     def __init__(self) -> None:
         self._layout = widgets.Layout(margin="0", width="auto", overflow="visible")
-        self._button_layout = widgets.Layout(width="auto", margin="0 8px 4px 0")
+        self._button_layout = widgets.Layout(width="auto", margin="0 8px 6px 0")
         self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
         self._made: list[widgets.Widget] = []
 
