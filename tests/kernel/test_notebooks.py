@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,23 +17,28 @@ TURN = "application/vnd.xcyq.turn+json"
 
 def execute(path: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, cwd=path.parent)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("XCYQ_")}
+    env |= {"IPYTHONDIR": str(path.parent / ".ipython"), "JUPYTER_RUNTIME_DIR": str(path.parent / ".runtime")}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, cwd=path.parent, env=env)
 
 
 def output_types(notebook) -> list[list]:
-    return [
+    """What each cell shows. What it prints may come in one piece or in more."""
+    shown = [
         [sorted(o.get("data", {})) or o.output_type for o in cell.outputs]
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
+    return [[t for n, t in enumerate(types) if types[max(0, n - 1) : n + 1] != ["stream"] * 2] for types in shown]
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)
-def executed(request, tmp_path):
-    """A notebook of the project as it was committed, and as it is when run without a key."""
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda p: p.stem)
+def executed(request, tmp_path_factory):
+    """A notebook of the project as it was committed, and as it is when run without a key, once for all tests."""
     committed = nbformat.read(request.param, 4)
-    path = tmp_path / request.param.name
-    path.write_text(request.param.read_text())
+    folder = tmp_path_factory.mktemp(request.param.stem)
+    shutil.copytree(request.param.parent, folder, dirs_exist_ok=True)  # with the files that it reads
+    path = folder / request.param.name
     done = execute(path)
     assert done.returncode == 0, done.stderr
     return committed, path
