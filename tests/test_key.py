@@ -177,7 +177,7 @@ def test_no_object_and_no_log_shows_the_key(scenario, base_url_of, logs, capfd):
         texts[f"repr of {type(each).__name__}"] = repr(each)
         texts[f"fields of {type(each).__name__}"] = repr(getattr(each, "__dict__", ""))
     if outcome is not None:
-        request, _ = session.request(session.conversation(), Message.of("user", "Hello"), TurnOptions())
+        request = session.request(session.conversation(), Message.of("user", "Hello"), TurnOptions()).request
         texts |= {"request": repr(request), "reply": repr(vars(outcome.reply)), "access": repr(vars(session.access))}
         for each in (outcome.completion, outcome.turn, session.conversation(), request):
             texts[f"pickle of {type(each).__name__}"] = pickle.dumps(each).decode("latin-1")
