@@ -59,12 +59,9 @@ def follow(page: Page, *, until=None):
 
 def test_it_is_live_in_widgets_and_settles_to_one_static_bundle(kernel, sandbox):
     page = Page()
-    ran = kernel.finish(
-        kernel.start(
-            "%%compare gpt-5.5 claude-opus-4-7 -o found\nsandbox: markdown 900\nsandbox: for gpt-*: think 200"
-        ),
-        until=follow(page),
-    )
+    long = "sandbox: for claude-*: markdown 15000\nsandbox: for claude-*: pace 500 40"
+    cell = f"%%compare gpt-5.5 claude-opus-4-7 -o found\nsandbox: markdown 900\nsandbox: for gpt-*: think 200\n{long}"
+    ran = kernel.finish(kernel.start(cell), until=follow(page))
     assert ran.status == "ok", ran.error
     assert [set(o) for o in ran.outputs] == [MIMES]
     assert "standard pool · streaming" in page.text
@@ -73,7 +70,7 @@ def test_it_is_live_in_widgets_and_settles_to_one_static_bundle(kernel, sandbox)
     assert page.closed == set(page.widgets)
     record = ran.outputs[0][COMPARISON]
     assert [c["name"] for c in record["columns"]] == ["gpt-5.5", "claude-opus-4-7"]
-    assert kernel.value("found is _comparison, [len(r.text) for r in found.values()]") == "True [900, 900]"
+    assert kernel.value("found is _comparison, [len(r.text) for r in found.values()]") == "True [900, 15000]"
     shown = kernel.run("_comparison").outputs
     assert [set(o) for o in shown] == [MIMES]
     assert shown[0][COMPARISON] == record

@@ -135,9 +135,8 @@ class ColumnsView:
         """Close every widget, layout and style, whatever became of the replies."""
         if self._box is None:
             return
-        # Of a reply, these are not made here: its segments' boxes.
-        growing = [part for c in self._columns for part in c.text.parts]
-        self._made.close(self._box, *growing)
+        boxes = [box for c in self._columns for box in c.text.boxes]  # which a reply makes as it grows
+        self._made.close(self._box, *boxes)
         self._box, self._columns = None, []
 
 
