@@ -31,3 +31,10 @@ def sandbox():
     server = Sandbox(key=KEY)
     yield server
     server.close()
+
+
+def pytest_collection_modifyitems(items):
+    """Two workers (`--dist loadgroup`): a file's tests share fixtures, and two browsers at a time spoil each other."""
+    for item in items:
+        group = "browser" if item.path.parent.name == "browser" else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
