@@ -200,6 +200,18 @@ def test_an_entered_key_that_is_refused_is_in_no_traceback():
     assert {name: around for name, text in texts.items() if (around := where_shown(text))} == {}
 
 
+def test_a_key_of_a_file_that_is_refused_is_in_no_traceback(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text(f"XCYQ_API_KEY='{KEY} {KEY}'\n")
+    monkeypatch.chdir(tmp_path)
+    session = ChatSession()
+    try:
+        session.access.key()
+    except errors.KeyFormatError as e:
+        texts = texts_of_error(e.with_traceback(e.__traceback__.tb_next))
+    session.close()
+    assert {name: around for name, text in texts.items() if (around := where_shown(text))} == {}
+
+
 def test_no_object_that_outlives_a_failure_holds_the_key_in_the_open(base_url_of):
     session = ChatSession(GatewaySettings(base_url=base_url_of(SCENARIOS["dropped in the middle"])))
     outcome = session.ask(Message.of("user", "Hello"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError, SettingError
+from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
+from xcyq_magic.gateway import saved
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint
-from xcyq_magic.gateway.route import route_notice
+from xcyq_magic.gateway.route import route_notice, without_user
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.sandbox.server import Sandbox
@@ -33,6 +35,7 @@ class GatewayAccess:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._entered: ApiKey | None = None
+        self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
 
@@ -47,8 +50,13 @@ class GatewayAccess:
         """Where requests go now, up to and without ``/v1``."""
         return self.sandbox.base_url if self.sandbox else self._settings.base_url
 
+    @property
+    def shown_url(self) -> str:
+        """`base_url` for people: without a user and password, should it hold them."""
+        return without_user(self.base_url)
+
     def key(self) -> ApiKey:
-        """The key to use now: the sandbox's, else the one entered, else the environment's.
+        """The key to use now: the sandbox's, else the one entered, the environment's, ``.env``'s, the keyring's.
 
         Raises
         ------
@@ -57,12 +65,19 @@ class GatewayAccess:
         """
         if self.sandbox is not None:
             return self.sandbox.key
-        key = self._entered or ApiKey.from_environment(os.environ)
+        key = self._entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
         if key is None:
             msg = "There is no API key, so nothing was sent."
             raise MissingKeyError(
                 msg, "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
             )
+        return key
+
+    def _saved_key(self) -> ApiKey | None:
+        address = self._settings.base_url
+        key = self._saved.get(address) or saved.saved_key(address)
+        if key is not None:
+            self._saved[address] = key
         return key
 
     def enter_key(self, text: str) -> ApiKey:
@@ -80,6 +95,30 @@ class GatewayAccess:
             raise e.with_traceback(None) from None
         return self._entered
 
+    def save_key(self, key: ApiKey) -> str:
+        """Keep `key` in the system keyring, for the gateway of the settings; returns the keyring's name.
+
+        Raises
+        ------
+        KeyringError
+            There is no keyring, or it refuses.
+        """
+        self._saved.clear()
+        return saved.save(self._settings.base_url, key)
+
+    def forget_key(self) -> list[str]:
+        """Forget the key that was entered, and the one saved for the gateway; returns where one was.
+
+        Raises
+        ------
+        KeyringError
+            The keyring does not delete it.
+        """
+        entered, self._entered = self._entered, None
+        self._saved.clear()
+        from_keyring = saved.forget(self._settings.base_url)
+        return [*(["this kernel"] if entered else []), *([saved.SOURCE] if from_keyring else [])]
+
     def connection(self) -> Connection:
         """Where requests go now.
 
@@ -89,13 +128,9 @@ class GatewayAccess:
             The base URL is none.
         """
         settings = self._settings
-        scheme = "Bearer" if self.sandbox else settings.auth_scheme.strip()
-        if not (scheme.isascii() and scheme.isprintable()):
-            msg = "GatewaySettings.auth_scheme holds a character that no header can carry; nothing was sent."
-            raise SettingError(msg, "The usual word is Bearer.")
         return Connection(
             endpoint(self.base_url),
-            scheme,
+            "Bearer" if self.sandbox else settings.auth_scheme,
             settings.connect_timeout,
             settings.first_byte_timeout,
             settings.read_timeout,
@@ -123,3 +158,9 @@ class GatewayAccess:
         sandbox, self.sandbox = self.sandbox, None
         if sandbox is not None:
             sandbox.close()
+
+
+def _folder() -> Path:
+    """The notebook's folder, else the current one."""
+    notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))  # absolute in JupyterLab 4 and Notebook 7
+    return notebook.parent if notebook.is_absolute() else Path()

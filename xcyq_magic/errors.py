@@ -11,6 +11,7 @@
     │   ├── MissingKeyError       no API key at all
     │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
     │   └── MediaError            a file or a value that cannot be attached
+    ├── KeyringError              the system keyring cannot be used
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
         ├── NotReachedError       no connection, or none that lasted until an answer
@@ -45,6 +46,7 @@ __all__ = [
     "IncompleteReplyError",
     "InputError",
     "KeyFormatError",
+    "KeyringError",
     "MediaError",
     "MissingKeyError",
     "NotFoundError",
@@ -132,6 +134,10 @@ class ExpressionError(InputError):
 
 class MediaError(InputError):
     """A file or a value that cannot be attached."""
+
+
+class KeyringError(XcyqError):
+    """The system keyring cannot be used."""
 
 
 class SandboxError(XcyqError):

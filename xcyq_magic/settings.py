@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,10 +16,12 @@ from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default
 from traitlets.config import Configurable
 
 from xcyq_magic.chat.metrics import Price
+from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.video import MAX_VIDEO_MB, VIDEO_FORMS
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
 DEFAULT_MODEL = "claude-sonnet-4-6"
+_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
 
 class GatewaySettings(Configurable):
@@ -52,6 +55,26 @@ class GatewaySettings(Configurable):
     @default("base_url")
     def _base_url_from_environment(self) -> str:
         return os.environ.get("XCYQ_BASE_URL", "").strip() or DEFAULT_BASE_URL
+
+    @validate("base_url")
+    def _address(self, proposal: dict[str, str]) -> str:
+        from xcyq_magic.gateway.request import endpoint  # noqa: PLC0415  # %load_ext stays quick
+
+        try:
+            endpoint(proposal["value"])
+        except SettingError as e:
+            raise TraitError(str(e).replace("; nothing was sent", "")) from None
+        return proposal["value"].strip()
+
+    @validate("auth_scheme")
+    def _one_word(self, proposal: dict[str, str]) -> str:
+        scheme = proposal["value"].strip()
+        if scheme and not _SCHEME.fullmatch(scheme):
+            msg = (
+                f"auth_scheme is one word that a header can carry, or empty, not {scheme!r}\nThe usual word is Bearer."
+            )
+            raise TraitError(msg)
+        return scheme
 
     @validate("max_video_mb")
     def _some(self, proposal: dict[str, float]) -> float:
@@ -105,6 +128,14 @@ class ChatSettings(Configurable):
         "text; None for all.",
     ).tag(config=True)
     compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
+
+    @validate("model")
+    def _one_name(self, proposal: dict[str, str]) -> str:
+        name = proposal["value"].strip()
+        if len(name.split()) != 1:
+            msg = f"a model's name is one word, not {name!r}\n%chat_models lists the names."
+            raise TraitError(msg)
+        return name
 
     @default("model")
     def _model_from_environment(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
-from kernels import turn_of
+from kernels import KEY, turn_of
 
 MIMES = {"text/html", "text/plain", "application/vnd.xcyq.turn+json"}
 COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
@@ -242,16 +244,46 @@ def test_a_key_cannot_be_asked_for_where_nobody_answers(kernel):
     assert "XCYQ_API_KEY" in " ".join(ran.error)
 
 
-def test_the_key_is_asked_for_hidden_and_used(kernel, sandbox):
-    kernel.run("import os; del os.environ['XCYQ_API_KEY']")
-    content = {"code": "%chat_key", "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True}
+def type_key(kernel, code: str, key: str):
+    """Run a cell that asks for the key, and answer as a user would."""
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True}
     message = kernel.client.session.msg("execute_request", content)
     kernel.client.shell_channel.send(message)
     asked = kernel.client.get_stdin_msg(timeout=20)
     assert asked["content"]["password"] is True
-    kernel.client.input("  sandbox-test-key\n")
-    ran = kernel.finish(message["header"]["msg_id"])
-    assert ran.status == "ok", ran.error
-    assert "sandbox-test-key" not in str(ran.messages)
+    kernel.client.input(f"  {key}\n")
+    return kernel.finish(message["header"]["msg_id"])
+
+
+@pytest.fixture
+def system_keyring(monkeypatch, tmp_path):
+    """A keyring for the kernel that starts next."""
+    monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.FileKeyring")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    return tmp_path / "keyring.json"
+
+
+def test_the_key_is_asked_for_hidden_used_saved_and_forgotten(system_keyring, kernel, sandbox):
+    kernel.run("import os; del os.environ['XCYQ_API_KEY']")
+    ran = [type_key(kernel, "%chat_key", KEY)]
+    assert ran[0].status == "ok", ran[0].error
     assert kernel.run("%%chat\nHello").status == "ok"
-    assert "sandbox-test-key" not in kernel.run("%history -g").text
+    assert not system_keyring.exists()
+    ran += [type_key(kernel, "%chat_key --save", KEY), kernel.run("%chat")]
+    assert json.loads(system_keyring.read_text()) == {f"xcyq_magic {sandbox.base_url}": KEY}
+    ran += [kernel.run("%reload_ext xcyq_magic"), kernel.run("%chat")]
+    assert "from the system keyring" in ran[-1].text
+    assert kernel.run("%%chat\nHello").status == "ok"
+    ran += [kernel.run("%chat_key --forget"), kernel.run("%%chat\nHello"), kernel.run("%history -g")]
+    assert json.loads(system_keyring.read_text()) == {}
+    assert "MissingKeyError" in " ".join(ran[-2].error)
+    assert KEY not in str([r.messages for r in ran])
+
+
+def test_code_goes_into_the_next_cell_and_is_not_run(kernel):
+    ran = kernel.run("%%chat --code\nsandbox: echo\n```python\nx = 41\n```\nand\n```\nx += 1\n```")
+    assert ran.reply["payload"] == [{"source": "set_next_input", "text": "x = 41\n\nx += 1", "replace": False}]
+    assert "2 Python blocks of the reply, in the next cell" in ran.text
+    assert kernel.value("'x' in globals()") == "False"
+    assert kernel.run("%chat_code 2").reply["payload"][0]["text"] == "x += 1"

@@ -11,7 +11,6 @@ from xcyq_magic.errors import (
     MediaError,
     OptionError,
     RequestError,
-    SettingError,
 )
 
 
@@ -170,7 +169,6 @@ def test_an_unknown_model_is_sent_with_a_notice(run, sandbox, capsys):
         ("%%chat --stop a --stop b --stop c --stop d --stop e\nHello", RequestError, "up to 4 strings, not 5"),
         ("%%chat -a nowhere.png\nHello", MediaError, "nowhere.png cannot be attached"),
         ("%%chat -m ''\nHello", RequestError, "one word"),
-        ("%config GatewaySettings.base_url = 'gateway.example'\n%chat Hello", SettingError, "http:// or https://"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_sent(run, sandbox, cell, error, words):

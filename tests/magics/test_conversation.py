@@ -67,7 +67,7 @@ def test_reset_starts_afresh(run, sandbox):
         ("%chat_history 7", InputError, "There is no turn 7"),
         ("%chat_reset now", InputError, "takes nothing"),
         ("%chat_sandbox of", InputError, "off or nothing"),
-        ("%chat_key sk-secret", InputError, "takes nothing after it"),
+        ("%chat_key sk-secret", InputError, "or nothing after it"),
         ("%chat_model gpt 5", InputError, "one word"),
         ("%chat_models zebra", InputError, "No model's name matches"),
     ],

@@ -17,6 +17,8 @@ from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 OURS = {
     "chat",
+    "chat_code",
+    "chat_error",
     "chat_history",
     "chat_key",
     "chat_model",
@@ -39,6 +41,7 @@ def snapshot(shell) -> dict:
         "events": {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
         "tokens": list(shell.input_transformer_manager.token_transformers),
         "lines": list(shell.input_transformer_manager.line_transforms),
+        "matchers": list(shell.Completer.custom_matchers),
         "printers": (dict(formatter.deferred_printers), dict(formatter.type_printers)),
         "threads": {t.name for t in threading.enumerate() if "xcyq" in t.name},
     }

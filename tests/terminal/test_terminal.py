@@ -10,27 +10,44 @@ import pytest
 from kernels import KEY
 
 pexpect = pytest.importorskip("pexpect", reason="pexpect drives a terminal; it needs a POSIX system")
+pyte = pytest.importorskip("pyte", reason="pyte is a terminal without a window")
+WIDTH, HEIGHT = 160, 40
 PROMPT = r"In \[\d+\]: "
+
+
+def start(sandbox, kind: str, *options: str):
+    """IPython in a pseudo-terminal, with the extension loaded."""
+    env = {n: v for n, v in os.environ.items() if n != "NO_COLOR"}
+    env |= {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY, "TERM": kind}
+    arguments = ["-m", "IPython", "--no-banner", "--simple-prompt", "--HistoryManager.enabled=False", *options]
+    child = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(HEIGHT, WIDTH))
+    child.expect(PROMPT)
+    child.sendline("%load_ext xcyq_magic")
+    child.expect(PROMPT)
+    return child
 
 
 @pytest.fixture
 def terminal(sandbox):
-    """IPython in a pseudo-terminal, with the extension loaded."""
-    env = {**os.environ, "XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY, "TERM": "dumb"}
-    arguments = [
-        "-m",
-        "IPython",
-        "--no-banner",
-        "--simple-prompt",
-        "--colors=nocolor",
-        "--HistoryManager.enabled=False",
-    ]
-    child = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(40, 160))
-    child.expect(PROMPT)
-    child.sendline("%load_ext xcyq_magic")
-    child.expect(PROMPT)
+    """One without colours."""
+    child = start(sandbox, "dumb", "--colors=nocolor")
     yield child
     child.close(force=True)
+
+
+@pytest.fixture
+def coloured(sandbox):
+    """One with colours."""
+    child = start(sandbox, "xterm-256color")
+    yield child
+    child.close(force=True)
+
+
+def screen_of(output: str) -> str:
+    """What stands on the screen after `output`."""
+    screen = pyte.Screen(WIDTH, 400)
+    pyte.Stream(screen).feed(output)
+    return "\n".join(line.rstrip() for line in screen.display).strip()
 
 
 def test_the_text_streams_to_the_screen(terminal, sandbox):
@@ -72,3 +89,36 @@ def test_an_error_is_a_line_or_two(terminal):
     lines = [line for line in terminal.before.split("\r\n")[1:] if line.strip()]
     assert len(lines) <= 3
     assert "from 0 to 2" in lines[0]
+
+
+def test_colours_show_blocks_as_they_end_and_code_line_by_line(coloured, sandbox):
+    prompt = r"sandbox: echo\n# Title\nSome **bold** text.\n```python\nx = 1\ny = 2\n```\n- one\nsandbox: pace 20"
+    coloured.sendline(f"get_ipython().run_cell_magic('chat', '', '{prompt}')")
+    coloured.expect("\r\n")
+    coloured.expect("y = 2|y.{1,30}=.{1,30}2")
+    seen = time.monotonic()
+    before = coloured.before + coloured.after
+    coloured.expect(PROMPT)
+    assert seen < sandbox.received[-1].ended_at
+    output = before + coloured.before
+    screen = screen_of(output)
+    assert screen.startswith("Title\n\nSome bold text.\n\n  x = 1\n  y = 2\n\n • one\n")
+    assert screen.split("\n")[-1].startswith("claude-sonnet-4-6 · ")
+    assert "\x1b[1mbold\x1b[0m" in output
+
+
+def test_colours_are_hidden_where_they_are_not_wanted(terminal):
+    terminal.sendline(r"get_ipython().run_cell_magic('chat', '', 'sandbox: echo\n**bold**')")
+    terminal.expect(PROMPT)
+    assert "**bold**" in terminal.before
+
+
+def test_a_stop_leaves_what_came_and_no_preview(coloured, sandbox):
+    coloured.sendline(r"get_ipython().run_cell_magic('chat', '', 'sandbox: markdown 900\nsandbox: stall 60')")
+    coloured.expect("\r\n")
+    coloured.expect("The estimate")
+    coloured.sendintr()
+    coloured.expect("KeyboardInterrupt")
+    lines = screen_of(coloured.before).split("\n")
+    assert sum("The estimate" in line for line in lines) <= 1
+    assert any("stopped" in line for line in lines)

@@ -172,6 +172,24 @@ class StreamingMarkdown:
         return html, closed
 
 
+def finished_markdown(text: str) -> tuple[str, str]:
+    """The blocks at the start of `text` that stay what they are whatever comes, and the rest."""
+    document = _read(text)
+    count = _finished(document)
+    if not count:
+        return "", text
+    following = document.blocks[count].start if count < len(document.blocks) else document.lines
+    rest = _from_line(text, following)
+    return text[: len(text) - len(rest)], rest
+
+
+def blocks_of(text: str) -> list[str]:
+    """The text of each block."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)  # not splitlines, which splits at form feeds and U+2028 as well
+    starts = [block.start - 1 for block in Document(text).blocks]
+    return ["".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
 def _read(tail: str) -> Document:
     """What the tail is so far, less what may yet turn into marks."""
     line = tail.rfind("\n") + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.display.coloured import ColouredText
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.live import LiveReply
     from xcyq_magic.turn import Outcome
@@ -23,14 +25,22 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 class TerminalView:
-    """Writes one reply to the terminal; `label` is a word for its caption."""
+    """Writes one reply to the terminal.
 
-    def __init__(self, label: str = "") -> None:
+    Parameters
+    ----------
+    label
+        A word for its caption.
+    colours
+        The shell's theme, such as ``linux`` or ``lightbg``.
+    """
+
+    def __init__(self, label: str = "", colours: str = "nocolor") -> None:
         self._label = label
+        self._text = _text_of(colours)
         self._shown = 0
         self._said_thinking = False
         self._retry_said: Retry | None = None
-        self._at_line_start = True
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Write what came since the last frame."""
@@ -43,7 +53,8 @@ class TerminalView:
             dim("thinking …")
         pieces = builder.text_pieces[self._shown :]
         self._shown += len(pieces)
-        self._write("".join(pieces))
+        if pieces:
+            self._text.write("".join(pieces))
 
     def settle(self, outcome: Outcome) -> None:
         """End the text, and say how it ended."""
@@ -52,8 +63,7 @@ class TerminalView:
     def end(self, reply: LiveReply, completion: Completion | None) -> None:
         """End the text of `reply`, and say how it ended."""
         self.paint([reply])
-        if not self._at_line_start:
-            self._write("\n")
+        self._text.finish()
         caption = completion_caption(completion, self._label) if completion else failure_caption(reply, self._label)
         next_step = advice(completion) if completion else None
         for line in (*reply.notices, caption, *([next_step] if next_step else [])):
@@ -61,11 +71,6 @@ class TerminalView:
 
     def close(self) -> None:
         """Nothing stays open in a terminal."""
-
-    def _write(self, text: str) -> None:
-        if text:
-            write(text)
-            self._at_line_start = text.endswith("\n")
 
 
 class TerminalColumns:
@@ -77,9 +82,10 @@ class TerminalColumns:
         The column that was chosen; None, for nothing can be clicked here.
     """
 
-    def __init__(self, label: str = "", *, diff: bool = False) -> None:
+    def __init__(self, label: str = "", colours: str = "nocolor", *, diff: bool = False) -> None:
         self.kept: int | None = None
         self._label = label
+        self._colours = colours
         self._diff = diff
         self._replies: list[LiveReply] = []
         self._column: TerminalView | None = None
@@ -92,8 +98,9 @@ class TerminalColumns:
         while self._ended < len(self._replies):
             reply = self._replies[self._ended]
             if self._column is None:
-                self._column = TerminalView(self._label)
-                write(f"\n## {reply.name}\n\n")
+                self._column = TerminalView(self._label, self._colours)
+                self._write(f"## {reply.name}\n")
+                write("\n")
             self._column.paint([reply])
             if not reply.ended:
                 return
@@ -113,7 +120,14 @@ class TerminalColumns:
     def settle(self, comparison: Comparison) -> None:
         """Write what is left, and the table."""
         self.paint(self._replies)
-        write(f"\n{summary_markdown(comparison, diff=self._diff)}\n")
+        self._write(summary_markdown(comparison, diff=self._diff) + "\n")
+
+    def _write(self, markdown: str) -> None:
+        """Write Markdown of ours, set apart from what stands above it."""
+        write("\n")
+        text = _text_of(self._colours)
+        text.write(markdown)
+        text.finish()
 
     def close(self) -> None:
         """Nothing stays open in a terminal."""
@@ -130,3 +144,33 @@ def dim(line: str) -> None:
     before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
     sys.stdout.write(f"{before}{without_controls(line)}{after}\n")
     sys.stdout.flush()
+
+
+class PlainText:
+    """Writes Markdown as it was written, as it comes."""
+
+    def __init__(self) -> None:
+        self._at_line_start = True
+
+    def write(self, text: str) -> None:
+        """Write more of it."""
+        write(text)
+        self._at_line_start = text.endswith("\n")
+
+    def finish(self) -> None:
+        """End its last line."""
+        if not self._at_line_start:
+            self.write("\n")
+
+
+def _text_of(colours: str) -> PlainText | ColouredText:
+    """How this terminal shows text: coloured where it can, rich is installed, and the user did not say no."""
+    theme = colours.lower()
+    no_colours = theme == "nocolor" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if no_colours or not sys.stdout.isatty():
+        return PlainText()
+    try:
+        from xcyq_magic.display.coloured import ColouredText  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError:
+        return PlainText()
+    return ColouredText(light=theme == "lightbg")

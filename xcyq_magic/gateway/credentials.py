@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 ENVIRONMENT_NAME = "XCYQ_API_KEY"
 _SECRET = 8  # characters from which on a key can be one
 _HIDDEN = "(the API key)"
+# export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask.
+_DOTENV_LINE = re.compile(
+    rf"^[ \t]*(?:export[ \t]+)?{ENVIRONMENT_NAME}[ \t]*="
+    r"""(?:[ \t]*"([^"\n]*)"|[ \t]*'([^'\n]*)'|(.*?))(?:[ \t]+#.*)?[ \t]*$""",
+    re.MULTILINE,
+)
 
 
 class ApiKey:
@@ -46,14 +54,40 @@ class ApiKey:
         self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:
-        """The key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
-        if not environment.get(ENVIRONMENT_NAME, "").strip():
+    def of(cls, text: str | None, source: str) -> ApiKey | None:
+        """The key that `source` holds; None if it holds none, or a blank."""
+        if text is None or not text.strip():
             return None
         try:
-            return cls(environment[ENVIRONMENT_NAME], ENVIRONMENT_NAME)
+            return cls(text, source)
+        except KeyFormatError as e:
+            del text  # as above
+            raise e.with_traceback(None) from None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:
+        """The key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
+        try:
+            return cls.of(environment.get(ENVIRONMENT_NAME), ENVIRONMENT_NAME)
         except KeyFormatError as e:
             del environment  # as above
+            raise e.with_traceback(None) from None
+
+    @classmethod
+    def from_file(cls, folder: Path) -> ApiKey | None:
+        """The key in the ``.env`` of `folder`; None if there is no such file, or no key in it.
+
+        Read by hand: of the rules of such files only those for a value of one word matter here, for a key is one
+        word. And nothing but the key is taken: a file that came with somebody's notebooks must not say where
+        prompts are sent.
+        """
+        try:
+            found = _DOTENV_LINE.findall((folder / ".env").read_text("utf-8-sig", errors="replace"))
+            return cls.of("".join(found[-1]) if found else None, "the .env file")
+        except OSError:
+            return None
+        except KeyFormatError as e:
+            del found  # as above
             raise e.with_traceback(None) from None
 
     def header(self, scheme: str) -> str:

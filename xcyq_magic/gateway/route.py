@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -16,6 +17,11 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def without_user(url: str) -> str:
+    """`url` without the user and password that it may hold; it need not be a good one."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def route_notice(url: str) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError
+from xcyq_magic.magics.arguments import takes
 from xcyq_magic.magics.base import ExtensionMagics
 
 
@@ -17,28 +20,67 @@ class AccessMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
+    @takes(
+        argument("--save", action="store_true", help="Keep it in the system keyring, for later kernels."),
+        argument("--forget", action="store_true", help="Forget it, here and in the system keyring."),
+    )
     def chat_key(self, line: str) -> None:
-        """Enter the API key, hidden; it is kept in memory until the kernel ends."""
-        if line.strip():
+        """Enter the API key, hidden; it is kept in memory until the kernel ends.
+
+        Other ways, in this order: the environment variable XCYQ_API_KEY, a file .env beside the notebook with a line
+        XCYQ_API_KEY=…, and the system keyring. ``%chat`` says which one is used, and no output ever shows the key.
+
+        Examples::
+
+            %chat_key
+
+            %chat_key --save
+
+            %chat_key --forget
+        """
+        wish = line.strip()
+        if wish not in {"", "--save", "--forget"}:
             # Whatever stands there may be a key: it is not repeated. It is in the notebook, though.
-            msg = "%chat_key takes nothing after it: it asks for the key, hidden."
+            msg = "%chat_key takes --save, --forget or nothing after it: it asks for the key, hidden."
             raise InputError(msg, "If that was the key, delete it from this cell, and save the notebook.")
+        access = self.session.access
+        if wish == "--forget":
+            places = " and ".join(access.forget_key())
+            self.say(f"Forgotten: the key of {places}." if places else "There was no key to forget.")
+            self._say_which_key_is_left()
+            return
         try:
-            self.session.access.enter_key(getpass.getpass("API key: "))  # in no variable that a traceback could show
+            key = access.enter_key(getpass.getpass("API key: "))  # in no variable that a traceback could show
         except (StdinNotImplementedError, EOFError):
             msg = "Nobody can be asked for the key here."
             raise InputError(msg, "Set XCYQ_API_KEY before the kernel starts, or in os.environ.") from None
-        self.say("The key is kept in memory, for this kernel.")
-        if self.session.access.sandbox:
+        if wish == "--save":
+            self.say(f"The key is saved in {access.save_key(key)}, for {access.shown_url}.")
+            self.say("A key in XCYQ_API_KEY or in a .env file wins over it. %chat_key --forget deletes it.")
+        else:
+            self.say("The key is kept in memory, for this kernel. %chat_key --save keeps it in the system keyring.")
+        if access.sandbox:
             self.say("The sandbox goes on without it: %chat_sandbox off sends requests to the gateway.")
+
+    def _say_which_key_is_left(self) -> None:
+        with contextlib.suppress(InputError):
+            self.say(f"The one from {self.session.access.key().source} is used now.")
 
     @line_magic
     @no_var_expand
     def chat_sandbox(self, line: str) -> None:
-        """Work offline: ``%chat_sandbox`` starts a gateway on this machine, ``%chat_sandbox off`` ends it.
+        """Work offline: a gateway on this machine answers, without a key.
 
-        It is no model: it answers what it received. Lines of a prompt that begin with ``sandbox:``
-        make it misbehave on purpose; ``sandbox: help`` lists them.
+        It is no model: it says what it received. Lines of a prompt that begin with ``sandbox:`` make it misbehave on
+        purpose; ``sandbox: help`` lists them.
+
+        Examples::
+
+            %chat_sandbox
+
+            %chat sandbox: help
+
+            %chat_sandbox off
         """
         word = line.strip()
         if word not in {"", "on", "off"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import json
 import keyword
@@ -9,13 +10,12 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from xcyq_magic.magics.extension import Extension
@@ -32,41 +32,66 @@ _DIGITS = re.compile(r"-?\d+")
 
 def turn_options(function: F) -> F:
     """Decorate a magic with the options of a turn. Its text comes after them, in `text`."""
-    return _decorated(function, argument("text", nargs="...", help="The prompt, on the magic's own line."))
+    return _decorated(
+        function,
+        argument("--code", action="store_true", help="Put its Python code into the next cell; it is not run."),
+        argument("text", nargs="...", help="The prompt, on the magic's own line."),
+    )
 
 
 def compare_options(function: F) -> F:
     """Decorate a magic with the options of a turn, and the models that are compared, in `models`."""
     function = _decorated(
         function,
+        argument_group("the comparison"),
         argument("models", nargs="*", help="Names, patterns (claude-*) and braces (gpt-5.5{,-low})."),
-        argument("--repeat", type=_count, default=1, help="How many times each model is asked."),
+        argument("--repeat", metavar="N", type=_count, default=1, help="How many times each model is asked."),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
-        argument("--judge", help="A model that says which reply is the best, without knowing whose it is."),
+        argument(
+            "--judge", metavar="NAME", help="A model that says which reply is the best, without knowing whose it is."
+        ),
     )
-    function.parser.prog = "%%compare"  # type: ignore[attr-defined]  # the decorator gave it
+    parser: argparse.ArgumentParser = function.parser  # type: ignore[attr-defined]  # the decorator gave it
+    parser.prog = "%%compare"
+    one_model = next(a for a in parser._actions if a.dest == "model")  # noqa: SLF001  # argparse lists them nowhere else
+    one_model.help = argparse.SUPPRESS  # the models are words; `parse_models` says so to who types -m
     return function
 
 
 def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decorators
     decorators = [
         magic_arguments(),
-        argument("-m", "--model", help="The model to ask, for this turn."),
-        argument("-s", "--system", help="The system prompt, for this turn; '' for none."),
-        argument("-t", "--temperature", type=_number, help="Sampling temperature, 0 to 2."),
-        argument("--top-p", type=_number, help="Nucleus mass, 0 to 1. Set it or the temperature, better not both."),
-        argument("--max-tokens", type=_count, help="Most tokens to generate."),
-        argument("--stop", action="append", default=[], help="A string that ends the reply; up to four times."),
+        argument_group("the model"),
+        argument("-m", "--model", metavar="NAME", help="The model to ask, for this turn."),
+        argument("-s", "--system", metavar="TEXT", help="The system prompt, for this turn; '' for none."),
+        argument("-t", "--temperature", metavar="T", type=_number, help="Sampling temperature, 0 to 2."),
+        argument(
+            "--top-p",
+            metavar="P",
+            type=_number,
+            help="Nucleus mass, 0 to 1. Set it or the temperature, better not both.",
+        ),
+        argument("--max-tokens", metavar="N", type=_count, help="Most tokens to generate."),
+        argument(
+            "--stop",
+            metavar="TEXT",
+            action="append",
+            default=[],
+            help="A string that ends the reply; up to four times.",
+        ),
         argument(
             "-p",
             "--param",
+            metavar="NAME=JSON",
             action="append",
             default=[],
-            help="Any other field of the request, as NAME=JSON; again for more.",
+            help="Any other field of the request; again for more.",
         ),
+        argument_group("the prompt"),
         argument(
             "-a",
             "--attach",
+            metavar="WHAT",
             action="append",
             default=[],
             help="A variable or an expression, or a path or an address, to go before the text; again for more.",
@@ -74,14 +99,17 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument(
             "-f",
             "--figure",
+            metavar="[N]",
             type=_count,
-            help="The last image that a cell showed, or the last N: -f, -f N.",
+            help="The last image that a cell showed, or the last N.",
         ),
-        argument("-c", "--conversation", help="The conversation to take part in; main unless given."),
-        argument("--once", action="store_true", help="Neither read nor write the history."),
-        argument("-o", "--out", help="A variable to put the Completion in, besides _reply."),
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
+        argument_group("the conversation"),
+        argument("-c", "--conversation", metavar="NAME", help="The conversation to take part in; main unless given."),
+        argument("--once", action="store_true", help="Neither read nor write the history."),
+        argument_group("the reply"),
+        argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         *more,
     ]
@@ -89,6 +117,19 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         function = decorator(function)
     function.parser.allow_abbrev = False  # type: ignore[attr-defined]  # an abbreviation may mean another option tomorrow
     return function
+
+
+def takes(*arguments: Callable[[F], F]) -> Callable[[F], F]:
+    """Decorate a magic with options, each an `argument` of IPython's; its `words` stand anywhere among them."""
+
+    def decorate(function: F) -> F:
+        decorators: list[Any] = [magic_arguments(), *arguments, argument("words", nargs="*")]
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        function.parser.allow_abbrev = False  # type: ignore[attr-defined]  # as for the options of a turn
+        return function
+
+    return decorate
 
 
 def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa: ANN401  # a magic with a `parser`
@@ -225,7 +266,7 @@ _number.__name__ = "number"
 _count.__name__ = "whole number"
 
 
-def one_count(line: str, magic: str, default: int | None) -> int | None:
+def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
     """The one number that a magic such as ``%chat_undo 2`` takes.
 
     Raises
@@ -237,6 +278,6 @@ def one_count(line: str, magic: str, default: int | None) -> int | None:
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        msg = f"%{magic} takes a number of turns, at least 1, not {text!r}."
+        msg = f"%{magic} takes {what}, at least 1, not {text!r}."
         raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
     return int(text)

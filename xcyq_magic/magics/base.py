@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics
+from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
+
+from xcyq_magic.magics.help import help_page
 
 if TYPE_CHECKING:
     from xcyq_magic.magics.extension import Extension
@@ -19,7 +22,14 @@ def say(text: str) -> None:
 
 
 class ExtensionMagics(Magics):
-    """Magics that belong to a loaded extension."""
+    """Magics that belong to a loaded extension. What is behind ``?`` for each is `help_page`."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for magic in vars(cls).values():
+            if inspect.isfunction(magic) and hasattr(magic, MAGIC_NO_VAR_EXPAND_ATTR):
+                parser = getattr(magic, "parser", None)
+                magic.__doc__ = help_page(parser.description if parser else magic.__doc__ or "", parser)
 
     def __init__(self, extension: Extension) -> None:
         super().__init__(extension.shell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
@@ -10,9 +9,17 @@ from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
 from xcyq_magic.errors import InputError, short_traceback
 from xcyq_magic.magics.arguments import options_of, parse_line, turn_options
 from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import prompt_of
+from xcyq_magic.magics.state import state_of
 
 if TYPE_CHECKING:
+    import argparse
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.display.terminal import TerminalView
     from xcyq_magic.display.views import ReplyView
     from xcyq_magic.turn import Outcome, Preview
@@ -28,11 +35,12 @@ class ChatMagics(ExtensionMagics):
     def chat(self, line: str, cell: str | None = None) -> None:
         """Say something to a model, and see its reply come.
 
-        ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the
-        rest of its line. ``%chat`` alone shows the state of the conversation.
+        ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the rest of its line.
+        ``%chat`` alone shows the state of the conversation. ``{{ expr }}`` in the prompt is a Python expression: a
+        figure, an array or a picture goes along in its place, any other value as text. The reply is also in the
+        variable ``_reply``.
 
-        ``{{ expr }}`` in the prompt is a Python expression: a figure, an array or a picture goes along in
-        its place, any other value as text. The reply is also in the variable ``_reply``. Examples::
+        Examples::
 
             %%chat -m claude-opus-4-7
             Which points of {{ fig }} would you look at again?
@@ -43,9 +51,12 @@ class ChatMagics(ExtensionMagics):
         """
         options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
-            self._show_state()
+            self.say("\n".join(state_of(self.session)))
             return
-        prompt = prompt_of(self.extension, "chat", options, text, cell)
+        self.answer(options, prompt_of(self.extension, "chat", options, text, cell))
+
+    def answer(self, options: argparse.Namespace, prompt: Message) -> None:
+        """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.extension)
         cell_run = self.extension.cell
         if options.dry_run:
@@ -60,6 +71,8 @@ class ChatMagics(ExtensionMagics):
             view.close()
         if outcome.error is not None:
             raise outcome.error
+        if options.code:
+            self.say(_code_into_next_cell(self.extension.shell, outcome.result()))
 
     def _show_request(self, preview: Preview) -> None:
         from xcyq_magic.display.request import request_bundle
@@ -70,7 +83,7 @@ class ChatMagics(ExtensionMagics):
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalView
 
-            return TerminalView(self.label)
+            return TerminalView(self.label, self.extension.shell.colors)
         from xcyq_magic.display.views import ReplyView
 
         return ReplyView(self.shell, self.label)
@@ -85,17 +98,10 @@ class ChatMagics(ExtensionMagics):
             # An interrupted cell, without the traceback through our waiting.
             outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
 
-    def _show_state(self) -> None:
-        session = self.session
-        conversation = session.conversation()
-        count = len(conversation.turns)
-        try:
-            key = f"from {session.access.key().source}"
-        except InputError as e:
-            key = str(e).replace("\n", " ")
-        turns = f"{count} turn{'s' * (count != 1)}"
-        self.say(f"Conversation: {conversation.name}, {turns}, model {session.model_of(conversation)}")
-        address = re.sub(r"//[^/@]*@", "//", session.access.base_url)  # without a password, should it hold one
-        self.say(f"Gateway: {address}{' (the sandbox)' if session.access.sandbox else ''}")
-        self.say(f"API key: {key}")
-        self.say("%chat? lists the options; %chat_history shows the turns.")
+
+def _code_into_next_cell(shell: InteractiveShell, completion: Completion) -> str:
+    """A line that says which code went there. That there is none is no failure of the turn."""
+    try:
+        return put_into_next_cell(shell, completion)
+    except InputError as e:
+        return e.message

@@ -30,13 +30,18 @@ class CompareMagics(ExtensionMagics):
         The cell below is the prompt. The models are names, patterns and braces; each column has its own
         errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept.
 
-        The comparison is also in the variable ``_comparison``. Examples::
+        The comparison is also in the variable ``_comparison``.
+
+        Examples::
 
             %%compare gpt-5.5 claude-opus-4-7 gemini-2.5-pro --judge claude-sonnet-4-6
             When is the median the better summary?
 
             %%compare gpt-5.5{,-official,-low} --diff
             Is the cheap pool as good?
+
+            %%compare claude-haiku-4-5 --repeat 2 --once
+            Name an outlier-proof measure of spread.
         """
         from xcyq_magic.comparing import compare, keep
 
@@ -74,9 +79,15 @@ class CompareMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_keep(self, line: str) -> None:
-        """Take one answer of the last comparison into the conversation: ``%chat_keep NAME``, or its number.
+        """Take one answer of the last comparison into the conversation.
 
-        Keeping another one later replaces it.
+        It is named as its column is, or by its number. Keeping another one later replaces it.
+
+        Examples::
+
+            %chat_keep claude-opus-4-7
+
+            %chat_keep 1
         """
         from xcyq_magic.comparing import keep
 
@@ -98,7 +109,7 @@ class CompareMagics(ExtensionMagics):
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalColumns
 
-            return TerminalColumns(self.label, diff=diff)
+            return TerminalColumns(self.label, self.extension.shell.colors, diff=diff)
         from xcyq_magic.display.views import ColumnsView
 
         return ColumnsView(self.shell, self.label, diff=diff)

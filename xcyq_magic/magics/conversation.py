@@ -21,9 +21,20 @@ class ConversationMagics(ExtensionMagics):
     @line_cell_magic
     @no_var_expand
     def chat_system(self, line: str, cell: str | None = None) -> None:
-        """Set the system prompt of the conversation, or show it: ``%chat_system [TEXT]``, ``%%chat_system``.
+        """Set the system prompt of the conversation, or show it.
 
-        ``{{ expr }}`` in it is a Python expression, now. ``%chat_system off`` ends the system prompt.
+        ``%chat_system TEXT`` takes the rest of its line, ``%%chat_system`` the cell below it. ``{{ expr }}`` in it is a
+        Python expression, now. ``%chat_system off`` ends the system prompt, ``%chat_system`` alone shows it.
+
+        Examples::
+
+            %%chat_system
+            You help with the statistics of {{ name }}.
+            Answer in a sentence or two.
+
+            %chat_system
+
+            %chat_system off
         """
         text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
         conversation = self.session.conversation()
@@ -35,7 +46,14 @@ class ConversationMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_history(self, line: str) -> None:
-        """Show the turns of the conversation as a table, or turn N whole: ``%chat_history [N]``."""
+        """Show the turns of the conversation as a table, or one of them whole.
+
+        Examples::
+
+            %chat_history
+
+            %chat_history 1
+        """
         from xcyq_magic.display.bundle import completion_bundle
         from xcyq_magic.display.tables import table_bundle
 
@@ -67,7 +85,16 @@ class ConversationMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_undo(self, line: str) -> None:
-        """Take back the last turn of the conversation, or the last N: ``%chat_undo [N]``."""
+        """Take back the last turn of the conversation, or the last N.
+
+        A later prompt is sent as if they had never been. What stands on the page stays.
+
+        Examples::
+
+            %chat_undo
+
+            %chat_undo 2
+        """
         count = one_count(line, "chat_undo", 1) or 1
         conversation = self.session.conversation()
         have = len(conversation.turns)
@@ -81,7 +108,12 @@ class ConversationMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_reset(self, line: str) -> None:
-        """Start the conversation afresh: no turns, and the settings' model and system prompt."""
+        """Start the conversation afresh: no turns, and the settings' model and system prompt.
+
+        Examples::
+
+            %chat_reset
+        """
         if line.strip():
             msg = f"%chat_reset takes nothing after it, not {line.strip()!r}."
             raise InputError(msg, "%chat_undo N takes back some turns only.")

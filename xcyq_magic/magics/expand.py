@@ -66,20 +66,39 @@ def parse(text: str) -> Iterator[str | Expression]:
     yield text[at:]
 
 
+def open_expression(text: str) -> str | None:
+    """What was typed of the expression at the end of `text`; None where none is open."""
+    at = 0
+    while opening := _OPENING.search(text, at):
+        at = opening.end()
+        if opening["escape"]:
+            continue
+        source = next(_whole_expressions(text, at), None)
+        if source is None:
+            return text[at:]
+        at += len(source) + 2
+    return None
+
+
 def _expression(text: str, start: int) -> Expression:
     """The expression from `start` on: up to the first ``}}`` before which there is a whole one."""
-    ends = list(islice((m.start() for m in re.finditer(r"\}(?=\})", text[start:])), _MOST_CLOSINGS))
-    if not ends:
+    source = next(_whole_expressions(text, start), None)
+    if source is not None:
+        return Expression(source)
+    closing = text.find("}}", start)
+    if closing < 0:
         rest = Expression(text[start : start + _MOST_SHOWN]).shown.removesuffix(" }}")
         msg = f"{rest} is not closed by }}}}; nothing was sent."
         raise ExpressionError(msg, _AS_TYPED)
-    for end in ends:
-        expression = Expression(text[start : start + end])
-        if _syntax_error(expression.source) is None:
-            return expression
-    first = Expression(text[start : start + ends[0]])
+    first = Expression(text[start:closing])
     msg = f"{first.shown} is no Python expression ({_syntax_error(first.source)}); nothing was sent."
     raise ExpressionError(msg, _AS_TYPED)
+
+
+def _whole_expressions(text: str, start: int) -> Iterator[str]:
+    """What stands between `start` and each ``}}`` behind it, where that is an expression."""
+    ends = islice((m.start() for m in re.finditer(r"\}(?=\})", text[start:])), _MOST_CLOSINGS)
+    return (source for end in ends if _syntax_error(source := text[start : start + end]) is None)
 
 
 def _syntax_error(source: str) -> str | None:

@@ -5,23 +5,39 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from traitlets import TraitError
+
+from xcyq_magic.errors import SettingError
 from xcyq_magic.magics.access import AccessMagics
 from xcyq_magic.magics.chat import ChatMagics
+from xcyq_magic.magics.code import CodeMagics
 from xcyq_magic.magics.compare import CompareMagics
+from xcyq_magic.magics.completer import MagicCompleter
 from xcyq_magic.magics.conversation import ConversationMagics
+from xcyq_magic.magics.failure import FailureMagics, LastFailure
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
 from xcyq_magic.magics.seen import SeenImages
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
+    import argparse
+
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.session import ChatSession
 
-MAGICS = (ChatMagics, CompareMagics, ConversationMagics, ModelMagics, AccessMagics)
+MAGICS = (
+    ChatMagics,
+    CompareMagics,
+    CodeMagics,
+    FailureMagics,
+    ConversationMagics,
+    ModelMagics,
+    AccessMagics,
+)
 _NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
 
 
@@ -36,13 +52,21 @@ class Extension:
         The settings, known to ``%config``.
     seen
         The images that the user saw last.
+    failure
+        The last exception of a cell.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.gateway = GatewaySettings(parent=shell)
-        self.chat = ChatSettings(parent=shell)
+        try:
+            self.gateway = GatewaySettings(parent=shell)
+            self.chat = ChatSettings(parent=shell)
+        except TraitError as e:
+            msg = f"The configuration holds a wrong value: {e}"
+            raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
         self.seen = SeenImages(shell)
+        self.failure = LastFailure(shell)
+        self._completer = MagicCompleter(self)
         self._session: ChatSession | None = None
         self._run = 0
         self._magics: list[Magics] = []
@@ -84,6 +108,23 @@ class Extension:
         return self._session
 
     @property
+    def conversations(self) -> list[str]:
+        """The names of the conversations that there are, without making a session for them."""
+        return list(dict.fromkeys(["main", *(self._session.conversations if self._session else ())]))
+
+    @property
+    def compared(self) -> list[str]:
+        """The names of the columns of the last comparison."""
+        comparison = self._session.comparison if self._session else None
+        return list(comparison or ())
+
+    @property
+    def parsers(self) -> dict[str, argparse.ArgumentParser | None]:
+        """The names of the magics, each with the parser of its options, if it has one."""
+        functions = {name: f for m in self._magics for named in m.magics.values() for name, f in named.items()}
+        return {name: getattr(f, "parser", None) for name, f in functions.items()}
+
+    @property
     def cell(self) -> CellRun | None:
         """The run of the cell that is running; None where cells have no ids."""
         from xcyq_magic.chat.conversation import CellRun
@@ -116,10 +157,12 @@ class Extension:
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
         self.seen.register()
+        self.failure.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
         for (module, name), bundle in _SHOWN.items():
             self._mimebundles.for_type_by_name(module, name, bundle)
+        self._completer.register()
         self._say_what_was_replaced()
         return self
 
@@ -150,9 +193,11 @@ class Extension:
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)
         self.seen.unregister()
+        self.failure.unregister()
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
         _forget_formatters(self._mimebundles)
+        self._completer.unregister()
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # With white space after the name: `%chat?` is still the call for help. A backslash at the end continues a line.
 _LINE = re.compile(
-    r"(?P<indent>[ \t]*)%(?P<name>chat|chat_system)[ \t]+(?P<text>[^ \t\n](?:.*[^\\ \t\r\n])?)[ \t]*\r?\n?"
+    r"(?P<indent>[ \t]*)%(?P<name>chat|chat_system|chat_error)[ \t]+(?P<text>[^ \t\n](?:.*[^\\ \t\r\n])?)[ \t]*\r?\n?"
 )
 _NO_CODE = {tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT}
 

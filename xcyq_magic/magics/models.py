@@ -17,7 +17,18 @@ class ModelMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_model(self, line: str) -> None:
-        """Choose the model of the conversation, or show it: ``%chat_model [NAME]``."""
+        """Choose the model of the conversation, or show it.
+
+        A name that is not in the catalogue is taken as well: the gateway may know it.
+
+        Examples::
+
+            %chat_model claude-opus-4-7
+
+            %chat_model gpt-5.5-low
+
+            %chat_model
+        """
         from xcyq_magic.gateway import catalog
 
         session, name = self.session, line.strip()
@@ -35,9 +46,17 @@ class ModelMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_models(self, line: str) -> None:
-        """Show the catalogue of models, or those that match: ``%chat_models [PATTERN]``.
+        """Show the catalogue of models, or those whose names match.
 
-        A pattern is a part of the name, or has wildcards: ``%chat_models claude-*-official``.
+        A pattern is a part of the name, or has wildcards.
+
+        Examples::
+
+            %chat_models
+
+            %chat_models opus
+
+            %chat_models claude-*-official
         """
         from xcyq_magic.display.tables import table_bundle
         from xcyq_magic.gateway import catalog

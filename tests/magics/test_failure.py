@@ -1,0 +1,142 @@
+"""`%chat_error`: the last exception goes to a model when the user asks, and not before."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from shells import shell_of
+
+from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.errors import InputError, RateLimitError
+
+FAILING = """\
+weights = [1, 2, 0]
+secret = "the value of a variable"
+def share(weight):
+    return 1 / weight
+[share(w) for w in weights]"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_failed_before(monkeypatch):
+    for name in ("last_exc", "last_value", "last_type", "last_traceback"):
+        monkeypatch.delattr(sys, name, raising=False)
+
+
+@pytest.fixture
+def fail(shell):
+    """Run a cell that fails."""
+
+    def run_failing(code: str):
+        assert not shell.run_cell(code, store_history=True).success
+
+    return run_failing
+
+
+def sent(sandbox) -> str:
+    return sandbox.received[-1].body["messages"][-1]["content"]
+
+
+def test_the_exception_goes_with_its_cell_and_its_traceback(run, fail, sandbox):
+    fail(FAILING)
+    run("%chat_error")
+    text = sent(sandbox)
+    assert f"This cell of a notebook failed:\n\n```python\n{FAILING}\n```" in text
+    assert "->    4     return 1 / weight" in text
+    assert "ZeroDivisionError: division by zero" in text
+    assert text.endswith("What went wrong, and how do I mend it?")
+    assert "interactiveshell" not in text
+
+
+def test_a_failure_alone_sends_nothing(run, fail, sandbox):
+    fail(FAILING)
+    run("%chat Hello")
+    assert "ZeroDivisionError" not in str(sandbox.received[-1].body)
+
+
+def test_what_is_sent_is_shown_before(run, fail, sandbox, capsys):
+    fail(FAILING)
+    capsys.readouterr()
+    run("%chat_error --no-stream Why?")
+    shown = capsys.readouterr().out
+    assert shown.index(sent(sandbox).removesuffix("\n\nWhy?")) == 0
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(run, fail, sandbox, capsys):
+    fail(FAILING)
+    capsys.readouterr()
+    run("%chat_error --dry-run")
+    assert "return 1 / weight" in capsys.readouterr().out
+    assert sandbox.received == []
+
+
+def test_the_options_and_the_question_are_those_of_a_turn(run, fail, sandbox, shell):
+    fail(FAILING)
+    run("%chat_error -m gpt-5.5 -o answer why is {{ weights[2] }} no weight?")
+    assert sandbox.received[-1].body["model"] == "gpt-5.5"
+    assert sent(sandbox).endswith("why is 0 no weight?")
+    assert shell.user_ns["answer"] is shell.user_ns["_reply"]
+    run("%chat and now?")
+    assert len(sandbox.received[-1].body["messages"]) == 3
+
+
+def test_braces_in_the_failure_are_no_expressions(run, fail, sandbox):
+    fail("raise ValueError('{{ secret }} ``` {x}')")
+    run("%chat_error")
+    assert "{{ secret }} ``` {x}" in sent(sandbox)
+    assert "````\n" in sent(sandbox)
+
+
+def test_a_syntax_error_has_its_cell(run, fail, sandbox):
+    fail("x = 1\ndef f(:\n    pass")
+    run("%chat_error")
+    assert "```python\nx = 1\ndef f(:\n    pass\n```" in sent(sandbox)
+    assert "SyntaxError" in sent(sandbox)
+
+
+def test_a_long_failure_is_shortened(run, fail, sandbox):
+    fail("raise ValueError('a long message ' * 900)\n" + "# a long comment\n" * 900)
+    run("%chat_error")
+    assert "ValueError: a long message" in sent(sandbox)
+    assert len(sent(sandbox)) < 9000
+    assert "left out" in sent(sandbox)
+
+
+def test_a_failure_of_ours_is_passed_over(run, fail, sandbox):
+    fail(FAILING)
+    fail("%%chat\nsandbox: status 429 9")
+    run("%chat_error")
+    assert "ZeroDivisionError" in sent(sandbox)
+
+
+def test_where_only_ours_failed_it_says_what_to_do_instead(run, fail, sandbox):
+    fail("%%chat\nsandbox: status 401")
+    count = len(sandbox.received)
+    with pytest.raises(InputError, match="AuthenticationError, is of xcyq_magic itself") as raised:
+        run("%chat_error")
+    assert raised.value.hint
+    assert len(sandbox.received) == count
+
+
+def test_where_nothing_failed_it_says_so(run, sandbox):
+    with pytest.raises(InputError, match="No cell has failed yet"):
+        run("%chat_error")
+    assert sandbox.received == []
+
+
+def test_a_failure_before_the_extension_was_loaded_is_found(sandbox, monkeypatch):
+    monkeypatch.setenv("XCYQ_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("XCYQ_API_KEY", "sandbox-test-key")
+    with shell_of() as bare:
+        bare.run_cell(FAILING)
+        load_ipython_extension(bare)
+        bare.run_cell("%chat_error").raise_error()
+        unload_ipython_extension(bare)
+    assert "return 1 / weight" in sent(sandbox)
+
+
+def test_a_model_that_cannot_answer_fails_as_in_any_turn(run, fail):
+    fail(FAILING)
+    with pytest.raises(RateLimitError):
+        run("%chat_error sandbox: status 429 9")
