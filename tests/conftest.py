@@ -20,6 +20,7 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
     """What the developer has set must not decide what the tests see."""
     for name in [n for n in os.environ if n.startswith("XCYQ_")]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
     # jupyter_client writes connection files there.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from dataclasses import dataclass, field
 from queue import Empty
@@ -93,10 +95,15 @@ class Kernel:
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
 
-    def close(self) -> None:
+    def kill(self) -> None:
+        """End it as a crash does."""
+        os.kill(self.manager.provisioner.pid, signal.SIGKILL)
+
+    def close(self, *, now: bool = False) -> None:
+        """Shut it down; `now` where it is dead already."""
         self.client.stop_channels()
         with contextlib.suppress(Empty):
-            self.manager.shutdown_kernel(now=False)
+            self.manager.shutdown_kernel(now=now)
         self.manager.cleanup_resources()
         self.client.context.destroy(linger=0)
 

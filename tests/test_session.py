@@ -497,7 +497,7 @@ def test_a_chat_has_a_conversation_of_its_own(session):
     assert first(ECHO + "three").text == "three"
     assert said(bodies(session)[2]) == [("user", "one"), ("assistant", "one"), ("user", "three")]
     assert [len(c.conversation.turns) for c in (first, second)] == [2, 1]
-    assert session.conversations == {}
+    assert session.conversation().turns == ()
 
 
 def test_a_chat_takes_part_in_a_conversation_by_its_name(session):

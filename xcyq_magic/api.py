@@ -43,6 +43,8 @@ class Chat:
         a conversation of its own.
     session
         The session to use; in a notebook with the extension loaded it is the notebook's.
+    cached
+        Whether a reply that is kept to the same request will do; the settings decide unless given.
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     **extra
@@ -61,6 +63,7 @@ class Chat:
         system: str | None = None,
         conversation: str | None = None,
         session: ChatSession | None = None,
+        cached: bool | None = None,
         temperature: float | None = None,
         top_p: float | None = None,
         max_tokens: int | None = None,
@@ -79,6 +82,7 @@ class Chat:
             model,
             system,
             Parameters(temperature, top_p, max_tokens, _stops(stop), extra),
+            cached=cached,
         )
 
     @property
@@ -119,6 +123,8 @@ class Chat:
         else:
             outcome = self._session.reply(self._own, message, options)
             self._own = outcome.conversation
+            if outcome.turn is not None and not once:
+                self._session.conversations.record(outcome.turn)
         return outcome.result()
 
     def undo(self, count: int = 1) -> None:

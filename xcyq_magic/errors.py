@@ -10,7 +10,9 @@
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
     │   ├── MissingKeyError       no API key at all
     │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
-    │   └── MediaError            a file or a value that cannot be attached
+    │   ├── MediaError            a file or a value that cannot be attached
+    │   └── ConversationFileError a file that holds no conversation, or cannot hold one
+    ├── StoreError                what is kept cannot be read or written; the chat goes on in memory
     ├── KeyringError              the system keyring cannot be used
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
@@ -41,6 +43,7 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "ConversationFileError",
     "ExpressionError",
     "GatewayError",
     "IncompleteReplyError",
@@ -58,6 +61,7 @@ __all__ = [
     "ServerError",
     "SettingError",
     "StatusError",
+    "StoreError",
     "TimedOutError",
     "XcyqError",
 ]
@@ -134,6 +138,24 @@ class ExpressionError(InputError):
 
 class MediaError(InputError):
     """A file or a value that cannot be attached."""
+
+
+class ConversationFileError(InputError):
+    """A file that holds no conversation, or cannot hold one."""
+
+
+class StoreError(XcyqError):
+    """What is kept cannot be read or written. The chat goes on in memory.
+
+    Attributes
+    ----------
+    replaced
+        Whether another file has taken the place of the one that failed, so that it can be tried again.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, replaced: bool = False) -> None:
+        super().__init__(message, hint)
+        self.replaced = replaced
 
 
 class KeyringError(XcyqError):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from xcyq_magic.chat.completion import Completion, CompletionBuilder, Partial
+from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
 from xcyq_magic.gateway.arrivals import Arrival, Deltas, Ended, Told, Waiting
 
 if TYPE_CHECKING:
@@ -71,12 +72,22 @@ class LiveReply:
         self._ended: float | None = None
         self._exchange: Exchange | None = None
         self._arrivals: Arrivals | None = None
+        self._kept: Completion | None = None
 
     def start(self, send: Callable[[Sink], Exchange], arrivals: Arrivals) -> None:
         """Send the request; what arrives goes into `arrivals`."""
         self._arrivals = arrivals
         self._started = time.monotonic()
         self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
+
+    def replay(self, completion: Completion, notice: str) -> None:
+        """End with a reply that was kept; nothing is sent, and nothing is paid."""
+        self.notices.append(notice)
+        self.builder.add(Delta(completion.text, completion.reasoning))
+        self._kept = replace(
+            completion, usage=None, first_token_s=None, duration_s=self.elapsed_s, partial=None, cached=True
+        )
+        self._end("done", time.monotonic())
 
     def refuse(self, error: Exception) -> None:
         """End it before it is sent: `error` says why it cannot be."""
@@ -141,6 +152,8 @@ class LiveReply:
     @property
     def completion(self) -> Completion | None:
         """The completion of what came; None if it ended without a word of the model's."""
+        if self._kept is not None:
+            return self._kept
         partial: Partial | None = {"stopped": "stopped", "failed": "incomplete"}.get(self.state)  # type: ignore[assignment]  # mypy widens the values to str
         if partial and self.builder.empty:
             return None

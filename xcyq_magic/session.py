@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -13,22 +12,24 @@ from xcyq_magic.access import GatewayAccess
 from xcyq_magic.chat.context import context
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.conversations import Conversations
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import GatewayClient
+from xcyq_magic.gateway.digest import digest
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.gateway.tokens import ignored_media
 from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.settings import ChatSettings, GatewaySettings
-from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions
+from xcyq_magic.store.database import open_database
+from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
-
-MAIN = "main"
+    from xcyq_magic.store.summaries import Summary
 
 
 class ChatSession:
@@ -38,6 +39,8 @@ class ChatSession:
     ----------
     gateway, chat
         The settings; they are read anew for each turn.
+    conversations
+        Those of the notebook. Without them, a session has its own, kept where ``ChatSettings.store`` says, if it does.
 
     Attributes
     ----------
@@ -49,32 +52,33 @@ class ChatSession:
         The last one; None before the first.
     """
 
-    def __init__(self, gateway: GatewaySettings | None = None, chat: ChatSettings | None = None) -> None:
+    def __init__(
+        self,
+        gateway: GatewaySettings | None = None,
+        chat: ChatSettings | None = None,
+        conversations: Conversations | None = None,
+    ) -> None:
         self.gateway = gateway or GatewaySettings()
         self.chat = chat or ChatSettings()
-        self.conversations: dict[str, Conversation] = {}
+        self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.comparison: Comparison | None = None
         self._client = GatewayClient()
-        self._keeping = threading.Lock()
         self._fitting = Fitting()
 
     # What a turn is made of
 
     def conversation(self, name: str | None = None) -> Conversation:
-        """The conversation called `name` as it stands, ``main`` unless given."""
-        return self.conversations.get(name or MAIN) or Conversation(name or MAIN)
+        """The conversation called `name` as it stands, the current one unless given."""
+        return self.conversations.get(name)
 
     def keep(self, conversation: Conversation) -> None:
         """Let `conversation` be the one of its name."""
-        self.conversations[conversation.name] = conversation
+        self.conversations.keep(conversation)
 
     def change(self, name: str | None, change: Callable[[Conversation], Conversation]) -> Conversation:
         """Change the conversation called `name` as it is now: another thread may have added to it meanwhile."""
-        with self._keeping:
-            changed = change(self.conversation(name))
-            self.keep(changed)
-        return changed
+        return self.conversations.update(name or self.conversations.current, change)
 
     def model_of(self, conversation: Conversation) -> str:
         """The model that the next turn of `conversation` asks."""
@@ -94,9 +98,9 @@ class ChatSession:
             )
         )
 
-    def reset(self, name: str | None = None) -> None:
-        """Let the conversation called `name` begin afresh."""
-        self.conversations.pop(name or MAIN, None)
+    def reset(self, name: str | None = None) -> Summary | None:
+        """Let the conversation called `name` begin afresh; the one until now is set aside, and returned."""
+        return self.conversations.begin(Conversation(name or self.conversations.current))
 
     def request(
         self,
@@ -114,7 +118,7 @@ class ChatSession:
         """
         model = self.model_of(conversation) if options.model is None else options.model
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
-        past = context(() if options.once else conversation.above(cell), self.chat.keep_media)
+        past = context(() if options.once else conversation.above(cell), self.chat.keep_media, self.chat.history_turns)
         messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
@@ -156,12 +160,28 @@ class ChatSession:
         cell: CellRun | None = None,
         paint: Paint | None = None,
     ) -> Outcome:
-        """One turn of the conversation called `conversation`; see `reply`. Its turn is kept."""
-        outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
-        if outcome.turn is None or (options and options.once):
+        """One turn of the conversation called `conversation`; see `reply`. Its turn is kept.
+
+        A conversation has one reply at a time: a second one waits until the first has ended.
+        """
+        options = options or TurnOptions()
+        if options.once:
+            outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
+            if outcome.turn is not None and self._takes_kept(options):
+                self.conversations.record(outcome.turn)
             return outcome
-        turn = outcome.turn
-        return replace(outcome, conversation=self.change(conversation, lambda now: now.with_turn(turn)))
+        name = conversation or self.conversations.current
+        with self.conversations.one_at_a_time(name):
+            outcome = self.reply(self.conversation(name), prompt, options, cell=cell, paint=paint)
+            return even_if_interrupted(lambda interrupt: self._kept(name, outcome, interrupt))
+
+    def _kept(self, name: str, outcome: Outcome, interrupt: KeyboardInterrupt | None) -> Outcome:
+        """Put the turn into the conversation as it is now: it may have been changed meanwhile."""
+        turn, kept = outcome.turn, self.conversation(name)
+        if turn is not None and all(t.id != turn.id for t in kept.turns):
+            kept = self.conversations.add(name, turn)
+        outcome.reply.notices += self.conversations.take_notices()
+        return replace(outcome, conversation=kept, error=outcome.error or interrupt)
 
     def reply(
         self,
@@ -193,15 +213,33 @@ class ChatSession:
         ready = self.request(conversation, prompt, options, cell)
         request = ready.request
         live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream)
-        asked_at = time.time()
-        interrupt = self.send([(live, request)], paint or (lambda _: None))
-        completion = live.completion
-        turn = None
-        if completion is not None:
-            turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
-            if not options.once:
-                conversation = conversation.with_turn(turn)
-        return Outcome(live, turn, conversation, interrupt or live.error)
+        asked_at, stopped = time.time(), None
+        gateway = "sandbox" if self.access.sandbox else self.access.base_url
+        if not self._replay(live, request, gateway, options):
+            stopped = self.send([(live, request)], paint or (lambda _: None))
+
+        def ended(interrupt: KeyboardInterrupt | None) -> Outcome:
+            completion, now, turn = live.completion, conversation, None
+            if completion is not None:
+                turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
+                turn = replace(turn, request=digest(request, gateway))
+                now = now if options.once else now.with_turn(turn)
+            return Outcome(live, turn, now, stopped or interrupt or live.error)
+
+        return even_if_interrupted(ended)
+
+    def _replay(self, live: LiveReply, request: ChatRequest, gateway: str, options: TurnOptions) -> bool:
+        """Whether there is a kept reply that will do; `live` ends with it then."""
+        if not self._takes_kept(options):
+            return False
+        found = self.conversations.answered(digest(request, gateway))
+        if found is not None:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.asked_at))
+            live.replay(found.completion, f"Asked before, on {when}: the reply is from the store, nothing was sent.")
+        return found is not None
+
+    def _takes_kept(self, options: TurnOptions) -> bool:
+        return self.chat.cached if options.cached is None else options.cached
 
     def send(self, exchanges: Sequence[tuple[LiveReply, ChatRequest | None]], paint: Paint) -> KeyboardInterrupt | None:
         """Send all requests at once and wait for their replies.
@@ -248,6 +286,7 @@ class ChatSession:
         return None
 
     def close(self) -> None:
-        """End its threads and connections; its conversations stay in memory."""
+        """End its threads and connections, and let the store go; its conversations stay in memory."""
+        self.conversations.close()
         self.access.stop_sandbox()
         self._client.close()

@@ -129,6 +129,19 @@ class ChatSettings(Configurable):
     ).tag(config=True)
     compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
 
+    resume = Bool(default_value=True, help="Whether a restarted kernel goes on with its notebook's conversation.").tag(
+        config=True
+    )
+    store = Unicode(
+        "", help="The file that keeps conversations; empty for xcyq_magic.sqlite in the profile, ':memory:' for none."
+    ).tag(config=True)
+    history_turns = Int(
+        None, allow_none=True, min=0, help="Send only the last so many turns with each prompt; None for all."
+    ).tag(config=True)
+    cached = Bool(
+        default_value=False, help="Whether a request that was answered before is answered from the store."
+    ).tag(config=True)
+
     @validate("model")
     def _one_name(self, proposal: dict[str, str]) -> str:
         name = proposal["value"].strip()

@@ -9,6 +9,8 @@ from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import IncompleteReplyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.gateway.request import ChatRequest
@@ -29,6 +31,8 @@ class TurnOptions:
         Neither read nor write the history.
     stream
         Whether the reply comes in deltas.
+    cached
+        Whether a reply that is kept to the same request will do.
     """
 
     model: str | None = None
@@ -36,6 +40,7 @@ class TurnOptions:
     parameters: Parameters = field(default_factory=Parameters)
     once: bool = False
     stream: bool | None = None
+    cached: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -113,3 +118,14 @@ class Preview:
     url: str
     notices: tuple[str, ...]
     n_bytes: int
+
+
+def even_if_interrupted(do: Callable[[KeyboardInterrupt | None], Outcome]) -> Outcome:
+    """What `do` returns; if it is interrupted, it is done again with the interrupt.
+
+    Who interrupts is impatient, and may interrupt again: what came is kept and shown all the same.
+    """
+    try:
+        return do(None)
+    except KeyboardInterrupt as interrupt:
+        return do(interrupt)

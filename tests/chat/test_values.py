@@ -10,79 +10,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from values import completions, messages, parameter_sets, texts, turns, usages
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
-from xcyq_magic.chat.conversation import CellRun, Turn
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video, part_from_dict
+from xcyq_magic.chat.conversation import Turn
+from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import MediaError
-
-texts = st.text(max_size=40)
-counts = st.none() | st.integers(min_value=0)
-seconds = st.floats(min_value=0, max_value=1e9)
-usages = st.builds(Usage, counts, counts, counts)
-completions = st.builds(
-    Completion,
-    text=texts,
-    requested_model=texts,
-    model=texts,
-    reasoning=texts,
-    finish_reason=st.none() | texts,
-    usage=st.none() | usages,
-    first_token_s=st.none() | seconds,
-    duration_s=seconds,
-    partial=st.sampled_from([None, "stopped", "incomplete"]),
-    id=st.none() | texts,
-    created=counts,
-)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
-)
-field_names = texts.filter(lambda name: name not in {"temperature", "top_p", "max_tokens", "stop"})
-parameter_sets = st.builds(
-    Parameters,
-    temperature=st.none() | st.floats(0, 2),
-    top_p=st.none() | st.floats(0, 1),
-    max_tokens=st.none() | st.integers(min_value=1),
-    stop=st.lists(texts, max_size=4).map(tuple),
-    extra=st.dictionaries(field_names, json_values, max_size=3),
-)
-images = st.builds(
-    Image,
-    data=st.binary(max_size=30),
-    mime=st.sampled_from(["image/png", "image/jpeg", "image/webp", "image/gif"]),
-    width=st.integers(1, 10_000),
-    height=st.integers(1, 10_000),
-    name=texts,
-    note=texts,
-    original=st.none() | st.tuples(st.integers(1, 10_000), st.integers(1, 10_000)),
-)
-videos = st.builds(
-    Video,
-    data=st.binary(max_size=30),
-    mime=st.sampled_from(["video/mp4", "video/x-flv", "video/3gpp"]),
-    name=texts,
-    duration_s=st.none() | seconds,
-)
-links = st.builds(
-    MediaLink, st.just("https://example.org/a.png?b=c"), kind=st.sampled_from(["image", "video"]), name=texts
-)
-messages = st.builds(
-    Message,
-    role=st.sampled_from(["system", "user", "assistant"]),
-    parts=st.lists(st.builds(Text, texts) | images | videos | links, max_size=4).map(tuple),
-)
-turns = st.builds(
-    Turn,
-    prompt=messages,
-    completion=completions,
-    system=st.none() | texts,
-    parameters=parameter_sets,
-    cell=st.none() | st.builds(CellRun, texts, st.integers()),
-    asked_at=seconds,
-)
 
 
 def through_json(record):

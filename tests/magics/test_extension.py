@@ -24,7 +24,9 @@ OURS = {
     "chat_model",
     "chat_models",
     "chat_reset",
+    "chat_retry",
     "chat_sandbox",
+    "chat_switch",
     "chat_system",
     "chat_undo",
 }

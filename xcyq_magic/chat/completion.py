@@ -69,6 +69,8 @@ class Completion:
         ``stopped`` (by the user) or ``incomplete`` (the stream broke); None when it is whole.
     id, created
         The gateway's name for it, and when it was made, in Unix seconds.
+    cached
+        Whether it is from the store: nothing was sent for it, and nothing is paid.
     """
 
     text: str
@@ -82,6 +84,7 @@ class Completion:
     partial: Partial | None = None
     id: str | None = None
     created: int | None = None
+    cached: bool = False
 
     @property
     def code(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,24 @@ class CellRun:
     cell_id: str
     run: int
 
+    @property
+    def lasting_id(self) -> str | None:
+        """The cell's id, if it is one that a notebook file keeps; None for what a frontend made up.
+
+        See https://nbformat.readthedocs.io/en/latest/format_description.html#cell-ids.
+        """
+        return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
+
+
+TURN_MIME = "application/vnd.xcyq.turn+json"  # of a turn in a settled output
+TURN_VERSION = 1
+_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+EARLIER = -1  # the run of a turn from another kernel's life; none of this kernel's has that number
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -37,6 +57,10 @@ class Turn:
         The run of the cell that asked; None where cells have no ids (a terminal, nbclient).
     asked_at
         When, in Unix seconds.
+    id
+        What tells it from every other turn, wherever it is kept.
+    request
+        The SHA-256 of the request that it answered; None where that is not known.
     """
 
     prompt: Message
@@ -45,6 +69,8 @@ class Turn:
     parameters: Parameters = field(default_factory=Parameters)
     cell: CellRun | None = None
     asked_at: float = 0.0
+    id: str = field(default_factory=_new_id, compare=False, repr=False)
+    request: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -120,6 +146,25 @@ class Conversation:
         if at is None:
             return self.with_turn(turn)
         return replace(self, turns=(*self.turns[:at], turn, *self.turns[at + 1 :]))
+
+    @property
+    def outdated(self) -> frozenset[int]:
+        """The indices of turns that are older than one that they follow: asked before what now stands above them."""
+        found, newest = set(), 0.0
+        for i, turn in enumerate(self.turns):
+            if turn.asked_at < newest:
+                found.add(i)
+            newest = max(newest, turn.asked_at)
+        return frozenset(found)
+
+    def with_instead(self, turn: Turn, old: Turn) -> Conversation:
+        """The conversation with `turn` in the place of `old`; at the end if that is not in it any more."""
+        at = next((i for i, t in enumerate(self.turns) if t.id == old.id), len(self.turns))
+        return replace(self, turns=(*self.turns[:at], turn, *self.turns[at + 1 :]))
+
+    def without(self, index: int) -> Conversation:
+        """The conversation without the turn at `index`."""
+        return replace(self, turns=(*self.turns[:index], *self.turns[index + 1 :]))
 
     def without_last(self, count: int) -> Conversation:
         """The conversation without its last `count` turns."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from xcyq_magic.chat.conversation import TURN_MIME, TURN_VERSION
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.turn import Outcome
-
-TURN_MIME = "application/vnd.xcyq.turn+json"
-TURN_VERSION = 1
 
 Bundle: TypeAlias = dict[str, Any]
 
@@ -31,7 +29,8 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
         html = "".join(quiet(line) for line in lines)
         return {"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}
     bundle = completion_bundle(turn.completion, outcome.reply.notices, label, attachments(outcome.reply.prompt))
-    return {**bundle, TURN_MIME: {"version": TURN_VERSION, **turn.to_dict()}}
+    name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
+    return {**bundle, TURN_MIME: {"version": TURN_VERSION, **turn.to_dict(), "conversation": name}}
 
 
 def completion_bundle(

@@ -39,7 +39,7 @@ def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
 
 def completion_caption(completion: Completion, label: str = "") -> str:
     """For a completion, whole or partial."""
-    parts = [_who(completion), label, f"{completion.duration_s:.1f} s"]
+    parts = [_who(completion), label, "from the store" if completion.cached else f"{completion.duration_s:.1f} s"]
     if completion.usage:
         parts.append(tokens(completion.usage))
     parts.append(ending(completion))

@@ -34,6 +34,8 @@ def turn_options(function: F) -> F:
     """Decorate a magic with the options of a turn. Its text comes after them, in `text`."""
     return _decorated(
         function,
+        argument("--background", action="store_true", help="Return at once; the reply goes on in the cell's output."),
+        argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
         argument("--code", action="store_true", help="Put its Python code into the next cell; it is not run."),
         argument("text", nargs="...", help="The prompt, on the magic's own line."),
     )
@@ -45,7 +47,7 @@ def compare_options(function: F) -> F:
         function,
         argument_group("the comparison"),
         argument("models", nargs="*", help="Names, patterns (claude-*) and braces (gpt-5.5{,-low})."),
-        argument("--repeat", metavar="N", type=_count, default=1, help="How many times each model is asked."),
+        argument("--repeat", metavar="N", type=whole_number, default=1, help="How many times each model is asked."),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
         argument(
             "--judge", metavar="NAME", help="A model that says which reply is the best, without knowing whose it is."
@@ -71,7 +73,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             type=_number,
             help="Nucleus mass, 0 to 1. Set it or the temperature, better not both.",
         ),
-        argument("--max-tokens", metavar="N", type=_count, help="Most tokens to generate."),
+        argument("--max-tokens", metavar="N", type=whole_number, help="Most tokens to generate."),
         argument(
             "--stop",
             metavar="TEXT",
@@ -100,13 +102,18 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             "-f",
             "--figure",
             metavar="[N]",
-            type=_count,
+            type=whole_number,
             help="The last image that a cell showed, or the last N.",
         ),
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
         argument_group("the conversation"),
-        argument("-c", "--conversation", metavar="NAME", help="The conversation to take part in; main unless given."),
+        argument(
+            "-c",
+            "--conversation",
+            metavar="NAME",
+            help="The conversation to take part in; the current one unless given.",
+        ),
         argument("--once", action="store_true", help="Neither read nor write the history."),
         argument_group("the reply"),
         argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
@@ -130,6 +137,20 @@ def takes(*arguments: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
+    """The options on a magic's line, and its `words`.
+
+    Raises
+    ------
+    OptionError
+        An option is unknown, lacks its value, or has a wrong one.
+    """
+    tokens = list(_TOKEN.finditer(line))
+    options = _parsed(magic, magic.parser.parse_args, tokens)
+    _check_quotes(tokens)
+    return options
 
 
 def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa: ANN401  # a magic with a `parser`
@@ -235,6 +256,7 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
         ),
         once=options.once,
         stream=False if options.no_stream else None,
+        cached=True if getattr(options, "cached", False) else None,  # no option of %%compare
     )
 
 
@@ -257,13 +279,14 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _count(text: str) -> int:
+def whole_number(text: str) -> int:
+    """The number that `text` is, for an option."""
     return int(text)
 
 
 # argparse names the type in its error: "invalid number value: 'x'".
 _number.__name__ = "number"
-_count.__name__ = "whole number"
+whole_number.__name__ = "whole number"
 
 
 def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:

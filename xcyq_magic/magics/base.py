@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import time
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
 
+from xcyq_magic.errors import InputError
 from xcyq_magic.magics.help import help_page
 
 if TYPE_CHECKING:
+    from xcyq_magic.chat.conversation import Conversation
     from xcyq_magic.magics.extension import Extension
     from xcyq_magic.session import ChatSession
 
@@ -58,7 +61,33 @@ class ExtensionMagics(Magics):
         """Show a line of plain text."""
         say(text)
 
+    def conversation_at_rest(self) -> Conversation:
+        """The current conversation, which no reply in the background is about to change.
+
+        Raises
+        ------
+        InputError
+            There is one.
+        """
+        conversation = self.session.conversation()
+        if self.session.conversations.one_at_a_time(conversation.name).locked():
+            msg = f"{conversation.name} is in the middle of a reply in the background; nothing was changed."
+            raise InputError(msg, "Run this cell again once the reply has ended, or stop it with its button.")
+        return conversation
+
     @property
     def label(self) -> str:
         """A word for captions: where the answers come from, if not from the gateway."""
         return "sandbox" if self.session.access.sandbox else ""
+
+
+def count(number: int, what: str) -> str:
+    """Such as ``1 turn``, ``2 turns``."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def day_and_time(at: float) -> str:
+    """The time `at`, in Unix seconds, with its day if that is not today."""
+    then = time.localtime(at)
+    today = then[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, short_traceback
-from xcyq_magic.magics.arguments import options_of, parse_line, turn_options
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.magics.arguments import options_of, parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import prompt_of
 from xcyq_magic.magics.state import state_of
+from xcyq_magic.magics.turns import TurnMagics
 
 if TYPE_CHECKING:
     import argparse
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.display.terminal import TerminalView
-    from xcyq_magic.display.views import ReplyView
-    from xcyq_magic.turn import Outcome, Preview
+    from xcyq_magic.turn import Preview
 
 
 @magics_class
-class ChatMagics(ExtensionMagics):
+class ChatMagics(TurnMagics):
     """One turn of a conversation."""
 
     @line_cell_magic
@@ -62,41 +61,47 @@ class ChatMagics(ExtensionMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
-        view = self._view()
-        try:
-            outcome = self.session.ask(prompt, turn, conversation=options.conversation, cell=cell_run, paint=view.paint)
-            self._publish(outcome, options.out)  # before the view settles, which can be interrupted
-            view.settle(outcome)
-        finally:
-            view.close()
-        if outcome.error is not None:
-            raise outcome.error
-        if options.code:
+        if options.background and options.code:
+            msg = "--code and --background do not go together; nothing was sent."
+            raise OptionError(msg, "%chat_code does it once the reply is there.")
+        outcome = self.run_turn(
+            lambda paint: self.session.ask(prompt, turn, conversation=options.conversation, cell=cell_run, paint=paint),
+            None if options.once else options.conversation or self.session.conversations.current,
+            out=options.out,
+            background=options.background,
+        )
+        if options.code and outcome is not None:
             self.say(_code_into_next_cell(self.extension.shell, outcome.result()))
+
+    @line_magic
+    @no_var_expand
+    @takes(argument("-m", "--model", metavar="NAME", help="Another model to ask."))
+    def chat_retry(self, line: str) -> None:
+        """Ask the last prompt again. The new reply takes the place of the old one.
+
+        What is asked is the same: prompt, system prompt and parameters; and the model, unless another one is named.
+
+        Examples::
+
+            %chat_retry
+
+            %chat_retry -m gpt-5.5
+        """
+        from xcyq_magic.retrying import retry
+
+        options = parse_words(self.chat_retry, line)
+        if options.words:
+            msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
+            raise OptionError(msg, "To ask something else, type %chat and the question.")
+        name = self.session.conversations.current
+        outcome = self.run_turn(lambda paint: retry(self.session, options.model, conversation=name, paint=paint), name)
+        if outcome is not None and outcome.turn is not None:
+            self.say("%chat_undo --restore brings the reply before it back.")
 
     def _show_request(self, preview: Preview) -> None:
         from xcyq_magic.display.request import request_bundle
 
         self.show(request_bundle(preview))
-
-    def _view(self) -> TerminalView | ReplyView:
-        if self.in_terminal:
-            from xcyq_magic.display.terminal import TerminalView
-
-            return TerminalView(self.label, self.extension.shell.colors)
-        from xcyq_magic.display.views import ReplyView
-
-        return ReplyView(self.shell, self.label)
-
-    def _publish(self, outcome: Outcome, out: str | None) -> None:
-        """Put the completion into the user's variables."""
-        if outcome.completion is not None:
-            self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
-        if isinstance(outcome.error, KeyboardInterrupt):
-            kept = "what came is in _reply" if outcome.completion else "nothing had come"
-            lines = short_traceback("KeyboardInterrupt", f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
-            # An interrupted cell, without the traceback through our waiting.
-            outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
 
 
 def _code_into_next_cell(shell: InteractiveShell, completion: Completion) -> str:

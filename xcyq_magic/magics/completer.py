@@ -163,7 +163,7 @@ def _pool(model: Model) -> str:
 
 
 def _conversations(extension: Extension, typed: str) -> Iterable[SimpleCompletion]:
-    return [SimpleCompletion(n, type="conversation") for n in extension.conversations if n.startswith(typed)]
+    return [SimpleCompletion(n, type="conversation") for n in extension.conversation_names if n.startswith(typed)]
 
 
 def _answers(extension: Extension, typed: str) -> Iterable[SimpleCompletion]:

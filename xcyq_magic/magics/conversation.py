@@ -1,15 +1,19 @@
-"""What is kept of a conversation: its system prompt and its turns."""
+"""What a conversation is made of: its system prompt and its turns."""
 
 from __future__ import annotations
 
-import time
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.magics.arguments import one_count
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.arguments import one_count, parse_words, takes, whole_number
+from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
 from xcyq_magic.magics.prompt import expanded_text
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.conversation import Conversation
 
 _WORDS = 70  # characters of a prompt or a reply in the table
 
@@ -57,7 +61,8 @@ class ConversationMagics(ExtensionMagics):
         from xcyq_magic.display.bundle import completion_bundle
         from xcyq_magic.display.tables import table_bundle
 
-        turns = self.session.conversation().turns
+        conversation = self.session.conversation()
+        turns = conversation.turns
         number = one_count(line, "chat_history", None)
         if number is not None and number > len(turns):
             msg = f"There is no turn {number}: the conversation has {len(turns)}."
@@ -70,45 +75,93 @@ class ConversationMagics(ExtensionMagics):
         if not turns:
             self.say("No turns yet. Write %%chat on the first line of a cell, and a question below it.")
             return
+        outdated = conversation.outdated
         rows = [
             [
-                str(n),
-                time.strftime("%H:%M", time.localtime(t.asked_at)),
-                _short(t.prompt.text) + _pictures(len(t.prompt.images)),
+                f"{n} *" if n - 1 in outdated else str(n),
+                day_and_time(t.asked_at),
+                _short(t.prompt.text) + _pictures(len(t.prompt.media)),
                 t.completion.model,
                 _short(t.completion.text) + (f" [{t.completion.partial}]" if t.completion.partial else ""),
             ]
             for n, t in enumerate(turns, 1)
         ]
-        self.show(table_bundle(["turn", "at", "prompt", "model", "reply"], rows, "%chat_history N shows turn N whole."))
+        note = "* is older than what it follows: run its cell again to ask anew. " if outdated else ""
+        self.show(
+            table_bundle(["turn", "at", "prompt", "model", "reply"], rows, f"{note}%chat_history N shows turn N whole.")
+        )
 
     @line_magic
     @no_var_expand
+    @takes(
+        argument(
+            "--turn",
+            type=whole_number,
+            metavar="N",
+            help="Take back turn N of the history alone, such as one whose cell is gone.",
+        ),
+        argument("--restore", action="store_true", help="Bring back what was last taken back, or asked again."),
+    )
     def chat_undo(self, line: str) -> None:
         """Take back the last turn of the conversation, or the last N.
 
-        A later prompt is sent as if they had never been. What stands on the page stays.
+        A later prompt is sent as if they had never been. What stands on the page stays, and so does what is in the
+        store: ``--restore`` brings back what the last ``%chat_undo`` or ``%chat_retry`` took.
 
         Examples::
 
             %chat_undo
 
+            %chat_undo --restore
+
             %chat_undo 2
+
+            %chat_undo --turn 1
         """
-        count = one_count(line, "chat_undo", 1) or 1
-        conversation = self.session.conversation()
-        have = len(conversation.turns)
-        if count > have:
-            msg = f"There {'is' if have == 1 else 'are'} {have} turn{'s' * (have != 1)} to take back, not {count}."
-            raise InputError(msg, "%chat_history lists them.")
-        for turn in conversation.turns[have - count :]:
+        options = parse_words(self.chat_undo, line)
+        conversation = self.conversation_at_rest()
+        turns = conversation.turns
+        if options.restore:
+            self._restore(conversation)
+            return
+        if options.turn is not None:
+            if not 1 <= options.turn <= len(turns):
+                msg = f"There is no turn {options.turn}: the conversation has {len(turns)}."
+                raise InputError(msg, "%chat_history lists them.")
+            shorter = conversation.without(options.turn - 1)
+        else:
+            number = one_count(" ".join(options.words), "chat_undo", 1) or 1
+            if number > len(turns):
+                verb = "is" if len(turns) == 1 else "are"
+                msg = f"There {verb} {count(len(turns), 'turn')} to take back, not {number}."
+                raise InputError(msg, "%chat_history lists them.")
+            shorter = conversation.without_last(number)
+        stay = {t.id for t in shorter.turns}
+        gone = [t for t in turns if t.id not in stay]
+        self.session.conversations.change(shorter)
+        for turn in gone:
             self.say(f"Took back: {_short(turn.prompt.text)}")
-        self.session.keep(conversation.without_last(count))
+        self.say(f"%chat_undo --restore brings {'it' if len(gone) == 1 else 'them'} back.")
+
+    def _restore(self, conversation: Conversation) -> None:
+        restored = self.session.conversations.restore(conversation.name)
+        if restored is None:
+            msg = "Nothing was taken back since the kernel started."
+            raise InputError(msg, "%chat_switch lists the conversations that were set aside.")
+        was, now = ({t.id: t for t in c.turns} for c in (conversation, restored))
+        for verb, turns in (
+            ("Took back", [t for i, t in was.items() if i not in now]),
+            ("Brought back", [t for i, t in now.items() if i not in was]),
+        ):
+            for turn in turns:
+                self.say(f"{verb}: {_short(turn.prompt.text)} ({turn.completion.model})")
 
     @line_magic
     @no_var_expand
     def chat_reset(self, line: str) -> None:
         """Start the conversation afresh: no turns, and the settings' model and system prompt.
+
+        The one until now stays in the store; ``%chat_switch`` brings it back.
 
         Examples::
 
@@ -117,14 +170,19 @@ class ConversationMagics(ExtensionMagics):
         if line.strip():
             msg = f"%chat_reset takes nothing after it, not {line.strip()!r}."
             raise InputError(msg, "%chat_undo N takes back some turns only.")
-        count = len(self.session.conversation().turns)
-        self.session.reset()
+        old = self.session.reset(self.conversation_at_rest().name)
         model = self.session.model_of(self.session.conversation())
-        self.say(f"Started afresh: {count} turn{'s' * (count != 1)} forgotten, and {model} answers again.")
+        if old is None:
+            self.say(f"There was nothing to forget. {model} answers.")
+            return
+        self.say(
+            f"Started afresh: {count(old.turns, 'turn')} set aside, and {model} answers again. "
+            f"%chat_switch {old.id} brings {'it' if old.turns == 1 else 'them'} back."
+        )
 
 
-def _pictures(count: int) -> str:
-    return f" (and {count} picture{'s' * (count > 1)})" if count else ""
+def _pictures(number: int) -> str:
+    return f" (and {count(number, 'picture')})" if number else ""
 
 
 def _short(text: str) -> str:

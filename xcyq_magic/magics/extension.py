@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
 from xcyq_magic.magics.access import AccessMagics
+from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
 from xcyq_magic.magics.compare import CompareMagics
@@ -17,7 +19,9 @@ from xcyq_magic.magics.conversation import ConversationMagics
 from xcyq_magic.magics.failure import FailureMagics, LastFailure
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
+from xcyq_magic.magics.notebook import cell_id, notebook_path
 from xcyq_magic.magics.seen import SeenImages
+from xcyq_magic.magics.switch import SwitchMagics
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from IPython.core.magic import Magics
 
     from xcyq_magic.chat.conversation import CellRun
+    from xcyq_magic.conversations import Conversations
     from xcyq_magic.session import ChatSession
+    from xcyq_magic.store.database import Database
 
 MAGICS = (
     ChatMagics,
@@ -35,6 +41,7 @@ MAGICS = (
     CodeMagics,
     FailureMagics,
     ConversationMagics,
+    SwitchMagics,
     ModelMagics,
     AccessMagics,
 )
@@ -54,6 +61,8 @@ class Extension:
         The images that the user saw last.
     failure
         The last exception of a cell.
+    background
+        The replies that go on after their cells.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -67,7 +76,10 @@ class Extension:
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
+        self.background = Background()
         self._session: ChatSession | None = None
+        self._conversations: Conversations | None = None
+        self._said_what_is_resumed = False
         self._run = 0
         self._magics: list[Magics] = []
         self._replaced: dict[str, dict[str, Any]] = {"line": {}, "cell": {}}
@@ -104,13 +116,60 @@ class Extension:
         if self._session is None:
             from xcyq_magic.session import ChatSession
 
-            self._session = ChatSession(self.gateway, self.chat)
+            self._session = ChatSession(self.gateway, self.chat, self.conversations)
         return self._session
 
     @property
-    def conversations(self) -> list[str]:
-        """The names of the conversations that there are, without making a session for them."""
-        return list(dict.fromkeys(["main", *(self._session.conversations if self._session else ())]))
+    def conversations(self) -> Conversations:
+        """The notebook's conversations; imported and, where there are any, resumed when first used."""
+        if self._conversations is None:
+            from xcyq_magic.conversations import Conversations
+
+            notebook = notebook_path(self.shell)
+            self._say_what_is_resumed(notebook)
+            self._conversations = Conversations(self._open_database(), notebook, resume=self.chat.resume)
+            self._conversations.resume()
+        return self._conversations
+
+    def _say_what_is_resumed(self, notebook: str | None) -> None:
+        """A line on what the notebook goes on with, once. It reads a number and loads nothing."""
+        if notebook is None or not self.chat.resume or self._said_what_is_resumed:
+            return
+        from xcyq_magic.errors import StoreError
+        from xcyq_magic.store.summaries import current
+
+        self._said_what_is_resumed = True
+        database = self._open_database()
+        try:
+            found = current(database, notebook)
+        except StoreError as e:
+            found = None
+            if e.replaced:  # what only fails is said once it matters
+                sys.stdout.write(f"{e.message}\n")
+        if found and found.turns:
+            sys.stdout.write(f"Resumed {found}; %chat_reset starts afresh.\n")
+        database.close()
+
+    def _open_database(self) -> Database:
+        from xcyq_magic.store.database import open_database
+
+        return open_database(self.chat.store, self._folder)
+
+    @property
+    def _folder(self) -> Path | None:
+        """The profile's directory, where IPython keeps its own history."""
+        location = getattr(getattr(self.shell, "profile_dir", None), "location", None)
+        return Path(location) if location else None
+
+    def _move_store(self, *_: object) -> None:
+        """Keep everything where ``ChatSettings.store`` says now."""
+        if self._conversations is not None:
+            self._conversations.use(self._open_database())
+
+    @property
+    def conversation_names(self) -> list[str]:
+        """The names of the conversations that this kernel knows, without loading any for it."""
+        return self._conversations.names if self._conversations else ["main"]
 
     @property
     def compared(self) -> list[str]:
@@ -129,9 +188,8 @@ class Extension:
         """The run of the cell that is running; None where cells have no ids."""
         from xcyq_magic.chat.conversation import CellRun
 
-        parent = getattr(self.shell, "parent_header", None) or {}
-        cell_id = parent.get("metadata", {}).get("cellId")
-        return CellRun(cell_id, self._run) if isinstance(cell_id, str) and cell_id else None
+        running = cell_id(self.shell)
+        return CellRun(running, self._run) if running else None
 
     @property
     def _mimebundles(self) -> Any:  # noqa: ANN401  # IPython's, without types
@@ -141,6 +199,11 @@ class Extension:
 
     def _count_run(self, *_: object) -> None:
         self._run += 1
+
+    def _say_notices(self, *_: object) -> None:
+        """What could not be kept; a turn's output says it itself."""
+        if self._conversations is not None:
+            sys.stdout.writelines(f"{line}\n" for line in self._conversations.take_notices())
 
     def register(self) -> Extension:
         """Give the shell everything; `load` sees to it that this happens once."""
@@ -157,13 +220,16 @@ class Extension:
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
         self.seen.register()
+        self.shell.events.register("post_run_cell", self._say_notices)
         self.failure.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
         for (module, name), bundle in _SHOWN.items():
             self._mimebundles.for_type_by_name(module, name, bundle)
+        self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
+        self._say_what_is_resumed(notebook_path(self.shell))
         return self
 
     def _say_what_was_replaced(self) -> None:
@@ -194,13 +260,19 @@ class Extension:
         shell.events.unregister("pre_run_cell", self._count_run)
         self.seen.unregister()
         self.failure.unregister()
+        shell.events.unregister("post_run_cell", self._say_notices)
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
         _forget_formatters(self._mimebundles)
         self._completer.unregister()
+        self.chat.unobserve(self._move_store, "store")
+        self.background.close()
         if self._session is not None:
             self._session.close()
             self._session = None
+        elif self._conversations is not None:
+            self._conversations.close()
+        self._conversations = None
 
 
 def _completion_bundle(completion: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # IPython's protocol

@@ -47,11 +47,14 @@ class ReplyView:
         The IPython shell, to know whether a click can reach the kernel while the cell runs.
     label
         A word for the caption, such as ``sandbox``.
+    background
+        Whether the kernel is free while the reply comes, so that clicks arrive.
     """
 
-    def __init__(self, shell: Any, label: str = "") -> None:  # noqa: ANN401  # its class is ipykernel's
+    def __init__(self, shell: Any, label: str = "", *, background: bool = False) -> None:  # noqa: ANN401  # its class is ipykernel's
         self._kernel = getattr(shell, "kernel", None)
         self._label = label
+        self._background = background
         self._display_id: str | None = None
         self._widgets: _ReplyWidgets | None = None
         self._streaming = StreamingMarkdown()
@@ -77,7 +80,7 @@ class ReplyView:
             self._caption(self._widgets, reply)
 
     def _caption(self, shown: _ReplyWidgets, reply: LiveReply) -> None:
-        clickable = clicks_arrive(self._kernel)
+        clickable = self._background or clicks_arrive(self._kernel)
         way_out = "" if clickable else "■ interrupts"
         shown.caption(" · ".join(p for p in (live_caption(reply, self._label), way_out) if p), clickable=clickable)
         shown.notices(reply.notices)

@@ -1,0 +1,81 @@
+"""`--background`: the cell returns, its output goes on."""
+
+from __future__ import annotations
+
+import time
+
+SLOW = "sandbox: markdown 900\nsandbox: stall 300"
+
+
+def wait_for(condition, seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def later(kernel, ran, kind: str, seconds: float = 20) -> dict:
+    """The bundle that replaces the output of a cell after it has ended."""
+    (shown,) = ran.of_type("display_data")
+    display_id = shown["transient"]["display_id"]
+    deadline = time.monotonic() + seconds
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
+        content = message["content"]
+        if message["msg_type"] == "update_display_data" and content["transient"]["display_id"] == display_id:
+            assert kind in content["data"]
+            return content["data"]
+
+
+TURN = "application/vnd.xcyq.turn+json"
+
+
+def test_the_cell_returns_and_its_output_settles_later(kernel, sandbox):
+    ran = kernel.run("%%chat --background\nsandbox: markdown 600\nsandbox: pace 15", cell_id="A")
+    assert ran.status == "ok"
+    assert wait_for(lambda: sandbox.received)
+    assert sandbox.received[-1].ended_at is None  # it is still coming
+    assert "application/vnd.jupyter.widget-view+json" in ran.of_type("display_data")[0]["data"]
+    settled = later(kernel, ran, TURN)
+    assert settled[TURN]["completion"]["partial"] is None
+    assert len(settled["text/plain"]) >= 600
+    assert kernel.value("len(_reply.text)") == str(len(settled["text/plain"]))
+    assert wait_for(lambda: kernel.value("len(__import__('ipywidgets').widgets.widget._instances)") == "0")
+    # The next chat of the conversation knows it.
+    kernel.run("%%chat\nand on", cell_id="B")
+    assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
+
+
+def test_the_next_chat_of_the_conversation_waits_and_others_do_not(kernel, sandbox):
+    kernel.run("%%chat --background\nsandbox: markdown 900\nsandbox: pace 10", cell_id="A")
+    kernel.run("%%chat --once\nmeanwhile", cell_id="B")
+    refused = kernel.run("%chat_reset")
+    ran = kernel.run("%%chat\nand on", cell_id="C")
+    assert "in the middle of a reply in the background" in ran.text
+    assert [len(r.body["messages"]) for r in sandbox.received] == [1, 1, 3]
+    assert refused.reply["ename"] == "InputError"
+
+
+def test_what_prevents_a_request_fails_the_cell(kernel, sandbox):
+    failed = kernel.run("%%chat --background -t 3\nHello")
+    assert failed.reply["ename"] == "RequestError"
+    assert sandbox.received == []
+
+
+def test_a_failure_is_said_in_the_output_and_leaves_no_turn(kernel, sandbox):
+    ran = kernel.run("%%chat --background\nsandbox: first 0.3\nsandbox: status 429\nsandbox: retry-after 0")
+    settled = later(kernel, ran, "text/plain")
+    assert "RateLimitError" in settled["text/plain"]
+    kernel.run("%%chat\nHello")
+    assert len(sandbox.received[-1].body["messages"]) == 1
+
+
+def test_unloading_stops_it_and_keeps_what_came(kernel, sandbox):
+    ran = kernel.run(f"%%chat --background\n{SLOW}", cell_id="A")
+    assert wait_for(lambda: sandbox.received and sandbox.received[-1].chars_sent >= 300)
+    unloading = kernel.start("%unload_ext xcyq_magic")
+    assert later(kernel, ran, TURN)[TURN]["completion"]["partial"] == "stopped"
+    assert kernel.finish(unloading).status == "ok"
+    assert kernel.value("[t.name for t in __import__('threading').enumerate() if 'xcyq' in t.name]") == "[]"

@@ -1,0 +1,150 @@
+"""A conversation follows its notebook: cells run again, edited, deleted, kernels restarted, conversations forked."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from kernels import KEY, Kernel
+
+NOTEBOOK = "analysis.ipynb"
+
+
+class Page:
+    """A notebook whose cells are chats, and its kernel; what it should say is kept beside.
+
+    `asked` is the oracle: the prompts that stand on the page, in order.
+    """
+
+    def __init__(self, sandbox, folder) -> None:
+        self._sandbox = sandbox
+        self._folder = folder
+        self.path = str(folder / NOTEBOOK)
+        self.kernel: Kernel | None = None
+        self.cells: dict[str, str] = {}
+        self.run_count = 0
+
+    def start(self, setup: str = "%load_ext xcyq_magic") -> str:
+        """Start the kernel, or start it again; returns what loading printed."""
+        self.stop()
+        env = {**os.environ, "XCYQ_BASE_URL": self._sandbox.base_url, "XCYQ_API_KEY": KEY}
+        self.kernel = Kernel({**env, "JPY_SESSION_NAME": self.path})
+        return self.do(setup)
+
+    def stop(self) -> None:
+        if self.kernel is not None:
+            self.kernel.close()
+            self.kernel = None
+
+    def do(self, code: str) -> str:
+        """Run a cell that is no chat."""
+        self.run_count += 1
+        ran = self.kernel.run(code, cell_id=f"other-{self.run_count}")
+        assert ran.status == "ok", "\n".join(ran.error)
+        return ran.text
+
+    def run(self, cell_id: str) -> list[str]:
+        """Run a chat cell; returns the prompts that the server received, the last of them the cell's."""
+        ran = self.kernel.run(self.cells[cell_id], cell_id=cell_id)
+        assert ran.status == "ok", "\n".join(ran.error)
+        messages = self._sandbox.received[-1].body["messages"]
+        assert [m["role"] for m in messages] == ["user", "assistant"] * (len(messages) // 2) + ["user"]
+        return [m["content"] for m in messages if m["role"] == "user"]
+
+    def above(self, cell_id: str) -> list[str]:
+        """The prompts on the page down to this cell."""
+        ids = list(self.cells)
+        return [self.cells[i].removeprefix("%%chat\n") for i in ids[: ids.index(cell_id) + 1]]
+
+
+@pytest.fixture
+def page(sandbox, tmp_path):
+    page = Page(sandbox, tmp_path)
+    yield page
+    page.stop()
+
+
+def test_after_each_step_the_server_receives_what_stands_on_the_page(page):
+    assert page.start() == ""
+    page.cells = {f"cell-{n}": f"%%chat\nquestion {n}" for n in range(1, 6)}
+    for cell in page.cells:
+        assert page.run(cell) == page.above(cell)
+
+    page.cells["cell-3"] = "%%chat\nquestion 3, edited"
+    assert page.run("cell-3") == page.above("cell-3")
+    history = page.kernel.run("%chat_history").outputs[0]["text/plain"]
+    assert [line.split()[1] == "*" for line in history.splitlines()[2:7]] == [False, False, False, True, True]
+    assert "older than what it follows" in history
+    for cell in page.cells:  # Run All
+        assert page.run(cell) == page.above(cell)
+    assert "older than what it follows" not in page.kernel.run("%chat_history").outputs[0]["text/plain"]
+
+    del page.cells["cell-2"]
+    page.do("%chat_undo --turn 2")
+    for cell in page.cells:
+        assert page.run(cell) == page.above(cell)
+
+    said = page.start()
+    assert said == f"Resumed {NOTEBOOK}: 4 turns; %chat_reset starts afresh.\n"
+    page.cells["cell-4"] = "%%chat\nquestion 4, edited"
+    assert page.run("cell-4") == page.above("cell-4")  # a cell of the kernel before is known
+    page.cells["cell-6"] = "%%chat\nquestion 6"
+    assert page.run("cell-6") == page.above("cell-6")
+    for cell in page.cells:
+        assert page.run(cell) == page.above(cell)
+
+    page.do("%chat_undo 2")
+    whole = page.cells
+    page.cells = {c: page.cells[c] for c in ("cell-1", "cell-3", "cell-4")} | {"cell-7": "%%chat\nquestion 7"}
+    assert page.run("cell-7") == page.above("cell-7")
+
+    page.do("%chat_switch --fork 2 idea")
+    page.cells = {c: whole[c] for c in ("cell-1", "cell-3")} | {"cell-8": "%%chat\nquestion 8"}
+    assert page.run("cell-8") == page.above("cell-8")
+    page.cells["cell-3"] = "%%chat\nquestion 3 of the fork"
+    assert page.run("cell-3") == page.above("cell-3")
+
+    assert f"Resumed {NOTEBOOK}, idea: 3 turns" in page.start()
+    assert page.run("cell-8") == page.above("cell-8")
+    page.do("%chat_switch main")
+    page.cells = {c: whole[c] for c in ("cell-1", "cell-3", "cell-4")} | {"cell-7": "%%chat\nquestion 7"}
+    assert page.run("cell-7") == page.above("cell-7")
+    page.do("%chat_reset")
+    assert page.start() == ""  # afresh
+    page.cells = {"cell-7": "%%chat\nquestion 7"}
+    assert page.run("cell-7") == page.above("cell-7")
+
+
+def test_cells_that_are_no_plain_chat(page):
+    """What is promised for copied and moved cells, several turns in a cell, loops, and cells without ids."""
+    page.start()
+    page.cells = {"A": "%%chat\na", "B": "%chat b1\n%chat b2", "C": "%%chat\nc"}
+    for cell in page.cells:
+        page.run(cell)
+    # Two lines in a cell are two turns: the second follows the first, and both are replaced.
+    assert page.run("B") == ["a", "b1", "b2"]
+    # A copied cell has a new id: its turn goes to the end.
+    page.cells["copy of A"] = page.cells["A"]
+    assert page.run("copy of A") == ["a", "b1", "b2", "c", "a"]
+    # The kernel is not told of a move: a moved cell's turn stays where it was asked first.
+    page.cells = {c: page.cells[c] for c in ("C", "A", "B", "copy of A")}
+    assert page.run("C") == ["a", "b1", "b2", "c"]
+    # A loop is as many turns, all of its cell; run again, it replaces them all.
+    page.do("from xcyq_magic import Chat")
+    page.cells["loop"] = "for n in range(3):\n    Chat(conversation='main')(f'loop {n}')"
+    for _ in range(2):
+        assert page.run("loop") == ["a", "b1", "b2", "c", "a", "loop 0", "loop 1", "loop 2"]
+    # A `Chat` has a conversation of its own.
+    page.cells["own"] = "chat = Chat()\nfor n in range(2):\n    chat(f'own {n}')"
+    for _ in range(2):
+        assert page.run("own") == ["own 0", "own 1"]
+    # Without an id, as in a terminal, a turn goes to the end, each time.
+    for _ in range(2):
+        page.kernel.run("%chat no id")
+    assert page.run("copy of A") == ["a", "b1", "b2", "c", "a"]
+    page.cells["last"] = "%%chat\nlast"
+    assert page.run("last")[-4:] == ["loop 2", "no id", "no id", "last"]
+    # A cell that fails leaves its turn as it was.
+    failed = page.kernel.run("%%chat\nsandbox: status 400", cell_id="A")
+    assert failed.status == "error"
+    assert page.run("last")[0] == "a"

@@ -1,0 +1,129 @@
+"""Several conversations in one notebook, and the way back from each change."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from xcyq_magic.errors import InputError, OptionError
+
+
+def said(sandbox) -> list[tuple[str, str]]:
+    return [(m["role"], m["content"]) for m in sandbox.received[-1].body["messages"]]
+
+
+def asked(sandbox) -> list[str]:
+    return [content for role, content in said(sandbox) if role == "user"]
+
+
+def test_a_new_conversation_begins_empty_and_the_old_one_is_there_to_go_back_to(run, sandbox, capsys):
+    run("%chat one")
+    run("%chat_switch idea --new")
+    out = capsys.readouterr().out
+    assert "The conversation is idea now: 0 turns" in out
+    assert "%chat_switch main goes back." in out
+    run("%chat two")
+    assert asked(sandbox) == ["two"]
+    run("%chat_switch main")
+    run("%chat three")
+    assert asked(sandbox) == ["one", "three"]
+    run("%chat_switch idea")
+    run("%chat four")
+    assert asked(sandbox) == ["two", "four"]
+
+
+def test_the_magics_act_on_the_conversation_that_one_is_in(run, sandbox, capsys):
+    run("%chat_switch --new idea")
+    run("%chat_system Be brief.")
+    run("%chat_model gpt-5.5")
+    run("%chat one")
+    run("%chat -c main two")
+    assert said(sandbox) == [("user", "two")]
+    run("%chat_undo")
+    run("%chat three")
+    assert said(sandbox) == [("system", "Be brief."), ("user", "three")]
+    assert sandbox.received[-1].body["model"] == "gpt-5.5"
+    capsys.readouterr()
+    run("%chat")
+    assert "Conversation: idea, 1 turn, model gpt-5.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["--fork 2 idea", "idea --fork 2", "--fork=2 idea"])
+def test_a_fork_has_the_first_turns(run, sandbox, line):
+    for n in "one", "two", "three":
+        run(f"%chat {n}")
+    run(f"%chat_switch {line}")
+    run("%chat four")
+    assert asked(sandbox) == ["one", "two", "four"]
+    run("%chat_switch main")
+    run("%chat five")
+    assert asked(sandbox) == ["one", "two", "three", "five"]
+
+
+def test_a_fork_without_a_number_has_all_turns_and_a_name_that_is_free(run, sandbox, capsys):
+    run("%chat one")
+    run("%chat_switch --fork")
+    assert "main-2 now: 1 turn" in capsys.readouterr().out
+    run("%chat_switch --fork idea")
+    assert "idea now: 1 turn" in capsys.readouterr().out
+
+
+def test_a_conversation_that_was_reset_comes_back_by_its_id(run, sandbox, capsys):
+    run("%chat one")
+    capsys.readouterr()
+    run("%chat_reset")
+    out = capsys.readouterr().out
+    assert "1 turn set aside" in out
+    (back,) = re.findall(r"%chat_switch (\w+) brings it back", out)
+    run("%chat two")
+    run("%chat_switch")
+    table = capsys.readouterr().out
+    assert re.search(rf"{back} .*set aside", table)
+    run(f"%chat_switch {back[:5]}")
+    run("%chat three")
+    assert asked(sandbox) == ["one", "three"]
+    capsys.readouterr()
+    run("%chat_switch")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("main")]
+    assert [("here" in r, "set aside" in r) for r in rows].count((True, False)) == 1
+    assert len(rows) == 2
+
+
+def test_what_was_taken_back_comes_back(run, sandbox, capsys):
+    for n in "one", "two", "three":
+        run(f"%chat {n}")
+    run("%chat_undo 2")
+    run("%chat_undo --restore")
+    out = capsys.readouterr().out
+    assert "%chat_undo --restore brings them back." in out
+    assert "Brought back: two" in out
+    run("%chat_undo --turn 2")
+    run("%chat four")
+    assert asked(sandbox) == ["one", "three", "four"]
+    run("%chat_undo --restore")
+    run("%chat five")
+    assert asked(sandbox) == ["one", "two", "three", "five"]
+
+
+REFUSED = [
+    ("%chat_switch nowhere", InputError, "--new nowhere begins one"),
+    ("%chat_switch mian", InputError, "Did you mean main?"),
+    ("%chat_switch --new main", InputError, "called main already"),
+    ("%chat_switch --fork 7 idea", InputError, "There is no turn 7"),
+    ("%chat_switch --fork 0", InputError, "There is no turn 0"),
+    ("%chat_switch two words", OptionError, "one word"),
+    ("%chat_switch --knew idea", OptionError, "Did you mean --new?"),
+    ("%chat_undo --turn 9", InputError, "There is no turn 9"),
+    ("%chat_undo --turn two", OptionError, "invalid whole number value"),
+    ("%chat_undo --restore", InputError, "Nothing was taken back"),
+]
+
+
+def test_what_cannot_be_is_said_in_a_line_or_two(run):
+    run("%chat one")
+    for line, error, words in REFUSED:
+        with pytest.raises(error) as raised:
+            run(line)
+        assert words in str(raised.value), line
+        assert len(raised.value._render_traceback_()) <= 2

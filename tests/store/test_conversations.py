@@ -1,0 +1,323 @@
+"""What is kept of conversations comes back, after whatever was done to them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.conversations import Conversations
+from xcyq_magic.store.database import Database
+
+NOTEBOOK = "/home/ada/analysis.ipynb"
+
+
+def turn(prompt: str, cell: CellRun | None = None, at: float = 0.0, *media: Image) -> Turn:
+    completion = Completion(f"reply to {prompt}", requested_model="m", model="m")
+    return Turn(Message.of("user", *media, prompt), completion, cell=cell, asked_at=at)
+
+
+def prompts(conversation: Conversation) -> list[str]:
+    return [t.prompt.text for t in conversation.turns]
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "kept.sqlite"
+
+
+@pytest.fixture
+def kernel(path):
+    """Begin a kernel: the conversations of a notebook, as it finds them."""
+    begun: list[Conversations] = []
+
+    def begin(notebook: str | None = NOTEBOOK, *, resume: bool = True) -> Conversations:
+        begun.append(Conversations(Database(path), notebook, resume=resume))
+        return begun[-1]
+
+    yield begin
+    for conversations in begun:
+        conversations.close()
+
+
+def said(kernel, *said: str, notebook: str | None = NOTEBOOK, name: str = "main") -> Conversations:
+    """A kernel in which this was said, each in a cell of its own."""
+    conversations = kernel(notebook)
+    for n, prompt in enumerate(said):
+        conversations.add(name, turn(prompt, CellRun(f"cell-{prompt}", n), float(n + 1)))
+    return conversations
+
+
+# A restart
+
+
+def test_a_turn_comes_back_as_it_was(kernel):
+    image = Image(b"pixels", "image/png", 2, 3, "plot.png")
+    first = turn("Hello", CellRun("cell-1", 3), 12.5, image)
+    first = replace(first, system="Be brief.", request="abc")
+    kernel().add("main", first)
+    (again,) = kernel().get().turns
+    assert again == replace(first, cell=CellRun("cell-1", EARLIER))
+    assert (again.id, again.request) == (first.id, "abc")
+
+
+def test_a_restarted_kernel_goes_on_with_its_notebook(kernel):
+    said(kernel, "a", "b")
+    again = kernel()
+    resumed = again.resume()
+    assert str(resumed) == "analysis.ipynb: 2 turns"
+    assert prompts(again.get()) == ["a", "b"]
+    assert kernel("/home/ada/other.ipynb").resume() is None
+
+
+def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
+    said(kernel, "a", "b", "c")
+    again = kernel()
+    again.add("main", turn("b, edited", CellRun("cell-b", 1)))
+    assert prompts(again.get()) == prompts(kernel().get()) == ["a", "b, edited", "c"]
+
+
+def test_an_id_that_no_notebook_file_holds_ends_with_the_kernel(kernel):
+    """VS Code numbers the cells of a window: after a reload, the number may be another cell's."""
+    kernel().add("main", turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0)))
+    assert [t.cell for t in kernel().get().turns] == [None]
+
+
+def test_what_was_chosen_for_a_conversation_comes_back(kernel):
+    conversations = kernel()
+    conversations.keep(replace(conversations.get(), model="gpt-5.5", system=""))
+    again = kernel().get()
+    assert (again.model, again.system) == ("gpt-5.5", "")
+
+
+def test_without_a_notebook_nothing_is_resumed(kernel):
+    said(kernel, "a", notebook=None)
+    again = kernel(None)
+    assert again.resume() is None
+    assert prompts(again.get()) == []
+    assert [str(s) for s in again.summaries()] == ["main: 1 turn"]
+
+
+def test_resume_can_be_switched_off_and_what_was_is_found_again(kernel):
+    said(kernel, "a", "b")
+    fresh = kernel(resume=False)
+    assert fresh.resume() is None
+    assert prompts(fresh.get()) == []
+    fresh.add("main", turn("c"))
+    assert prompts(kernel().get()) == ["c"]
+    old = next(s for s in fresh.summaries() if s.set_aside)
+    assert prompts(fresh.take_up(old)) == ["a", "b"]
+    assert prompts(kernel().get()) == ["a", "b"]
+
+
+# What is done to it
+
+
+def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
+    conversations = said(kernel, "a", "b")
+    old = conversations.begin(Conversation("main"))
+    assert kernel().resume().turns == 0  # the empty one is what the notebook is in
+    conversations.add("main", turn("c"))
+    assert prompts(kernel().get()) == ["c"]
+    assert [(s.id, s.turns, s.set_aside) for s in conversations.summaries() if s.set_aside] == [(old.id, 2, True)]
+    conversations.take_up(old)
+    assert prompts(conversations.get()) == prompts(kernel().get()) == ["a", "b"]
+    assert [s.turns for s in conversations.summaries() if s.set_aside] == [1]
+
+
+def test_the_conversation_that_the_notebook_was_in_is_resumed(kernel):
+    conversations = said(kernel, "a")
+    conversations.switch("idea")
+    conversations.add("idea", turn("b"))
+    conversations.add("main", turn("c"))
+    again = kernel()
+    assert str(again.resume()) == "analysis.ipynb, idea: 1 turn"
+    assert (again.current, prompts(again.get()), prompts(again.get("main"))) == ("idea", ["b"], ["a", "c"])
+
+
+def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
+    conversations = said(kernel, "a", "b", "c")
+    source = conversations.get()
+    conversations.begin(replace(source, name="idea", turns=source.turns[:2]))
+    conversations.switch("idea")
+    conversations.add("idea", turn("b, edited", CellRun("cell-b", 9)))
+    again = kernel()
+    again.resume()
+    assert prompts(again.get()) == ["a", "b, edited"]
+    assert prompts(again.get("main")) == ["a", "b", "c"]
+    assert Database(path).read("SELECT count(*) FROM turns") == [(4,)]
+
+
+def test_a_conversation_of_another_notebook_is_copied(kernel):
+    """So a notebook that was renamed has its conversation again, and one that was not keeps it."""
+    said(kernel, "a", "b")
+    renamed = kernel("/home/ada/renamed.ipynb")
+    (found,) = renamed.summaries()
+    assert found.notebook == NOTEBOOK
+    assert prompts(renamed.take_up(found)) == ["a", "b"]
+    assert renamed.current == "main"
+    again = kernel("/home/ada/renamed.ipynb")
+    assert str(again.resume()) == "renamed.ipynb: 2 turns"
+    again.add("main", turn("b, edited", CellRun("cell-b", 1)))
+    assert prompts(again.get()) == ["a", "b, edited"]
+    assert prompts(kernel().get()) == ["a", "b"]
+
+
+def test_a_copy_does_not_take_the_place_of_what_is_there(kernel):
+    said(kernel, "a")
+    other = said(kernel, "b", notebook="/home/ada/other.ipynb")
+    found = next(s for s in other.summaries() if s.notebook == NOTEBOOK)
+    other.take_up(found)
+    assert (other.current, prompts(other.get()), prompts(other.get("main"))) == ("main-2", ["a"], ["b"])
+
+
+def test_what_was_taken_back_can_be_brought_back_and_stays_in_the_file(kernel, path):
+    conversations = said(kernel, "a", "b", "c")
+    conversations.change(conversations.get().without_last(2))
+    assert prompts(kernel().get()) == ["a"]
+    assert Database(path).read("SELECT count(*) FROM turns") == [(3,)]
+    conversations.restore("main")
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+    conversations.restore("main")
+    assert prompts(kernel().get()) == ["a"]
+
+
+def test_a_picture_is_kept_once(kernel, path):
+    conversations = kernel()
+    image = Image(b"pixels" * 1000, "image/png", 2, 3)
+    for n in range(3):
+        conversations.add("main", turn(str(n), None, 0.0, image))
+    assert Database(path).read("SELECT count(*), sum(length(data)) FROM media") == [(1, 6000)]
+    assert all(t.prompt.images == (image,) for t in kernel().get().turns)
+    assert conversations.media({image.sha256, "0" * 64}) == {image.sha256: image.data}
+
+
+def test_two_kernels_of_one_notebook_write_into_one_conversation(kernel):
+    one, other = kernel(), kernel()
+    assert prompts(one.get()) == prompts(other.get()) == []
+    one.add("main", turn("a"))
+    other.add("main", turn("b"))
+    one.add("main", turn("c"))
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_a_turn_that_cannot_be_read_is_left_out_and_said(kernel, path):
+    said(kernel, "a", "b")
+    with Database(path).transaction() as execute:
+        execute("UPDATE turns SET completion = '{' WHERE prompt LIKE ?", '%"a"%')
+    again = kernel()
+    assert prompts(again.get()) == ["b"]
+    assert "1 of the kept turns of main cannot be read" in again.take_notices()[0]
+
+
+def ask(now: Conversations, number: int, cell_id: str | None) -> None:
+    for k in range(1 + number % 2):
+        now.add(now.current, turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number)))
+
+
+def fork(now: Conversations) -> None:
+    name = now.unused_name("fork")
+    now.begin(replace(now.get(), name=name, turns=now.get().turns[:2]))
+    now.switch(name)
+
+
+STEPS = {
+    "undo": lambda now: now.change(now.get().without_last(1)),
+    "drop the first": lambda now: now.change(now.get().without(0)) if now.get().turns else None,
+    "restore": lambda now: now.restore(now.current),
+    "reset": lambda now: now.begin(Conversation(now.current)),
+    "fork": fork,
+    "main": lambda now: now.switch("main"),
+    "model": lambda now: now.keep(replace(now.get(), model=f"m{len(now.get().turns)}")),
+}
+
+
+@given(st.lists(st.sampled_from(["A", "B", "C", None, "restart", *STEPS]), max_size=25))
+def test_whatever_is_done_a_restarted_kernel_finds_what_stood_in_memory(tmp_path_factory, done):
+    path = tmp_path_factory.mktemp("store") / "kept.sqlite"
+    now = Conversations(Database(path), NOTEBOOK)
+    for number, what in enumerate(done):
+        if what == "restart":
+            now.close()
+            now = Conversations(Database(path), NOTEBOOK)
+            now.resume()
+        elif what in STEPS:
+            STEPS[what](now)
+        else:
+            ask(now, number, what)
+    again = Conversations(Database(path), NOTEBOOK)
+    again.resume()
+    if now.get().turns:
+        assert again.current == now.current
+    for name in {"main", now.current}:
+        one, other = ([(t.id, t.cell and t.cell.cell_id) for t in c.get(name).turns] for c in (now, again))
+        assert one == other
+        assert again.get(name).model == now.get(name).model
+    now.close()
+    again.close()
+
+
+# Where the store fails
+
+
+def test_where_nothing_can_be_kept_the_chat_goes_on_and_says_so_once():
+    conversations = Conversations(Database(Path("/dev/null/kept.sqlite")), NOTEBOOK)
+    assert conversations.resume() is None
+    conversations.add("main", turn("a"))
+    (notice,) = conversations.take_notices()
+    assert "/dev/null/kept.sqlite" in notice
+    assert "The chat goes on in memory." in notice
+    old = conversations.begin(Conversation("main"))
+    conversations.add("main", turn("b"))
+    assert prompts(conversations.take_up(old)) == ["a"]
+    assert [s.turns for s in conversations.summaries()] == [1, 1]
+    assert conversations.take_notices() == []
+
+
+def test_what_was_missed_is_kept_once_the_store_works_again(kernel, path):
+    conversations = said(kernel, "a")
+    path.rename(path.with_name("away"))
+    path.mkdir()
+    conversations.add("main", turn("b"))
+    conversations.begin(Conversation("idea"))
+    conversations.add("idea", turn("c"))
+    assert len(conversations.take_notices()) == 1
+    path.rmdir()
+    path.with_name("away").rename(path)
+    conversations.add("main", turn("d"))
+    assert prompts(kernel().get()) == ["a", "b", "d"]
+    assert prompts(kernel().get("idea")) == ["c"]
+
+
+def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
+    conversations = said(kernel, "a", "b")
+    conversations.close()
+    path.write_bytes(b"This is not a database. " * 500)
+    conversations.add("main", turn("c"))
+    (notice,) = conversations.take_notices()
+    assert "set aside" in notice
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_the_file_can_be_changed_while_it_is_used(kernel, path, tmp_path):
+    conversations = said(kernel, "a")
+    conversations.use(Database(None))
+    conversations.add("main", turn("b"))
+    assert prompts(kernel().get()) == ["a"]
+    conversations.use(Database(tmp_path / "other.sqlite"))
+    conversations.add("main", turn("c"))
+    assert prompts(Conversations(Database(tmp_path / "other.sqlite"), NOTEBOOK).get()) == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths there are text")
+def test_a_path_that_is_no_text(kernel):
+    notebook = "/home/ada/caf\udce9.ipynb"
+    said(kernel, "a", notebook=notebook)
+    assert kernel(notebook).resume().turns == 1

@@ -1,0 +1,249 @@
+"""The conversations of one notebook: which there are, which one it is in, and that they are kept."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.store.conversations import ConversationStore
+from xcyq_magic.store.summaries import MAIN, current, latest, named
+from xcyq_magic.store.sync import Slot, Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.store.conversations import Answered
+    from xcyq_magic.store.database import Database
+    from xcyq_magic.store.summaries import Summary
+
+_OTHERS_LISTED = 10  # conversations of other notebooks
+
+
+class Conversations:
+    """The conversations of one notebook, by name. Threads may use it at once.
+
+    Parameters
+    ----------
+    database
+        Where they are kept.
+    notebook
+        The notebook's path; None where there is none: they live with the kernel then.
+    resume
+        Whether to go on with what is kept of the notebook.
+
+    Attributes
+    ----------
+    current
+        The name of the one that the notebook is in.
+    """
+
+    def __init__(self, database: Database, notebook: str | None = None, *, resume: bool = True) -> None:
+        self.notebook = notebook
+        self.current = MAIN
+        self._resume = resume
+        self._sync = Sync(ConversationStore(database), notebook, resume=resume)
+        self._slots: dict[str, Slot] = {}
+        self._aside: list[Slot] = []  # those that the store does not have yet
+        self._begun: set[str] = set()  # the ids of those that began here
+        self._before: dict[str, Conversation] = {}
+        self._coming: dict[str, threading.Lock] = {}
+        self._lock = threading.RLock()
+
+    # As they stand
+
+    def get(self, name: str | None = None) -> Conversation:
+        """The conversation called `name`, the current one unless given."""
+        with self._lock:
+            return self._slot(name or self.current).now
+
+    def keep(self, conversation: Conversation) -> None:
+        """Let `conversation` be the one of its name."""
+        with self._lock:
+            self._slot(conversation.name).now = conversation
+            self._write()
+
+    def update(self, name: str, change: Callable[[Conversation], Conversation]) -> Conversation:
+        """Let the conversation called `name` be what `change` makes of it, as it stands now."""
+        with self._lock:
+            conversation = change(self.get(name))
+            self.keep(conversation)
+            return conversation
+
+    def add(self, name: str, turn: Turn) -> Conversation:
+        """Put `turn` in its place in the conversation called `name`."""
+        return self.update(name, lambda now: now.with_turn(turn))
+
+    def change(self, conversation: Conversation) -> Conversation:
+        """`keep`, so that `restore` undoes it."""
+        with self._lock:
+            self._before[conversation.name] = self.get(conversation.name)
+            self.keep(conversation)
+            return conversation
+
+    def restore(self, name: str) -> Conversation | None:
+        """Undo the last `change` of the conversation called `name`, or undo that again; None if there was none."""
+        with self._lock:
+            before = self._before.get(name)
+            return None if before is None else self.change(before)
+
+    def one_at_a_time(self, name: str | None = None) -> threading.Lock:
+        """Held while a reply of the conversation called `name` comes: the next one has to know it."""
+        with self._lock:
+            return self._coming.setdefault(name or self.current, threading.Lock())
+
+    # Turns, wherever they are
+
+    def record(self, turn: Turn) -> None:
+        """Keep a turn that is in no conversation, for whoever asks the same again."""
+
+        def write() -> None:
+            with self._sync.database.transaction() as execute:
+                self._sync.store.record(execute, turn)
+
+        self._sync.attempt(write)
+
+    def answered(self, request: str) -> Answered | None:
+        """The latest whole reply to the request of that hash; None if there is none."""
+        return self._sync.attempt(lambda: self._sync.store.answered(request))
+
+    def media(self, hashes: set[str]) -> dict[str, bytes]:
+        """The bytes of kept media, by their SHA-256."""
+        return self._sync.attempt(lambda: self._sync.store.media(hashes)) or {}
+
+    def take_notices(self) -> list[str]:
+        """Lines for the user on what could not be kept; each is given once."""
+        return self._sync.take_notices()
+
+    # Which one
+
+    def resume(self) -> Summary | None:
+        """Go on with the conversation that the notebook was in; None if there is none."""
+        if self.notebook is None or not self._resume:
+            return None
+        notebook = self.notebook
+        found = self._sync.attempt(lambda: current(self._sync.database, notebook))
+        if found is not None:
+            self.current = found.name
+        return found
+
+    def begin(self, conversation: Conversation) -> Summary | None:
+        """Let `conversation` take the place of the one of its name, which is set aside.
+
+        Returns
+        -------
+        Summary or None
+            The one that was set aside; None if there was nothing in it.
+        """
+        with self._lock:
+            old = self._slot(conversation.name)
+            self._slots[conversation.name] = self._new(conversation, wanted=True)
+            self._before.pop(conversation.name, None)
+            self._put_aside(old)
+            self._write()
+            return None if old.empty else old.summary(self.notebook)
+
+    def switch(self, name: str) -> Conversation:
+        """Go to the conversation called `name`; begin it if there is none."""
+        with self._lock:
+            slot = self._slot(name)
+            slot.wanted = True
+            self.current = name
+            self._write()
+            return slot.now
+
+    def has(self, name: str) -> bool:
+        """Whether there is a conversation called `name`."""
+        with self._lock:
+            return self._slot(name).worth_keeping or name in {MAIN, self.current}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the notebook's conversations."""
+        with self._lock:
+            kept = [s.name for s in self.summaries() if self._is_mine(s) and not s.set_aside]
+            return list(dict.fromkeys([MAIN, self.current, *kept]))
+
+    def unused_name(self, stem: str) -> str:
+        """A name that no conversation has: `stem`, or with a number."""
+        number, name = 1, stem
+        while self.has(name):
+            number += 1
+            name = f"{stem}-{number}"
+        return name
+
+    def summaries(self) -> list[Summary]:
+        """The conversations of this notebook, then the latest of others; the latest first."""
+        with self._lock:
+            kept = self._sync.attempt(lambda: latest(self._sync.database, self.notebook, _OTHERS_LISTED)) or []
+            slots = [s for s in self._all if s.worth_keeping]
+            known = {s.id for s in slots}
+            rest = [s for s in kept if s.id not in known]
+            mine = [s.summary(self.notebook) for s in slots] + [s for s in rest if self._is_mine(s)]
+            mine = [s for s in mine if s.turns or not s.set_aside]
+            return [*sorted(mine, key=lambda s: -s.changed_at), *(s for s in rest if not self._is_mine(s))]
+
+    def take_up(self, found: Summary) -> Conversation:
+        """Go on with a conversation of `summaries`.
+
+        One that was set aside comes back in the place of the one that has its name. One of another
+        notebook is copied, and stays there as it is.
+        """
+        with self._lock:
+            slot = next((s for s in self._all if s.id == found.id), None) or self._sync.load(found)
+            if not self._is_mine(found):
+                name = found.name if self._slot(found.name).empty else self.unused_name(found.name)
+                self.begin(replace(slot.now, name=name))
+                return self.switch(name)
+            old = self._slot(found.name)
+            if old is not slot:
+                self._aside = [s for s in self._aside if s is not slot]
+                slot.aside = False
+                self._slots[found.name] = slot
+                self._put_aside(old)
+            return self.switch(found.name)
+
+    def use(self, database: Database) -> None:
+        """Keep everything in `database` from now on."""
+        self._sync.use(database)
+
+    def close(self) -> None:
+        """Keep what has not been kept yet, and let the file go."""
+        with self._lock:
+            database = self._sync.database
+            if any(s.behind(database.identity) for s in self._all):
+                self._write()
+            database.close()
+
+    @property
+    def _all(self) -> list[Slot]:
+        return [*self._slots.values(), *self._aside]
+
+    def _is_mine(self, found: Summary) -> bool:
+        return found.id in self._begun or (self.notebook is not None and found.notebook == self.notebook)
+
+    def _new(self, conversation: Conversation, *, wanted: bool = False) -> Slot:
+        slot = Slot(conversation, wanted=wanted)
+        self._begun.add(slot.id)
+        return slot
+
+    def _slot(self, name: str) -> Slot:
+        slot = self._slots.get(name)
+        if slot is None:
+            notebook, found = self.notebook, None
+            if notebook is not None and self._resume:
+                found = self._sync.attempt(lambda: named(self._sync.database, notebook, name))
+            slot = self._sync.load(found) if found else self._new(Conversation(name))
+            self._slots[name] = slot
+        return slot
+
+    def _put_aside(self, slot: Slot) -> None:
+        if slot.worth_keeping:
+            slot.aside = True
+            self._aside.append(slot)
+
+    def _write(self) -> None:
+        if self._sync.write(self._all, self._slots.get(self.current)):
+            self._aside.clear()

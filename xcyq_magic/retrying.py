@@ -1,0 +1,50 @@
+"""Asks the last prompt of a conversation again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xcyq_magic.errors import InputError
+from xcyq_magic.turn import Outcome, TurnOptions, even_if_interrupted
+
+if TYPE_CHECKING:
+    from xcyq_magic.live import Paint
+    from xcyq_magic.session import ChatSession
+
+
+def retry(
+    session: ChatSession, model: str | None = None, *, conversation: str | None = None, paint: Paint | None = None
+) -> Outcome:
+    """Ask the last prompt again, as it was asked; the new turn takes the place of the old one once it is there.
+
+    Parameters
+    ----------
+    model
+        Another model to ask.
+    conversation
+        The name of the conversation, the current one unless given.
+
+    Raises
+    ------
+    InputError
+        There is no turn yet, or the request cannot be sent.
+    """
+    name = conversation or session.conversations.current
+    with session.conversations.one_at_a_time(name):
+        before = session.conversation(name)
+        if not before.turns:
+            msg = "There is no turn to ask again yet."
+            raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+        old = before.turns[-1]
+        options = TurnOptions(model or old.completion.requested_model, old.system or "", old.parameters, cached=False)
+        outcome = session.reply(before.without_last(1), old.prompt, options, cell=old.cell, paint=paint)
+
+        def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
+            now, turn = session.conversation(name), outcome.turn
+            if turn is not None and all(t.id != turn.id for t in now.turns):
+                now = session.conversations.change(now.with_instead(turn, old))
+            outcome.reply.notices += session.conversations.take_notices()
+            return replace(outcome, conversation=now, error=outcome.error or interrupt)
+
+        return even_if_interrupted(kept)

@@ -1,0 +1,198 @@
+"""Conversations in the database: values to rows, and back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.store.rows import completion_of, hashes, row_of, turn_of
+from xcyq_magic.store.summaries import column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.store.database import Database, Execute, Row
+
+_TURN = "turns.id, asked_at, prompt, completion, system, parameters, request"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A conversation as it was kept.
+
+    Attributes
+    ----------
+    conversation
+        What could be read.
+    unreadable
+        The number of turns that could not.
+    """
+
+    conversation: Conversation
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reply that was given to a request before, and when that was asked, in Unix seconds."""
+
+    completion: Completion
+    asked_at: float
+
+
+class ConversationStore:
+    """The conversations, turns and media of a database.
+
+    Every method raises `StoreError` where the database cannot be used; nothing is half done then.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def load(self, identifier: str) -> Loaded:
+        """The conversation whose `Summary.id` is `identifier`."""
+        found = self.database.read("SELECT name, model, system FROM conversations WHERE id = ?", identifier)
+        if not found:
+            return Loaded(Conversation())
+        rows = self.database.read(
+            f"SELECT {_TURN}, cell_id FROM places JOIN turns ON turn = turns.id"
+            " WHERE conversation = ? ORDER BY position",
+            identifier,
+        )
+        media = self._media_of(rows)
+        turns = [turn for row in rows if (turn := turn_of(row, media)) is not None]
+        name, model, system = found[0]
+        return Loaded(Conversation(name, tuple(turns), model, system), len(rows) - len(turns))
+
+    def answered(self, request: str) -> Answered | None:
+        """The latest whole reply to the request of that hash; None if there is none."""
+        if not self.database.exists:
+            return None
+        rows = self.database.read(
+            "SELECT completion, asked_at FROM turns WHERE request = ? ORDER BY asked_at DESC LIMIT 1", request
+        )
+        completion = completion_of(rows[0][0]) if rows else None
+        return None if completion is None else Answered(completion, rows[0][1])
+
+    def media(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of media by their SHA-256; those that are not kept are left out."""
+        if not self.database.exists:
+            return {}
+        rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in hashes}
+        return {digest: found[0][0] for digest, found in rows.items() if found}
+
+    def _media_of(self, rows: Sequence[Row]) -> dict[str, bytes]:
+        return self.media({digest for row in rows for digest in hashes(row[2])})
+
+    # Within a transaction of the database
+
+    def create(
+        self,
+        execute: Execute,
+        identifier: str,
+        notebook: str | None,
+        conversation: Conversation,
+        *,
+        aside: bool = False,
+    ) -> str:
+        """A row for a conversation that has none; returns the id of the row that has its name.
+
+        That may be another one: a second kernel of the same notebook was faster.
+        """
+        now = time.time()
+        execute(
+            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            identifier,
+            column(notebook),
+            column(conversation.name),
+            column(conversation.model),
+            column(conversation.system),
+            now,
+            now,
+            int(aside),
+        )
+        if notebook is None or aside:
+            return identifier
+        rows = execute(
+            "SELECT id FROM conversations WHERE notebook = ? AND name = ? AND NOT set_aside",
+            column(notebook),
+            column(conversation.name),
+        )
+        return str(rows[0][0])
+
+    def change(self, execute: Execute, identifier: str, before: Conversation, after: Conversation) -> None:
+        """Write what differs between two states of a conversation: `before` is what is kept of it."""
+        execute(
+            "UPDATE conversations SET changed_at = ?, model = ?, system = ? WHERE id = ?",
+            time.time(),
+            column(after.model),
+            column(after.system),
+            identifier,
+        )
+        old, new = before.turns, after.turns
+        start = _common(old, new)
+        end = _common(old[start:][::-1], new[start:][::-1])
+        for turn in old[start : len(old) - end]:
+            execute("DELETE FROM places WHERE conversation = ? AND turn = ?", identifier, turn.id)
+        added = new[start : len(new) - end]
+        position = self._room(execute, identifier, new[len(new) - end] if end else None, len(added))
+        for n, turn in enumerate(added):
+            self.record(execute, turn)
+            cell_id = turn.cell.lasting_id if turn.cell else None
+            execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", identifier, position + n, turn.id, cell_id)
+
+    @staticmethod
+    def _room(execute: Execute, identifier: str, below: Turn | None, count: int) -> int:
+        """The first of `count` free positions: before the turn `below`, or at the end."""
+        if below is not None and (
+            rows := execute("SELECT position FROM places WHERE conversation = ? AND turn = ?", identifier, below.id)
+        ):
+            position = int(rows[0][0])
+            execute(
+                "UPDATE places SET position = position + ? WHERE conversation = ? AND position >= ?",
+                count,
+                identifier,
+                position,
+            )
+            return position
+        rows = execute("SELECT coalesce(max(position), -1) + 1 FROM places WHERE conversation = ?", identifier)
+        return int(rows[0][0])
+
+    def record(self, execute: Execute, turn: Turn) -> None:
+        """Keep a turn and its media, without a place in a conversation."""
+        for part in turn.prompt.parts:
+            data, digest = getattr(part, "data", None), getattr(part, "sha256", None)
+            if data is not None and digest is not None:
+                known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
+                if not known:
+                    execute("INSERT INTO media VALUES (?, ?)", digest, data)
+        execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
+
+    def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
+        """Let `identifier` be the conversation that `notebook` is in."""
+        execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(notebook), identifier)
+
+    def free_name(self, execute: Execute, notebook: str | None, name: str) -> None:
+        """Set aside whichever conversation of `notebook` is called `name`."""
+        execute(
+            "UPDATE conversations SET set_aside = 1 WHERE notebook = ? AND name = ? AND NOT set_aside",
+            column(notebook),
+            column(name),
+        )
+
+    def set_aside(self, execute: Execute, identifier: str, *, aside: bool = True) -> None:
+        """Free the name of a conversation for another one, or give it back."""
+        execute("UPDATE conversations SET set_aside = ? WHERE id = ?", int(aside), identifier)
+
+
+def _common(one: Sequence[Turn], other: Sequence[Turn]) -> int:
+    """The number of turns with which both begin."""
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a.id != b.id:
+            break
+        count += 1
+    return count

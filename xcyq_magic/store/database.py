@@ -1,0 +1,256 @@
+"""A SQLite file that several kernels share. The only module that imports sqlite3.
+
+What fails here is a `StoreError`, and never costs more than what it was about to write: a transaction is
+there whole or not at all, and the next call opens the file anew. A damaged file is set aside, never deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xcyq_magic.errors import SettingError, StoreError
+from xcyq_magic.store.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Row: TypeAlias = tuple[Any, ...]
+Execute: TypeAlias = "Callable[..., list[Row]]"  # a statement and its parameters; returns the rows
+
+IN_MEMORY = ":memory:"
+FILE = "xcyq_magic.sqlite"
+_BUSY_S = 4.0  # to wait for another kernel's transaction
+_BUSY_AGAIN_S = 0.2  # after having waited in vain
+_OTHERS_MAY_READ = 0o077
+# https://www.sqlite.org/rescode.html; their names are attributes of the error from Python 3.11 on only.
+_DAMAGED = ("malformed", "not a database", "malformed database schema")
+_LOCKED = ("locked", "busy")
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+class Database:
+    """A file with our tables; opened when first used.
+
+    Parameters
+    ----------
+    path
+        The file; None keeps all in memory.
+    migrations
+        The statements that lead from each version to the next.
+
+    Attributes
+    ----------
+    identity
+        The random name of the file that was opened last: what was written to another is not in this one.
+    """
+
+    def __init__(self, path: Path | None, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+        self.path = path
+        self.identity = ""
+        self._migrations = migrations
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._lock = threading.RLock()
+        self._busy_s = _BUSY_S
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything in it to read."""
+        return self._connection is not None if self.path is None else self.path.exists()
+
+    def read(self, sql: str, *parameters: object) -> list[Row]:
+        """The rows that a query gives.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be read.
+        """
+        with self._lock, self._explained():
+            return self._open().execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Execute]:
+        """Statements that take effect together, at the end, or not at all.
+
+        Raises
+        ------
+        StoreError
+            They took no effect.
+        """
+        with self._lock, self._explained():
+            connection = self._open()
+            with _transaction(connection):
+                yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Let the file go; the next call opens it again."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self.path is not None and _inode(self.path) != self._inode:
+            self.close()  # somebody moved or deleted the file: what we write there, nobody would find
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path is not None:
+            _make_private(self.path)
+        # Threads take turns by our lock. Transactions are ours: the module would begin them late.
+        connection = sqlite3.connect(
+            self.path or ":memory:", timeout=self._busy_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._inode = _inode(self.path) if self.path else None
+            _write_ahead(connection, time.monotonic() + self._busy_s)
+            migrate(connection, self._migrations)
+            self.identity = connection.execute("SELECT identity FROM file").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite or the file system says into a `StoreError`."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as e:
+            raise self._explain(e) from None
+        self._busy_s = _BUSY_S
+
+    def _explain(self, error: Exception) -> StoreError:
+        self.close()
+        said = str(error) or type(error).__name__
+        if isinstance(error, sqlite3.DatabaseError) and any(word in said for word in _DAMAGED):
+            return self._set_aside()
+        if any(word in said for word in _LOCKED):
+            self._busy_s = _BUSY_AGAIN_S
+            said = "another program keeps it locked"
+        return StoreError(f"{self.path} cannot be used ({said}).")
+
+    def _set_aside(self) -> StoreError:
+        """Move the damaged file away, so that a new one can begin."""
+        path = self.path
+        if path is None or _inode(path) != self._inode:
+            return StoreError(f"{path} was damaged, and has been replaced meanwhile.", replaced=True)
+        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        try:
+            for suffix in ("", *_BESIDE):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105  # a name with a suffix
+        except OSError as e:
+            return StoreError(f"{path} is damaged, and cannot be moved out of the way ({e.strerror}).")
+        return StoreError(f"{path} is damaged. It was set aside as {aside.name}, and a new one begins.", replaced=True)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
+    """Bring the tables to the newest version, in one transaction.
+
+    Raises
+    ------
+    StoreError
+        The file is of a version that does not exist yet.
+    """
+    newest = len(migrations)
+    if _version(connection) == newest:
+        return
+    with _transaction(connection):
+        version = _version(connection)  # another kernel may have been faster
+        if version > newest:
+            msg = f"What is kept was written by a newer xcyq_magic (version {version} of its tables)."
+            raise StoreError(msg, "%pip install -U xcyq-magic, and restart the kernel.")
+        for statements in migrations[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {newest}")  # a pragma takes no parameters
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    # IMMEDIATE: a transaction that begins by reading cannot wait for another writer, it fails at once.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
+    """Let readers and one writer work at once; a killed kernel then loses nothing that was committed.
+
+    Where several kernels open a new file at once, this one statement does not wait by itself.
+    """
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as e:
+            if not any(word in str(e) for word in _LOCKED) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _make_private(path: Path) -> None:
+    """See to it that the file is there, and that only its owner can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        # An existing file is not opened here: closing it would end the locks that another session of ours holds.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    mode = path.stat().st_mode
+    if mode & _OTHERS_MAY_READ:
+        path.chmod(mode & 0o700)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def open_database(setting: str, folder: Path | None) -> Database:
+    """The database that ``ChatSettings.store`` names.
+
+    Parameters
+    ----------
+    setting
+        A path, ``:memory:``, or ``""`` for the file in `folder`.
+    folder
+        The profile's directory; None where there is none, and then nothing is kept by default.
+
+    Raises
+    ------
+    SettingError
+        It is no path.
+    """
+    if setting == IN_MEMORY or not (setting or folder):
+        return Database(None)
+    if not setting:
+        return Database(Path(folder or "") / FILE)
+    try:
+        return Database(Path(setting).expanduser())
+    except RuntimeError as e:  # ~somebody, who has no home here
+        msg = f"ChatSettings.store = {setting!r} cannot be used: {e}."
+        raise SettingError(msg, 'Write the path without ~, or ":memory:".') from None

@@ -1,0 +1,68 @@
+"""Between rows of the database and our values, both ways."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.conversation import EARLIER, CellRun, Turn
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.errors import XcyqError
+from xcyq_magic.store.summaries import column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xcyq_magic.store.database import Row
+
+
+def row_of(turn: Turn) -> Row:
+    """The row of a turn. Only whole replies are found by their request."""
+    completion = turn.completion
+    return (
+        turn.id,
+        turn.asked_at,
+        column(completion.requested_model),
+        json.dumps(turn.prompt.to_dict()),
+        json.dumps(completion.to_dict()),
+        None if turn.system is None else json.dumps(turn.system),
+        json.dumps(turn.parameters.to_dict()),
+        None if completion.partial else turn.request,
+    )
+
+
+def hashes(prompt: str) -> set[str]:
+    """The SHA-256 of the media of a prompt, as its row has it."""
+    try:
+        parts = json.loads(prompt)["parts"]
+        return {part["sha256"] for part in parts if "sha256" in part}
+    except (ValueError, KeyError, TypeError):
+        return set()
+
+
+def completion_of(record: str) -> Completion | None:
+    """The completion of a turn's row; None if it cannot be read."""
+    try:
+        return Completion.from_dict(json.loads(record))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
+    """The turn of a row; None if it cannot be read."""
+    identifier, asked_at, prompt, completion, system, parameters, request, cell_id = row
+    try:
+        return Turn(
+            Message.from_dict(json.loads(prompt), media),
+            Completion.from_dict(json.loads(completion)),
+            None if system is None else json.loads(system),
+            Parameters.from_dict(json.loads(parameters)),
+            None if cell_id is None else CellRun(cell_id, EARLIER),
+            asked_at,
+            identifier,
+            request,
+        )
+    except (ValueError, KeyError, TypeError, XcyqError):
+        return None

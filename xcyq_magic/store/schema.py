@@ -1,0 +1,53 @@
+"""The tables, as migrations: each takes a file from one version to the next. The first stays as it is for ever.
+
+A turn is written once and never changed. A conversation is a list of places, which name turns: a fork shares
+them, and what is taken back or replaced leaves its place and stays in the file.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE file (identity TEXT NOT NULL)",
+        "INSERT INTO file VALUES (lower(hex(randomblob(16))))",
+        """
+        CREATE TABLE conversations (
+            id TEXT PRIMARY KEY,
+            notebook TEXT,              -- its absolute path; NULL for one that lives with its kernel
+            name TEXT NOT NULL,
+            model TEXT,                 -- as chosen for it; NULL leaves it to the settings
+            system TEXT,
+            created_at REAL NOT NULL,   -- Unix seconds, here and below
+            changed_at REAL NOT NULL,
+            set_aside INTEGER NOT NULL DEFAULT 0   -- 1: its name is another one's now
+        )
+        """,
+        "CREATE UNIQUE INDEX conversations_by_name ON conversations (notebook, name) WHERE NOT set_aside",
+        "CREATE INDEX conversations_by_change ON conversations (changed_at)",
+        "CREATE TABLE notebooks (path TEXT PRIMARY KEY, current TEXT NOT NULL REFERENCES conversations)",
+        """
+        CREATE TABLE turns (
+            id TEXT PRIMARY KEY,
+            asked_at REAL NOT NULL,
+            model TEXT NOT NULL,        -- the one that was asked
+            prompt TEXT NOT NULL,       -- JSON, with media by hash
+            completion TEXT NOT NULL,   -- JSON: text, usage, timings, finish reason
+            system TEXT,
+            parameters TEXT NOT NULL,   -- JSON: what the user set
+            request TEXT                -- SHA-256 of the whole request
+        )
+        """,
+        "CREATE INDEX turns_by_request ON turns (request, asked_at) WHERE request IS NOT NULL",
+        """
+        CREATE TABLE places (
+            conversation TEXT NOT NULL REFERENCES conversations,
+            position INTEGER NOT NULL,
+            turn TEXT NOT NULL REFERENCES turns,
+            cell_id TEXT,
+            PRIMARY KEY (conversation, turn)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX places_in_order ON places (conversation, position)",
+        "CREATE TABLE media (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)",
+    ),
+)

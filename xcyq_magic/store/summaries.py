@@ -1,0 +1,96 @@
+"""Which conversations are kept. Light to import: ``%load_ext`` asks this much and no more."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xcyq_magic.store.database import Database, Row
+
+MAIN = "main"  # the conversation that every notebook begins with
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A kept conversation at a glance.
+
+    Attributes
+    ----------
+    id
+        Its name in the database.
+    notebook
+        The path of its notebook; None for one that lived with its kernel.
+    name
+        What the user calls it.
+    turns
+        How many it has.
+    changed_at
+        In Unix seconds.
+    set_aside
+        Whether its name is another one's now.
+    """
+
+    id: str
+    notebook: str | None
+    name: str
+    turns: int
+    changed_at: float
+    set_aside: bool = False
+
+    def __str__(self) -> str:
+        """Such as ``analysis.ipynb: 6 turns``, with the conversation's name if it is not the first one's."""
+        where = os.path.basename(self.notebook) if self.notebook else self.name  # noqa: PTH119  # a str
+        what = f", {self.name}" if self.notebook and self.name != MAIN else ""
+        return f"{where}{what}: {self.turns} turn{'s' * (self.turns != 1)}"
+
+
+_QUERY = (
+    "SELECT conversations.id, notebook, name, (SELECT count(*) FROM places WHERE conversation = conversations.id),"
+    " changed_at, set_aside FROM conversations"
+)
+
+
+def column(text: str | None) -> Any:  # noqa: ANN401  # str or None, as it came
+    """`text` as SQLite takes it: a path of another encoding holds halves of characters."""
+    return None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def current(database: Database, notebook: str) -> Summary | None:
+    """The conversation that `notebook` was in last; None if it has none.
+
+    This and what follows raises `StoreError` where the database cannot be read.
+    """
+    found = _summaries(
+        database, "JOIN notebooks ON current = conversations.id WHERE path = ? AND NOT set_aside", column(notebook)
+    )
+    return found[0] if found else None
+
+
+def named(database: Database, notebook: str, name: str) -> Summary | None:
+    """The conversation of `notebook` that is called `name`; None if there is none."""
+    found = _summaries(database, "WHERE notebook = ? AND name = ? AND NOT set_aside", column(notebook), column(name))
+    return found[0] if found else None
+
+
+def latest(database: Database, notebook: str | None, others: int) -> list[Summary]:
+    """All conversations of `notebook`, and the latest `others` that have turns; the latest first."""
+    mine = _summaries(database, "WHERE notebook = ? ORDER BY changed_at DESC", column(notebook or ""))
+    rest = _summaries(
+        database,
+        "WHERE notebook IS NOT ? AND EXISTS (SELECT 1 FROM places WHERE conversation = conversations.id)"
+        " ORDER BY changed_at DESC LIMIT ?",
+        column(notebook or ""),
+        others,
+    )
+    return mine + rest
+
+
+def _summaries(database: Database, which: str, *parameters: object) -> list[Summary]:
+    return [_summary(row) for row in database.read(f"{_QUERY} {which}", *parameters)] if database.exists else []
+
+
+def _summary(row: Row) -> Summary:
+    identifier, notebook, name, turns, changed_at, set_aside = row
+    return Summary(identifier, notebook, name, turns, changed_at, bool(set_aside))

@@ -1,0 +1,194 @@
+"""Brings the store up to what stands in memory.
+
+The values in memory are what counts. Where the store fails, the chat goes on, and the next write brings what was
+missed: each slot knows what the store has of it, and only the difference is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.errors import StoreError
+from xcyq_magic.store.conversations import ConversationStore
+from xcyq_magic.store.summaries import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from xcyq_magic.store.database import Database, Execute
+
+T = TypeVar("T")
+
+
+def _new_id() -> str:
+    """Short enough to be typed, long enough to be the only one."""
+    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
+
+
+@dataclass
+class Slot:
+    """A conversation as it stands, and what the store has of it.
+
+    Attributes
+    ----------
+    now
+        As it stands.
+    kept
+        As the store has it; None if it has nothing.
+    file
+        The identity of the database that has it.
+    wanted
+        Whether to keep it although nothing is in it yet.
+    aside, kept_aside
+        Whether its name is another one's, now and in the store.
+    id
+        Its name in the store.
+    """
+
+    now: Conversation
+    kept: Conversation | None = None
+    file: str = ""
+    wanted: bool = False
+    aside: bool = False
+    kept_aside: bool = False
+    id: str = field(default_factory=_new_id)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not (self.now.turns or self.now.model or self.now.system is not None)
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether anybody could miss it."""
+        return self.wanted or self.kept is not None or not self.empty
+
+    def behind(self, file: str) -> bool:
+        """Whether the store lacks something of it."""
+        if self.kept is None or self.file != file:
+            return self.worth_keeping
+        return self.now is not self.kept or self.aside != self.kept_aside
+
+    def summary(self, notebook: str | None) -> Summary:
+        """It at a glance."""
+        asked = self.now.turns[-1].asked_at if self.now.turns else 0.0
+        return Summary(self.id, notebook, self.now.name, len(self.now.turns), asked, self.aside)
+
+
+class Sync:
+    """What is between a notebook's conversations and the store.
+
+    Parameters
+    ----------
+    store
+        Where they are kept.
+    notebook
+        The notebook's path; None where there is none.
+    resume
+        Whether a name means what is kept under it; otherwise that is set aside for a new one.
+    """
+
+    def __init__(self, store: ConversationStore, notebook: str | None, *, resume: bool) -> None:
+        self.store = store
+        self._notebook = notebook
+        self._resume = resume
+        self._failing = False
+        self._notices: list[str] = []
+        self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
+        self._lock = threading.RLock()
+
+    @property
+    def database(self) -> Database:
+        """The file."""
+        return self.store.database
+
+    def attempt(self, action: Callable[[], T]) -> T | None:
+        """What `action` returns; None where the store fails, which the user hears of once."""
+        with self._lock:
+            try:
+                try:
+                    done = action()
+                except StoreError as e:
+                    if not e.replaced:
+                        raise
+                    self._notices.append(f"{e.message} What this kernel has in memory is kept in the new one.")
+                    done = action()
+            except StoreError as e:
+                if not self._failing:
+                    self._failing = True
+                    told = (e.message, "The chat goes on in memory.", e.hint)
+                    self._notices.append(" ".join(t for t in told if t))
+                return None
+            self._failing = False
+            return done
+
+    def take_notices(self) -> list[str]:
+        """Lines for the user on what could not be kept; each is given once."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def load(self, found: Summary) -> Slot:
+        """A slot with a conversation of the store."""
+        loaded = self.attempt(lambda: self.store.load(found.id))
+        if loaded is None:
+            return Slot(Conversation(found.name))
+        if loaded.unreadable:
+            what = f"{loaded.unreadable} of the kept turns of {found.name}"
+            self._notices.append(f"{what} cannot be read; they stay in the file.")
+        kept = loaded.conversation
+        file, aside = self.database.identity, found.set_aside
+        return Slot(kept, kept, file, aside=aside, kept_aside=aside, id=found.id)
+
+    def write(self, slots: Collection[Slot], current: Slot | None) -> bool:
+        """Write what the store lacks of `slots`; `current` is the one that the notebook is in.
+
+        Returns
+        -------
+        bool
+            Whether the store has it all now.
+        """
+        try:
+            return self.attempt(lambda: self._write(slots, current)) is not None
+        except KeyboardInterrupt:  # in the moment of writing: what it ended is kept all the same
+            self.attempt(lambda: self._write(slots, current))
+            raise
+
+    def _write(self, slots: Collection[Slot], current: Slot | None) -> bool:
+        database = self.database
+        with database.transaction() as execute:
+            # A name is free for another one only once its old owner is aside.
+            for slot in sorted(slots, key=lambda s: not s.aside):
+                if slot.behind(database.identity):
+                    self._write_slot(execute, slot)
+            chosen = (database.identity, current.id if current else "")
+            if self._notebook is not None and current is not None and current.worth_keeping and chosen != self._current:
+                self.store.choose(execute, self._notebook, current.id)
+        for slot in slots:
+            if slot.behind(database.identity):
+                slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
+        self._current = chosen
+        return True
+
+    def _write_slot(self, execute: Execute, slot: Slot) -> None:
+        kept = slot.kept if slot.file == self.database.identity else None
+        if kept is None:
+            if self._notebook is not None and not self._resume and not slot.aside:
+                self.store.free_name(execute, self._notebook, slot.now.name)
+            slot.id = self.store.create(execute, slot.id, self._notebook, slot.now, aside=slot.aside)
+            kept = Conversation(slot.now.name)
+        elif slot.aside != slot.kept_aside:
+            self.store.set_aside(execute, slot.id, aside=slot.aside)
+        if slot.now is not kept:
+            self.store.change(execute, slot.id, kept, slot.now)
+
+    def use(self, database: Database) -> None:
+        """Keep everything in `database` from the next write on."""
+        with self._lock:
+            old, self.store = self.store, ConversationStore(database)
+            self._failing = False
+            old.database.close()
