@@ -17,6 +17,7 @@ from xcyq_magic.magics.compare import CompareMagics
 from xcyq_magic.magics.completer import MagicCompleter
 from xcyq_magic.magics.conversation import ConversationMagics
 from xcyq_magic.magics.failure import FailureMagics, LastFailure
+from xcyq_magic.magics.files import FileMagics
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
 from xcyq_magic.magics.notebook import cell_id, notebook_path
@@ -42,6 +43,7 @@ MAGICS = (
     FailureMagics,
     ConversationMagics,
     SwitchMagics,
+    FileMagics,
     ModelMagics,
     AccessMagics,
 )

@@ -1,0 +1,223 @@
+"""Conversations in files: what is saved comes back exactly."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from values import completions, messages, parameter_sets, seconds
+
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.conversation import TURN_MIME, Conversation, Turn
+from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.errors import ConversationFileError
+from xcyq_magic.store.files import load, save
+from xcyq_magic.store.formats import markdown, notebook
+from xcyq_magic.store.formats import messages as openai_messages
+
+
+def nothing(_hashes) -> dict:
+    return {}
+
+
+def bundle_of(turn: Turn) -> dict:
+    return {"text/plain": turn.completion.text}
+
+
+# Texts that look like what the formats write.
+tricky = st.sampled_from(
+    [
+        "\n\n<!-- xcyq-0 end -->\n\n",
+        "<!-- xcyq-0 text -->\n\nHi\n\n<!-- xcyq-0 end -->\n",
+        '<!-- xcyq-1 turn {"a": 1} -->\n',
+        "-->",
+        "## 2. Prompt\n\n",
+        "\r\n\u2028\x0c\x00",
+        "```\n%%chat\n",
+        "{{ x }}",
+        "",
+    ]
+)
+texts = tricky | st.text(max_size=40)
+turns = st.builds(
+    Turn,
+    prompt=messages.map(lambda m: replace(m, role="user")) | st.builds(lambda t: Message.of("user", t), texts),
+    completion=completions | st.builds(lambda t, r: Completion(t, "m", t, r), texts, texts),
+    system=st.none() | texts,
+    parameters=parameter_sets,
+    asked_at=seconds,
+)
+conversations = st.builds(
+    Conversation, turns=st.lists(turns, max_size=4).map(tuple), model=st.none() | texts, system=st.none() | texts
+)
+
+
+@given(conversations)
+def test_markdown_comes_back_exactly(conversation):
+    written = markdown.dumps(conversation).encode().decode()
+    assert markdown.loads(written, nothing).conversation == conversation
+    assert markdown.loads(written, nothing).notices == ()
+
+
+@given(conversations.filter(lambda c: c.turns))
+def test_a_notebook_comes_back_exactly_and_is_valid(conversation):
+    written = notebook.dumps(conversation, bundle_of)
+    again = notebook.loads(written, nothing)
+    assert (
+        replace(again.conversation, turns=tuple(replace(t, cell=None) for t in again.conversation.turns))
+        == conversation
+    )
+    nbformat.validate(json.loads(written))
+
+
+words = st.text(min_size=1, max_size=20).filter(str.strip)
+
+
+@given(st.lists(st.tuples(words, words), max_size=5), st.text(max_size=20))
+def test_messages_come_back_exactly(said, system):
+    turns = [Turn(Message.of("user", p), Completion(r, "m", "m")) for p, r in said]
+    written = openai_messages.dumps(Conversation(turns=tuple(turns)), system)
+    again = openai_messages.loads(written, "m")
+    assert openai_messages.dumps(again.conversation, again.conversation.system or "") == written
+    assert [t.messages for t in again.conversation.turns] == [t.messages for t in turns]
+    assert again.notices == ()
+
+
+def pixel() -> bytes:
+    file = io.BytesIO()
+    Pillow.new("RGB", (1, 1)).save(file, "PNG")
+    return file.getvalue()
+
+
+PIXEL = pixel()
+
+
+def chat(*prompts: str) -> Conversation:
+    image = Image(PIXEL, "image/png", 1, 1, "plot.png")
+    turns = [Turn(Message.of("user", image, p), Completion(f"**{p}**", "gpt-5.5", "gpt-5.5")) for p in prompts]
+    return Conversation(turns=tuple(turns), model="gpt-5.5", system="Be brief.")
+
+
+@pytest.mark.parametrize("suffix", [".md", ".json", ".ipynb", ".IPYNB"])
+def test_each_kind_of_file_is_written_and_read(tmp_path, suffix):
+    path = tmp_path / f"chat{suffix}"
+    path.write_text("what was there before")
+    save(path, chat("one", "two"), "Be brief.", bundle_of)
+    again = load(path, "gpt-5.5", nothing, "main").conversation
+    assert [t.messages[1] for t in again.turns] == [t.messages[1] for t in chat("one", "two").turns]
+    assert [t.prompt.images[0].data for t in again.turns] == [PIXEL] * 2
+    assert [t.prompt.images[0].width for t in again.turns] == [1, 1]
+    assert again.system == "Be brief."
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_markdown_is_for_readers():
+    text = markdown.dumps(chat("What is odd?"))
+    seen = [line for line in text.splitlines() if line and not line.startswith(("<!--", "!["))]
+    assert seen == ["## 1. Prompt", "What is odd?", "## 1. gpt-5.5", "**What is odd?**"]
+    assert "![plot.png](<data:image/png;base64," in text
+
+
+def test_a_text_may_be_edited():
+    text = markdown.dumps(chat("one")).replace("**one**", "two")
+    assert markdown.loads(text, nothing).conversation.turns[0].completion.text == "two"
+
+
+def test_a_notebook_has_cells_that_run():
+    turn = chat("Why?").turns[0]
+    turn = replace(turn, parameters=replace(turn.parameters, temperature=0.5, stop=("the end",), extra={"seed": [1]}))
+    written = json.loads(notebook.dumps(Conversation(turns=(turn,), model="gpt-5.4"), bundle_of))
+    assert [c["source"] for c in written["cells"]] == [
+        "%load_ext xcyq_magic",
+        "%chat_model gpt-5.4",
+        '%%chat -m gpt-5.5 -t 0.5 --stop "the end" -p seed=[1] -a plot.png\nWhy?',
+    ]
+
+
+def test_media_that_a_notebook_only_names_come_from_the_store_or_are_said_to_be_gone():
+    turn = chat("one").turns[0]
+    record = {"version": 1, **turn.to_dict()}
+    cell = {"cell_type": "code", "id": "A", "outputs": [{"output_type": "display_data", "data": {TURN_MIME: record}}]}
+    text = json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
+    found = notebook.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL))
+    assert found.conversation.turns[0].prompt == turn.prompt
+    assert found.conversation.turns[0].cell.cell_id == "A"
+    gone = notebook.loads(text, nothing)
+    assert "1 picture or video is neither in the file nor in the store" in gone.notices[0]
+    assert "plot.png, which is not kept any more" in gone.conversation.turns[0].prompt.text
+
+
+def test_of_several_conversations_in_a_notebook_one_is_taken():
+    turn = chat("one").turns[0]
+    records = [{"version": 1, **turn.to_dict(), "conversation": name} for name in ("main", "idea", None)]
+    cells = [{"outputs": [{"data": {TURN_MIME: r}}]} for r in records]
+    text = json.dumps({"cells": [*cells, {"cell_type": "markdown", "source": ""}]})
+    read = notebook.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
+    assert len(read.conversation.turns) == 1
+    assert "2 of its turns are of other conversations" in read.notices[0]
+
+
+def test_messages_of_other_tools():
+    said = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Look:"}, {"type": "text", "text": "here"}]},
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "A."},
+        {"role": "assistant", "content": "B."},
+        {"role": "user", "content": "Unanswered"},
+    ]
+    read = openai_messages.loads(json.dumps({"messages": said}), "m")
+    (turn,) = read.conversation.turns
+    assert (read.conversation.system, turn.prompt.text, turn.completion.text) == (
+        "Be brief.",
+        "Look:\nhere\nWell?",
+        "A.\n\nB.",
+    )
+    assert "2 of its messages" in read.notices[0]
+    assert "Unanswered" in read.notices[1]
+
+
+REFUSED = [
+    ("chat.txt", "", "does not say what kind"),
+    ("chat.json", "{", "no JSON"),
+    ("chat.json", "3", "no array"),
+    ("chat.json", '[{"role": "tool", "content": "x"}]', "Message 1 is none of"),
+    ("chat.json", '[{"role": "user", "content": null}]', "Message 1 holds something else"),
+    ("chat.json", '[{"role": "user", "content": [{"type": "input_audio"}]}]', "Message 1 holds something else"),
+    (
+        "chat.json",
+        '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]',
+        "damaged",
+    ),
+    ("chat.json", '[{"role": "assistant", "content": "x"}]', "begins with a reply"),
+    ("chat.md", "# Notes", "no conversation"),
+    ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {x} -->\n", "no JSON any more"),
+    ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n<!-- xcyq-0 turn {} -->\n", "is missing"),
+    ("chat.ipynb", "{}", "no notebook"),
+    ("chat.ipynb", '{"cells": []}', "No cell of it"),
+    ("chat.ipynb", json.dumps({"cells": [{"outputs": [{"data": {TURN_MIME: {"version": 1}}}]}]}), "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "words"), REFUSED)
+def test_what_is_no_conversation_is_refused_in_a_line_or_two(tmp_path, name, content, words):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConversationFileError, match=words) as raised:
+        load(tmp_path / name, "m", nothing, "main")
+    assert len(raised.value._render_traceback_()) == 2
+
+
+def test_what_cannot_be_written_or_read_says_so(tmp_path):
+    with pytest.raises(ConversationFileError, match="cannot be written"):
+        save(tmp_path / "nowhere" / "chat.md", chat("one"), "", bundle_of)
+    with pytest.raises(ConversationFileError, match="cannot be read"):
+        load(tmp_path / "nowhere.md", "m", nothing, "main")
+    (tmp_path / "chat.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConversationFileError, match="UTF-8"):
+        load(tmp_path / "chat.md", "m", nothing, "main")

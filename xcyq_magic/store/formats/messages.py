@@ -1,0 +1,107 @@
+"""The array of messages of OpenAI's API, as JSON: what any other tool takes.
+
+https://platform.openai.com/docs/api-reference/chat/create. It holds what was said and what was shown; models,
+times and parameters are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.chat.messages import Image, Message, Role, Text
+from xcyq_magic.errors import ConversationFileError, MediaError
+from xcyq_magic.gateway.encoding import decode_message, encode_message
+from xcyq_magic.store.formats.turns import ReadConversation
+
+_ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_HINT = "A conversation in JSON is an array of messages, each with a role and a content."
+
+
+def dumps(conversation: Conversation, system: str = "") -> str:
+    """The messages of a conversation that goes on with the system prompt `system`."""
+    messages = [m for turn in conversation.turns for m in turn.messages]
+    said = [Message.of("system", system), *messages] if system else messages
+    return json.dumps([encode_message(m) for m in said], ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def loads(text: str, model: str) -> ReadConversation:
+    """A conversation from its messages; its replies count as those of `model`.
+
+    Raises
+    ------
+    ConversationFileError
+        They are no such messages, or some that are no chat between a user and a model.
+    """
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        msg = "It is no JSON."
+        raise ConversationFileError(msg, _HINT) from None
+    records = record.get("messages") if isinstance(record, dict) else record
+    if not isinstance(records, list):
+        msg = "It holds no array of messages."
+        raise ConversationFileError(msg, _HINT)
+    messages = [_message(r, n) for n, r in enumerate(records, 1)]
+    system = "\n\n".join(m.text for m in messages if m.role == "system") or None
+    return _conversation([m for m in messages if m.role != "system"], system, model)
+
+
+def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON value
+    role = _ROLES.get(str(record.get("role"))) if isinstance(record, dict) else None
+    if role is None:
+        msg = f"Message {number} is none of the system, the user or the assistant."
+        raise ConversationFileError(msg, _HINT)
+    try:
+        message = decode_message({**record, "role": role})
+    except (KeyError, TypeError, ValueError, AttributeError):
+        msg = f"Message {number} holds something else than text, pictures and videos."
+        raise ConversationFileError(msg, _HINT) from None
+    return Message(role, tuple(_measured(p, number) if isinstance(p, Image) else p for p in message.parts))
+
+
+def _measured(image: Image, number: int) -> Image:
+    """A picture with its size, which does not travel."""
+    from xcyq_magic.media.images import image_of_bytes  # noqa: PLC0415  # it loads Pillow
+
+    try:
+        return image_of_bytes(image.data, "")
+    except MediaError:
+        msg = f"Message {number} holds a picture that is none, or damaged."
+        raise ConversationFileError(msg, _HINT) from None
+
+
+def _conversation(messages: list[Message], system: str | None, model: str) -> ReadConversation:
+    turns: list[Turn] = []
+    prompt: list[Message] = []
+    joined = 0
+    for message in messages:
+        if message.role == "user":
+            joined += bool(prompt)
+            prompt.append(message)
+        elif prompt:
+            parts = tuple(p for m in prompt for p in m.parts)
+            reply = Completion(message.text, requested_model=model, model=model)
+            turns.append(Turn(Message("user", parts), reply, system))
+            prompt = []
+        elif turns:
+            joined += 1
+            last = turns.pop()
+            reply = Completion(f"{last.completion.text}\n\n{message.text}", requested_model=model, model=model)
+            turns.append(Turn(last.prompt, reply, system))
+        else:
+            msg = "It begins with a reply, to no prompt."
+            raise ConversationFileError(msg, _HINT)
+    notices = []
+    if joined:
+        notices.append(f"{joined} of its messages had the role of the one before, and were joined to it.")
+    if prompt:
+        notices.append(f"Its last prompt has no reply, and was left out: {_first_words(prompt)}")
+    return ReadConversation(Conversation(turns=tuple(turns), system=system), tuple(notices))
+
+
+def _first_words(prompt: list[Message]) -> str:
+    words = " ".join(p.text for m in prompt for p in m.parts if isinstance(p, Text))
+    return words[:60]

@@ -1,0 +1,86 @@
+"""What the formats share: a conversation that was read from a file, and records of turns with their media."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.messages import MediaLink
+from xcyq_magic.errors import ConversationFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class ReadConversation:
+    """A conversation from a file.
+
+    Attributes
+    ----------
+    conversation
+        Its turns, model and system prompt.
+    notices
+        Lines for the user on what is not as it was in the file.
+    """
+
+    conversation: Conversation
+    notices: tuple[str, ...] = ()
+
+
+def media_of(turn: Turn) -> dict[str, str]:
+    """The media of a turn in base64, by their SHA-256."""
+    files = [p for p in turn.prompt.media if not isinstance(p, MediaLink)]
+    return {p.sha256: base64.b64encode(p.data).decode("ascii") for p in files}
+
+
+def turn_of_record(
+    record: Mapping[str, Any], find: Callable[[set[str]], dict[str, bytes]], cell: CellRun | None = None
+) -> tuple[Turn, int]:
+    """The turn of a JSON record, and the number of its media whose bytes are gone.
+
+    What is gone leaves a line of text in its place.
+
+    Raises
+    ------
+    ConversationFileError
+        It is no record of a turn.
+    """
+    try:
+        media = {digest: base64.b64decode(data) for digest, data in record.get("media", {}).items()}
+        parts = record["prompt"]["parts"]
+        unknown = {p["sha256"] for p in parts if "sha256" in p} - media.keys()
+        media |= find(unknown) if unknown else {}
+        there = [p if p.get("sha256", "") in media or "sha256" not in p else _gone(p) for p in parts]
+        whole = {**record, "prompt": {**record["prompt"], "parts": there}}
+        turn = Turn.from_dict(whole, media)
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
+        msg = "It holds a turn that cannot be read."
+        raise ConversationFileError(msg, "Was it written by a newer xcyq_magic, or changed by hand?") from None
+    return replace(turn, cell=cell), sum(a is not b for a, b in zip(there, parts, strict=True))
+
+
+def _gone(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "text", "text": f"[{part.get('name') or part['type']}, which is not kept any more]"}
+
+
+def gone_notice(count: int) -> tuple[str, ...]:
+    """A line on media whose bytes are neither in the file nor in the store."""
+    if not count:
+        return ()
+    them = "1 picture or video is" if count == 1 else f"{count} pictures or videos are"
+    return (f"{them} neither in the file nor in the store; a line of text stands for each.",)
+
+
+def chosen(conversation: Conversation) -> dict[str, str | None]:
+    """The model and the system prompt chosen for a conversation, as a record."""
+    return {"model": conversation.model, "system": conversation.system}
+
+
+def with_choice(conversation: Conversation, record: Mapping[str, Any]) -> Conversation:
+    """Undo `chosen`."""
+    model, system = (t if isinstance(t := record.get(name), str) else None for name in ("model", "system"))
+    return replace(conversation, model=model, system=system)
