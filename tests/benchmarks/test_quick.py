@@ -13,7 +13,9 @@ HERE = Path(__file__).parent
 
 # The soak counts its sockets in /proc; what renders loops is limited in memory.
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and resource limits")
-@pytest.mark.parametrize("name", ["fuzz", "soak", "load", "interrupt", "render", "figures", "comparison"])
+@pytest.mark.parametrize(
+    "name", ["fuzz", "soak", "load", "interrupt", "render", "figures", "comparison", "store", "killed"]
+)
 def test_a_benchmark_runs(name):
     command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
