@@ -52,7 +52,10 @@ class Kernel:
     """A kernel of its own, with `xcyq_magic` to be loaded by the test."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+        try:
+            self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+        except RuntimeError:  # another process took a port between its choice and the kernel's start
+            self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
 
     def start(self, code: str, cell_id: str | None = None) -> str:
         """Send a cell and return at once; the id is for `finish`."""
