@@ -13,6 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
+from xcyq_magic.magics.counts import number, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument_group("the model"),
         argument("-m", "--model", metavar="NAME", help="The model to ask, for this turn."),
         argument("-s", "--system", metavar="TEXT", help="The system prompt, for this turn; '' for none."),
-        argument("-t", "--temperature", metavar="T", type=_number, help="Sampling temperature, 0 to 2."),
+        argument("-t", "--temperature", metavar="T", type=number, help="Sampling temperature, 0 to 2."),
         argument(
             "--top-p",
             metavar="P",
-            type=_number,
+            type=number,
             help="Nucleus mass, 0 to 1. Set it or the temperature, better not both.",
         ),
         argument("--max-tokens", metavar="N", type=whole_number, help="Most tokens to generate."),
@@ -273,34 +274,3 @@ def _field(text: str) -> tuple[str, Any]:
             return name, value
         msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."
         raise OptionError(msg, hint) from None
-
-
-def _number(text: str) -> float:
-    return float(text)
-
-
-def whole_number(text: str) -> int:
-    """The number that `text` is, for an option."""
-    return int(text)
-
-
-# argparse names the type in its error: "invalid number value: 'x'".
-_number.__name__ = "number"
-whole_number.__name__ = "whole number"
-
-
-def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
-    """The one number that a magic such as ``%chat_undo 2`` takes.
-
-    Raises
-    ------
-    OptionError
-        It is no number of at least 1.
-    """
-    text = line.strip()
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        msg = f"%{magic} takes {what}, at least 1, not {text!r}."
-        raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
-    return int(text)

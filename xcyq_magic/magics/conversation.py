@@ -8,8 +8,9 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.magics.arguments import one_count, parse_words, takes, whole_number
+from xcyq_magic.magics.arguments import parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
+from xcyq_magic.magics.counts import one_count, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:

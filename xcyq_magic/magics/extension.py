@@ -20,7 +20,7 @@ from xcyq_magic.magics.failure import FailureMagics, LastFailure
 from xcyq_magic.magics.files import FileMagics
 from xcyq_magic.magics.input import MagicText, empty_cell
 from xcyq_magic.magics.models import ModelMagics
-from xcyq_magic.magics.notebook import cell_id, notebook_path
+from xcyq_magic.magics.notebook import cell_id, notebook_path, resumption
 from xcyq_magic.magics.seen import SeenImages
 from xcyq_magic.magics.switch import SwitchMagics
 from xcyq_magic.settings import ChatSettings, GatewaySettings
@@ -137,20 +137,9 @@ class Extension:
         """A line on what the notebook goes on with, once. It reads a number and loads nothing."""
         if notebook is None or not self.chat.resume or self._said_what_is_resumed:
             return
-        from xcyq_magic.errors import StoreError
-        from xcyq_magic.store.summaries import current
-
         self._said_what_is_resumed = True
-        database = self._open_database()
-        try:
-            found = current(database, notebook)
-        except StoreError as e:
-            found = None
-            if e.replaced:  # what only fails is said once it matters
-                sys.stdout.write(f"{e.message}\n")
-        if found and found.turns:
-            sys.stdout.write(f"Resumed {found}; %chat_reset starts afresh.\n")
-        database.close()
+        if line := resumption(self._open_database(), notebook):
+            sys.stdout.write(f"{line}\n")
 
     def _open_database(self) -> Database:
         from xcyq_magic.store.database import open_database

@@ -6,8 +6,12 @@ import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from xcyq_magic.errors import StoreError
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from xcyq_magic.store.database import Database
 
 
 def cell_id(shell: InteractiveShell) -> str | None:
@@ -28,3 +32,16 @@ def notebook_path(shell: InteractiveShell) -> str | None:
         return told
     named = os.environ.get("JPY_SESSION_NAME", "")
     return named if os.path.isabs(named) and PurePath(named).suffix and cell_id(shell) else None  # noqa: PTH117  # a str
+
+
+def resumption(database: Database, notebook: str) -> str:
+    """A line on the conversation that a notebook goes on with; ``""`` if there is nothing to say."""
+    from xcyq_magic.store.summaries import current
+
+    try:
+        found = current(database, notebook)
+    except StoreError as e:
+        return e.message if e.replaced else ""  # what only fails is said once it matters
+    finally:
+        database.close()
+    return f"Resumed {found}; %chat_reset starts afresh." if found and found.turns else ""
