@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.media.containers import only_pixels
-from xcyq_magic.media.images import damaged, encoded, opened
+from xcyq_magic.media.images import damaged, encoded, opened, scaled
 from xcyq_magic.media.looks import looks_the_same
 from xcyq_magic.media.modes import eight_bits
 
@@ -34,8 +34,7 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     MediaError
         Its file is damaged.
     """
-    import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
-    import PIL.ImageOps  # noqa: PLC0415
+    import PIL.ImageOps  # noqa: PLC0415  # loading the extension must not load Pillow
 
     shown = image.name or "The picture"
     picture = opened(image.data, shown)
@@ -48,7 +47,7 @@ def fit(image: Image, limits: ImageLimits) -> Image:
         upright, how = eight_bits(PIL.ImageOps.exif_transpose(picture))
         original = image.original or upright.size
         if max(upright.size) > limits.long_edge:
-            upright.thumbnail((limits.long_edge, limits.long_edge), PIL.Image.Resampling.LANCZOS)
+            upright = scaled(upright, limits.long_edge)
         data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG")
     except (OSError, ValueError, SyntaxError) as e:
         raise damaged(shown, e) from None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
 _ORIENTATION = 0x0112  # EXIF's tag
+_GAP = 2.0  # as many times the final size a picture has when the good filter begins; before it are boxes
 _MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
@@ -63,7 +64,7 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
             upright, how = eight_bits(upright)
             note = note or how
         if original:
-            upright = _smaller(upright, MOST_LONG_EDGE)
+            upright = scaled(upright, MOST_LONG_EDGE)
         data = png(upright)
     except (OSError, ValueError, SyntaxError) as e:
         raise damaged(name or "The picture", e) from None
@@ -79,13 +80,13 @@ def _upright(picture: PillowImage) -> PillowImage:
     return PIL.ImageOps.exif_transpose(picture) if turned else picture
 
 
-def _smaller(picture: PillowImage, edge: int) -> PillowImage:
-    """A copy whose longer side has `edge` pixels."""
+def scaled(picture: PillowImage, long_edge: int) -> PillowImage:
+    """A copy scaled down to so many pixels of its longer side, with a good filter."""
     import PIL.Image  # noqa: PLC0415  # see above
 
-    scale = edge / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+    factor = long_edge / max(picture.size)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
 def png(picture: PillowImage) -> bytes:
