@@ -7,9 +7,11 @@ import json
 from dataclasses import replace
 
 import nbformat
+import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernels import KEY
 from PIL import Image as Pillow
 from values import completions, messages, parameter_sets, seconds
 
@@ -115,6 +117,20 @@ def test_each_kind_of_file_is_written_and_read(tmp_path, suffix):
     assert [t.prompt.images[0].width for t in again.turns] == [1, 1]
     assert again.system == "Be brief."
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_reference_client_takes_the_messages_as_they_are(tmp_path, sandbox):
+    path = tmp_path / "chat.json"
+    save(path, chat("one", "two"), "Be brief.", bundle_of)
+    said = json.loads(path.read_text("utf-8"))
+    with openai.OpenAI(base_url=f"{sandbox.base_url}/v1", api_key=KEY, max_retries=0) as client:
+        answer = client.chat.completions.create(
+            model="gpt-5.5", messages=[*said, {"role": "user", "content": "And now?"}]
+        )
+    assert answer.choices[0].finish_reason == "stop"
+    received = sandbox.received[-1].body["messages"]
+    assert [m["role"] for m in received] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert received[:-1] == said
 
 
 def test_markdown_is_for_readers():
