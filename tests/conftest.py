@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 from kernels import KEY
+from xdist.scheduler import LoadFileScheduling
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
@@ -35,8 +36,16 @@ def sandbox():
     server.close()
 
 
-def pytest_collection_modifyitems(items):
-    """Two workers (`--dist loadgroup`): a file's tests share fixtures, and two browsers at a time spoil each other."""
-    for item in items:
-        group = "browser" if item.path.parent.name == "browser" else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadFileScheduling):
+    """A file's tests, which share fixtures, stay with one worker; so do all browser tests, which spoil each other.
+
+    pytest-xdist's own groups are lost with pytest 9.2: it adds them to an attribute that is gone.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
