@@ -40,10 +40,10 @@ def fill(path: Path, conversations: int, turns: int) -> None:
     for start in range(0, conversations, 500):
         with database.transaction() as execute:
             for n in range(start, min(start + 500, conversations)):
-                name = store.create(execute, f"c{n}", f"/home/ada/{n}.ipynb", Conversation("main"))
+                name = store.create(execute, f"c{n}", f"/notebooks/{n}.ipynb", Conversation("main"))
                 said = Conversation("main", tuple(turn(k) for k in range(turns)))
                 store.change(execute, name, Conversation("main"), said)
-                store.choose(execute, f"/home/ada/{n}.ipynb", name)
+                store.choose(execute, f"/notebooks/{n}.ipynb", name)
     database.close()
 
 
@@ -93,12 +93,12 @@ def main() -> None:
         resumed = {count: [] for count in paths}
         for n in range(rounds):  # one after the other, so that a busy machine disturbs both
             for count, path in paths.items():
-                resumed[count].append(resume_ms(path, f"/home/ada/{n * 7919 % count}.ipynb"))
+                resumed[count].append(resume_ms(path, f"/notebooks/{n * 7919 % count}.ipynb"))
         print("| conversations | turns | file | resume, median | a turn's write, median | 95 % | its bound |")
         print("|--:|--:|--:|--:|--:|--:|--:|")
         for count, path in paths.items():
             size = path.stat().st_size / 1e6
-            writes = sorted(write_ms(path, "/home/ada/0.ipynb", rounds * 5))
+            writes = sorted(write_ms(path, "/notebooks/0.ipynb", rounds * 5))
             middle, late = statistics.median(writes), writes[int(len(writes) * 0.95)]
             print(
                 f"| {count:,} | {count * options.turns:,} | {size:.1f} MB | {statistics.median(resumed[count]):.1f} ms "
@@ -106,8 +106,8 @@ def main() -> None:
             )
         long = Path(folder) / "long.sqlite"
         fill(long, 1, 1000)
-        writes = write_ms(long, "/home/ada/0.ipynb", rounds)
-        whole = resume_ms(long, "/home/ada/0.ipynb")
+        writes = write_ms(long, "/notebooks/0.ipynb", rounds)
+        whole = resume_ms(long, "/notebooks/0.ipynb")
         print(f"| 1 | 1,000 | | {whole:.1f} ms | {statistics.median(writes):.2f} ms | | |")
         more = statistics.median(b - a for a, b in zip(*resumed.values(), strict=True))
         print(f"\nWith {many:,} conversations, resuming takes {more:.1f} ms more than with one; bound {RESUME_MS:.0f}.")

@@ -75,9 +75,9 @@ def test_raw_sends_the_prompt_as_it_is_typed(run, sandbox):
 
 
 def test_text_and_numbers_go_in_as_text(run, shell, sandbox):
-    shell.push({"name": "Ada", "count": 3, "code": "def f():\n    pass"})
+    shell.push({"name": "lasso", "count": 3, "code": "def f():\n    pass"})
     run("%chat {{ name }} has {{ count + 1 }} and {{ name.upper()[:2] }}.")
-    assert prompt(sandbox) == "Ada has 4 and AD."
+    assert prompt(sandbox) == "lasso has 4 and LA."
     run("%%chat\nWhat is wrong with {{ code }}?")
     assert prompt(sandbox) == "What is wrong with\ndef f():\n    pass\n?"
 

@@ -11,7 +11,7 @@ from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 
-NOTEBOOK = "/home/ada/analysis.ipynb"
+NOTEBOOK = "/notebooks/analysis.ipynb"
 
 
 class Run:
@@ -77,12 +77,12 @@ def test_where_no_cell_ran_yet_the_first_magic_says_what_is_resumed(kernel, caps
 
 def test_a_renamed_notebook_finds_its_conversation_again(kernel):
     said(kernel, "a", "b")
-    with kernel("/home/ada/renamed.ipynb") as run:
+    with kernel("/notebooks/renamed.ipynb") as run:
         assert run(LOAD) == ""
         (row,) = [line for line in run("%chat_switch").splitlines() if NOTEBOOK in line]
         assert "main now: 2 turns" in run(f"%chat_switch {row.split()[1]}")
         assert run.asked("%chat b", "cell-b") == ["a", "b"]
-    with kernel("/home/ada/renamed.ipynb") as run:
+    with kernel("/notebooks/renamed.ipynb") as run:
         assert "Resumed renamed.ipynb: 2 turns" in run(LOAD)
 
 
@@ -94,7 +94,7 @@ def test_what_runs_within_a_notebook_is_not_taken_for_it(kernel):
         assert run.asked("%chat b", None) == ["b"]
 
 
-@pytest.mark.parametrize("path", ["/home/ada/Console 1", "analysis.ipynb"])
+@pytest.mark.parametrize("path", ["/notebooks/Console 1", "analysis.ipynb"])
 def test_a_name_that_is_no_path_of_a_notebook_is_not_resumed(kernel, path):
     for _ in range(2):
         with kernel(path) as run:

@@ -16,7 +16,7 @@ from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.store.database import Database
 
-NOTEBOOK = "/home/ada/analysis.ipynb"
+NOTEBOOK = "/notebooks/analysis.ipynb"
 
 
 def turn(prompt: str, cell: CellRun | None = None, at: float = 0.0, *media: Image) -> Turn:
@@ -74,7 +74,7 @@ def test_a_restarted_kernel_goes_on_with_its_notebook(kernel):
     resumed = again.resume()
     assert str(resumed) == "analysis.ipynb: 2 turns"
     assert prompts(again.get()) == ["a", "b"]
-    assert kernel("/home/ada/other.ipynb").resume() is None
+    assert kernel("/notebooks/other.ipynb").resume() is None
 
 
 def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
@@ -158,12 +158,12 @@ def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
 def test_a_conversation_of_another_notebook_is_copied(kernel):
     """So a notebook that was renamed has its conversation again, and one that was not keeps it."""
     said(kernel, "a", "b")
-    renamed = kernel("/home/ada/renamed.ipynb")
+    renamed = kernel("/notebooks/renamed.ipynb")
     (found,) = renamed.summaries()
     assert found.notebook == NOTEBOOK
     assert prompts(renamed.take_up(found)) == ["a", "b"]
     assert renamed.current == "main"
-    again = kernel("/home/ada/renamed.ipynb")
+    again = kernel("/notebooks/renamed.ipynb")
     assert str(again.resume()) == "renamed.ipynb: 2 turns"
     again.add("main", turn("b, edited", CellRun("cell-b", 1)))
     assert prompts(again.get()) == ["a", "b, edited"]
@@ -172,7 +172,7 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
 
 def test_a_copy_does_not_take_the_place_of_what_is_there(kernel):
     said(kernel, "a")
-    other = said(kernel, "b", notebook="/home/ada/other.ipynb")
+    other = said(kernel, "b", notebook="/notebooks/other.ipynb")
     found = next(s for s in other.summaries() if s.notebook == NOTEBOOK)
     other.take_up(found)
     assert (other.current, prompts(other.get()), prompts(other.get("main"))) == ("main-2", ["a"], ["b"])
@@ -318,6 +318,6 @@ def test_the_file_can_be_changed_while_it_is_used(kernel, path, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths there are text")
 def test_a_path_that_is_no_text(kernel):
-    notebook = "/home/ada/caf\udce9.ipynb"
+    notebook = "/notebooks/caf\udce9.ipynb"
     said(kernel, "a", notebook=notebook)
     assert kernel(notebook).resume().turns == 1
