@@ -86,6 +86,7 @@ def test_the_stop_button_ends_the_reply_and_keeps_what_came(tmp_path, notebook, 
     with server(root, tmp_path / "home", env=env) as url, browser(tmp_path / "one") as raw:
         page = NotebookPage(raw, url, "test.ipynb")
         page.start_all()
+        raw.wait_for_selector(".xcyq-live h2", timeout=30_000)  # the button is there before the reply
         raw.get_by_role("button", name="Stop").click(timeout=30_000)
         page.wait(20)
         raw.wait_for_timeout(300)
