@@ -80,6 +80,12 @@ def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
     return [*lines, hint] if hint else lines
 
 
+def shorten_interrupt(interrupt: KeyboardInterrupt, message: str) -> None:
+    """Have IPython print one line for the user's interrupt, without the traceback through our waiting."""
+    lines = short_traceback("KeyboardInterrupt", message)
+    interrupt._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
+
+
 class XcyqError(Exception):
     """The root of the tree.
 

@@ -52,11 +52,6 @@ class ColouredText:
         self._begun = False
         self._preview = False
 
-    @property
-    def at_line_start(self) -> bool:
-        """Whether the cursor is: always, for lines are written whole."""
-        return True
-
     def write(self, text: str) -> None:
         """Take in more of the text, and write what is finished."""
         self._tail += without_controls(text)

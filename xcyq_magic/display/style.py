@@ -7,7 +7,14 @@ theme, with fallbacks for pages that have none.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xcyq_magic.display.markup import escape, to_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 
 # JupyterLab's own classes: a reply looks like a Markdown cell, live as well as settled.
 _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
@@ -107,6 +114,7 @@ def unfolding(summary: str, html: str) -> str:
     return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(html)}</details>'
 
 
-def thinking(markdown: str) -> str:
-    """The latest lines of a reasoning that is still going on; they do not fold, for each frame is a new element."""
-    return f'<div class="xcyq-quiet xcyq-thinking">{body(to_html(markdown))}</div>'
+def thinking(pieces: Sequence[str]) -> str:
+    """The end of a reasoning that is still going on; it does not fold, for each frame is a new element."""
+    latest = "".join(pieces[-_MOST_THOUGHTS:])[-_MOST_THOUGHTS:]  # a piece has a character at least
+    return f'<div class="xcyq-quiet xcyq-thinking">{body(to_html(latest))}</div>'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
-from xcyq_magic.errors import InputError, short_traceback
+from xcyq_magic.errors import InputError, shorten_interrupt
 from xcyq_magic.magics.arguments import compare_options, options_of, parse_models
 from xcyq_magic.magics.base import ExtensionMagics
 from xcyq_magic.magics.prompt import prompt_of
@@ -121,6 +121,4 @@ class CompareMagics(ExtensionMagics):
         if isinstance(compared.error, KeyboardInterrupt):
             count = sum(c.completion is not None for c in comparison.columns)
             kept = f"what came of {count} of {len(comparison)} is in _comparison"
-            lines = short_traceback("KeyboardInterrupt", f"stopped; {kept}")
-            # An interrupted cell, without the traceback through our waiting.
-            compared.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
+            shorten_interrupt(compared.error, f"stopped; {kept}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import OptionError, short_traceback
+from xcyq_magic.errors import OptionError, shorten_interrupt
 from xcyq_magic.magics.base import ExtensionMagics
 
 if TYPE_CHECKING:
@@ -91,6 +91,4 @@ class TurnMagics(ExtensionMagics):
             self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
         if isinstance(outcome.error, KeyboardInterrupt):
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
-            lines = short_traceback("KeyboardInterrupt", f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
-            # An interrupted cell, without the traceback through our waiting.
-            outcome.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
+            shorten_interrupt(outcome.error, f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.media.containers import only_pixels
-from xcyq_magic.media.images import damaged, encoded, opened, scaled
+from xcyq_magic.media.images import damaged, encoded, opened, scaled, upright_of
 from xcyq_magic.media.looks import looks_the_same
 from xcyq_magic.media.modes import eight_bits
 
@@ -34,8 +34,6 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     MediaError
         Its file is damaged.
     """
-    import PIL.ImageOps  # noqa: PLC0415  # loading the extension must not load Pillow
-
     shown = image.name or "The picture"
     picture = opened(image.data, shown)
     frames = getattr(picture, "n_frames", 1)
@@ -44,7 +42,7 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     if small and light and frames == 1 and image.mime in limits.mimes and only_pixels(image.data, image.mime):
         return image
     try:
-        upright, how = eight_bits(PIL.ImageOps.exif_transpose(picture))
+        upright, how = eight_bits(upright_of(picture))
         original = image.original or upright.size
         if max(upright.size) > limits.long_edge:
             upright = scaled(upright, limits.long_edge)

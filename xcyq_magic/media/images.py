@@ -58,7 +58,7 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
         raise MediaError(msg, "Look at how it was made.")
     try:
         frames = getattr(picture, "n_frames", 1)
-        upright = _upright(picture)
+        upright = upright_of(picture)
         original = upright.size if max(upright.size) > MOST_LONG_EDGE else None
         if original or upright.mode not in _PNG_MODES:
             upright, how = eight_bits(upright)
@@ -72,7 +72,7 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
     return Image(data, "image/png", *upright.size, name, note, original)
 
 
-def _upright(picture: PillowImage) -> PillowImage:
+def upright_of(picture: PillowImage) -> PillowImage:
     """The picture as its EXIF orientation shows it; itself if that says nothing. Large pictures are not copied."""
     import PIL.ImageOps  # noqa: PLC0415  # loading the extension must not load Pillow
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _CLOCK_S = 1.0  # of the lines above the replies, where nothing happens but that time goes by
 _PAINTED = 1  # column of a frame: 12 of them, each 20 times a second, are far more than a page can draw
-_MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 
 
 class ColumnsView:
@@ -246,7 +245,7 @@ class _Column:
         if reply.ended and isinstance(reply.error, XcyqError):
             self._fail(failed_html(reply.error.message, reply.error.hint))
         if builder.reasoning_pieces and not builder.text_pieces:
-            self._thoughts.value = thinking("".join(builder.reasoning_pieces[-_MOST_THOUGHTS:])[-_MOST_THOUGHTS:])
+            self._thoughts.value = thinking(builder.reasoning_pieces)
 
     def _fail(self, html: str) -> None:
         if self._error is None:  # few columns fail, and each widget takes the page a moment

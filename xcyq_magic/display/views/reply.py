@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from xcyq_magic.turn import Outcome
 
 _CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
-_MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 _BOX_SEGMENTS = 6  # in one box, before the next box begins
 
 
@@ -84,9 +83,8 @@ class ReplyView:
         way_out = "" if clickable else "■ interrupts"
         shown.caption(" · ".join(p for p in (live_caption(reply, self._label), way_out) if p), clickable=clickable)
         shown.notices(reply.notices)
-        thoughts = "".join(reply.builder.reasoning_pieces[-_MOST_THOUGHTS:])
-        if thoughts and not reply.builder.text_pieces:
-            shown.thoughts(thinking(thoughts[-_MOST_THOUGHTS:]))
+        if reply.builder.reasoning_pieces and not reply.builder.text_pieces:
+            shown.thoughts(thinking(reply.builder.reasoning_pieces))
 
     def settle(self, outcome: Outcome) -> None:
         """Replace the widgets on the screen by the static bundle.
