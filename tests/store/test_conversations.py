@@ -142,6 +142,17 @@ def test_the_conversation_that_the_notebook_was_in_is_resumed(kernel):
     assert (again.current, prompts(again.get()), prompts(again.get("main"))) == ("idea", ["b"], ["a", "c"])
 
 
+def test_a_conversation_that_was_seen_empty_is_resumed_once_something_is_in_it(kernel):
+    conversations = kernel()
+    conversations.get("main")
+    conversations.add("other", turn("one"))  # is written while nothing is in main yet
+    conversations.add("main", turn("two"))
+    conversations.close()
+    again = kernel()
+    assert str(again.resume()) == "analysis.ipynb: 1 turn"
+    assert prompts(again.get()) == ["two"]
+
+
 def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
     conversations = said(kernel, "a", "b", "c")
     source = conversations.get()

@@ -165,9 +165,11 @@ class Sync:
             for slot in sorted(slots, key=lambda s: not s.aside):
                 if slot.behind(database.identity):
                     self._write_slot(execute, slot)
-            chosen = (database.identity, current.id if current else "")
-            if self._notebook is not None and current is not None and current.worth_keeping and chosen != self._current:
-                self.store.choose(execute, self._notebook, current.id)
+            chosen = self._current
+            if self._notebook is not None and current is not None and current.worth_keeping:
+                chosen = (database.identity, current.id)
+                if chosen != self._current:
+                    self.store.choose(execute, self._notebook, current.id)
         for slot in slots:
             if slot.behind(database.identity):
                 slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
