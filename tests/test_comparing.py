@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from servers import eventually
 
 from xcyq_magic import errors
 from xcyq_magic.api import compare as compare_from_python
-from xcyq_magic.chat.conversation import CellRun
+from xcyq_magic.chat.conversation import EARLIER, CellRun
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.comparing import Compared, compare, keep
+from xcyq_magic.conversations import Conversations
 from xcyq_magic.session import ChatSession, TurnOptions
 from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.store.database import Database
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ECHO = FAST + "sandbox: echo\n"
@@ -201,7 +204,7 @@ def test_a_kept_answer_is_seen_by_the_next_request(session):
     session.ask(Message.of("user", ECHO + "before"))
     compared = ask(session, TWO, options=TurnOptions(system="Be brief."))
     comparison = compared.comparison
-    turn = keep(session, comparison, comparison.column("claude-opus-4-7"))
+    turn = keep(session, comparison, comparison.column("claude-opus-4-7")).turn
     assert turn.system == "Be brief."
     session.ask(Message.of("user", ECHO + "and now?"))
     expected = [("user", "before"), ("assistant", "before"), ("user", "Hello"), ("assistant", "Hello")]
@@ -218,6 +221,26 @@ def test_keeping_another_replaces_the_first_where_it_stands(session):
     keep(session, comparison, second)
     keep(session, comparison, second)
     assert [t.completion.text for t in session.conversation().turns] == [second.text, "below"]
+
+
+def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
+    def kernel() -> ChatSession:
+        conversations = Conversations(Database(tmp_path / "kept.sqlite"), "/analysis.ipynb")
+        conversations.resume()
+        return ChatSession(conversations=conversations)
+
+    before = kernel()
+    before.access.start_sandbox()
+    before.ask(Message.of("user", ECHO + "above"), cell=CellRun("A", 1))
+    comparison = ask(before, TWO, cell=CellRun("B", 2)).comparison
+    for column in comparison.columns:
+        keep(before, comparison, column)
+    kept = before.conversation()
+    before.close()
+    after = kernel()
+    assert after.conversation().turns == tuple(replace(t, cell=CellRun(t.cell.cell_id, EARLIER)) for t in kept.turns)
+    assert [t.completion.model for t in after.conversation().turns][1:] == TWO[1:]
+    after.close()
 
 
 def test_a_comparison_that_runs_again_sees_only_what_stands_above(session):

@@ -222,7 +222,15 @@ class _Asking:
         )
 
 
-def keep(session: ChatSession, comparison: Comparison, column: Column) -> Turn:
+@dataclass(frozen=True)
+class Kept:
+    """An answer that was kept as a `turn`, and the answer to the same prompt that it replaced, if there was one."""
+
+    turn: Turn
+    instead_of: Turn | None
+
+
+def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
     """Let the prompt and that answer be a turn of the comparison's conversation, instead of one kept before.
 
     Raises
@@ -235,5 +243,6 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Turn:
         msg = f"There is no reply of {column.name} to keep."
         raise OptionError(msg, "Keep another, or run the comparison again.")
     turns = [t for c in comparison.columns if (t := comparison.turn(c))]
+    before = session.conversation(comparison.conversation)
     session.change(comparison.conversation, lambda now: now.with_one_of(turn, turns))
-    return turn
+    return Kept(turn, next((t for t in before.turns if t in turns), None))

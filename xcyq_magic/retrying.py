@@ -45,6 +45,6 @@ def retry(
             if turn is not None and all(t.id != turn.id for t in now.turns):
                 now = session.conversations.change(now.with_instead(turn, old))
             outcome.reply.notices += session.conversations.take_notices()
-            return replace(outcome, conversation=now, error=outcome.error or interrupt)
+            return replace(outcome, conversation=now, error=outcome.error or interrupt, instead_of=old)
 
         return even_if_interrupted(kept)

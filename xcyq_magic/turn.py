@@ -76,12 +76,15 @@ class Outcome:
         The conversation with the turn in it, or as it was.
     error
         What the cell has to raise: a failure, or the user's interrupt; None when all went well.
+    instead_of
+        The turn of another cell whose place the new one took; None where a cell asked for itself.
     """
 
     reply: LiveReply
     turn: Turn | None
     conversation: Conversation
     error: BaseException | None
+    instead_of: Turn | None = None
 
     @property
     def completion(self) -> Completion | None:

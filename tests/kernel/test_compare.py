@@ -6,7 +6,7 @@ import time
 
 import ipykernel
 import pytest
-from kernels import click, open_subshell
+from kernels import click, open_subshell, turn_of
 from servers import eventually
 
 COMPARISON = "application/vnd.xcyq.comparison+json"
@@ -113,6 +113,7 @@ def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, san
     ran = kernel.finish(cell, until=follow(page))
     assert ran.status == "ok"
     assert "claude-opus-4-7 is kept" in ran.outputs[-1]["text/plain"]
+    assert turn_of(ran)["completion"]["model"] == "claude-opus-4-7"  # a page's outputs make its conversation again
     stopped = next(r for r in sandbox.received if r.body["model"] == "gpt-5.5")
     assert eventually(lambda: stopped.ending == "closed by the client", within_s=2.0)
     assert kernel.value("[r.partial for r in _comparison.values()]") == "['stopped', None, None]"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from kernels import KEY, Kernel
 
 NOTEBOOK = "analysis.ipynb"
+SAID = (
+    "[(t.prompt.text, t.completion.model)"
+    " for t in get_ipython().magics_manager.registry['xcyq_magic'].session.conversation().turns]"
+)
 
 
 class Page:
@@ -113,6 +118,34 @@ def test_after_each_step_the_server_receives_what_stands_on_the_page(page):
     assert page.start() == ""  # afresh
     page.cells = {"cell-7": "%%chat\nquestion 7"}
     assert page.run("cell-7") == page.above("cell-7")
+
+
+def test_the_outputs_of_a_page_make_its_conversation_again(page, tmp_path):
+    """Turns that were asked again or kept of a comparison stand where they stood in the conversation."""
+    page.start()
+    page.cells = {
+        "A": "%%chat\na",
+        "B": "%%chat\nb",
+        "again": "%chat_retry -m gpt-5.4",
+        "compare": "%%compare gpt-5.5 claude-opus-4-7\nc",
+        "keep": "%chat_keep gpt-5.5",
+        "D": "%%chat\nd",
+        "keep another": "%chat_keep claude-opus-4-7",
+    }
+    cells = []
+    for n, source in enumerate(page.cells.values()):
+        ran = page.kernel.run(source, cell_id=f"cell-{n}")
+        assert ran.status == "ok", "\n".join(ran.error)
+        outputs = [{"output_type": "display_data", "data": data, "metadata": {}} for data in ran.outputs]
+        cells.append({"cell_type": "code", "id": f"cell-{n}", "source": source, "outputs": outputs, "metadata": {}})
+    said = page.kernel.value(SAID)
+    path = tmp_path / "saved.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    page.do("%chat_reset")
+    assert "Loaded 4 turns" in page.do(f"%chat_load {path}")
+    again = page.kernel.value(SAID)
+    assert again == said
+    assert "('b', 'gpt-5.4'), ('c', 'claude-opus-4-7'), ('d', " in again
 
 
 def test_cells_that_are_no_plain_chat(page):

@@ -16,8 +16,9 @@ from PIL import Image as Pillow
 from values import completions, messages, parameter_sets, seconds
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import TURN_MIME, Conversation, Turn
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.settled import TURN_MIME, turn_record
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.files import load, save
 from xcyq_magic.store.formats import markdown, notebook
@@ -100,6 +101,28 @@ def pixel() -> bytes:
 PIXEL = pixel()
 
 
+PICTURE = Image(PIXEL, "image/png", 1, 1)
+said_parts = st.lists(
+    st.builds(Text, words)
+    | st.just(PICTURE)
+    | st.builds(Video, st.binary(min_size=1, max_size=9), st.sampled_from(["video/mp4", "video/x-flv"]))
+    | st.builds(MediaLink, st.just("https://example.org/a.png?b=c"), kind=st.sampled_from(["image", "video"])),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(st.lists(st.tuples(said_parts, words), max_size=3))
+def test_messages_with_media_come_back_exactly(said):
+    turns = [Turn(Message("user", tuple(parts)), Completion(r, "m", "m")) for parts, r in said]
+    written = openai_messages.dumps(Conversation(turns=tuple(turns)))
+    again = openai_messages.loads(written, "m").conversation
+    assert openai_messages.dumps(again) == written
+    for turn, before in zip(again.turns, turns, strict=True):
+        assert turn.prompt.media == before.prompt.media
+        assert turn.prompt.text == before.prompt.text
+
+
 def chat(*prompts: str) -> Conversation:
     image = Image(PIXEL, "image/png", 1, 1, "plot.png")
     turns = [Turn(Message.of("user", image, p), Completion(f"**{p}**", "gpt-5.5", "gpt-5.5")) for p in prompts]
@@ -177,6 +200,55 @@ def test_of_several_conversations_in_a_notebook_one_is_taken():
     read = notebook.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
     assert len(read.conversation.turns) == 1
     assert "2 of its turns are of other conversations" in read.notices[0]
+
+
+def page_of(outputs: dict[str, dict]) -> str:
+    cells = [{"id": cell, "outputs": [{"data": {TURN_MIME: record}}]} for cell, record in outputs.items()]
+    return json.dumps({"cells": cells})
+
+
+@given(st.lists(st.sampled_from([*"ABCD", "retry"]), max_size=12))
+def test_a_page_with_cells_run_again_and_turns_asked_again_makes_the_conversation(runs):
+    """The conversation is the oracle: what each run made of it. The four cells stand on the page from the start."""
+    conversation, outputs = Conversation(), dict[str, dict]()
+    for at, run in enumerate([*"ABCD", *runs]):
+        old = conversation.turns[-1] if run == "retry" else None
+        cell = old.cell if old else CellRun(run, at)
+        turn = Turn(Message.of("user", str(at)), Completion("r", "m", "m"), cell=cell, asked_at=float(at))
+        conversation = conversation.with_instead(turn, old) if old else conversation.with_turn(turn)
+        outputs[f"retry-{at}" if old else run] = turn_record(turn, "main", elsewhere=old is not None, instead_of=old)
+    read = notebook.loads(page_of(outputs), nothing).conversation
+    assert read.turns == tuple(replace(t, cell=CellRun(t.cell.cell_id, EARLIER)) for t in conversation.turns)
+
+
+def test_a_turn_asked_again_without_cell_ids_takes_the_place_of_the_first():
+    one, two, again = (Turn(Message.of("user", p), Completion("r", "m", "m")) for p in ("one", "two", "again"))
+    last = Turn(Message.of("user", "last"), Completion("r", "m", "m"))
+    outputs = {
+        "1": turn_record(one, "main"),
+        "2": turn_record(two, "main"),
+        "3": turn_record(again, "main", elsewhere=True, instead_of=two),
+        "4": turn_record(last, "main"),
+    }
+
+    def prompts() -> list[str]:
+        return [t.prompt.text for t in notebook.loads(page_of(outputs), nothing).conversation.turns]
+
+    assert prompts() == ["one", "again", "last"]
+    del outputs["2"]  # its cell was deleted: it stands where it is shown
+    assert prompts() == ["one", "again", "last"]
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_of_two_kept_answers_the_second_stands_whichever_cell_is_above(order):
+    cell = CellRun("compare", 0)
+    first, second = (Turn(Message.of("user", "p"), Completion(r, "m", "m"), cell=cell) for r in ("first", "second"))
+    records = {
+        "first": turn_record(first, "main", elsewhere=True),
+        "second": turn_record(second, "main", elsewhere=True, instead_of=first),
+    }
+    (turn,) = notebook.loads(page_of({name: records[name] for name in order}), nothing).conversation.turns
+    assert (turn.completion.text, turn.cell) == ("second", CellRun("compare", EARLIER))
 
 
 def test_messages_of_other_tools():

@@ -31,8 +31,6 @@ class CellRun:
         return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
 
 
-TURN_MIME = "application/vnd.xcyq.turn+json"  # of a turn in a settled output
-TURN_VERSION = 1
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 EARLIER = -1  # the run of a turn from another kernel's life; none of this kernel's has that number
 

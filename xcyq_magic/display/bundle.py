@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.conversation import TURN_MIME, TURN_VERSION
+from xcyq_magic.chat.settled import TURN_MIME, turn_record
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import to_html
@@ -30,7 +30,8 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
         return {"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}
     bundle = completion_bundle(turn.completion, outcome.reply.notices, label, attachments(outcome.reply.prompt))
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
-    return {**bundle, TURN_MIME: {"version": TURN_VERSION, **turn.to_dict(), "conversation": name}}
+    replaced = outcome.instead_of
+    return {**bundle, TURN_MIME: turn_record(turn, name, elsewhere=replaced is not None, instead_of=replaced)}
 
 
 def completion_bundle(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.display.coloured import ColouredText
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.live import LiveReply
@@ -117,7 +118,7 @@ class TerminalColumns:
         self._column = None
         self._ended += 1
 
-    def settle(self, comparison: Comparison) -> None:
+    def settle(self, comparison: Comparison, kept: Turn | None = None) -> None:  # noqa: ARG002  # as `ColumnsView`
         """Write what is left, and the table."""
         self.paint(self._replies)
         self._write(summary_markdown(comparison, diff=self._diff) + "\n")

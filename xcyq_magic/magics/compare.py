@@ -8,7 +8,7 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 
 from xcyq_magic.errors import InputError, shorten_interrupt
 from xcyq_magic.magics.arguments import compare_options, options_of, parse_models
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.base import ExtensionMagics, count
 from xcyq_magic.magics.prompt import prompt_of
 
 if TYPE_CHECKING:
@@ -57,10 +57,9 @@ class CompareMagics(ExtensionMagics):
             compared = compare(*asked, **where, judge=options.judge, paint=view.paint)
             comparison = compared.comparison
             self._publish(compared, options.out)  # before the view settles, which can be interrupted
-            kept = comparison.columns[view.kept] if view.kept is not None else None
-            if kept is not None and kept.completion is not None:
-                keep(self.session, comparison, kept)
-            view.settle(comparison)
+            column = comparison.columns[view.kept] if view.kept is not None else None
+            kept = column is not None and column.completion is not None
+            view.settle(comparison, keep(self.session, comparison, column).turn if column and kept else None)
         finally:
             view.close()
         if compared.error is not None:
@@ -89,6 +88,7 @@ class CompareMagics(ExtensionMagics):
 
             %chat_keep 1
         """
+        from xcyq_magic.chat.settled import TURN_MIME, turn_record
         from xcyq_magic.comparing import keep
 
         comparison, named = self.session.comparison, line.strip()
@@ -100,10 +100,11 @@ class CompareMagics(ExtensionMagics):
             msg = "%chat_keep takes the name of a column, or its number."
             raise InputError(msg, f"The last comparison has {names}.")
         column = comparison.column(named)
-        keep(self.session, comparison, column)
-        count = len(self.session.conversation(comparison.conversation).turns)
-        turns = f"{count} turn{'s' * (count != 1)}"
-        self.say(f"Kept: the answer of {column.name}. The conversation {comparison.conversation} has {turns} now.")
+        kept, name = keep(self.session, comparison, column), comparison.conversation
+        turns = count(len(self.session.conversation(name).turns), "turn")
+        said = f"Kept: the answer of {column.name}. The conversation {name} has {turns} now."
+        record = turn_record(kept.turn, name, elsewhere=True, instead_of=kept.instead_of)
+        self.show({"text/plain": said, TURN_MIME: record})
 
     def _view(self, *, diff: bool) -> TerminalColumns | ColumnsView:
         if self.in_terminal:

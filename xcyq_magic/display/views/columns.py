@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
+from xcyq_magic.chat.settled import TURN_MIME, turn_record
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, HIDDEN, LIVE_COLUMNS_STYLE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.live import LiveReply
 
 _CLOCK_S = 1.0  # of the lines above the replies, where nothing happens but that time goes by
@@ -111,20 +113,24 @@ class ColumnsView:
         for column in columns:
             column.caption(self.kept, clickable=clickable)
 
-    def settle(self, comparison: Comparison) -> None:
-        """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile."""
+    def settle(self, comparison: Comparison, kept: Turn | None = None) -> None:
+        """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile.
+
+        `kept` is the turn of the answer that was kept.
+        """
         try:
             for column in self._columns:
                 column.show()
-            self._replace(comparison)
+            self._replace(comparison, kept)
         except KeyboardInterrupt:
-            self._replace(comparison)
+            self._replace(comparison, kept)
             raise
 
-    def _replace(self, comparison: Comparison) -> None:
-        kept = comparison.columns[self.kept] if self.kept is not None else None
-        name = kept.name if kept is not None and kept.completion is not None else None
+    def _replace(self, comparison: Comparison, kept: Turn | None) -> None:
+        name = comparison.columns[self.kept].name if kept is not None and self.kept is not None else None
         settled = comparison_bundle(comparison, self._label, diff=self._diff, kept=name)
+        if kept is not None:
+            settled[TURN_MIME] = turn_record(kept, comparison.conversation)
         if self._display_id is None:
             display(settled, raw=True)
         else:

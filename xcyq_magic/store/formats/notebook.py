@@ -6,7 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.conversation import EARLIER, TURN_MIME, TURN_VERSION, CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, turn_record
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.formats.turns import ReadConversation, chosen, gone_notice, media_of, turn_of_record, with_choice
 from xcyq_magic.store.summaries import MAIN
@@ -34,7 +35,7 @@ def dumps(conversation: Conversation, bundle_of: Callable[[Turn], dict[str, Any]
         if turn.system != system:
             system = turn.system
             cells.append(_cell(f"system-{turn.id}"[:64], f"%%chat_system\n{system or 'off'}"))
-        record = {"version": TURN_VERSION, **turn.to_dict(), "conversation": MAIN, "media": media_of(turn)}
+        record = {**turn_record(turn, MAIN), "media": media_of(turn)}
         output = {"output_type": "display_data", "metadata": {}, "data": {**bundle_of(turn), TURN_MIME: record}}
         cells.append(_cell(_cell_id(turn), _source(turn, conversation.model), [output]))
     notebook = {
@@ -123,16 +124,17 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         msg = "No cell of it holds the reply to a %%chat."
         raise ConversationFileError(msg, "A chat's reply is in the file once the notebook was saved.")
     wanted = name if name in names else names[0]
-    turns, gone = [], 0
+    shown, gone = [], 0
     for (cell, record), whose in zip(said, names, strict=True):
         if whose == wanted:
-            turn, missing = turn_of_record(record, find, CellRun(cell, EARLIER) if cell else None)
-            turns.append(turn)
+            own = cell if (place := place_of(record)) is None else place.get("cell")
+            turn, missing = turn_of_record(record, find, CellRun(own, EARLIER) if isinstance(own, str) else None)
+            shown.append((turn, record))
             gone += missing
-    others = len(found) - len(turns)
+    others = len(found) - len(shown)
     notices = [f"{others} of its turns are of other conversations, or of none, and were left out."] if others else []
     choice = notebook.get("metadata", {}).get(_METADATA) or {}
-    conversation = with_choice(Conversation(turns=tuple(turns)), choice if isinstance(choice, dict) else {})
+    conversation = with_choice(Conversation(turns=in_their_places(shown)), choice if isinstance(choice, dict) else {})
     return ReadConversation(conversation, (*notices, *gone_notice(gone)))
 
 
