@@ -4,7 +4,9 @@
 
 A store with one conversation is compared with a full one. To resume is what `%load_ext` does, and then what the
 first chat does: to open the file, count, and load the turns. Writes are whole turns, each in a transaction of its
-own, of a conversation of 20 turns and of one with 1,000. `--quick` measures a small store, to see that it runs.
+own, of a conversation of 20 turns and of one with 1,000. The first word is what a chat with the sandbox waits for it,
+once its conversation is resumed; each asks the same, and one that keeps nothing on the disk is compared with the
+others. `--quick` measures a small store, to see that it runs.
 """
 
 from __future__ import annotations
@@ -14,14 +16,22 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.conversations import Conversations
+from xcyq_magic.session import ChatSession
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import Database
 from xcyq_magic.store.summaries import current
+from xcyq_magic.turn import TurnOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcyq_magic.live import LiveReply
 
 RESUME_MS, WRITE_MS = 50.0, 10.0  # more than with one conversation; for one turn, in the median
 REPLY = "A reply with **some** Markdown and `code`, as long as they are in the mean. " * 20
@@ -77,6 +87,33 @@ def write_ms(path: Path, notebook: str, rounds: int) -> list[float]:
     return took
 
 
+def first_words_ms(databases: Sequence[Database], rounds: int) -> list[float]:
+    """Milliseconds from a question to the first word of its answer, for each database; the median of so many rounds."""
+    sessions = [ChatSession(conversations=Conversations(d, "/notebooks/0.ipynb")) for d in databases]
+    past = Conversation("main", tuple(turn(k) for k in range(20)))
+    prompt = Message.of("user", "sandbox: first 0\nsandbox: pace 5000 20\nHello")
+    took: list[list[float]] = [[] for _ in sessions]
+    for session in sessions:
+        session.access.start_sandbox()
+        session.conversations.resume()
+    for n in range(rounds + 1):
+        for session, mine in zip(sessions, took, strict=True):
+            words: list[float] = []
+            session.keep(past)  # what goes along is the same for all
+            started = time.perf_counter()
+
+            def paint(replies: Sequence[LiveReply], words: list[float] = words) -> None:
+                if replies[0].builder.text_pieces and not words:
+                    words.append(time.perf_counter())
+
+            session.ask(prompt, TurnOptions(), paint=paint)
+            if n:  # the first opens the connection
+                mine.append((words[0] - started) * 1000)
+    for session in sessions:
+        session.close()
+    return [statistics.median(mine) for mine in took]
+
+
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,12 +141,16 @@ def main() -> None:
                 f"| {count:,} | {count * options.turns:,} | {size:.1f} MB | {statistics.median(resumed[count]):.1f} ms "
                 f"| {middle:.2f} ms | {late:.2f} ms | {WRITE_MS:.0f} ms |"
             )
+        kept = [Database(None), *(Database(path) for path in paths.values())]
+        words = [f"{took:.1f} ms" for took in first_words_ms(kept, rounds)]
         long = Path(folder) / "long.sqlite"
         fill(long, 1, 1000)
         writes = write_ms(long, "/notebooks/0.ipynb", rounds)
         whole = resume_ms(long, "/notebooks/0.ipynb")
         print(f"| 1 | 1,000 | | {whole:.1f} ms | {statistics.median(writes):.2f} ms | | |")
         more = statistics.median(b - a for a, b in zip(*resumed.values(), strict=True))
+        print(f"\nThe first word of a reply comes after {words[0]} if nothing is kept on the disk,")
+        print(f"after {words[1]} with one conversation there, after {words[2]} with {many:,}.")
         print(f"\nWith {many:,} conversations, resuming takes {more:.1f} ms more than with one; bound {RESUME_MS:.0f}.")
 
 

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.conversations import Conversations
+from xcyq_magic.session import ChatSession
 from xcyq_magic.store.database import Database
 
 WRITE = """
@@ -52,3 +55,26 @@ def test_four_kernels_write_200_turns_each(tmp_path, notebooks):
     assert database.read("SELECT count(*) FROM media") == [(1,)]
     assert database.read("PRAGMA integrity_check") == [("ok",)]
     database.close()
+
+
+def test_the_first_word_does_not_wait_for_another_kernel_that_writes(tmp_path):
+    path = tmp_path / "kept.sqlite"
+    session = ChatSession(conversations=Conversations(Database(path), "/a.ipynb"))
+    session.access.start_sandbox()
+    session.ask(Message.of("user", "one"))
+    other = Database(path)
+    writing = other.transaction()
+    writing.__enter__()
+    said: list[bool] = []
+
+    def paint(replies) -> None:
+        if replies[0].builder.text_pieces and not said:
+            said.append(True)
+            writing.__exit__(None, None, None)  # before, a write would have waited in vain, and been told
+
+    outcome = session.ask(Message.of("user", "two"), paint=paint)
+    assert said
+    assert outcome.reply.notices == []
+    assert other.read("SELECT count(*) FROM places") == [(2,)]
+    session.close()
+    other.close()
