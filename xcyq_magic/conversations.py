@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.chat.usage import Spent
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.summaries import MAIN, current, latest, named
 from xcyq_magic.store.sync import Slot, Sync
@@ -112,6 +113,13 @@ class Conversations:
     def media(self, hashes: set[str]) -> dict[str, bytes]:
         """The bytes of kept media, by their SHA-256."""
         return self._sync.attempt(lambda: self._sync.store.media(hashes)) or {}
+
+    def spent(self) -> list[Spent]:
+        """What each reply took: those of the store, whoever's they are, and those here, of which it may lack some."""
+        with self._lock:
+            kept = self._sync.attempt(self._sync.store.spent) or []
+            here = (Spent.of(t.completion) for slot in self._all for t in slot.now.turns)
+            return [*dict.fromkeys([*kept, *here])]
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""

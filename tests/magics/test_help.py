@@ -51,8 +51,8 @@ def run_example(run, shell, names, monkeypatch, tmp_path):
     shell.magics_manager.registry["xcyq_magic"].seen.remember({"image/png": Path("scatter.png").read_bytes()})
     shell.run_cell("1 / 0")
     for prompt in ("Hello", "Hello", "sandbox: markdown 2000"):
-        run(f"%chat {prompt}")
-    run("%%compare gpt-5.5 claude-opus-4-7\nHello")
+        run(f"%%chat\nsandbox: first 0\nsandbox: pace 5000 40\n{prompt}")
+    run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: first 0\nsandbox: pace 5000 40\nHello")
     return run
 
 

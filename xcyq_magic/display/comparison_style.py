@@ -30,6 +30,7 @@ padding:.25em .75em;min-width:4.5em;border-top:1px solid var(--jp-border-color2,
 .xcyq-metrics.xcyq-metrics.xcyq-metrics>thead>tr>*{border-top:none;font-weight:normal;
 color:var(--jp-ui-font-color2,#616161)}
 .xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:is(:first-child,:nth-child(2),:last-child){text-align:left}
+.xcyq-usage.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:is(:nth-child(2),:last-child){text-align:right}
 .xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:first-child{padding-left:0;font-weight:600}
 .xcyq-bar.xcyq-bar{margin:1px 0 2px auto;border-radius:2px;background-color:var(--jp-border-color1,#9ca3af)!important}
 strong+.xcyq-bar.xcyq-bar{background-color:var(--jp-brand-color1,#3b82f6)!important}

@@ -119,12 +119,16 @@ def _ending(column: Column) -> Cell:
 
 def metrics_html(columns: Sequence[Column]) -> str:
     """The table as HTML. Its bars need no style element: their width is their own."""
-    headings, rows = metrics_table(columns)
+    return table_html(*metrics_table(columns))
+
+
+def table_html(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, classes: str = "xcyq-metrics") -> str:
+    """A table of figures as HTML."""
     head = "".join(f"<th>{escape(h)}</th>" for h in headings)
     lines = "".join("<tr>" + "".join(map(_td, row)) + "</tr>" for row in rows)
     return (
         '<div class="xcyq-scrolls" style="overflow-x: auto">'
-        f'<table class="xcyq-metrics"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+        f'<table class="{classes}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
     )
 
 
@@ -145,8 +149,12 @@ def _td(cell: Cell) -> str:
 
 def metrics_markdown(columns: Sequence[Column]) -> str:
     """The table as Markdown."""
-    headings, rows = metrics_table(columns)
-    texts = [headings, *([_escaped(c) for c in row] for row in rows)]
+    return table_markdown(*metrics_table(columns))
+
+
+def table_markdown(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table of figures as Markdown."""
+    texts = [[*headings], *([_escaped(c) for c in row] for row in rows)]
     widths = [max(3, *(len(row[i]) for row in texts)) for i in range(len(headings))]
     lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |" for row in texts]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")

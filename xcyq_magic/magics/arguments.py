@@ -229,6 +229,19 @@ def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as abo
     return OptionError(f"{name}: {message}; nothing was sent.", hint)
 
 
+def check_variable(name: str | None) -> None:
+    """See to it that what stands behind ``-o`` can be a variable.
+
+    Raises
+    ------
+    OptionError
+        It cannot.
+    """
+    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        msg = f"-o takes the name of a variable, not {name!r}; nothing was sent."
+        raise OptionError(msg, "Try -o answer.")
+
+
 def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions:
     """The options of a turn as the session takes them.
 
@@ -242,9 +255,7 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
     from xcyq_magic.chat.parameters import Parameters
     from xcyq_magic.turn import TurnOptions
 
-    if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
-        msg = f"-o takes the name of a variable, not {options.out!r}; nothing was sent."
-        raise OptionError(msg, "Try -o answer.")
+    check_variable(options.out)
     return TurnOptions(
         model=options.model,
         system=options.system if options.raw or not options.system else expanded_text(extension, options.system),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
+from xcyq_magic.magics import shown
 from xcyq_magic.magics.access import AccessMagics
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
@@ -23,6 +24,7 @@ from xcyq_magic.magics.models import ModelMagics
 from xcyq_magic.magics.notebook import cell_id, notebook_path, resumption
 from xcyq_magic.magics.seen import SeenImages
 from xcyq_magic.magics.switch import SwitchMagics
+from xcyq_magic.magics.usage import UsageMagics
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ MAGICS = (
     ConversationMagics,
     SwitchMagics,
     FileMagics,
+    UsageMagics,
     ModelMagics,
     AccessMagics,
 )
@@ -215,8 +218,7 @@ class Extension:
         self.failure.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
-        for (module, name), bundle in _SHOWN.items():
-            self._mimebundles.for_type_by_name(module, name, bundle)
+        shown.register(self._mimebundles)
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
@@ -254,7 +256,7 @@ class Extension:
         shell.events.unregister("post_run_cell", self._say_notices)
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
-        _forget_formatters(self._mimebundles)
+        shown.forget(self._mimebundles)
         self._completer.unregister()
         self.chat.unobserve(self._move_store, "store")
         self.background.close()
@@ -264,30 +266,3 @@ class Extension:
         elif self._conversations is not None:
             self._conversations.close()
         self._conversations = None
-
-
-def _completion_bundle(completion: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # IPython's protocol
-    from xcyq_magic.display.bundle import completion_bundle
-
-    return completion_bundle(completion)
-
-
-def _comparison_bundle(comparison: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
-    from xcyq_magic.display.comparison import comparison_bundle
-
-    return comparison_bundle(comparison)
-
-
-# The values that IPython shows as we do, by module and name: their modules are imported with the first of them.
-_SHOWN = {
-    ("xcyq_magic.chat.completion", "Completion"): _completion_bundle,
-    ("xcyq_magic.chat.comparison", "Comparison"): _comparison_bundle,
-}
-
-
-def _forget_formatters(formatter: Any) -> None:  # noqa: ANN401  # IPython's
-    # By name they wait as deferred; once one was shown, it is known by its class.
-    for key in _SHOWN:
-        formatter.deferred_printers.pop(key, None)
-    for cls in [t for t in formatter.type_printers if (t.__module__, t.__name__) in _SHOWN]:
-        formatter.pop(cls)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, Turn
-from xcyq_magic.store.rows import completion_of, hashes, row_of, turn_of
+from xcyq_magic.store.rows import SPENT, completion_of, hashes, row_of, spent_of, turn_of
 from xcyq_magic.store.summaries import column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.usage import Spent
     from xcyq_magic.store.database import Database, Execute, Row
 
 _TURN = "turns.id, asked_at, prompt, completion, system, parameters, request"
@@ -83,6 +84,12 @@ class ConversationStore:
             return {}
         rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in hashes}
         return {digest: found[0][0] for digest, found in rows.items() if found}
+
+    def spent(self) -> list[Spent]:
+        """What each reply took, of all conversations; what cannot be read is left out."""
+        if not self.database.exists:
+            return []
+        return [*map(spent_of, self.database.read(f"SELECT {SPENT} FROM turns WHERE json_valid(completion)"))]
 
     def _media_of(self, rows: Sequence[Row]) -> dict[str, bytes]:
         return self.media({digest for row in rows for digest in hashes(row[2])})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Turn
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import XcyqError
 from xcyq_magic.store.summaries import column
 
@@ -66,3 +67,23 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
         )
     except (ValueError, KeyError, TypeError, XcyqError):
         return None
+
+
+# What `spent_of` reads: without the texts, which are the most of a store.
+SPENT = "model, " + ", ".join(
+    f"json_extract(completion, '$.{path}')"
+    for path in ("usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens", "first_token_s", "duration_s")
+)
+
+
+def spent_of(row: Row) -> Spent:
+    """What the reply of a turn took; what is no number in its row is not known."""
+    model, *tokens, first_token_s, duration_s = row
+    counts = dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), tokens, strict=True))
+    counted = any(v is not None for v in tokens)
+    return Spent(
+        model,
+        Usage.from_dict(counts) if counted else None,
+        float(first_token_s) if isinstance(first_token_s, (int, float)) else None,
+        float(duration_s) if isinstance(duration_s, (int, float)) else 0.0,
+    )

@@ -1,0 +1,127 @@
+"""``%chat_usage``, against what the sandbox counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kernels import KEY
+from shells import shell_of
+
+from xcyq_magic import errors, load_ipython_extension, unload_ipython_extension
+
+FAST = "sandbox: first 0\nsandbox: echo\n"
+
+
+@pytest.fixture
+def shown(run, capsys):
+    def show(line: str) -> str:
+        capsys.readouterr()
+        run(line)
+        return capsys.readouterr().out
+
+    return show
+
+
+def session_of(shell):
+    return shell.magics_manager.registry["xcyq_magic"].session
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of the table in what was printed."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("|-")]
+    return [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+
+
+def test_by_model_and_in_all_and_as_a_table_for_pandas(run, shell, shown):
+    run("%config GatewaySettings.prices = {'gpt-*': (1_000_000, 2_000_000)}")
+    for model in ("gpt-5.5", "gpt-5.5", "claude-opus-4-7"):
+        run(f"%%chat -m {model}\n{FAST}Hello")
+    head, *rows = cells(shown("%chat_usage -o spent"))
+    assert head == ["main", "turns", "tokens in", "tokens out", "time", "first token", "cost"]
+    usages = [t.completion.usage for t in session_of(shell).conversation().turns]
+    gpt = usages[:2]
+    by_name = {row[0]: row for row in rows}
+    assert list(by_name)[-1] == "in all"
+    tokens_in, tokens_out = sum(u.prompt_tokens for u in gpt), sum(u.completion_tokens for u in gpt)
+    assert by_name["gpt-5.5"][1:4] == ["2", f"{tokens_in:,}", f"{tokens_out:,}"]
+    assert float(by_name["gpt-5.5"][-1]) == tokens_in + 2 * tokens_out
+    assert by_name["claude-opus-4-7"][-1] == ""
+    assert by_name["in all"][1] == "3"
+    frame = shell.user_ns["spent"].to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.turns.to_dict() == {"gpt-5.5": 2, "claude-opus-4-7": 1}
+    html = shell.display_formatter.format(shell.user_ns["spent"])[0]["text/html"]
+    assert html.count('class="xcyq-bar"') == 2 * 5 + 1  # turns, tokens, seconds of each; one cost
+    assert "without claude-opus-4-7" in html
+
+
+def test_all_are_those_of_the_store_also_where_they_were_taken_back(run, shell, sandbox, shown, monkeypatch):
+    run(f"%%chat\n{FAST}one")
+    run(f"%%chat\n{FAST}two")
+    run("%chat_undo")
+    run(f"%%chat --once\n{FAST}three")
+    assert cells(shown("%chat_usage"))[1][1] == "1"
+    assert cells(shown("%chat_usage --all"))[1][1] == "2"
+    run("%chat_reset")
+    assert "No turns yet" in shown("%chat_usage")
+    kept = cells(shown("%chat_usage --all"))[1]
+    unload_ipython_extension(shell)
+    with shell_of() as later:  # another kernel, another day
+        load_ipython_extension(later)
+        later.run_cell("%chat_usage --all -o spent").raise_error()
+        total = later.user_ns["spent"].total
+        assert [str(total.turns), f"{total.prompt_tokens:,}", f"{total.completion_tokens:,}"] == kept[1:4]
+        unload_ipython_extension(later)
+
+
+def test_a_row_that_cannot_be_read_is_left_out(run, shell, shown):
+    for n in range(3):
+        run(f"%%chat\n{FAST}{n}")
+    path = Path(session_of(shell).conversations._sync.database.path)
+    run("%chat_reset")
+    turns = "SELECT id FROM turns ORDER BY asked_at"
+    with sqlite3.connect(path) as connection:
+        first, second, _ = (row[0] for row in connection.execute(turns))
+        connection.execute("UPDATE turns SET completion = 'no JSON' WHERE id = ?", (first,))
+        odd = '{"usage": {"prompt_tokens": "many"}, "duration_s": null}'
+        connection.execute("UPDATE turns SET completion = ? WHERE id = ?", (odd, second))
+    connection.close()
+    unload_ipython_extension(shell)
+    load_ipython_extension(shell)
+    run("%chat_usage --all -o spent")
+    total = shell.user_ns["spent"].total
+    assert (total.turns, total.counted) == (2, 2)
+    assert total.prompt_tokens > 0
+
+
+def test_what_the_gateway_did_not_count_is_said(run, shown):
+    run(f"%%chat\n{FAST}one")
+    with pytest.raises(errors.IncompleteReplyError):
+        run("%%chat\nsandbox: drop 100\nsandbox: markdown 2000")
+    said = shown("%chat_usage")
+    assert "1 of 2 turns" in said
+    assert "GatewaySettings.prices" in said
+
+
+def test_nothing_is_spent_before_the_first_turn(shown):
+    assert "No turns yet" in shown("%chat_usage")
+    assert "No turns yet" in shown("%chat_usage --all")
+
+
+@pytest.mark.parametrize("line", ["%chat_usage main", "%chat_usage -o 1", "%chat_usage --al"])
+def test_what_cannot_be_is_said_in_a_line_or_two(run, line):
+    with pytest.raises(errors.OptionError) as e:
+        run(line)
+    assert e.value.hint
+
+
+def test_a_store_that_fails_leaves_what_is_in_memory(run, shell, shown, tmp_path):
+    run(f"%%chat\n{FAST}one")
+    run(f"%config ChatSettings.store = '{tmp_path}'")  # a folder is no file
+    said = shown("%chat_usage --all")
+    assert cells(said)[1][1] == "1"
+    assert str(tmp_path) in said
+    assert KEY not in said

@@ -1,0 +1,121 @@
+"""What replies took, by the model that was asked: turns, tokens, seconds and cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xcyq_magic.chat.metrics import cost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from xcyq_magic.chat.completion import Completion, Usage
+    from xcyq_magic.chat.metrics import Price
+
+
+class Spent(NamedTuple):
+    """What one reply took.
+
+    Two replies never take the same time to the last digit: what is equal is one reply, taken from the store again.
+    """
+
+    model: str
+    usage: Usage | None
+    first_token_s: float | None
+    duration_s: float
+
+    @classmethod
+    def of(cls, completion: Completion) -> Spent:
+        """What `completion` took, of the model that was asked."""
+        return cls(completion.requested_model, completion.usage, completion.first_token_s, completion.duration_s)
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    """What the replies of one model took, or of all.
+
+    Attributes
+    ----------
+    model
+        The model that was asked; ``""`` for all.
+    turns, counted
+        How many replies there are, and of how many the gateway counted the tokens.
+    prompt_tokens, completion_tokens
+        Of those, in all.
+    duration_s
+        Seconds from the requests to the replies' ends, in all.
+    first_token_s
+        Seconds to the first content, on average; None where no reply came in deltas.
+    cost
+        Of the tokens that were counted and have a price, in the currency of the prices; None where there is none.
+    """
+
+    model: str
+    turns: int
+    counted: int
+    prompt_tokens: int
+    completion_tokens: int
+    duration_s: float
+    first_token_s: float | None
+    cost: float | None
+
+    @classmethod
+    def of(cls, model: str, spent: Sequence[Spent], price_of: Callable[[str], Price | None]) -> ModelUsage:
+        """The sum of `spent`, which may be of several models."""
+        usages = [s.usage for s in spent if s.usage is not None]
+        firsts = [s.first_token_s for s in spent if s.first_token_s is not None]
+        costs = [c for s in spent if (c := cost(s.usage, price_of(s.model))) is not None]
+        return cls(
+            model,
+            len(spent),
+            len(usages),
+            sum(u.prompt_tokens or 0 for u in usages),
+            sum(u.completion_tokens or 0 for u in usages),
+            sum(s.duration_s for s in spent),
+            sum(firsts) / len(firsts) if firsts else None,
+            sum(costs) if costs else None,
+        )
+
+
+@dataclass(frozen=True)
+class UsageReport:
+    """What replies took, by model.
+
+    Attributes
+    ----------
+    of
+        Whose replies they are, such as ``main``.
+    models
+        A sum for each model, the one with the most tokens first.
+    total
+        The sum of all.
+
+    Examples
+    --------
+    >>> spent.to_frame().sort_values("cost")     # doctest: +SKIP
+    """
+
+    of: str
+    models: tuple[ModelUsage, ...]
+    total: ModelUsage
+
+    @classmethod
+    def from_replies(cls, of: str, replies: Iterable[Spent], price_of: Callable[[str], Price | None]) -> UsageReport:
+        """The report on `replies`, each once."""
+        each = list(dict.fromkeys(replies))
+        by_model: dict[str, list[Spent]] = {}
+        for spent in each:
+            by_model.setdefault(spent.model, []).append(spent)
+        models = [ModelUsage.of(model, spent, price_of) for model, spent in by_model.items()]
+        models.sort(key=lambda m: (-m.prompt_tokens - m.completion_tokens, m.model))
+        return cls(of, tuple(models), ModelUsage.of("", each, price_of))
+
+    def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
+        """A ``pandas.DataFrame`` with a row for each model: turns, tokens, seconds, cost."""
+        import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # optional
+
+        fields = [name for name in ModelUsage.__dataclass_fields__ if name != "model"]
+        index = pd.Index([m.model for m in self.models], name="model")
+        frame = pd.DataFrame([asdict(m) for m in self.models], index=index, columns=fields)
+        return frame.astype({"first_token_s": float, "cost": float})  # a column of None alone would be one of objects
