@@ -38,6 +38,19 @@ def test_the_history_is_a_table_and_a_turn_can_be_seen_whole(run, capsys):
     assert "This is the sandbox" in whole
 
 
+def test_the_history_names_a_picture_in_its_place(run, capsys):
+    run("from PIL import Image\nsky = Image.new('RGB', (8, 8))")
+    run("%%chat\nWhat is odd in {{ sky }} today?")
+    capsys.readouterr()
+    for line in ("%chat_history", "%chat_history 1", "%chat_undo"):
+        run(line)
+    assert capsys.readouterr().out.count("What is odd in [sky] today?") == 3
+    run("%chat -a sky -a sky And now?")
+    capsys.readouterr()
+    run("%chat_history 1")
+    assert "[1] [sky] [sky] And now?\n" in capsys.readouterr().out
+
+
 def test_undo_takes_turns_back(run, sandbox, capsys):
     for n in "one", "two", "three":
         run(f"%chat {n}")

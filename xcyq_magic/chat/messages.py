@@ -256,6 +256,17 @@ class Message:
         return "\n".join(p.text for p in self.parts if isinstance(p, Text))
 
     @property
+    def overview(self) -> str:
+        """Its text, with the names of the media in their places: ``Which point of [fig] is odd?``."""
+        shown = ""
+        for before, part in zip((None, *self.parts), self.parts, strict=False):
+            piece = part.text if isinstance(part, Text) else f"[{part.name or part.kind}]"
+            # What was attached before the text has no space behind it.
+            apart = before is not None and not isinstance(before, Text) and (piece[:1].isalnum() or piece[:1] == "[")
+            shown += f" {piece}" if apart else piece
+        return shown
+
+    @property
     def media(self) -> tuple[Media, ...]:
         """All that is no text, in order."""
         return tuple(p for p in self.parts if not isinstance(p, Text))

@@ -70,7 +70,7 @@ class ConversationMagics(ExtensionMagics):
             raise InputError(msg, "%chat_history alone lists them.")
         if number is not None:
             turn = turns[number - 1]
-            self.say(f"[{number}] {turn.prompt.text}")
+            self.say(f"[{number}] {turn.prompt.overview}")
             self.show(completion_bundle(turn.completion))
             return
         if not turns:
@@ -81,7 +81,7 @@ class ConversationMagics(ExtensionMagics):
             [
                 f"{n} *" if n - 1 in outdated else str(n),
                 day_and_time(t.asked_at),
-                _short(t.prompt.text) + _pictures(len(t.prompt.media)),
+                _short(t.prompt.overview),
                 t.completion.model,
                 _short(t.completion.text) + (f" [{t.completion.partial}]" if t.completion.partial else ""),
             ]
@@ -141,7 +141,7 @@ class ConversationMagics(ExtensionMagics):
         gone = [t for t in turns if t.id not in stay]
         self.session.conversations.change(shorter)
         for turn in gone:
-            self.say(f"Took back: {_short(turn.prompt.text)}")
+            self.say(f"Took back: {_short(turn.prompt.overview)}")
         self.say(f"%chat_undo --restore brings {'it' if len(gone) == 1 else 'them'} back.")
 
     def _restore(self, conversation: Conversation) -> None:
@@ -155,7 +155,7 @@ class ConversationMagics(ExtensionMagics):
             ("Brought back", [t for i, t in now.items() if i not in was]),
         ):
             for turn in turns:
-                self.say(f"{verb}: {_short(turn.prompt.text)} ({turn.completion.model})")
+                self.say(f"{verb}: {_short(turn.prompt.overview)} ({turn.completion.model})")
 
     @line_magic
     @no_var_expand
@@ -180,10 +180,6 @@ class ConversationMagics(ExtensionMagics):
             f"Started afresh: {count(old.turns, 'turn')} set aside, and {model} answers again. "
             f"%chat_switch {old.id} brings {'it' if old.turns == 1 else 'them'} back."
         )
-
-
-def _pictures(number: int) -> str:
-    return f" (and {count(number, 'picture')})" if number else ""
 
 
 def _short(text: str) -> str:
