@@ -22,7 +22,7 @@ class UsageMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     @takes(
-        argument("--all", action="store_true", help="Of all conversations that are kept, of every notebook."),
+        argument("--all", action="store_true", help="Of all conversations that are kept; of every notebook."),
         argument("-o", "--out", metavar="VAR", help="A variable to put the figures in; VAR.to_frame() is for pandas."),
     )
     def chat_usage(self, line: str) -> None:

@@ -69,16 +69,16 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
         return None
 
 
-# What `spent_of` reads: without the texts, which are the most of a store.
-SPENT = "model, " + ", ".join(
-    f"json_extract(completion, '$.{path}')"
-    for path in ("usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens", "first_token_s", "duration_s")
-)
+# What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
+_FIGURES = ("usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens", "first_token_s", "duration_s")
+_PATHS = ", ".join(f"'$.{path}'" for path in _FIGURES)
+SPENT = f"model, json_extract(completion, {_PATHS})"
 
 
 def spent_of(row: Row) -> Spent:
     """What the reply of a turn took; what is no number in its row is not known."""
-    model, *tokens, first_token_s, duration_s = row
+    model, figures = row
+    *tokens, first_token_s, duration_s = json.loads(figures)
     counts = dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), tokens, strict=True))
     counted = any(v is not None for v in tokens)
     return Spent(
