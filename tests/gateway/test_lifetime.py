@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kernels import KEY
+from servers import eventually
 
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import GatewayError
+from xcyq_magic.gateway.arrivals import Ended
+from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.request import ChatRequest
 from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import GatewaySettings
 
@@ -60,3 +68,29 @@ def test_a_chat_of_its_own_leaves_nothing_behind(sandbox, monkeypatch):
     assert client_threads() == 1
     del chat
     assert client_threads() == 0
+
+
+def test_at_whatever_step_a_client_is_closed_it_leaves_no_connection_open(sandbox, client):
+    taken = []
+
+    async def slowly():
+        """So slow a loop that whoever waits for it never comes too late for its next step."""
+        while True:
+            taken.append(None)
+            time.sleep(0.002)  # noqa: ASYNC251  # it is to be slow
+            await asyncio.sleep(0)
+
+    request = ChatRequest("gpt-5.5", (Message.of("user", FAST),))
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for steps in 2 * [*range(8)]:
+            taken.clear()
+            heard = []
+            client.send(request, sandbox.key, Connection(f"{sandbox.base_url}/v1/chat/completions"), heard.append)
+            client._loop.submit(slowly())
+            assert eventually(lambda least=steps: len(taken) > least)
+            client.close()
+            assert isinstance(heard[-1], Ended)
+        gc.collect()
+    assert [str(w.message) for w in caught] == []
