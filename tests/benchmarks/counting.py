@@ -31,22 +31,25 @@ class Counted:
         By message type, of those that show something; all frames of a message count.
     value
         What the cell printed, read as JSON.
+    marked_at
+        When the first message came that holds the mark, in seconds of `time.monotonic()`.
     """
 
     n_bytes: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     value: Any = None
+    marked_at: float | None = None
 
 
 class CountingKernel:
     """A kernel of `python`, and a raw socket that hears what it publishes."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, settings: dict[str, str] | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory()
         # The kernel finds the package as this process does, and reads nobody's settings.
         path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
-        env = {**os.environ, "PYTHONPATH": path, "IPYTHONDIR": self._folder.name}
-        self._manager = KernelManager(kernel_spec_manager=_OneSpec(python), kernel_name="measured")
+        env = {**os.environ, "PYTHONPATH": path, "IPYTHONDIR": self._folder.name, **(settings or {})}
+        self._manager = KernelManager(kernel_spec_manager=OneSpec(python), kernel_name="measured")
         self._manager.start_kernel(env=env)
         self._context = zmq.Context()
         self._heard = self._context.socket(zmq.SUB)
@@ -66,8 +69,8 @@ class CountingKernel:
                 raise SystemExit(message)
             self._client.kernel_info()
 
-    def run(self, code: str) -> Counted:
-        """Run a cell, and count what it sent."""
+    def run(self, code: str, *, mark: str = "") -> Counted:
+        """Run a cell, and count what it sent; `mark` is some ASCII to look for in what it shows."""
         cell = self._client.execute(code, store_history=False)
         counted, printed, numbers = Counted(), "", []
         while True:
@@ -76,6 +79,7 @@ class CountingKernel:
                 raise SystemExit(message)
             frames = self._heard.recv_multipart()
             start = frames.index(DELIMITER) + 2  # the signature follows the delimiter
+            came = time.monotonic()
             header, parent, _, content = frames[start : start + 4]
             if json.loads(parent).get("msg_id") != cell:
                 continue
@@ -84,6 +88,8 @@ class CountingKernel:
             if kind in SHOWN:
                 counted.n_bytes[kind] += sum(map(len, frames))
                 counted.messages[kind] += 1
+                if mark and counted.marked_at is None and mark.encode() in content:
+                    counted.marked_at = came
             elif kind == "stream":
                 printed += json.loads(content)["text"]
             elif kind == "error":
@@ -103,7 +109,7 @@ class CountingKernel:
         self._folder.cleanup()
 
 
-class _OneSpec(KernelSpecManager):
+class OneSpec(KernelSpecManager):
     """Knows one kernel, whatever is installed."""
 
     def __init__(self, python: str) -> None:
