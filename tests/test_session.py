@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import time
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ from traitlets import TraitError
 
 from xcyq_magic import errors
 from xcyq_magic.api import Chat
+from xcyq_magic.chat.completion import Delta
 from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.messages import Image, Message, Video
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.gateway.arrivals import Deltas, Ended
+from xcyq_magic.live import LiveReply, follow
 from xcyq_magic.media.files import read_media
 from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import ChatSettings, GatewaySettings
@@ -479,6 +483,16 @@ def test_even_a_reply_of_no_time_is_painted_to_its_end(session, prompt):
     session.ask(user(prompt), paint=lambda live: states.append(live[0].state))
     assert states[0] == "waiting"
     assert states[-1] in {"done", "failed"}
+
+
+def test_first_words_do_not_wait_for_their_frame():
+    """A frame has just been painted, and more has come behind them: they are shown, and then the rest."""
+    reply, arrivals, painted = LiveReply("gpt-5.5"), SimpleQueue(), []
+    for arrival in (Deltas((Delta(model="gpt-5.5"),), 1.0), *(Deltas((Delta(text=t),), 2.0) for t in "abc")):
+        arrivals.put((reply, arrival))
+    arrivals.put((reply, Ended(None, 3.0)))
+    follow([reply], arrivals, lambda live: painted.append("".join(live[0].builder.text_pieces)))
+    assert painted == ["", "a", "abc"]
 
 
 def test_a_silent_reply_is_painted_too(session):

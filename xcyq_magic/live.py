@@ -189,20 +189,29 @@ def _follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> N
     while not all(r.ended for r in replies):
         try:
             reply, arrival = arrivals.get(timeout=_IDLE_S)
-            reply.receive(arrival)
         except Empty:
             pass
         else:
-            _drain(arrivals, painted + FRAME_S, replies)
+            # The first words are not kept waiting for their frame: there is one such frame for each reply.
+            if not _begins(reply, arrival):
+                _drain(arrivals, painted + FRAME_S, replies, to_first_words=True)
         paint(replies)
         painted = time.monotonic()
 
 
-def _drain(arrivals: Arrivals, until: float, replies: Sequence[LiveReply]) -> None:
-    """Take in what arrives up to the time `until`, or until all replies have ended."""
+def _begins(reply: LiveReply, arrival: Arrival | None) -> bool:
+    """Take in what arrived; returns whether it brought the reply's first words."""
+    before = reply.first_token_s
+    reply.receive(arrival)
+    return before is None and reply.first_token_s is not None
+
+
+def _drain(arrivals: Arrivals, until: float, replies: Sequence[LiveReply], *, to_first_words: bool = False) -> None:
+    """Take in what arrives up to the time `until`, or until all replies have ended, or one of them begins."""
     while not all(r.ended for r in replies):
         try:
             reply, arrival = arrivals.get(timeout=max(0.0, until - time.monotonic()))
         except Empty:
             return
-        reply.receive(arrival)
+        if _begins(reply, arrival) and to_first_words:
+            return

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "browser")]  # the tests' browser
@@ -30,6 +31,9 @@ from xcyq_magic.gateway.sandbox import answers  # noqa: E402
 from xcyq_magic.gateway.sandbox.server import Received, Sandbox  # noqa: E402
 from xcyq_magic.session import ChatSession  # noqa: E402
 from xcyq_magic.turn import TurnOptions  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TOGETHER_BOUND, LATE_BOUND_MS, BYTES_BOUND = 1.05, 500.0, 30.0
 OFF_BOUND = 1.0  # of 50 ms or 5 %, whichever is more
@@ -58,19 +62,19 @@ WATCH = """(last) => {
 }"""
 
 
-def together(scale: float) -> float:
-    """The time of three models at once, as a part of the slowest one's alone."""
+def together(scale: float, slow: Mapping[str, float] = SLOW) -> float:
+    """The time of models at once, as a part of the slowest one's alone; `slow` has their seconds, before `scale`."""
     session = ChatSession()
     session.access.start_sandbox()
-    waits = "\n".join(f"sandbox: for {model}: first {seconds * scale}" for model, seconds in SLOW.items())
+    waits = "\n".join(f"sandbox: for {model}: first {seconds * scale}" for model, seconds in slow.items())
     prompt = Message.of("user", f"sandbox: echo\nsandbox: pace 5000 20\n{waits}\nHello")
-    slowest = max(SLOW, key=lambda model: SLOW[model])
+    slowest = max(slow, key=lambda model: slow[model])
     try:
-        compare(session, list(SLOW), prompt)  # the first imports what the others find
+        compare(session, list(slow), prompt)  # the first imports what the others find
         started = time.perf_counter()
         session.ask(prompt, TurnOptions(slowest, once=True))
         alone = time.perf_counter()
-        compare(session, list(SLOW), prompt)
+        compare(session, list(slow), prompt)
         return (time.perf_counter() - alone) / (alone - started)
     finally:
         session.close()

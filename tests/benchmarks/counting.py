@@ -91,7 +91,8 @@ class CountingKernel:
                 if mark and counted.marked_at is None and mark.encode() in content:
                     counted.marked_at = came
             elif kind == "stream":
-                printed += json.loads(content)["text"]
+                said = json.loads(content)
+                printed += said["text"] if said["name"] == "stdout" else ""  # what peers warn of is no value
             elif kind == "error":
                 raise SystemExit("\n".join(json.loads(content)["traceback"]))
             elif kind == "status" and json.loads(content)["execution_state"] == "idle":

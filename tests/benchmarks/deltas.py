@@ -120,7 +120,7 @@ def cpu_us(way: Ours | OpenAI | Least, count: int) -> float:
     gc.collect()
     started = time.process_time()
     if (got := way()) != count - 1:
-        raise SystemExit(f"{type(way).__name__} got {got} deltas of {count - 1}")
+        sys.exit(f"{type(way).__name__} got {got} deltas of {count - 1}")
     return (time.process_time() - started) / count * 1e6
 
 
@@ -155,8 +155,8 @@ def measure(options: argparse.Namespace) -> list[Row]:
         found = alternate(count, 1 if options.quick else options.rounds, each=each, peers=not options.quick)
         what = f"a delta, {how}: bytes to `Delta`, CPU"
         if "openai" in found:
-            rows.append(Row.of_rounds(what, "µs", found["ours"], "openai", found["openai"], OF_OPENAI))
-        rows.append(Row.of_rounds(what, "µs", found["ours"], "httpx + json.loads", found["least"], OF_LEAST))
+            rows.append(Row.of_rounds(what, "µs", found["ours"], "openai", found["openai"], bound=OF_OPENAI))
+        rows.append(Row.of_rounds(what, "µs", found["ours"], "httpx + json.loads", found["least"], bound=OF_LEAST))
     return rows
 
 

@@ -20,10 +20,12 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+from rows import Row, write
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Turn
@@ -186,9 +188,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="to see that it runs: smaller, and no bound fails it")
+    parser.add_argument("--rows", type=Path, help="a file for the rows of the suite's table")
     options = parser.parse_args()
     rounds = 2 if options.quick else options.rounds
-    bounds = [*attach(rounds), *memory(4 if options.quick else MEGAPIXELS), *body(rounds)]
+    attached, besides, joined = attach(rounds), memory(4 if options.quick else MEGAPIXELS), body(rounds)
+    bounds = [*attached, *besides, *joined]
+    tables = (("figure attached, over `savefig`", attached), ("array attached: memory besides it", besides))
+    rows = [Row(f"{what}: {name}", "×", ratio, bound=most) for what, found in tables for name, ratio, most in found]
+    rows += [Row("20 pictures in a body, over joining them", "×", ratio, bound=most) for _, ratio, most in joined]
+    write(rows, options.rows)
     broken = [name for name, figure, most in bounds if figure > most]
     print(f"\nAbove the bound: {', '.join(broken) or 'none'}")
     return int(bool(broken) and not options.quick)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def paint_ms(asked: cells.Asked, kernel: CountingKernel, streams: Streams, numbe
     streams.text = f"{mark} and then some more words that come after it, one by one."
     counted = kernel.run(asked.cell.replace("%s", streams.base_url), mark=mark)
     if counted.marked_at is None:
-        raise SystemExit(f"{asked.label} never showed {mark}")
+        sys.exit(f"{asked.label} never showed {mark}")
     return (counted.marked_at - streams.first_at) * 1000
 
 

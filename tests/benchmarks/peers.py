@@ -38,4 +38,3 @@ class Peer:
 
 CHATLAS = Peer("chatlas", "0.23.0", ("openai", "ipykernel", "ipywidgets"))
 JUPYTER_AI = Peer("jupyter_ai_magic_commands", "0.0.4")
-OPENAI = Peer("openai", "3.57.0")

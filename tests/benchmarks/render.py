@@ -20,10 +20,7 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
-import tempfile
-import venv
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +28,7 @@ from typing import Any
 
 import looping
 from counting import CountingKernel
+from peers import CHATLAS
 from reports import (
     COMPARED,
     Bound,
@@ -42,10 +40,11 @@ from reports import (
     print_run,
     print_runs_head,
     reply_bounds,
+    reply_rows,
 )
+from rows import write
 from texts import GIANTS
 
-PEER = "chatlas==0.23.0"
 PARTS = ("replies", "giants", "loops")
 SIZES, GIANT_SIZES, LOOP_SIZES = (10_000, 50_000, 100_000, 200_000), (25_000, 50_000, 100_000), (4_000, 100_000)
 QUICK_SIZES = (2_000, 4_000)
@@ -95,28 +94,21 @@ def giants(sizes: tuple[int, ...]) -> dict[str, list[Run]]:
         return {name: [run(kernel, "ours", name, chars) for chars in sizes] for name in GIANTS}
 
 
-def peer_python() -> str:
-    """The Python of an environment that has the peer, made once and kept among temporary files."""
-    folder = Path(tempfile.gettempdir()) / f"render-{PEER}"
-    python, ready = folder / "bin" / "python", folder / "ready"
-    if not ready.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", PEER, "ipykernel"], check=True)
-        ready.touch()
-    return str(python)
-
-
 def compare(options: argparse.Namespace, figures: dict[str, Any]) -> list[Bound]:
     """All painters' replies."""
     pythons = {"ours": sys.executable, "whole": sys.executable}
     if not options.quick:
-        pythons["chatlas"] = options.peer_python or peer_python()
-    sizes = QUICK_SIZES if options.quick else SIZES
+        pythons["chatlas"] = options.peer_python or CHATLAS.python()
+    sizes = QUICK_SIZES if options.quick else tuple(options.sizes)
     print_runs_head()
     found = {p: replies(p, python, sizes, options.rounds if p == "ours" else 1) for p, python in pythons.items()}
     print_exponents(found)
     figures["replies"] = [asdict(r) for runs in found.values() for r in runs]
-    return [] if options.quick else reply_bounds(found["ours"], found["whole"])
+    if options.quick:
+        return []
+    bounds = reply_bounds(found["ours"], found["whole"])
+    write(reply_rows(found, bounds), options.rows)
+    return bounds
 
 
 def main() -> int:
@@ -124,6 +116,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of our replies; all else is painted once")
     parser.add_argument("--json", type=Path, help="a file for all figures")
+    parser.add_argument("--rows", type=Path, help="a file for the rows of the suite's table, of replies")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="of the replies; 100000 must be one")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--limit", type=float, default=LOOP_LIMIT_S, help="seconds after which a loop is cut")
     parser.add_argument("--peer-python", help="a Python that has chatlas already")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from rows import Row
 from texts import FRAME_CHARS
 
 BYTES_PER_CHAR, EXPONENT, GIANT_EXPONENT, OF_WHOLE, LOOP_RATIO = 30.0, 1.1, 1.15, 1 / 50, 20.0
@@ -100,6 +101,24 @@ def reply_bounds(ours: list[Run], whole: list[Run]) -> list[Bound]:
         ("exponent of CPU", of_cpu, EXPONENT),
         ("CPU at 100 kB, of the whole again and again", mine / theirs, OF_WHOLE),
     ]
+
+
+def reply_rows(found: dict[str, list[Run]], bounds: list[Bound]) -> list[Row]:
+    """The same bounds, and next to them what the others' painters take, at the size at which they are compared."""
+    ours, *others = ({r.chars: r for r in runs}[COMPARED] for runs in found.values())
+    size = f"{COMPARED // 1000} kB"
+    rows = [Row(name, "", figure, bound=most) for name, figure, most in bounds[:3]]
+    for other in others:
+        name = "the whole again and again" if other.painter == "whole" else other.painter
+        cpu, sent = (
+            Row(what, unit, a, name, b, a / b)
+            for what, unit, a, b in (
+                (f"a reply of {size}, rendered and sent: CPU", "s", ours.cpu_s, other.cpu_s),
+                (f"a reply of {size}: sent for each character", "bytes", ours.per_char, other.per_char),
+            )
+        )
+        rows += [replace(cpu, bound=OF_WHOLE) if other.painter == "whole" else cpu, sent]
+    return rows
 
 
 def print_giants(found: dict[str, list[Run]]) -> list[Bound]:

@@ -45,7 +45,7 @@ class Row:
 
     @classmethod
     def of_rounds(
-        cls, what: str, unit: str, ours: Iterable[float], beside: str, theirs: Iterable[float], bound: float | None
+        cls, what: str, unit: str, ours: Iterable[float], beside: str, theirs: Iterable[float], *, bound: float
     ) -> Row:
         """The row of alternating rounds."""
         mine, its = list(ours), list(theirs)

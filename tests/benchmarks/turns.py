@@ -112,11 +112,13 @@ def _name(length: int, images: list[Image], *, shown: bool) -> str:
 
 
 def _alone(longs: dict[tuple[int, bool], Long], lengths: tuple[int, ...], images: list[Image]) -> list[Row]:
-    return [
-        Row(f"{_name(n, images, shown=shown)}, {longs[n, shown].n_bytes / 1000:,.0f} kB: build, encode, keep; CPU", "ms",
-            statistics.median(longs[n, shown].costs))
-        for shown in (False, True) for n in lengths
-    ]  # fmt: skip
+    rows = []
+    for shown in (False, True):
+        for length in lengths:
+            long = longs[length, shown]
+            what = f"{_name(length, images, shown=shown)}, {long.n_bytes / 1000:,.0f} kB: build, encode, keep; CPU"
+            rows.append(Row(what, "ms", statistics.median(long.costs)))
+    return rows
 
 
 def _growth(longs: dict[tuple[int, bool], Long], lengths: tuple[int, ...], images: list[Image]) -> list[Row]:
