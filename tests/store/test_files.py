@@ -192,6 +192,17 @@ def test_media_that_a_notebook_only_names_come_from_the_store_or_are_said_to_be_
     assert "plot.png, which is not kept any more" in gone.conversation.turns[0].prompt.text
 
 
+@pytest.mark.parametrize(("partial", "once"), [(None, True), ("stopped", False)])
+def test_a_notebook_has_a_reply_once_unless_its_plain_text_says_more(partial, once):
+    said = Conversation("main", (Turn(Message.of("user", "Hi"), Completion("one\ntwo\n", "m", "m", partial=partial)),))
+    plain = "one\ntwo\n" if once else "one\ntwo\n\n[stopped]"
+    text = notebook.dumps(said, lambda _: {"text/plain": plain})
+    data = json.loads(text)["cells"][-1]["outputs"][0]["data"]
+    assert ("text" not in data[TURN_MIME]["completion"]) == once
+    as_lines = nbformat.writes(nbformat.reads(text, 4))  # as a frontend saves it
+    assert [t.completion for t in notebook.loads(as_lines, nothing).conversation.turns] == [said.turns[0].completion]
+
+
 def test_of_several_conversations_in_a_notebook_one_is_taken():
     turn = chat("one").turns[0]
     records = [{"version": 1, **turn.to_dict(), "conversation": name} for name in ("main", "idea", None)]

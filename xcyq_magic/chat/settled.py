@@ -15,7 +15,12 @@ TURN_VERSION = 1
 
 
 def turn_record(
-    turn: Turn, conversation: str | None, *, elsewhere: bool = False, instead_of: Turn | None = None
+    turn: Turn,
+    conversation: str | None,
+    plain: str | None = None,
+    *,
+    elsewhere: bool = False,
+    instead_of: Turn | None = None,
 ) -> dict[str, Any]:
     """The record of a turn in an output, JSON-ready, with media named by their hash.
 
@@ -23,15 +28,34 @@ def turn_record(
     ----------
     conversation
         The name of the conversation that it is in; None if it is in none.
+    plain
+        The plain text beside it in the output. If that is the reply's text, the record leaves it out: the notebook's
+        file would hold each reply once more.
     elsewhere
         Whether another cell shows it than the one that it belongs to, as ``%chat_retry`` and ``%chat_keep`` do.
     instead_of
         The turn whose place it took there.
     """
     record = {"version": TURN_VERSION, **turn.to_dict(), "id": turn.id, "conversation": conversation}
+    if turn.completion.text == plain:
+        del record["completion"]["text"]
     if elsewhere:
         cell = turn.cell.lasting_id if turn.cell else None
         record["in_place_of"] = {"turn": instead_of.id if instead_of else None, "cell": cell}
+    return record
+
+
+def record_of_output(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The whole record of the turn in an output, from all of its MIME types; None if it has no turn.
+
+    A file may hold text as its lines, see https://nbformat.readthedocs.io/en/latest/format_description.html.
+    """
+    record = data.get(TURN_MIME)
+    if not isinstance(record, dict):
+        return None
+    completion, plain = record.get("completion"), data.get("text/plain")
+    if isinstance(completion, dict) and "text" not in completion and plain is not None:
+        return {**record, "completion": {**completion, "text": "".join(plain)}}
     return record
 
 

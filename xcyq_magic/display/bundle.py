@@ -31,7 +31,8 @@ def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
     bundle = completion_bundle(turn.completion, outcome.reply.notices, label, attachments(outcome.reply.prompt))
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
     replaced = outcome.instead_of
-    return {**bundle, TURN_MIME: turn_record(turn, name, elsewhere=replaced is not None, instead_of=replaced)}
+    record = turn_record(turn, name, bundle["text/plain"], elsewhere=replaced is not None, instead_of=replaced)
+    return {**bundle, TURN_MIME: record}
 
 
 def completion_bundle(

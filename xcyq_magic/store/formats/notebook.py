@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
-from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, turn_record
+from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, record_of_output, turn_record
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.formats.turns import ReadConversation, chosen, gone_notice, media_of, turn_of_record, with_choice
 from xcyq_magic.store.summaries import MAIN
@@ -35,8 +35,9 @@ def dumps(conversation: Conversation, bundle_of: Callable[[Turn], dict[str, Any]
         if turn.system != system:
             system = turn.system
             cells.append(_cell(f"system-{turn.id}"[:64], f"%%chat_system\n{system or 'off'}"))
-        record = {**turn_record(turn, MAIN), "media": media_of(turn)}
-        output = {"output_type": "display_data", "metadata": {}, "data": {**bundle_of(turn), TURN_MIME: record}}
+        shown = bundle_of(turn)
+        record = {**turn_record(turn, MAIN, shown["text/plain"]), "media": media_of(turn)}
+        output = {"output_type": "display_data", "metadata": {}, "data": {**shown, TURN_MIME: record}}
         cells.append(_cell(_cell_id(turn), _source(turn, conversation.model), [output]))
     notebook = {
         "cells": cells,
@@ -142,6 +143,6 @@ def _cells(notebook: dict[str, Any]) -> Iterator[tuple[str | None, dict[str, Any
     """The id of each cell with a settled turn, and that turn's record."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
-            record = output.get("data", {}).get(TURN_MIME)
-            if isinstance(record, dict):
+            record = record_of_output(output.get("data", {}))
+            if record is not None:
                 yield cell.get("id"), record
