@@ -45,7 +45,7 @@ def chart(rows: list[Row]) -> str:
         if theirs is not None:
             parts.append(f'<line x1="{x(ours):.1f}" x2="{x(theirs):.1f}" y1="{y}" y2="{y}" stroke="#c9ced6"/>')
             parts.append(_ring(x(theirs), y))
-            name = row.beside.split(",")[0].replace("_magic_commands", "")
+            name = row.beside.split(",")[0].replace("_magic_commands", " magics")
             parts.append(_text(WIDTH - RIGHT + 10, y + 4, name, QUIET))
         parts.append(_dot(x(ours), y, OURS if row.held else BROKEN))
     return "\n".join([*parts, "</svg>\n"])

@@ -1,11 +1,11 @@
 """How soon the first words of a reply are shown: from their bytes on the socket to the message that holds them.
 
-    python tests/benchmarks/first_paint.py [--chats 200] [--quick]
+    python tests/benchmarks/first_paint.py [--rounds 5] [--quick]
 
 A server on loopback sends the role first, as gateways do, and the first words at a random time within the next
 60 ms. The clock starts just before they are written, and ends when the first message with them has left a real kernel
 and was read by a raw socket, as a Jupyter server reads it. Chats alternate between ours and the peers. jupyter-ai's
-`%%ai` does not stream: its clock starts when the whole reply is written.
+`%%ai` does not stream: its clock starts when the whole reply is written. A round has 40 chats with each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from counting import CountingKernel
 
-CHATS, QUICK_CHATS = 200, 3
+CHATS, QUICK_CHATS = 40, 3
 MOST_BEFORE_S, BETWEEN_S = 0.06, 0.01
 BOUND_MS = 15.0
 
@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
             ends.callback(kernels[-1].close)
         streams.between_s = BETWEEN_S
         found: list[list[float]] = [[] for _ in everyone]
-        for number in range(QUICK_CHATS if options.quick else CHATS * options.rounds // 5):
+        for number in range(QUICK_CHATS if options.quick else CHATS * options.rounds):
             for asked, kernel, times in zip(everyone, kernels, found, strict=True):
                 streams.before_s = chance.uniform(0, MOST_BEFORE_S)
                 times.append(paint_ms(asked, kernel, streams, number))

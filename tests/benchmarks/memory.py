@@ -45,7 +45,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
             kernel.close()
     finally:
         streams.close()
-    rows = [Row(f"resident memory after {n:,} chats of 10 kB", "MB", megabytes) for n, megabytes in found.items()]
+    rows = [Row(f"resident memory after {n:,} replies of 10 kB", "MB", megabytes) for n, megabytes in found.items()]
     more = found[marks[2]] - found[marks[1]]
     what = f"resident memory, chat {marks[1]:,} to chat {marks[2]:,}: more"
     return [*rows, Row(what, "MB", more, bound=MORE_MB)]

@@ -107,7 +107,7 @@ def reply_rows(found: dict[str, list[Run]], bounds: list[Bound]) -> list[Row]:
     """The same bounds, and next to them what the others' painters take, at the size at which they are compared."""
     ours, *others = ({r.chars: r for r in runs}[COMPARED] for runs in found.values())
     size = f"{COMPARED // 1000} kB"
-    rows = [Row(name, "", figure, bound=most) for name, figure, most in bounds[:3]]
+    rows = [Row(f"a reply while it grows: {name}", "", figure, bound=most) for name, figure, most in bounds[:3]]
     for other in others:
         name = "the whole again and again" if other.painter == "whole" else other.painter
         cpu, sent = (

@@ -4,7 +4,8 @@
 
 Each measurement runs by itself, one after the other, and peers in environments of their own, which are made in the
 cache folder when they are needed first. The table is printed at the end. Rows, machine and versions go as JSON into
-the folder, where rows measured earlier are kept: `--only deltas` measures that anew and prints the whole table.
+the folder, where rows measured earlier are kept: `--only deltas` measures that anew and prints the whole table, and
+`--only` alone prints what is kept.
 The exit code is 1 if a bound is broken. `--quick` sees that all of it runs: no peers, no bounds, nothing kept.
 """
 
@@ -74,7 +75,7 @@ def quick() -> None:
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), metavar="NAME")
+    parser.add_argument("--only", nargs="*", choices=MEASUREMENTS, default=list(MEASUREMENTS), metavar="NAME")
     parser.add_argument("--out", type=Path, default=CACHE, help=f"a folder for suite.json and suite.svg ({CACHE})")
     parser.add_argument("--svg", type=Path, help="another place for the chart")
     parser.add_argument("--quick", action="store_true")
