@@ -48,4 +48,5 @@ class ByFile(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # the longest first, as the folders are: benchmarks, and the browser
     return ByFile(config, log)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 import jupyter
 import nbformat
 import pytest
+from kernels import KEY
+
+from xcyq_magic.gateway.sandbox.server import Sandbox
 
 
 def pytest_collection_modifyitems(items):
@@ -16,16 +21,45 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
 
 
-@pytest.fixture
-def notebook(tmp_path):
-    """Write a notebook of code cells into a folder of its own; returns the folder."""
-    folder = tmp_path / "work"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def gateway():
+    server = Sandbox(key=KEY)
+    yield server
+    server.close()
 
-    def write(*cells: str, name: str = "test.ipynb"):
+
+@pytest.fixture
+def sandbox(gateway):
+    """The gateway of the module's kernels, with a log that is the test's own."""
+    gateway.received.clear()
+    return gateway
+
+
+@pytest.fixture(scope="module")
+def jupyters(tmp_path_factory, gateway):
+    """Servers whose kernels ask the sandbox, and a browser, once for all tests of a module."""
+    env = {"XCYQ_BASE_URL": gateway.base_url, "XCYQ_API_KEY": KEY}
+    running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"), env)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def folder(jupyters, request):
+    """A folder of its own for the test's files; what is open and runs there ends with the test."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{request.node.originalname}-", dir=jupyters.root))
+    yield folder
+    jupyters.clear()
+
+
+@pytest.fixture
+def notebook(folder):
+    """Write a notebook of code cells; returns its path."""
+
+    def write(*cells: str):
         node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(node, folder / name)
-        return folder
+        nbformat.write(node, folder / "test.ipynb")
+        return folder / "test.ipynb"
 
     return write

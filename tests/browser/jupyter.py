@@ -115,12 +115,16 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
             return
 
 
-def _end(url: str, process: subprocess.Popen) -> None:
+def _end_kernels(url: str) -> None:
     with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/api/kernels", timeout=5) as answer:
         for kernel in json.load(answer):
             request = urllib.request.Request(f"{url}/api/kernels/{kernel['id']}", method="DELETE")
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(request, timeout=10).close()
+
+
+def _end(url: str, process: subprocess.Popen) -> None:
+    _end_kernels(url)
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(15)
@@ -226,3 +230,42 @@ class NotebookPage:
         """A picture of the whole notebook in the tests' output folder."""
         with self.whole():
             self.page.screenshot(path=str(self.output / f"{name}.png"))
+
+
+class Jupyters:
+    """Servers over the folder `root`, one for each app and theme, and one browser; each starts when it is needed first.
+
+    They are for many tests: to start them, and to load JupyterLab into an empty cache, takes longer than most tests do.
+    """
+
+    def __init__(self, home: Path, env: dict[str, str]) -> None:
+        self.root = home / "work"
+        self.root.mkdir()
+        self._home = home
+        self._env = env
+        self._running = contextlib.ExitStack()
+        self._urls: dict[tuple[str, str], str] = {}
+        self._context = None
+
+    def open(
+        self, path: Path, app: str = "lab", theme: str = "light", width: int = 1100, height: int = 900
+    ) -> NotebookPage:
+        """Open a notebook in a page of its own."""
+        if (app, theme) not in self._urls:
+            running = server(self.root, self._home / f"{app}-{theme}", app=app, theme=theme, env=self._env)
+            self._urls[app, theme] = self._running.enter_context(running)
+        if self._context is None:
+            self._context = self._running.enter_context(browser(self._home / "profile")).context
+        page = self._context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        return NotebookPage(page, self._urls[app, theme], path.relative_to(self.root).as_posix(), app)
+
+    def clear(self) -> None:
+        """Close all notebooks and end their kernels."""
+        for page in self._context.pages[1:] if self._context else ():  # without a page the browser would end
+            page.close()
+        for url in self._urls.values():
+            _end_kernels(url)
+
+    def close(self) -> None:
+        self._running.close()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from jupyter import NotebookPage, browser, server
-from kernels import KEY
+from watch import trusted
+
+if TYPE_CHECKING:
+    from jupyter import NotebookPage
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 LOAD = "%load_ext xcyq_magic"
@@ -25,80 +28,75 @@ def live_widgets(page: NotebookPage) -> int:
 @pytest.mark.parametrize(
     ("app", "theme", "width"), [("lab", "light", 1100), ("lab", "dark", 1100), ("notebook", "light", 700)]
 )
-def test_the_quickstart_is_readable_settled_and_reopened_without_a_kernel(tmp_path, app, theme, width):
-    root = tmp_path / "work"
-    root.mkdir()
-    shutil.copy(QUICKSTART, root)
+def test_the_quickstart_is_readable_settled_and_reopened_without_a_kernel(jupyters, folder, app, theme, width):
+    path = folder / QUICKSTART.name
+    shutil.copy(QUICKSTART, path)
     name = f"quickstart-{app}-{theme}"
-    with server(root, tmp_path / "home", app=app, theme=theme) as url:
-        with browser(tmp_path / "one", width) as raw:
-            page = NotebookPage(raw, url, QUICKSTART.name, app)
-            page.js("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-            page.start_all()
-            page.wait()
-            raw.wait_for_function("() => document.querySelectorAll('.xcyq-live').length === 0", timeout=10_000)
-            settled = page.outputs()
-            page.picture(f"{name}-settled")
-            page.save()
-            assert page.foreign == []
-            assert page.errors == []
-        saved = json.loads((root / QUICKSTART.name).read_text())
-        types = {t for c in saved["cells"] for o in c.get("outputs", []) for t in o.get("data", {})}
-        assert "application/vnd.jupyter.widget-view+json" not in types
-        assert "application/vnd.xcyq.turn+json" in types
-    # Another server: the kernel is gone, and nothing of its widgets is left.
-    with server(root, tmp_path / "home2", app=app, theme=theme) as url, browser(tmp_path / "two", width) as raw:
-        page = NotebookPage(raw, url, QUICKSTART.name, app)
-        raw.wait_for_selector(".xcyq-reply", timeout=20_000)
-        page.picture(f"{name}-reopened")
-        assert [_words(o) for o in page.outputs()] == [_words(o) for o in settled]
-        assert "model not found" not in raw.inner_text("body")
-        assert page.foreign == []
+    page = jupyters.open(path, app, theme, width)
+    page.js("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.start_all()
+    page.wait()
+    page.page.wait_for_function("() => document.querySelectorAll('.xcyq-live').length === 0", timeout=10_000)
+    settled = page.outputs()
+    page.picture(f"{name}-settled")
+    page.save()
+    assert page.foreign == []
+    assert page.errors == []
+    jupyters.clear()
+    saved = json.loads(path.read_text())
+    types = {t for c in saved["cells"] for o in c.get("outputs", []) for t in o.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" not in types
+    assert "application/vnd.xcyq.turn+json" in types
+    # As it comes to somebody else: the kernel is gone, nothing of its widgets is left, and nobody trusts the file.
+    saved["metadata"]["from"] = "elsewhere"
+    path.with_stem("elsewhere").write_text(json.dumps(saved))
+    page = jupyters.open(path.with_stem("elsewhere"), app, theme, width)
+    page.page.wait_for_selector(".xcyq-reply", timeout=20_000)
+    assert not trusted(page.page)
+    page.picture(f"{name}-reopened")
+    assert [_words(o) for o in page.outputs()] == [_words(o) for o in settled]
+    assert "model not found" not in page.page.inner_text("body")
+    assert page.foreign == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_reply_looks_the_same_live_and_settled(tmp_path, notebook, sandbox, theme):
+def test_a_reply_looks_the_same_live_and_settled(jupyters, notebook, theme):
     prompt = "sandbox: markdown 1100\nsandbox: think 300\nsandbox: pace 30\nWhich of the two methods fits better?"
-    root = notebook(LOAD, f"%%chat -m claude-opus-4-7\n{prompt}")
-    env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-    with server(root, tmp_path / "home", theme=theme, env=env) as url, browser(tmp_path / "one", 900, 760) as raw:
-        page = NotebookPage(raw, url, "test.ipynb")
-        page.start_all()
-        raw.wait_for_selector(".xcyq-live table", timeout=60_000)
-        live = page.js(HEADING)
-        raw.screenshot(path=str(page.output / f"reply-{theme}-live.png"))
-        page.wait()
-        raw.wait_for_selector(".xcyq-live", state="detached", timeout=10_000)
-        settled = page.js(HEADING)
-        raw.screenshot(path=str(page.output / f"reply-{theme}-settled.png"))
-        same = ("font", "size", "colour", "left")
-        assert {k: live[k] for k in same} == {k: settled[k] for k in same}
-        assert abs(live["top"] - settled["top"]) <= 30  # the line of the reasoning, and the Stop button's
+    page = jupyters.open(notebook(LOAD, f"%%chat -m claude-opus-4-7\n{prompt}"), "lab", theme, 900, 760)
+    page.start_all()
+    page.page.wait_for_selector(".xcyq-live table", timeout=60_000)
+    live = page.js(HEADING)
+    page.page.screenshot(path=str(page.output / f"reply-{theme}-live.png"))
+    page.wait()
+    page.page.wait_for_selector(".xcyq-live", state="detached", timeout=10_000)
+    settled = page.js(HEADING)
+    page.page.screenshot(path=str(page.output / f"reply-{theme}-settled.png"))
+    same = ("font", "size", "colour", "left")
+    assert {k: live[k] for k in same} == {k: settled[k] for k in same}
+    assert abs(live["top"] - settled["top"]) <= 30  # the line of the reasoning, and the Stop button's
 
 
 def _words(text: str) -> list[str]:
     return text.split()
 
 
-def test_the_stop_button_ends_the_reply_and_keeps_what_came(tmp_path, notebook, sandbox):
-    root = notebook(LOAD, "%%chat\nsandbox: markdown 3000\nsandbox: stall 300", "print('partial:', _reply.partial)")
-    env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-    with server(root, tmp_path / "home", env=env) as url, browser(tmp_path / "one") as raw:
-        page = NotebookPage(raw, url, "test.ipynb")
-        page.start_all()
-        raw.wait_for_selector(".xcyq-live h2", timeout=30_000)  # the button is there before the reply
-        raw.get_by_role("button", name="Stop").click(timeout=30_000)
-        page.wait(20)
-        raw.wait_for_timeout(300)
-        outputs = page.outputs()
-        assert outputs[2].strip() == "partial: stopped"
-        assert "stopped" in outputs[1]
-        assert "Part 1" in outputs[1]
-        assert live_widgets(page) == 0
-        assert sandbox.received[-1].ending == "closed by the client"
+def test_the_stop_button_ends_the_reply_and_keeps_what_came(jupyters, notebook, sandbox):
+    chat = "%%chat\nsandbox: markdown 3000\nsandbox: stall 300"
+    page = jupyters.open(notebook(LOAD, chat, "print('partial:', _reply.partial)"))
+    page.start_all()
+    page.page.wait_for_selector(".xcyq-live h2", timeout=30_000)  # the button is there before the reply
+    page.page.get_by_role("button", name="Stop").click(timeout=30_000)
+    page.wait(20)
+    page.page.wait_for_timeout(300)
+    outputs = page.outputs()
+    assert outputs[2].strip() == "partial: stopped"
+    assert "stopped" in outputs[1]
+    assert "Part 1" in outputs[1]
+    assert live_widgets(page) == 0
+    assert sandbox.received[-1].ending == "closed by the client"
 
 
-def test_a_hostile_reply_neither_runs_nor_fetches_live_settled_and_reopened(tmp_path, notebook, sandbox):
+def test_a_hostile_reply_neither_runs_nor_fetches_live_settled_and_reopened(jupyters, notebook):
     hostile = "\n\n".join(
         [
             "<img src=x onerror='window.pwned=1'>",
@@ -113,23 +111,20 @@ def test_a_hostile_reply_neither_runs_nor_fetches_live_settled_and_reopened(tmp_
             "the end",
         ]
     )
-    root = notebook(LOAD, f"%%chat\nsandbox: echo\nsandbox: pace 40 20\n{hostile}")
-    env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-    with server(root, tmp_path / "home", env=env) as url:
-        with browser(tmp_path / "one") as raw:
-            page = NotebookPage(raw, url, "test.ipynb")
-            page.start_all()
-            page.wait()
-            raw.wait_for_timeout(500)
-            assert "<script>window.pwned=2</script>" in page.outputs()[1]  # shown as text, not dropped
-            assert "http://127.0.0.2:9/leak?data=1" in page.outputs()[1]
-            assert page.js("() => window.pwned ?? null") is None
-            assert page.foreign == []
-            page.save()
-        with browser(tmp_path / "two") as raw:
-            page = NotebookPage(raw, url, "test.ipynb")
-            raw.wait_for_selector(".xcyq-reply", timeout=20_000)
-            raw.wait_for_timeout(500)
-            assert "the end" in page.outputs()[1]
-            assert page.js("() => window.pwned ?? null") is None
-            assert page.foreign == []
+    path = notebook(LOAD, f"%%chat\nsandbox: echo\nsandbox: pace 40 20\n{hostile}")
+    page = jupyters.open(path)
+    page.start_all()
+    page.wait()
+    page.page.wait_for_timeout(500)
+    assert "<script>window.pwned=2</script>" in page.outputs()[1]  # shown as text, not dropped
+    assert "http://127.0.0.2:9/leak?data=1" in page.outputs()[1]
+    assert page.js("() => window.pwned ?? null") is None
+    assert page.foreign == []
+    page.save()
+    page.page.close()
+    page = jupyters.open(path)
+    page.page.wait_for_selector(".xcyq-reply", timeout=20_000)
+    page.page.wait_for_timeout(500)
+    assert "the end" in page.outputs()[1]
+    assert page.js("() => window.pwned ?? null") is None
+    assert page.foreign == []

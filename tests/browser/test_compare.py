@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from jupyter import NotebookPage, browser, server
-from kernels import KEY
 from servers import eventually
 
 LOAD = "%load_ext xcyq_magic"
@@ -28,56 +26,53 @@ def beside_each_other(places: dict) -> bool:
     return len(set(places["tops"])) == 1 and places["inside"] and not places["pageScrolls"]
 
 
-def test_columns_are_clicked_while_they_come_and_readable_afterwards(tmp_path, notebook, sandbox):
-    root = notebook(LOAD, CELL, "%chat and now?")
-    env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-    with server(root, tmp_path / "home", env=env) as url:
-        with browser(tmp_path / "one", 1200, 900) as raw:
-            page = NotebookPage(raw, url, "test.ipynb")
-            page.start_all()
-            columns = raw.locator(".xcyq-live-column")
-            columns.nth(2).get_by_text("a server").wait_for(timeout=60_000)
-            raw.screenshot(path=str(page.output / "compare-live.png"))
-            live = raw.evaluate(PLACES, ".xcyq-live-column")
-            assert beside_each_other(live)
-            assert not live["scrolls"]
-            raw.set_viewport_size({"width": 700, "height": 900})
-            narrow = raw.evaluate(PLACES, ".xcyq-live-column")
-            assert beside_each_other(narrow)
-            assert narrow["scrolls"]
-            assert min(narrow["widths"]) >= 240
-            raw.set_viewport_size({"width": 1200, "height": 900})
+def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, notebook, sandbox):
+    path = notebook(LOAD, CELL, "%chat and now?")
+    page = jupyters.open(path, width=1200)
+    raw = page.page
+    page.start_all()
+    columns = raw.locator(".xcyq-live-column")
+    columns.nth(2).get_by_text("a server").wait_for(timeout=60_000)
+    raw.screenshot(path=str(page.output / "compare-live.png"))
+    live = raw.evaluate(PLACES, ".xcyq-live-column")
+    assert beside_each_other(live)
+    assert not live["scrolls"]
+    raw.set_viewport_size({"width": 700, "height": 900})
+    narrow = raw.evaluate(PLACES, ".xcyq-live-column")
+    assert beside_each_other(narrow)
+    assert narrow["scrolls"]
+    assert min(narrow["widths"]) >= 240
+    raw.set_viewport_size({"width": 1200, "height": 900})
 
-            columns.nth(1).get_by_role("button", name="Keep this").click()
-            columns.nth(1).get_by_text("to be kept").wait_for()
-            columns.nth(1).get_by_role("button", name="Stop").wait_for(state="hidden")
-            columns.nth(0).get_by_role("button", name="Stop").click()
-            page.wait(30)
-            raw.wait_for_selector(".xcyq-columns", timeout=10_000)
-            settled = raw.evaluate(PLACES, ".xcyq-columns > tbody > tr > td")
-            assert beside_each_other(settled)
-            page.picture("compare-settled")
-            text = page.outputs()[1]
-            page.save()
-            assert page.foreign == []
-            assert page.errors == []
-        assert "claude-opus-4-7 is kept" in text
-        assert "Part 1 of a sample" in text
-        by_model = {r.body["model"]: r for r in sandbox.received}
-        assert eventually(lambda: by_model["gpt-5.5"].ending == "closed by the client", within_s=2.0)
-        assert by_model["claude-opus-4-7"].ending == by_model["gemini-3-flash-preview"].ending == "finished"
-        asked = sandbox.received[-1].body["messages"]
-        assert [m["role"] for m in asked] == ["user", "assistant", "user"]
-        assert "A model would go on from here" in asked[1]["content"]
-    # Another server: the kernel is gone, and nothing of its widgets is left.
-    with server(root, tmp_path / "home2", theme="dark") as url, browser(tmp_path / "two", 1200, 900) as raw:
-        page = NotebookPage(raw, url, "test.ipynb")
-        raw.wait_for_selector(".xcyq-columns", timeout=20_000)
-        page.picture("compare-reopened")
-        assert page.outputs()[1].split() == text.split()
-        assert beside_each_other(raw.evaluate(PLACES, ".xcyq-columns > tbody > tr > td"))
-        bars = raw.evaluate(
-            "() => [...document.querySelectorAll('.xcyq-bar')].map(b => b.getBoundingClientRect().width)"
-        )
-        assert len(set(bars)) > 2
-        assert page.foreign == []
+    columns.nth(1).get_by_role("button", name="Keep this").click()
+    columns.nth(1).get_by_text("to be kept").wait_for()
+    columns.nth(1).get_by_role("button", name="Stop").wait_for(state="hidden")
+    columns.nth(0).get_by_role("button", name="Stop").click()
+    page.wait(30)
+    raw.wait_for_selector(".xcyq-columns", timeout=10_000)
+    settled = raw.evaluate(PLACES, ".xcyq-columns > tbody > tr > td")
+    assert beside_each_other(settled)
+    page.picture("compare-settled")
+    text = page.outputs()[1]
+    page.save()
+    assert page.foreign == []
+    assert page.errors == []
+    assert "claude-opus-4-7 is kept" in text
+    assert "Part 1 of a sample" in text
+    by_model = {r.body["model"]: r for r in sandbox.received}
+    assert eventually(lambda: by_model["gpt-5.5"].ending == "closed by the client", within_s=2.0)
+    assert by_model["claude-opus-4-7"].ending == by_model["gemini-3-flash-preview"].ending == "finished"
+    asked = sandbox.received[-1].body["messages"]
+    assert [m["role"] for m in asked] == ["user", "assistant", "user"]
+    assert "A model would go on from here" in asked[1]["content"]
+    jupyters.clear()
+    # Another server, in the dark: the kernel is gone, and nothing of its widgets is left.
+    page = jupyters.open(path, theme="dark", width=1200)
+    raw = page.page
+    raw.wait_for_selector(".xcyq-columns", timeout=20_000)
+    page.picture("compare-reopened")
+    assert page.outputs()[1].split() == text.split()
+    assert beside_each_other(raw.evaluate(PLACES, ".xcyq-columns > tbody > tr > td"))
+    bars = raw.evaluate("() => [...document.querySelectorAll('.xcyq-bar')].map(b => b.getBoundingClientRect().width)")
+    assert len(set(bars)) > 2
+    assert page.foreign == []

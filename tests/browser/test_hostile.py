@@ -261,7 +261,8 @@ def test_nor_does_what_else_a_gateway_sends(desk, canary):
                 wait_for_math(shown.page)
             cells = dict(zip(answers, settled(shown.page)[1:], strict=False))
             # Not lost: shown as text.
-            assert [p for p, cell in cells.items() if f"{p} <img src=http://{canary.address}" not in cell["text"]] == []
+            lost = {p: c["text"] for p, c in cells.items() if f"{p} <img src=http://{canary.address}" not in c["text"]}
+            assert lost == {}
             assert wrongs([c["replies"] + c["lines"] for c in cells.values()], list(cells)) == {}
             stir(shown.page)
             assert desk.watch.found() == []

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import statistics
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyter import NotebookPage, browser, server
-from kernels import KEY
 from scrolling import LOAD, MIXED, PLACES, scroll_to, seen, watch, write_prompt
 
 from xcyq_magic.gateway.sandbox import answers
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from jupyter import NotebookPage
 
 APPS = ["lab", "notebook"]
 LINE_PX = 24  # a line of text, with its leading
@@ -51,53 +48,45 @@ STEPS = """(selector) => {
 }"""
 
 
-@contextlib.contextmanager
-def open_notebook(tmp_path: Path, root: Path, sandbox, app="lab", theme="light"):
-    env = {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY}
-    with server(root, tmp_path / "home", app=app, theme=theme, env=env) as url, browser(tmp_path / "one") as raw:
-        yield NotebookPage(raw, url, "test.ipynb", app)
-
-
 def wait_for_live(page: NotebookPage, words: str) -> None:
     there = "(w) => [...document.querySelectorAll('.xcyq-live')].some((e) => e.textContent.includes(w))"
     page.page.wait_for_function(there, arg=words, timeout=60_000)
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_what_a_reader_looks_at_stays_where_it_is_and_all_words_arrive(tmp_path, notebook, sandbox, app):
+def test_what_a_reader_looks_at_stays_where_it_is_and_all_words_arrive(jupyters, notebook, app):
     last = answers.sample(12_000).split()[-1]
-    root = notebook(LOAD, TALL, "%%chat\nsandbox: markdown 12000\nsandbox: pace 100 20", TALL)
-    with open_notebook(tmp_path, root, sandbox, app) as page:
-        page.start_all()
-        wait_for_live(page, "Part 9 of")
-        scroll_to(page, ".xcyq-reply h2", "Part 4 of")
-        watch(page, ".xcyq-reply h2", "Part 4 of", last)
-        saw = seen(page)
-        assert saw.frames[-1]["complete"]
-        assert saw.empty == 0
-        assert saw.moved() <= 3
-        assert saw.shrinks(live=True) <= LINE_PX
+    path = notebook(LOAD, TALL, "%%chat\nsandbox: markdown 12000\nsandbox: pace 100 20", TALL)
+    page = jupyters.open(path, app)
+    page.start_all()
+    wait_for_live(page, "Part 9 of")
+    scroll_to(page, ".xcyq-reply h2", "Part 4 of")
+    watch(page, ".xcyq-reply h2", "Part 4 of", last)
+    saw = seen(page)
+    assert saw.frames[-1]["complete"]
+    assert saw.empty == 0
+    assert saw.moved() <= 3
+    assert saw.shrinks(live=True) <= LINE_PX
 
 
 @pytest.mark.parametrize("kind", list(HUGE))
-def test_a_huge_block_grows_without_gaps_or_flicker(tmp_path, notebook, sandbox, kind):
-    root = notebook()
-    cell = write_prompt(root, "prompt.md", "sandbox: echo", "sandbox: pace 50 300", NEVER_ENDS, HUGE[kind])
-    notebook(LOAD, cell)
-    with open_notebook(tmp_path, root, sandbox) as page:
-        watch(page, last="the end")
-        page.start_all()
-        wait_for_live(page, "the end")
-        steps = page.page.evaluate(STEPS, {"code": "pre", "table": "table", "list": "ol"}[kind])
-        page.page.locator(".xcyq-goes-on").nth(1).evaluate("(e) => e.scrollIntoView({block: 'center'})")
-        page.page.wait_for_timeout(300)
-        page.page.screenshot(path=str(page.output / f"pieces-{kind}.png"))
-        page.page.get_by_role("button", name="Stop").dispatch_event("click")
-        saw = seen(page)
-        assert len(steps["across"]) >= 5
-        assert max(abs(s - statistics.median(steps["within"])) for s in steps["across"]) <= 1
-        assert saw.empty == 0
-        assert saw.shrinks(live=True) <= LINE_PX
+def test_a_huge_block_grows_without_gaps_or_flicker(jupyters, notebook, folder, kind):
+    cell = write_prompt(folder, "prompt.md", "sandbox: echo", "sandbox: pace 50 300", NEVER_ENDS, HUGE[kind])
+    path = notebook(LOAD, cell)
+    page = jupyters.open(path)
+    watch(page, last="the end")
+    page.start_all()
+    wait_for_live(page, "the end")
+    steps = page.page.evaluate(STEPS, {"code": "pre", "table": "table", "list": "ol"}[kind])
+    page.page.locator(".xcyq-goes-on").nth(1).evaluate("(e) => e.scrollIntoView({block: 'center'})")
+    page.page.wait_for_timeout(300)
+    page.page.screenshot(path=str(page.output / f"pieces-{kind}.png"))
+    page.page.get_by_role("button", name="Stop").dispatch_event("click")
+    saw = seen(page)
+    assert len(steps["across"]) >= 5
+    assert max(abs(s - statistics.median(steps["within"])) for s in steps["across"]) <= 1
+    assert saw.empty == 0
+    assert saw.shrinks(live=True) <= LINE_PX
 
 
 # Blocks where the distance to the next one is another than between paragraphs.
@@ -123,56 +112,54 @@ def _chunk(block: str, *, first: bool) -> str:
 
 
 @pytest.mark.parametrize("first", [False, True])
-def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(tmp_path, notebook, sandbox, first):
+def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(jupyters, notebook, folder, first):
     # Four times each: a segment is complete after 1,600 characters, and a box of them after six.
     text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
-    root = notebook()
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
-    notebook(LOAD, write_prompt(root, "prompt.md", *directives, "# A" + " " * (CHUNK - 5) + "\n", text))
-    with open_notebook(tmp_path, root, sandbox) as page:
-        page.start_all()
-        wait_for_live(page, "The very last.")
-        page.page.wait_for_timeout(1000)
-        live = page.js(PLACES)
-        boxes = page.js("() => [...document.querySelectorAll('.xcyq-segments')].map((e) => e.childElementCount)")
-        page.page.get_by_role("button", name="Stop").dispatch_event("click")
-        page.wait()
-        page.page.wait_for_timeout(800)
-        settled = page.js(PLACES)
-        assert len(boxes) >= 2
-        assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
-        assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
-        # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.
-        gaps = [[b["top"] - a["top"] for a, b in itertools.pairwise(places)] for places in (live, settled)]
-        names = [f"{p['tag']} {p['text']}" for p in settled]
-        off = [found for found in zip(names, names[1:], *gaps, strict=False) if abs(found[2] - found[3]) > 0.6]
-        assert not off, off
+    path = notebook(LOAD, write_prompt(folder, "prompt.md", *directives, "# A" + " " * (CHUNK - 5) + "\n", text))
+    page = jupyters.open(path)
+    page.start_all()
+    wait_for_live(page, "The very last.")
+    page.page.wait_for_timeout(1000)
+    live = page.js(PLACES)
+    boxes = page.js("() => [...document.querySelectorAll('.xcyq-segments')].map((e) => e.childElementCount)")
+    page.page.get_by_role("button", name="Stop").dispatch_event("click")
+    page.wait()
+    page.page.wait_for_timeout(800)
+    settled = page.js(PLACES)
+    assert len(boxes) >= 2
+    assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
+    assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
+    # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.
+    gaps = [[b["top"] - a["top"] for a, b in itertools.pairwise(places)] for places in (live, settled)]
+    names = [f"{p['tag']} {p['text']}" for p in settled]
+    off = [found for found in zip(names, names[1:], *gaps, strict=False) if abs(found[2] - found[3]) > 0.6]
+    assert not off, off
 
 
 @pytest.mark.parametrize(("app", "theme"), [("lab", "light"), ("lab", "dark")])
-def test_all_that_markdown_has_looks_the_same_live_and_settled(tmp_path, notebook, sandbox, app, theme):
-    root = notebook()
+def test_all_that_markdown_has_looks_the_same_live_and_settled(jupyters, notebook, folder, app, theme):
     # No footnote: while it is live, nobody knows its number.
     text = MIXED.replace("[^1]", "").replace(": The footnote, with `code` in it.", "The very last.")
     directives = ("sandbox: echo", "sandbox: think 300", "sandbox: pace 100 60", NEVER_ENDS)
-    notebook(LOAD, write_prompt(root, "prompt.md", *directives, text))
-    with open_notebook(tmp_path, root, sandbox, app, theme) as page:
-        page.start_all()
-        wait_for_live(page, "The very last.")
-        page.page.wait_for_timeout(1000)
-        live = page.js(PLACES)
-        pictures(page, f"mixed-{app}-{theme}-live")
-        page.page.get_by_role("button", name="Stop").dispatch_event("click")
-        page.wait()
-        page.page.wait_for_timeout(800)
-        settled = page.js(PLACES)
-        pictures(page, f"mixed-{app}-{theme}-settled")
-        looks = ("tag", "text", "font", "size", "colour", "weight", "background")
-        assert [[p[k] for k in looks] for p in live] == [[p[k] for k in looks] for p in settled]
-        for a, b in zip(live, settled, strict=True):
-            assert max(abs(a[k] - b[k]) for k in ("top", "left", "width")) <= 2, (a, b)
-        assert page.errors == []
-        assert page.foreign == []
+    path = notebook(LOAD, write_prompt(folder, "prompt.md", *directives, text))
+    page = jupyters.open(path, app, theme)
+    page.start_all()
+    wait_for_live(page, "The very last.")
+    page.page.wait_for_timeout(1000)
+    live = page.js(PLACES)
+    pictures(page, f"mixed-{app}-{theme}-live")
+    page.page.get_by_role("button", name="Stop").dispatch_event("click")
+    page.wait()
+    page.page.wait_for_timeout(800)
+    settled = page.js(PLACES)
+    pictures(page, f"mixed-{app}-{theme}-settled")
+    looks = ("tag", "text", "font", "size", "colour", "weight", "background")
+    assert [[p[k] for k in looks] for p in live] == [[p[k] for k in looks] for p in settled]
+    for a, b in zip(live, settled, strict=True):
+        assert max(abs(a[k] - b[k]) for k in ("top", "left", "width")) <= 2, (a, b)
+    assert page.errors == []
+    assert page.foreign == []
 
 
 def pictures(page: NotebookPage, name: str) -> None:
