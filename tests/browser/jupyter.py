@@ -190,8 +190,14 @@ class NotebookPage:
         self.js(f"() => {{ window.done = false; {run}.then(() => {{ window.done = true }}); return true }}")
 
     def wait(self, timeout_s: float = 120) -> None:
-        """Wait for the cells that `start_all` started."""
+        """Wait for the cells that `start_all` started, until the first that fails: with it, the command ends."""
         self.page.wait_for_function("() => window.done === true", timeout=timeout_s * 1000)
+
+    def wait_for_last(self, timeout_s: float = 120) -> None:
+        """Wait until the last cell has run, whichever of those before it failed."""
+        counted = f"{self._PANEL}.content.widgets.at(-1).model.executionCount !== null"
+        idle = f"{self._PANEL}.sessionContext.session.kernel.status === 'idle'"
+        self.page.wait_for_function(f"() => {counted} && {idle}", timeout=timeout_s * 1000)
 
     def run(self, index: int) -> None:
         """Run one cell, from 0, to its end."""

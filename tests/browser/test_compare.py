@@ -38,6 +38,7 @@ def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, n
     assert beside_each_other(live)
     assert not live["scrolls"]
     raw.set_viewport_size({"width": 700, "height": 900})
+    raw.wait_for_function("() => document.querySelector('.jp-Notebook').clientWidth < 700")  # laid out a moment later
     narrow = raw.evaluate(PLACES, ".xcyq-live-column")
     assert beside_each_other(narrow)
     assert narrow["scrolls"]

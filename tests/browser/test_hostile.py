@@ -203,7 +203,7 @@ def streamed(*events: bytes) -> Answer:
     """A stream that comes event by event, so that each is painted."""
     answer = http(b"".join([*events, DONE]), kind="text/event-stream")
     ends = list(accumulate(map(len, events), initial=len(answer) - sum(map(len, events)) - len(DONE)))
-    return Answer(answer, cuts=tuple(ends[1:]), pause_s=0.1)
+    return Answer(answer, cuts=tuple(ends[1:]), pause_s=0.4)
 
 
 def refused(status: str, body: object, kind: str = "application/json") -> Answer:
@@ -245,7 +245,7 @@ def test_nor_does_what_else_a_gateway_sends(desk, canary):
         shown = desk.open("answers.ipynb")
         desk.watch.phase = "live"
         shown.start_all()
-        shown.wait(60)
+        shown.wait_for_last(60)
         wait_for_math(shown.page)
         assert len(gateway.requests) >= len(asked)
         states = dict(zip(answers, live(shown.page)[1:], strict=False))
