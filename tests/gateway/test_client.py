@@ -102,6 +102,16 @@ def test_deltas_arrive_while_the_rest_is_on_its_way(client, sandbox):
     asked.exchange.cancel()
 
 
+def test_what_comes_together_is_heard_together_in_order_and_before_the_end(client, serve):
+    words = [f"{n} " for n in range(200)]
+    heard = ask(client, serve(chunked(*map(delta, words), delta("", "stop"), DONE)))
+    assert (heard.text, heard.error) == ("".join(words), None)
+    assert heard.packets <= 3  # a packet may be cut on its way
+    cut = ask(client, serve(Answer(chunked(*map(delta, words), whole=False), "close")))
+    assert isinstance(cut.error, errors.IncompleteReplyError)
+    assert cut.text == "".join(words)
+
+
 def test_several_replies_come_at_once(client, sandbox):
     asked = [Asked(client, sandbox, f"{FAST}sandbox: echo\nnumber {n}") for n in range(8)]
     assert [a.to_the_end().text for a in asked] == [f"number {n}" for n in range(8)]

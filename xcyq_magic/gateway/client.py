@@ -18,7 +18,7 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
+from xcyq_magic.gateway.arrivals import Batch, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.attempt import Attempt, Connection
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import receive
@@ -164,10 +164,15 @@ class GatewayClient:
         self, attempt: Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
     ) -> None:
         """Send `body` once, and read what comes to its end."""
+        batch = Batch(sink)
 
         def pass_on(deltas: list[Delta]) -> None:
-            sink(Deltas(tuple(deltas), time.monotonic()))
+            batch.add(deltas)
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
+
+        def end() -> None:
+            batch.flush()
+            sink(Ended(None, time.monotonic()))
 
         try:
             async with (
@@ -181,13 +186,13 @@ class GatewayClient:
                     await attempt.read_refusal(chunks)
                     raise attempt.refusal(key)
                 await receive(chunks, pass_on, key.hide)
-                sink(Ended(None, time.monotonic()))
+                end()
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(_exhaust(chunks), _CLOSING_S)
         except (SilenceError, httpx.HTTPError) as e:
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
-                sink(Ended(None, time.monotonic()))
+                end()
             elif attempt.refused:  # what came of its words is enough
                 raise attempt.refusal(key) from None
             elif isinstance(e, SilenceError):
@@ -197,6 +202,8 @@ class GatewayClient:
         except httpx.InvalidURL as e:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
+        finally:
+            batch.flush()  # before whatever is said of the error
 
     async def _prepare(self, connection: Connection) -> httpx.AsyncClient:
         loopback = is_loopback(connection.url)
