@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rows import Row
 
-WIDTH, LEFT, RIGHT, LINE, TOP = 1100, 470, 150, 22, 62
+WIDTH, LEFT, RIGHT, LINE, TOP = 1180, 500, 200, 22, 62
 OURS, BROKEN, THEIRS, INK, QUIET = "#1a7f5a", "#c0392b", "#8a8f98", "#1f2328", "#59636e"
 FONT = "system-ui,-apple-system,'Segoe UI',sans-serif"
 
