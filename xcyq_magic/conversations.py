@@ -115,11 +115,11 @@ class Conversations:
         return self._sync.attempt(lambda: self._sync.store.media(hashes)) or {}
 
     def spent(self) -> list[Spent]:
-        """What each reply took: those of the store, whoever's they are, and those here, of which it may lack some."""
+        """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""
         with self._lock:
             kept = self._sync.attempt(self._sync.store.spent) or []
             here = (Spent.of(t.completion) for slot in self._all for t in slot.now.turns)
-            return [*dict.fromkeys([*kept, *here])]
+            return [*kept, *here]
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""

@@ -12,16 +12,17 @@ import contextlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.arrivals import Batch, Ended, Sink, Told, Waiting
+from xcyq_magic.gateway.arrivals import Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.attempt import Attempt, Connection
+from xcyq_magic.gateway.batch import Batch
 from xcyq_magic.gateway.loop import LoopThread
-from xcyq_magic.gateway.receive import receive
+from xcyq_magic.gateway.receive import exhaust, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
 from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BAD_REQUEST = 400
 _LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
 _CLOSE_S = 5.0
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
@@ -144,7 +144,7 @@ class GatewayClient:
             except errors.GatewayError as error:
                 if attempt.answered:
                     raise
-                repair = repair_for(error, body) if _is_400(error) else None
+                repair = repair_for(error, body)
                 if repair is not None and repair.name not in repaired:
                     repaired |= {repair.name, repair.new_name or repair.name}
                     self._repairs.remember(request.model, repair)
@@ -170,10 +170,6 @@ class GatewayClient:
             batch.add(deltas)
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
-        def end() -> None:
-            batch.flush()
-            sink(Ended(None, time.monotonic()))
-
         try:
             async with (
                 Watchdog(connection.first_byte_timeout) as watchdog,
@@ -186,13 +182,13 @@ class GatewayClient:
                     await attempt.read_refusal(chunks)
                     raise attempt.refusal(key)
                 await receive(chunks, pass_on, key.hide)
-                end()
+                batch.end()
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
-                    await asyncio.wait_for(_exhaust(chunks), _CLOSING_S)
+                    await asyncio.wait_for(exhaust(chunks), _CLOSING_S)
         except (SilenceError, httpx.HTTPError) as e:
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
-                end()
+                batch.end()
             elif attempt.refused:  # what came of its words is enough
                 raise attempt.refusal(key) from None
             elif isinstance(e, SilenceError):
@@ -277,15 +273,6 @@ async def _watched(
         attempt.begun = True
         watchdog.allow(_LAST_WORDS_S if attempt.finished else connection.read_timeout)
         yield chunk
-
-
-async def _exhaust(chunks: AsyncIterator[bytes]) -> None:
-    async for _ in chunks:
-        pass
-
-
-def _is_400(error: errors.GatewayError) -> TypeGuard[errors.BadRequestError]:
-    return isinstance(error, errors.BadRequestError) and error.status == _BAD_REQUEST
 
 
 def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) -> errors.GatewayError:

@@ -45,6 +45,12 @@ async def read_body(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
     return b"".join(pieces)
 
 
+async def exhaust(chunks: AsyncIterator[bytes]) -> None:
+    """Read to the end what nobody needs: with it, a connection is free for the next request."""
+    async for _ in chunks:
+        pass
+
+
 async def receive(
     chunks: AsyncIterator[bytes],
     pass_on: Callable[[list[Delta]], None],

@@ -12,13 +12,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.errors import BadRequestError
+
 if TYPE_CHECKING:
-    from xcyq_magic.errors import BadRequestError
+    from xcyq_magic.errors import GatewayError
 
 _NAMED = re.compile(r"['`\"](?P<quoted>[A-Za-z_][\w.]*)['`\"]|^(?P<leading>[A-Za-z_]\w*):")
 _INSTEAD = re.compile(r"\buse\s+['`\"](?P<name>[A-Za-z_]\w*)['`\"]\s+instead", re.IGNORECASE)
 # Words by which a gateway says that the model never takes it, whatever the value and the company.
 _NEVER = re.compile(r"not support|unsupported|deprecated|unknown|unrecognized|not permitted|not allowed", re.IGNORECASE)
+_BAD_REQUEST = 400
 _NOT_PARAMETERS = {"model", "messages", "stream"}
 _SILENT = {"stream_options"}  # ours, not the user's
 
@@ -44,8 +47,10 @@ class Repair:
         return f"{model} does not take {self.name} like this: it was {done}."
 
 
-def repair_for(error: BadRequestError, body: dict[str, Any]) -> Repair | None:
-    """The repair that the words of a 400 ask for; None if it names no parameter of `body`."""
+def repair_for(error: GatewayError, body: dict[str, Any]) -> Repair | None:
+    """The repair that the words of a 400 ask for; None if it is another error, or names no parameter of `body`."""
+    if not isinstance(error, BadRequestError) or error.status != _BAD_REQUEST:
+        return None
     named = [m["quoted"] or m["leading"] for m in _NAMED.finditer(error.said)]
     named += [n for n in _SILENT if re.search(rf"\b{n}\b", error.said)]  # some gateways name it without quotation marks
     candidates = [n for n in (error.param, *named) if n in body and n not in _NOT_PARAMETERS]

@@ -58,8 +58,8 @@ class CompareMagics(ExtensionMagics):
             comparison = compared.comparison
             self._publish(compared, options.out)  # before the view settles, which can be interrupted
             column = comparison.columns[view.kept] if view.kept is not None else None
-            kept = column is not None and column.completion is not None
-            view.settle(comparison, keep(self.session, comparison, column).turn if column and kept else None)
+            turn = keep(self.session, comparison, column).turn if column and column.completion is not None else None
+            view.settle(comparison, turn)
         finally:
             view.close()
         if compared.error is not None:
