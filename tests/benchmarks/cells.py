@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from counting import CountingKernel
-from peers import CHATLAS, JUPYTER_AI
+from peers import CHATLAS, JUPYTER_AI, SETTINGS
 from streams import MODEL, Streams
 
 
@@ -41,9 +41,7 @@ class Asked:
             "XCYQ_BASE_URL": streams.base_url,
             "XCYQ_API_KEY": "none",
             "OPENAI_API_KEY": "none",
-            # jupyter-ai looks for prices on the internet when it is loaded; that it takes longer without is not held
-            # against it.
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            **SETTINGS,
         }
 
 

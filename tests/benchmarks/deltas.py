@@ -45,8 +45,8 @@ WORDS = "one more word of it,"  # 20 characters
 
 def serve(pipe: Pipe, count: int, *, each: bool) -> None:
     """Answer with so many deltas, until the pipe says something."""
-    events = [event({"content": WORDS}).encode() for _ in range(count - 1)]
-    events = [event({"role": "assistant", "content": ""}).encode(), *events, event({}, "stop").encode(), DONE]
+    events = [event({"content": WORDS})] * (count - 1)
+    events = [event({"role": "assistant", "content": ""}), *events, event({}, "stop"), DONE]
     payload = chunked(*events) if each else http(b"".join(events), kind="text/event-stream")
     server = RawServer([Answer(payload)])
     pipe.send(server.base_url)

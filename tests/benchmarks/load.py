@@ -3,8 +3,7 @@
     python tests/benchmarks/load.py [--rounds 5] [--quick]
 
 Each in a fresh process, within a shell as a kernel has it; CPU time, for a busy machine says little about clocks.
-Rounds alternate. jupyter-ai looks for prices on the internet when it is loaded; the variable that turns this off is
-set, so that a machine without a network does not count against it. `--quick` measures ours alone.
+Rounds alternate. `--quick` measures ours alone.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from peers import CHATLAS, JUPYTER_AI
+from peers import CHATLAS, JUPYTER_AI, SETTINGS
 from rows import Row, run
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ OURS = "%load_ext xcyq_magic"
 def load_ms(python: str, code: str) -> float:
     """Milliseconds of CPU that `code` takes in a fresh process."""
     command = [python, "-W", "ignore", "-c", MEASURE.replace("%s", code)]
-    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **SETTINGS})
     return 1000 * float(next(line for line in done.stdout.splitlines() if line.startswith("SECONDS")).split()[1])
 
 

@@ -8,6 +8,7 @@ keep its text, which is what it is for. The size is what the system counts, afte
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import cells
@@ -32,19 +33,13 @@ print(int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf(
 def measure(options: argparse.Namespace) -> list[Row]:
     """Chat, and look at the marks."""
     marks = QUICK_MARKS if options.quick else MARKS
-    streams, asked, found = Streams(), cells.ours(), {}
-    try:
-        kernel = asked.kernel(streams)
-        try:
-            streams.text, streams.delta_chars = mixed(CHARS), 100
-            for number in range(1, marks[-1] + 1):
-                kernel.run(asked.cell)
-                if number in marks:
-                    found[number] = kernel.run(RESIDENT).value
-        finally:
-            kernel.close()
-    finally:
-        streams.close()
+    asked, found = cells.ours(), {}
+    with closing(Streams()) as streams, closing(asked.kernel(streams)) as kernel:
+        streams.text, streams.delta_chars = mixed(CHARS), 100
+        for number in range(1, marks[-1] + 1):
+            kernel.run(asked.cell)
+            if number in marks:
+                found[number] = kernel.run(RESIDENT).value
     rows = [Row(f"resident memory after {n:,} replies of 10 kB", "MB", megabytes) for n, megabytes in found.items()]
     more = found[marks[2]] - found[marks[1]]
     what = f"resident memory, chat {marks[1]:,} to chat {marks[2]:,}: more"

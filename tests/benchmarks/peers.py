@@ -8,6 +8,8 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+# jupyter-ai looks for prices on the internet when it is loaded; that it takes longer without is not held against it.
+SETTINGS = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xcyq_magic-benchmarks"
 
 

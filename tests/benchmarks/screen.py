@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING, Any
 HERE = Path(__file__).parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "browser")]  # the tests' browser
 
-import nbformat  # noqa: E402
-from jupyter import NotebookPage, browser, server  # noqa: E402
+from jupyter import NotebookPage, browser, server, write_notebook  # noqa: E402
 from kernels import KEY  # noqa: E402
 from scrolling import LOAD, seen, watch  # noqa: E402
 
@@ -66,9 +65,7 @@ def notebook_page(app: str, cell: str, files: dict[str, str], env: dict[str, str
         root.mkdir()
         for file, text in files.items():
             (root / file).write_text(text)
-        cells = [nbformat.v4.new_code_cell(c) for c in (LOAD, cell)]
-        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "test.ipynb")
+        write_notebook(root / "test.ipynb", LOAD, cell)
         home, profile = Path(name) / "home", Path(name) / "profile"
         with server(root, home, app=app, env={**os.environ, **env}) as url, browser(profile) as raw:
             page = NotebookPage(raw, url, "test.ipynb", app)

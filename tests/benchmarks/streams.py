@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' servers
+
+import servers
 
 MODEL = "gpt-4o"  # a name that every client knows
 
@@ -83,15 +89,14 @@ class _Endpoint(BaseHTTPRequestHandler):
             if streams.between_s:
                 time.sleep(streams.between_s)
         self._send({}, "stop")
-        self._chunk(f"data: {json.dumps({**_frame('chat.completion.chunk'), 'choices': [], 'usage': _USAGE})}\n\n")
-        self._chunk("data: [DONE]\n\n")
+        self._chunk(servers.event({**_frame("chat.completion.chunk"), "choices": [], "usage": _USAGE}))
+        self._chunk(servers.DONE)
         self.wfile.write(b"0\r\n\r\n")
 
     def _send(self, delta: dict[str, Any], finish_reason: str | None = None) -> None:
         self._chunk(event(delta, finish_reason))
 
-    def _chunk(self, event: str) -> None:
-        body = event.encode()
+    def _chunk(self, body: bytes) -> None:
         self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
 
     def log_message(self, *_: object) -> None:
@@ -105,7 +110,7 @@ def _frame(kind: str) -> dict[str, Any]:
     return {"id": "chatcmpl-1", "object": kind, "created": 1_700_000_000, "model": MODEL}
 
 
-def event(delta: dict[str, Any], finish_reason: str | None = None) -> str:
+def event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
     """The event of one delta, as it travels."""
     choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-    return f"data: {json.dumps({**_frame('chat.completion.chunk'), 'choices': choices})}\n\n"
+    return servers.event({**_frame("chat.completion.chunk"), "choices": choices})

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import jupyter
-import nbformat
 import pytest
 from kernels import KEY
 
@@ -56,10 +56,4 @@ def folder(jupyters, request):
 def notebook(folder):
     """Write a notebook of code cells; returns its path."""
 
-    def write(*cells: str):
-        node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-        node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(node, folder / "test.ipynb")
-        return folder / "test.ipynb"
-
-    return write
+    return partial(jupyter.write_notebook, folder / "test.ipynb")

@@ -14,6 +14,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
+
 OUTPUT = Path(__file__).parents[1] / "output"
 START_S = 60.0
 FLAGS = [
@@ -154,6 +156,14 @@ def browser(profile: Path, width: int = 1100, height: int = 900):
 
 # Notebook 7.6 logs this when it opens any notebook, also without an extension and with default settings.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
+
+
+def write_notebook(path: Path, *cells: str, metadata: dict | None = None) -> Path:
+    """Write a notebook of code cells, each with `metadata`; returns its path."""
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c, metadata=metadata or {}) for c in cells])
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(node, path)
+    return path
 
 
 class NotebookPage:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import nbformat
-from jupyter import NotebookPage, browser, server
+from jupyter import NotebookPage, browser, server, write_notebook
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -97,9 +96,7 @@ def cell(scene: Scene, theme: str, *, live: bool) -> Image.Image:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         root, home = Path(name) / "work", Path(name) / "home"
         root.mkdir()
-        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        cells = [nbformat.v4.new_code_cell(c) for c in scene.cells]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "test.ipynb")
+        write_notebook(root / "test.ipynb", *scene.cells)
         with server(root, home, theme=theme) as url, browser(Path(name) / "profile", scene.width, 1400) as raw:
             page = NotebookPage(raw, url, "test.ipynb")
             page.start_all()

@@ -14,10 +14,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import hostile
-import nbformat
 import playwright.sync_api as playwright
 import pytest
-from jupyter import OUTPUT, NotebookPage, browser, server
+from jupyter import OUTPUT, NotebookPage, browser, server, write_notebook
 from kernels import KEY
 from servers import DONE, Answer, RawServer, delta, event, http
 from watch import NOTE_LIVE_REPLIES, Canary, Watch, live, settled, stir, trusted, wait_for_math, wrong
@@ -67,11 +66,7 @@ class Desk:
         access = {"XCYQ_BASE_URL": self.base_url, "XCYQ_API_KEY": KEY}
         first = f"import os\nos.environ.update({access!r})\n%load_ext xcyq_magic"
         metadata = {"jupyter": {"source_hidden": True}, "tags": ["raises-exception"]}
-        node = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(c, metadata=metadata) for c in (first, *cells)],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        )
-        nbformat.write(node, self.root / name)
+        write_notebook(self.root / name, first, *cells, metadata=metadata)
 
     def open(self, name: str) -> NotebookPage:
         """Open a notebook in a new page, when all its cells are drawn; what was open is closed."""

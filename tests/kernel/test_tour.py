@@ -14,16 +14,11 @@ CELLS = re.findall(r"^```(?:ipython|python)\n(.*?)\n```$", README, re.MULTILINE 
 FAILS = re.compile(r"  # (\w+Error)$", re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
+@pytest.fixture
+def kernel(tmp_path):
     """A kernel as a new user has it: no key, nothing kept, a folder of its own."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("XCYQ_")}
-    env |= {
-        "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython")),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
-    running = Kernel(env)
-    running.run(f"%cd -q {tmp_path_factory.mktemp('notebook')}")
+    running = Kernel({**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+    running.run(f"%cd -q {tmp_path}")
     yield running
     running.close()
 
