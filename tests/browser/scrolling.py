@@ -103,10 +103,10 @@ The last paragraph ends here.
 """
 
 
-def write_prompt(root: Path, name: str, *lines: str) -> str:
+def write_prompt(root: Path, name: str, *lines: str, options: str = "") -> str:
     """Write a prompt to a file of `root`; returns the cell that sends it, which is short whatever the prompt is."""
     (root / name).write_text("\n".join(lines))
-    return f"get_ipython().run_cell_magic('chat', '', open({name!r}).read())"
+    return f"get_ipython().run_cell_magic('chat', {options!r}, open({name!r}).read())"
 
 
 # One sample in every animation frame. What the reader looks at is found anew each time: a frame may put another
@@ -124,7 +124,9 @@ WATCH = """({selector, text, last}) => {
             on.closest('.jp-CodeCell').classList.add('xcyq-seen');
             frame.height = on.getBoundingClientRect().height;
             frame.live = on.querySelectorAll('.xcyq-live').length;
-            const shown = [...on.querySelectorAll('.xcyq-reply')].filter((e) => e.checkVisibility());  // not both tails
+            // Not both tails, and not the output that is open for the next section.
+            const isSeen = (e) => e.checkVisibility({visibilityProperty: true});
+            const shown = [...on.querySelectorAll('.xcyq-reply')].filter(isSeen);
             const words = shown.map((e) => e.textContent).join('');
             frame.chars = words.length;
             frame.complete = last ? words.trimEnd().endsWith(last) : false;
@@ -152,7 +154,7 @@ SCROLL_TO = """({selector, text, at}) => {
 # Everything of a reply that a reader could see move, relative to its first heading.
 PLACES = """() => {
     const parts = 'h1,h2,h3,p,li,pre,table,blockquote,td,hr,summary';
-    const seen = (r) => !r.closest('.xcyq-quiet') && r.getClientRects().length;
+    const seen = (r) => !r.closest('.xcyq-quiet') && r.checkVisibility({visibilityProperty: true});
     const all = [...document.querySelectorAll('.xcyq-reply')].filter(seen)
         .flatMap((r) => [...r.querySelectorAll(parts)]);
     const origin = document.querySelector('.xcyq-reply h1, .xcyq-reply h2').getBoundingClientRect();

@@ -55,8 +55,9 @@ def wait_for_live(page: NotebookPage, words: str) -> None:
 
 @pytest.mark.parametrize("app", APPS)
 def test_what_a_reader_looks_at_stays_where_it_is_and_all_words_arrive(jupyters, notebook, app):
-    last = answers.sample(12_000).split()[-1]
-    path = notebook(LOAD, TALL, "%%chat\nsandbox: markdown 12000\nsandbox: pace 100 20", TALL)
+    # Long enough that it settles in three sections: two while it comes, and one for what is left in the end.
+    last = answers.sample(15_500).split()[-1]
+    path = notebook(LOAD, TALL, "%%chat\nsandbox: markdown 15500\nsandbox: pace 100 20", TALL)
     page = jupyters.open(path, app)
     page.start_all()
     wait_for_live(page, "Part 9 of")
@@ -67,6 +68,9 @@ def test_what_a_reader_looks_at_stays_where_it_is_and_all_words_arrive(jupyters,
     assert saw.empty == 0
     assert saw.moved() <= 3
     assert saw.shrinks(live=True) <= LINE_PX
+    assert page.js("() => document.querySelectorAll('.xcyq-more').length") == 2
+    sizes = "() => [...document.querySelectorAll('mjx-container')].map((e) => getComputedStyle(e).fontSize)"
+    assert len(set(page.js(sizes))) == 1  # typeset where it is seen: MathJax takes the size of the font around it
 
 
 @pytest.mark.parametrize("kind", list(HUGE))
@@ -111,23 +115,27 @@ def _chunk(block: str, *, first: bool) -> str:
     return begin + "".join(f"{part}\n\n" for part in ((block, paragraph) if first else (paragraph, block)))
 
 
+# In the background a reply has one output, and so more than one box of segments.
+@pytest.mark.parametrize("options", ["", "--background"])
 @pytest.mark.parametrize("first", [False, True])
-def test_wherever_the_live_view_is_cut_the_settled_one_has_the_same_distances(jupyters, notebook, folder, first):
-    # Four times each: a segment is complete after 1,600 characters, and a box of them after six.
+def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters, notebook, folder, first, options):
+    # Four times each: a segment is complete after 1,600 characters, a box of them after six, a section after 8,000.
     text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
-    path = notebook(LOAD, write_prompt(folder, "prompt.md", *directives, "# A" + " " * (CHUNK - 5) + "\n", text))
+    title = "# A" + " " * (CHUNK - 5) + "\n"
+    path = notebook(LOAD, write_prompt(folder, "prompt.md", *directives, title, text, options=options))
     page = jupyters.open(path)
     page.start_all()
     wait_for_live(page, "The very last.")
     page.page.wait_for_timeout(1000)
     live = page.js(PLACES)
     boxes = page.js("() => [...document.querySelectorAll('.xcyq-segments')].map((e) => e.childElementCount)")
+    sections = page.js("() => document.querySelectorAll('.xcyq-followed').length")
     page.page.get_by_role("button", name="Stop").dispatch_event("click")
     page.wait()
     page.page.wait_for_timeout(800)
     settled = page.js(PLACES)
-    assert len(boxes) >= 2
+    assert (len(boxes) >= 2, sections) == (bool(options), 0 if options else 1)
     assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
     assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
     # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from xcyq_magic.chat.conversation import Turn
 
 TURN_MIME = "application/vnd.xcyq.turn+json"
 TURN_VERSION = 1
+# A long reply has several outputs. The turn's record is in the first, with the reply's id and their number; each of
+# the others says which one it is.
+SECTION_MIME = "application/vnd.xcyq.section+json"
 
 
 def turn_record(
@@ -19,6 +22,7 @@ def turn_record(
     conversation: str | None,
     plain: str | None = None,
     *,
+    sections: tuple[str, int] | None = None,
     elsewhere: bool = False,
     instead_of: Turn | None = None,
 ) -> dict[str, Any]:
@@ -29,8 +33,10 @@ def turn_record(
     conversation
         The name of the conversation that it is in; None if it is in none.
     plain
-        The plain text beside it in the output. If that is the reply's text, the record leaves it out: the notebook's
-        file would hold each reply once more.
+        The plain text beside it in the output, or outputs. If that is the reply's text, the record leaves it out: the
+        notebook's file would hold each reply once more.
+    sections
+        The reply's id and the number of its outputs, where it has several.
     elsewhere
         Whether another cell shows it than the one that it belongs to, as ``%chat_retry`` and ``%chat_keep`` do.
     instead_of
@@ -39,24 +45,49 @@ def turn_record(
     record = {"version": TURN_VERSION, **turn.to_dict(), "id": turn.id, "conversation": conversation}
     if turn.completion.text == plain:
         del record["completion"]["text"]
+    if sections:
+        record["sections"] = {"of": sections[0], "count": sections[1]}
     if elsewhere:
         cell = turn.cell.lasting_id if turn.cell else None
         record["in_place_of"] = {"turn": instead_of.id if instead_of else None, "cell": cell}
     return record
 
 
-def record_of_output(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The whole record of the turn in an output, from all of its MIME types; None if it has no turn.
+def section_record(of: str, number: int) -> dict[str, Any]:
+    """What says that an output is a further section of the reply `of`, counted from 0."""
+    return {"of": of, "number": number}
+
+
+def records_of_outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The whole record of each turn in the outputs of a cell, from all of their MIME types.
 
     A file may hold text as its lines, see https://nbformat.readthedocs.io/en/latest/format_description.html.
     """
-    record = data.get(TURN_MIME)
-    if not isinstance(record, dict):
+    outputs = list(outputs)
+    for data in outputs:
+        record = data.get(TURN_MIME)
+        if isinstance(record, dict):
+            completion = record.get("completion")
+            if isinstance(completion, dict) and "text" not in completion:
+                plain = _plain_text(data, record.get("sections"), outputs)
+                record = record if plain is None else {**record, "completion": {**completion, "text": plain}}
+            yield record
+
+
+def _plain_text(first: Mapping[str, Any], sections: object, outputs: Sequence[Mapping[str, Any]]) -> str | None:
+    """The plain text of a reply's outputs; None if one of them is missing."""
+    found = {0: first.get("text/plain")}
+    count = 1
+    if isinstance(sections, dict):
+        count = sections.get("count", 1)
+        for data in outputs:
+            mark = data.get(SECTION_MIME)
+            if isinstance(mark, dict) and mark.get("of") == sections.get("of"):
+                found[mark.get("number", 0)] = data.get("text/plain")
+    texts = [found.get(number) for number in range(len(found))]
+    if len(texts) != count:
         return None
-    completion, plain = record.get("completion"), data.get("text/plain")
-    if isinstance(completion, dict) and "text" not in completion and plain is not None:
-        return {**record, "completion": {**completion, "text": "".join(plain)}}
-    return record
+    return "".join("".join(text) for text in texts if text is not None) if None not in texts else None
 
 
 def place_of(record: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.settled import TURN_MIME, turn_record
+from xcyq_magic.chat.settled import SECTION_MIME, TURN_MIME, section_record, turn_record
 from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption
-from xcyq_magic.display.markup import to_html
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption, opening_caption
+from xcyq_magic.display.markup import to_html_sections
 from xcyq_magic.display.plain import without_controls
-from xcyq_magic.display.style import folded, quiet, reply_body, styled
+from xcyq_magic.display.sections import Sections, sources
+from xcyq_magic.display.style import folded, quiet, section_body, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.live import LiveReply
     from xcyq_magic.turn import Outcome
 
 Bundle: TypeAlias = dict[str, Any]
@@ -22,35 +24,72 @@ Bundle: TypeAlias = dict[str, Any]
 
 def turn_bundle(outcome: Outcome, label: str = "") -> Bundle:
     """The settled output of a turn; `label` stands in its caption."""
+    return turn_bundles(outcome, label)[0]
+
+
+def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = None) -> list[Bundle]:
+    """The settled outputs of a turn, one for each section of its reply."""
+    sections = sections or Sections()
     turn = outcome.turn
     if turn is None:
         caption = failure_caption(outcome.reply, label)
         lines = [caption, *outcome.reply.notices]
         html = "".join(quiet(line) for line in lines)
-        return {"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}
-    bundle = completion_bundle(turn.completion, outcome.reply.notices, label, attachments(outcome.reply.prompt))
+        return [{"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}]
+    attached = attachments(outcome.reply.prompt)
+    first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections)
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
-    replaced = outcome.instead_of
-    record = turn_record(turn, name, bundle["text/plain"], elsewhere=replaced is not None, instead_of=replaced)
-    return {**bundle, TURN_MIME: record}
-
-
-def completion_bundle(
-    completion: Completion, notices: Sequence[str] = (), label: str = "", attached: str = ""
-) -> Bundle:
-    """A completion, for people: HTML, and its Markdown; `attached` is the HTML of what went along with the prompt."""
-    caption, next_step = completion_caption(completion, label), advice(completion)
-    html = "".join(
-        [
-            quiet(caption),
-            *(quiet(n) for n in notices),
-            attached,
-            folded("Reasoning", completion.reasoning),
-            reply_body(to_html(completion.text)),
-            quiet(next_step) if next_step else "",
-        ]
+    record = turn_record(
+        turn,
+        name,
+        "".join(bundle["text/plain"] for bundle in (first, *more)),
+        sections=(sections.id, sections.count) if more else None,
+        elsewhere=outcome.instead_of is not None,
+        instead_of=outcome.instead_of,
     )
+    return [{**first, TURN_MIME: record}, *more]
+
+
+def completion_bundle(completion: Completion) -> Bundle:
+    """A completion, for people: HTML, and its Markdown."""
+    return _completion_bundles(completion, (), "", "", Sections())[0]
+
+
+def _completion_bundles(
+    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections
+) -> list[Bundle]:
+    """An output for each section; `attached` is the HTML of what went along with the prompt."""
+    caption, next_step = completion_caption(completion, label), advice(completion)
+    head = _head(caption, notices, attached, completion.reasoning)
+    plain = sources(completion.text, sections.lines)
     # Half an answer must not look whole where only text is shown.
-    whole = completion.partial is None and next_step is None
-    plain = completion.text if whole else f"{completion.text}\n\n[{caption}]".lstrip()
-    return {"text/html": styled(html), "text/plain": without_controls(plain)}
+    if completion.partial is not None or next_step is not None:
+        plain[-1] = f"{plain[-1]}\n\n[{caption}]".lstrip("\n")
+    html = to_html_sections(completion.text, sections.lines)
+    bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
+    bodies[-1] += quiet(next_step) if next_step else ""
+    first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
+    more = zip(bodies[1:], plain[1:], strict=True)
+    return [first, *(_further(*said, sections.id, number) for number, said in enumerate(more, 1))]
+
+
+def opening_bundle(reply: LiveReply, label: str, html: str, source: str, of: str) -> Bundle:
+    """The first output of the reply `of`, which goes on in further ones and is not known to the end yet."""
+    reasoning = "".join(reply.builder.reasoning_pieces)
+    head = _head(opening_caption(reply, label), reply.notices, attachments(reply.prompt), reasoning)
+    return {**section_bundle("", source, of, 0), "text/html": styled(head + section_body(html, 0))}
+
+
+def section_bundle(html: str, source: str, of: str, number: int) -> Bundle:
+    """A further output of the reply `of`, before its last: `html` is its section's, `source` the Markdown of that."""
+    return _further(section_body(html, number), source, of, number)
+
+
+def _head(caption: str, notices: Sequence[str], attached: str, reasoning: str) -> str:
+    return "".join([quiet(caption), *map(quiet, notices), attached, folded("Reasoning", reasoning)])
+
+
+def _further(html: str, source: str, of: str, number: int) -> Bundle:
+    # The style element of the first output is for the whole page.
+    plain = without_controls(source)
+    return {"text/html": f"<div>{html}</div>", "text/plain": plain, SECTION_MIME: section_record(of, number)}

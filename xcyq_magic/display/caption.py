@@ -29,6 +29,11 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     return _SEPARATOR.join(p for p in parts if p)
 
 
+def opening_caption(reply: LiveReply, label: str = "") -> str:
+    """For the first section of a long reply, whose end is not known yet."""
+    return _SEPARATOR.join(p for p in (reply.model, label, "goes on below") if p)
+
+
 def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
     """Tokens of the text, and whether the gateway counted them; it does so at the end."""
     usage = reply.builder.usage

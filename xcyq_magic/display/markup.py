@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import html
 import re
+from typing import TYPE_CHECKING
 
 import nh3
 
 from xcyq_magic.display.gfm.document import Document
 from xcyq_magic.display.gfm.highlight import CLASSES as TOKEN_CLASSES
 from xcyq_magic.display.gfm.tex import may_be_typeset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Elements that text is made of. None of them runs, submits or frames anything; see `_allowed` for what `img` may show.
 TAGS = {
@@ -91,7 +95,12 @@ def escape(text: str) -> str:
 
 def to_html(source: str) -> str:
     """Markdown to safe HTML, whole."""
-    return safe(Document(source).html())
+    return "".join(to_html_sections(source))
+
+
+def to_html_sections(source: str, lines: Sequence[int] = ()) -> list[str]:
+    """The same in one or more sections: `lines` are the numbers of those, from 0, with which the further ones begin."""
+    return [safe(html) for html in Document(source).html(lines)]
 
 
 def safe(dirty: str) -> str:

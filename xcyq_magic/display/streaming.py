@@ -17,6 +17,7 @@ from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_p
 from xcyq_magic.display.gfm.loops import is_loop_of, loop_at_end
 from xcyq_magic.display.markup import escape, safe, to_html
 from xcyq_magic.display.pieces import Piece, cut
+from xcyq_magic.display.sections import sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,7 @@ class StreamingMarkdown:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._line_ends = 0
         self._tail = ""  # from the first block that is not finished
         self._half_line_end = ""
         self._piece = Piece()  # what of that block has been shown already
@@ -84,7 +86,9 @@ class StreamingMarkdown:
         self._pieces.append(text)
         text = self._half_line_end + text
         self._half_line_end = "\r" if text.endswith("\r") else ""
-        self._tail += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        text = text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        self._line_ends += text.count("\n")
+        self._tail += text
         if len(self._tail) < self._painted * (1 + _GROWTH * self._depth):
             return Frame()
         return self._paint()
@@ -92,6 +96,21 @@ class StreamingMarkdown:
     def refresh(self) -> Frame:
         """Show what `feed` held back, for when nothing new comes."""
         return Frame() if self._painted == len(self._tail) else self._paint()
+
+    @property
+    def finished_lines(self) -> int | None:
+        """How many lines are finished; None if the end of these is within a block."""
+        if self._piece.goes_on or self._fragment:
+            return None
+        return self._line_ends - self._tail.count("\n")
+
+    def between(self, first: int, end: int) -> tuple[str, str]:
+        """The HTML and the Markdown of lines that are finished, from number `first`, counted from 0, up to `end`.
+
+        Either is where a block begins. Definitions and footnotes may yet come.
+        """
+        markdown = sources("".join(self._pieces), [first, end])[1]
+        return safe(html_of(Document(markdown).blocks, self._references)), markdown
 
     def finish(self) -> str:
         """The whole, rendered once more: definitions and footnotes may have come after what refers to them."""

@@ -14,6 +14,8 @@ from xcyq_magic.display.markup import escape, to_html
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MORE = "xcyq-more"  # of a reply's further sections, and what stands for them while they are live
+_FOLLOWED = "xcyq-followed"
 _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 
 # JupyterLab's own classes: a reply looks like a Markdown cell, live as well as settled.
@@ -43,6 +45,14 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight :is(.nb,.ne){color:var(--jp-mirror-editor-builtin-color,#008000)}
 .xcyq-reply .highlight .nt{color:var(--jp-mirror-editor-tag-color,#117700)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
+:is(.xcyq-followed,.xcyq-more).xcyq-reply{display:flow-root;contain-intrinsic-size:auto none auto 3000px;
+animation:1s step-end forwards xcyq-rest}
+@keyframes xcyq-rest{to{content-visibility:auto}}
+.xcyq-followed.xcyq-followed.xcyq-followed>:last-child{margin-bottom:var(--jp-content-font-size1,14px)}
+.xcyq-followed.xcyq-followed.xcyq-followed>:is(h1,h2,h3,h4,h5,h6):last-child{
+margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
+.xcyq-more.xcyq-more.xcyq-more>:is(h1,h2,h3,h4,h5,h6):first-child{
+margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
 .xcyq-media{display:flex;flex-wrap:wrap;gap:.4em 1em;margin:.3em 0 .6em}
@@ -56,11 +66,13 @@ details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
-# the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap.
+# the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap. The output
+# that is open for the next section is hidden, but laid out: MathJax takes the size of the font around it.
 LIVE_PART = "xcyq-live"
 SEGMENTS = "xcyq-segments"
 TURNS = ("xcyq-turn-0", "xcyq-turn-1")
 TAILS = ("xcyq-at-0", "xcyq-at-1")
+FULL = "xcyq-full"  # a section whose text goes on in the next output, which is hidden until then
 STOP = "xcyq-stop"
 LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
@@ -72,6 +84,11 @@ margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-segments>:is(*+*,.xcyq-segments>.xcyq-segments>*)>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-segments:has(.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(.xcyq-turn-1)~.xcyq-at-0{display:none}
+.xcyq-segments:has(.xcyq-full)~*{display:none}
+.jp-OutputArea-child:has(.xcyq-segments):not(:has(.xcyq-full))+.jp-OutputArea-child:has(.xcyq-more){
+display:block;height:0;min-height:0;padding:0;overflow:hidden;visibility:hidden}
+.xcyq-more>.xcyq-segments>:first-child>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
+margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-thinking{display:flex;flex-direction:column;justify-content:flex-end;max-height:7.5em;overflow:hidden}
 .xcyq-thinking>.xcyq-reply{color:inherit;font:inherit}
 .xcyq-reply>.xcyq-goes-on.xcyq-goes-on{margin-bottom:0!important}
@@ -98,10 +115,16 @@ def body(reply_html: str) -> str:
     return f'<div class="{_REPLY}">{reply_html}</div>'
 
 
-def reply_body(reply_html: str, *, unfinished: bool = False) -> str:
+def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
     """A reply, framed. A screen reader says it when it has nothing else to say, once it is whole."""
     busy = ' aria-busy="true"' if unfinished else ""
-    return f'<div class="{_REPLY}" aria-live="polite"{busy}>{reply_html}</div>'
+    return f'<div class="{" ".join([_REPLY, *classes])}" aria-live="polite"{busy}>{reply_html}</div>'
+
+
+def section_body(reply_html: str, number: int, *, last: bool = False) -> str:
+    """A section of a reply, counted from 0, framed: the next one follows without a gap."""
+    classes = [*([MORE] if number else []), *([] if last else [_FOLLOWED])]
+    return reply_body(reply_html, *classes)
 
 
 def folded(summary: str, markdown: str) -> str:

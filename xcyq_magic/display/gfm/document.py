@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
@@ -52,24 +53,31 @@ class Document:
         self.lines = text.count("\n") + 1
         self.open_math = parser.open_math
 
-    def html(self) -> str:
-        """All of it as HTML that is not safe yet, with its footnotes at the end."""
+    def html(self, lines: Sequence[int] = ()) -> list[str]:
+        """All of it as HTML that is not safe yet, in one or more sections; the last has the footnotes at its end.
+
+        Parameters
+        ----------
+        lines
+            The numbers of lines, from 0, with whose blocks the second section and those after it begin.
+        """
         footnotes = Footnotes(_taken_footnotes(self.blocks))
-        return html_of(self.blocks, self.references, footnotes)
+        tree = Tree(self.references, footnotes, unfinished=None)
+        sections = [Element("div") for _ in range(len(lines) + 1)]
+        for block in self.blocks:
+            tree.fill(sections[bisect_right(lines, block.start - 1)], [block])
+        tree.append_footnotes(sections[-1])
+        return [_inner_html(section) for section in sections]
 
 
-def html_of(
-    blocks: Sequence[Block],
-    references: Mapping[str, Reference],
-    footnotes: Footnotes | None = None,
-    *,
-    unfinished: bool = False,
-) -> str:
+def html_of(blocks: Sequence[Block], references: Mapping[str, Reference], *, unfinished: bool = False) -> str:
     """Blocks as HTML that is not safe yet; with `unfinished`, as what is still being written."""
     root = Element("div")
-    tree = Tree(references, footnotes, unfinished=last_leaf(blocks) if unfinished else None)
-    tree.fill(root, blocks)
-    tree.append_footnotes(root)
+    Tree(references, None, unfinished=last_leaf(blocks) if unfinished else None).fill(root, blocks)
+    return _inner_html(root)
+
+
+def _inner_html(root: Element) -> str:
     for element in root:
         element.tail = "\n"  # a notebook's file has a line for each block, for who compares versions of it
     return to_html_string(root).removeprefix("<div>").removesuffix("</div>")

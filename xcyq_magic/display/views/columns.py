@@ -16,7 +16,8 @@ from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYL
 from xcyq_magic.display.live_metrics import overall_line, state_lines
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, thinking
-from xcyq_magic.display.views.reply import GrowingReply, clicks_arrive, let_clicks_through
+from xcyq_magic.display.views.growing import GrowingReply
+from xcyq_magic.display.views.reply import clicks_arrive, let_clicks_through
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:

@@ -7,34 +7,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import display, update_display
+from IPython.display import display
 
 from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.bundle import turn_bundle
+from xcyq_magic.display.bundle import opening_bundle, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
-from xcyq_magic.display.streaming import Frame, StreamingMarkdown
-from xcyq_magic.display.style import (
-    LIVE_PART,
-    LIVE_STYLE,
-    SEGMENTS,
-    STOP,
-    STYLE,
-    TAILS,
-    TURNS,
-    folded,
-    quiet,
-    reply_body,
-    thinking,
-)
+from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, MORE, STOP, STYLE, folded, quiet, thinking
+from xcyq_magic.display.views.growing import GrowingReply
+from xcyq_magic.display.views.sections import LiveSections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from xcyq_magic.display.bundle import Bundle
     from xcyq_magic.live import LiveReply
     from xcyq_magic.turn import Outcome
 
 _CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
-_BOX_SEGMENTS = 6  # in one box, before the next box begins
 
 
 class ReplyView:
@@ -54,29 +43,36 @@ class ReplyView:
         self._kernel = getattr(shell, "kernel", None)
         self._label = label
         self._background = background
-        self._display_id: str | None = None
         self._widgets: _ReplyWidgets | None = None
-        self._streaming = StreamingMarkdown()
+        self._sections: LiveSections | None = None
         self._shown = 0
         self._captioned = 0.0
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Show what came since the last frame; the first call opens the view."""
         reply = replies[0]
-        if self._widgets is None:
-            self._widgets = _ReplyWidgets(reply)
-            display_id = uuid.uuid4().hex
-            display(self._widgets.box, display_id=display_id)
-            self._display_id = display_id
+        if self._widgets is None or self._sections is None:
+            self._widgets, self._sections = self._open(reply)
         pieces = reply.builder.text_pieces[self._shown :]
         if pieces and not self._shown:
             self._widgets.thoughts(folded("Reasoning", "".join(reply.builder.reasoning_pieces)))
         self._shown += len(pieces)
-        self._widgets.show(self._streaming.feed("".join(pieces)) if pieces else self._streaming.refresh())
+        self._sections.feed("".join(pieces))
         now = time.monotonic()
         if now - self._captioned >= _CLOCK_S:
             self._captioned = now
             self._caption(self._widgets, reply)
+
+    def _open(self, reply: LiveReply) -> tuple[_ReplyWidgets, LiveSections]:
+        self._widgets = made = _ReplyWidgets(reply)
+        display_id = uuid.uuid4().hex
+        display(made.box, display_id=display_id)
+
+        def opening(html: str, source: str, of: str) -> Bundle:
+            return opening_bundle(reply, self._label, html, source, of)
+
+        # What another thread displays would go to the cell that runs then.
+        return made, LiveSections(display_id, made.reply, opening, None if self._background else made.further)
 
     def _caption(self, shown: _ReplyWidgets, reply: LiveReply) -> None:
         clickable = self._background or clicks_arrive(self._kernel)
@@ -101,21 +97,20 @@ class ReplyView:
 
     def _show_the_last_words(self, reply: LiveReply) -> None:
         """Show what a frame may hold back: of a long reply, the whole render takes a moment."""
-        if self._widgets is not None:
+        if self._sections is not None:
             self.paint([reply])
-            self._widgets.show(self._streaming.refresh())
+            self._sections.feed("")
 
     def _replace(self, outcome: Outcome) -> None:
-        settled = turn_bundle(outcome, self._label)
-        if self._display_id is None:
-            display(settled, raw=True)
+        if self._sections is None:
+            display(turn_bundle(outcome, self._label), raw=True)
         else:
-            update_display(settled, display_id=self._display_id, raw=True)
+            self._sections.settle(lambda sections: turn_bundles(outcome, self._label, sections))
 
     def close(self) -> None:
         """Close the widgets, whatever became of the reply."""
         if self._widgets is not None:
-            self._widgets.close()
+            self._widgets.close(self._sections.widgets if self._sections else [])
             self._widgets = None
 
 
@@ -139,24 +134,26 @@ class _ReplyWidgets:
         self._attached = attachments(reply.prompt)
         self.notices(reply.notices)
         self._thoughts = self._html("")
-        self._reply = GrowingReply(self._html, self._layout)
+        self.reply = GrowingReply(self._html, self._layout)
         self._top = widgets.HBox([self._status, self._stop], layout=widgets.Layout(align_items="center", margin="0"))
         # As wide as a settled output, whose element leaves room at its right.
-        wide = widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0")
-        self.box = widgets.VBox(self._parts, layout=wide)
+        self._wide = widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0")
+        self.box = widgets.VBox(self._parts, layout=self._wide)
 
     @property
     def _parts(self) -> tuple[widgets.Widget, ...]:
-        return (self._top, self._notices, self._thoughts, *self._reply.parts)
+        return (self._top, self._notices, self._thoughts, *self.reply.parts)
 
     def _html(self, value: str, *classes: str) -> widgets.HTML:
         return widgets.HTMLMath(
             value, layout=self._layout, style=self._status.style, _dom_classes=(LIVE_PART, *classes)
         )
 
-    def show(self, frame: Frame) -> None:
-        """Show what changed."""
-        self._reply.show(frame)
+    def further(self) -> tuple[GrowingReply, widgets.VBox]:
+        """A further section of the reply: its text, and the box for all of it. What stood at the top is at its end."""
+        text = GrowingReply(self._html, self._layout)
+        parts = (self._html(LIVE_STYLE), *text.parts, self._top)
+        return text, widgets.VBox(parts, layout=self._wide, _dom_classes=(MORE,))
 
     def caption(self, text: str, *, clickable: bool) -> None:
         """The line above the reply, and the Stop button where it works."""
@@ -171,65 +168,12 @@ class _ReplyWidgets:
         """The reasoning: its latest lines while it comes, then folded away."""
         self._thoughts.value = html
 
-    def close(self) -> None:
-        """Close every widget, layout and style, so that none stays open in the kernel."""
-        mine = [self.box, self._status, self._stop, *self._parts, *self._reply.segments, *self._reply.boxes]
+    def close(self, others: Sequence[widgets.Widget]) -> None:
+        """Close every widget, layout and style, also of `others`, so that none stays open in the kernel."""
+        mine = [self.box, self._status, self._stop, *self._parts, *self.reply.all, *others]
         own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
         for widget in own.values():
             widget.close()
-
-
-class GrowingReply:
-    """The widgets of a reply's text: its segments, and two tails of which one is shown.
-
-    What is finished moves from the tail to a segment. Two widgets cannot change at once, and for a moment text would
-    be missing or there twice. So the hidden tail gets what is left, and the segment's message, which brings what is
-    finished, brings the class by which the page shows that tail instead of the other (`style.LIVE_STYLE`).
-
-    The segments stand in boxes, each within the one before it, at its end. For where a box gets a child, Chromium
-    computes the style of all that is in the box: its own style sheet for MathML, which MathJax writes for screen
-    readers, has a rule with ``:nth-child``. In one box for all, that took 200 ms for each segment after 50 kB.
-    """
-
-    def __init__(self, html: Callable[..., widgets.HTML], layout: widgets.Layout) -> None:
-        self._html = html
-        self._turn = 0
-        self._tails = [html("", name) for name in TAILS]
-        self._layout = layout
-        # A new view takes a moment to appear, so one is always ready. Segments have boxes of their own: what stands
-        # behind a new child would be drawn anew.
-        self.segments = [html("", TURNS[0]), html("")]
-        self.boxes = [self._box(*self.segments)]
-        self.parts = (self.boxes[0], *self._tails)
-
-    def _box(self, *segments: widgets.HTML) -> widgets.Box:
-        return widgets.Box(segments, layout=self._layout, _dom_classes=(SEGMENTS,))
-
-    def show(self, frame: Frame) -> None:
-        """Show what changed."""
-        if frame.segment is None:
-            if frame.tail is not None:
-                self._tails[self._turn].value = reply_body(frame.tail, unfinished=True)
-            return
-        self._turn = 1 - self._turn
-        self._tails[self._turn].value = reply_body(frame.tail or "", unfinished=True)
-        growing, spare = self.segments[-2:]
-        with growing.hold_sync():
-            growing.value = reply_body(frame.segment, unfinished=True)
-            growing._dom_classes = (LIVE_PART, TURNS[self._turn])  # noqa: SLF001  # add_class sends a message each
-        if frame.closed:
-            spare.add_class(TURNS[self._turn])
-            growing.remove_class(TURNS[self._turn])
-            self._add(self._html(""))
-
-    def _add(self, segment: widgets.HTML) -> None:
-        self.segments.append(segment)
-        last = self.boxes[-1]
-        if len(last.children) < _BOX_SEGMENTS:
-            last.children = (*last.children, segment)
-        else:
-            self.boxes.append(self._box(segment))
-            last.children = (*last.children, self.boxes[-1])
 
 
 def clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing

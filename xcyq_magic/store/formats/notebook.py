@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
-from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, record_of_output, turn_record
+from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.formats.turns import ReadConversation, chosen, gone_notice, media_of, turn_of_record, with_choice
 from xcyq_magic.store.summaries import MAIN
@@ -142,7 +142,5 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
 def _cells(notebook: dict[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """The id of each cell with a settled turn, and that turn's record."""
     for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            record = record_of_output(output.get("data", {}))
-            if record is not None:
-                yield cell.get("id"), record
+        for record in records_of_outputs(output.get("data", {}) for output in cell.get("outputs", ())):
+            yield cell.get("id"), record
