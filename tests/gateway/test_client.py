@@ -293,11 +293,31 @@ def test_an_error_in_the_middle_is_raised_and_the_text_before_it_is_kept(client,
         b'data: {"error": {"message": "Overloaded"}}',
     ],
 )
-def test_an_error_in_the_packet_of_the_text_does_not_swallow_it(client, serve, last):
-    heard = ask(client, serve(http(delta("Hello") + last, kind="text/event-stream")))
+@pytest.mark.parametrize("each", [False, True], ids=["in one chunk", "each a chunk"])
+def test_an_error_in_the_packet_of_the_text_does_not_swallow_it(client, serve, last, each):
+    before = delta("Hel"), delta("lo")
+    payload = chunked(*before, last) if each else http(b"".join([*before, last]), kind="text/event-stream")
+    heard = ask(client, serve(payload))
     assert heard.text == "Hello"
     assert type(heard.error) is errors.GatewayError
     assert "Overloaded" in heard.error.message
+
+
+def test_errors_leave_no_connection_taken(client, serve):
+    server = serve(
+        *[chunked(delta("Hello"), event({"error": "Overloaded"}))] * 101,
+        chunked(delta("Hello"), delta("", "stop"), DONE),
+    )
+    for _ in range(101):
+        assert "Overloaded" in ask(client, server).error.message
+    assert ask(client, server).error is None
+
+
+def test_what_is_no_chunk_in_the_packet_of_the_text_does_not_swallow_it(client, serve):
+    heard = ask(client, serve(chunked(delta("Hel"), delta("lo"), whole=False) + b"no size\r\n"))
+    assert heard.text == "Hello"
+    assert isinstance(heard.error, errors.IncompleteReplyError)
+    assert "broke off" in heard.error.message
 
 
 # Answers that are no replies
@@ -436,6 +456,15 @@ def test_silence_within_the_answer_is_a_time_out_that_keeps_the_text(client, ser
     heard = ask(client, serve(Answer(chunked(delta("Hel"), whole=False), "silence")), read_timeout=0.2)
     assert type(heard.error) is errors.TimedOutError
     assert heard.text == "Hel"
+
+
+def test_the_usage_may_come_later_than_any_silence_within_the_answer(client, serve):
+    reply = chunked(delta("Hello"), delta("", "stop"), whole=False)
+    usage = {"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13}
+    payload = reply + chunked(event({"choices": [], "usage": usage}), DONE).partition(b"\r\n\r\n")[2]
+    heard = ask(client, serve(Answer(payload, cuts=(len(reply),), pause_s=0.6)), read_timeout=0.2)
+    assert (heard.error, heard.text) == (None, "Hello")
+    assert heard.completion.usage == Usage(11, 2, 13)
 
 
 def test_silence_after_done_does_not_matter(client, serve):

@@ -54,14 +54,16 @@ class Attempt:
         Of its answer; 0 and empty while there is none.
     words
         The body of a refusal, as far as it came.
-    begun, finished
-        Whether the body has begun, and whether a finish reason was in it.
+    came_at
+        When the last of its body came, in seconds of `time.monotonic()`; 0 while there is none.
+    finished
+        Whether a finish reason was in it.
     """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     words: bytearray = field(default_factory=bytearray)
-    begun: bool = False
+    came_at: float = 0.0
     finished: bool = False
 
     @property
@@ -104,7 +106,7 @@ class Attempt:
 
     def silence(self, connection: Connection) -> TimedOutError:
         """The error of an answer that did not come, or did not go on."""
-        if self.begun:
+        if self.came_at:
             msg = f"{connection.where} was silent for {connection.read_timeout:g} s in the middle of its answer."
             hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
         else:

@@ -18,9 +18,9 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.arrivals import Ended, Sink, Told, Waiting
+from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.attempt import Attempt, Connection
-from xcyq_magic.gateway.batch import Batch
+from xcyq_magic.gateway.coalesce import Coalesced
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import exhaust, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
@@ -164,10 +164,9 @@ class GatewayClient:
         self, attempt: Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
     ) -> None:
         """Send `body` once, and read what comes to its end."""
-        batch = Batch(sink)
 
         def pass_on(deltas: list[Delta]) -> None:
-            batch.add(deltas)
+            sink(Deltas(tuple(deltas), attempt.came_at))
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
         try:
@@ -182,13 +181,13 @@ class GatewayClient:
                     await attempt.read_refusal(chunks)
                     raise attempt.refusal(key)
                 await receive(chunks, pass_on, key.hide)
-                batch.end()
+                sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(exhaust(chunks), _CLOSING_S)
         except (SilenceError, httpx.HTTPError) as e:
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
-                batch.end()
+                sink(Ended(None, time.monotonic()))
             elif attempt.refused:  # what came of its words is enough
                 raise attempt.refusal(key) from None
             elif isinstance(e, SilenceError):
@@ -198,8 +197,6 @@ class GatewayClient:
         except httpx.InvalidURL as e:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
-        finally:
-            batch.flush()  # before whatever is said of the error
 
     async def _prepare(self, connection: Connection) -> httpx.AsyncClient:
         loopback = is_loopback(connection.url)
@@ -222,6 +219,7 @@ class GatewayClient:
             auth=_KeyAuth(key, connection.auth_scheme),
             timeout=httpx.Timeout(None, connect=connection.connect_timeout),  # the watchdog sees to the rest
         ) as response:
+            response.stream = _Coalesced(cast("httpx.AsyncByteStream", response.stream))  # an AsyncClient's is async
             yield response
 
 
@@ -266,13 +264,18 @@ class _KeyAuth(httpx.Auth):
         yield request
 
 
+class _Coalesced(Coalesced, httpx.AsyncByteStream):
+    """As httpx asks for it."""
+
+
 async def _watched(
     response: httpx.Response, watchdog: Watchdog, attempt: Attempt, connection: Connection
 ) -> AsyncIterator[bytes]:
     async for chunk in response.aiter_bytes():
-        attempt.begun = True
-        watchdog.allow(_LAST_WORDS_S if attempt.finished else connection.read_timeout)
+        attempt.came_at = time.monotonic()
         yield chunk
+        # Not before it has been read: the finish reason may be in it.
+        watchdog.allow(_LAST_WORDS_S if attempt.finished else connection.read_timeout)
 
 
 def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) -> errors.GatewayError:
