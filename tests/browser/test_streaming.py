@@ -119,7 +119,7 @@ def _chunk(block: str, *, first: bool) -> str:
 @pytest.mark.parametrize("options", ["", "--background"])
 @pytest.mark.parametrize("first", [False, True])
 def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters, notebook, folder, first, options):
-    # Four times each: a segment is complete after 1,600 characters, a box of them after six, a section after 8,000.
+    # Four times each: a segment is complete after 1,600 characters, a box of them after six, a section after 6,000 or less.
     text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
     title = "# A" + " " * (CHUNK - 5) + "\n"
@@ -135,7 +135,7 @@ def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters
     page.wait()
     page.page.wait_for_timeout(800)
     settled = page.js(PLACES)
-    assert (len(boxes) >= 2, sections) == (bool(options), 0 if options else 1)
+    assert (len(boxes) >= 2, sections == 0) == (bool(options), bool(options))
     assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
     assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
     # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.

@@ -17,7 +17,7 @@ from xcyq_magic.chat.settled import SECTION_MIME, TURN_MIME, records_of_outputs
 from xcyq_magic.display.bundle import turn_bundles
 from xcyq_magic.display.gfm.document import Document
 from xcyq_magic.display.markup import to_html, to_html_sections
-from xcyq_magic.display.sections import SECTION_CHARS, Sections, is_long_enough, sources
+from xcyq_magic.display.sections import FIRST_CHARS, Sections, is_long_enough, sources
 from xcyq_magic.display.streaming import StreamingMarkdown
 from xcyq_magic.gateway.sandbox.answers import sample
 from xcyq_magic.live import LiveReply
@@ -70,7 +70,7 @@ def test_a_reply_of_a_megabyte_has_fewer_outputs_than_jupyterlab_shows():
         section = next(n for n in range(0, 1_000_000, 500) if is_long_enough(n, before))
         before, outputs = before + section, outputs + 1
     assert 20 < outputs < 50
-    assert not is_long_enough(SECTION_CHARS - 1, 0)
+    assert not is_long_enough(FIRST_CHARS - 1, 0)
 
 
 def outcome_of(text: str, partial=None) -> Outcome:

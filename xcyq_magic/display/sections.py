@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECTION_CHARS = 8_000
+FIRST_CHARS = 6_000  # most replies have one output
+FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
 _OF_WHAT_CAME = 10  # JupyterLab shows 50 outputs of a cell at most: the sections of a very long reply are longer
 _LINE_END = re.compile(r"\r\n?|\n")
 
@@ -43,7 +44,7 @@ class Sections:
 
 def is_long_enough(chars: int, before: int) -> bool:
     """Whether a section of that many characters is long enough, when there are so many before it."""
-    return chars >= max(SECTION_CHARS, before // _OF_WHAT_CAME)
+    return chars >= (max(FURTHER_CHARS, before // _OF_WHAT_CAME) if before else FIRST_CHARS)
 
 
 def sources(text: str, lines: Sequence[int]) -> list[str]:

@@ -59,7 +59,8 @@ font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
 .xcyq-media figure{margin:0;max-width:100%}
 .xcyq-media img{display:block;border:1px solid var(--jp-border-color2,#e0e0e0)}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply) .jp-OutputArea-child{padding-top:0}
-body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{max-height:none;margin-left:0}
+body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{
+max-height:none;margin-left:0;overflow:visible;box-shadow:none}
 details.xcyq-quiet{margin-bottom:.5em}
 .xcyq-request.xcyq-request :is(th,td){text-align:left;vertical-align:top}
 .xcyq-as-typed{white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
