@@ -135,7 +135,7 @@ def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters
     page.wait()
     page.page.wait_for_timeout(800)
     settled = page.js(PLACES)
-    assert (len(boxes) >= 2, sections == 0) == (bool(options), bool(options))
+    assert len(boxes) >= 2 if options else sections >= 1
     assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
     assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
     # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.
