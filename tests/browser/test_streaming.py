@@ -119,11 +119,12 @@ def _chunk(block: str, *, first: bool) -> str:
 @pytest.mark.parametrize("options", ["", "--background"])
 @pytest.mark.parametrize("first", [False, True])
 def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters, notebook, folder, first, options):
-    # Four times each: a segment is complete after 1,600 characters, a box of them after six, a section after 6,000 or less.
+    # Four times each: a segment is complete after 1,600 characters, a box after six of them, a section after 6,000.
     text = "".join(_chunk(block, first=first) for block in BLOCKS for _ in range(4)) + "The very last.\n"
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
     title = "# A" + " " * (CHUNK - 5) + "\n"
-    path = notebook(LOAD, write_prompt(folder, "prompt.md", *directives, title, text, options=options))
+    cell = write_prompt(folder, "prompt.md", *directives, title, text, options=options)
+    path = notebook(LOAD, cell, *([] if options else ["%chat_history 1"]))  # which has one output
     page = jupyters.open(path)
     page.start_all()
     wait_for_live(page, "The very last.")
@@ -135,14 +136,22 @@ def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters
     page.wait()
     page.page.wait_for_timeout(800)
     settled = page.js(PLACES)
+    if not options:
+        settled, whole = settled[: len(live)], settled[len(live) :]
+        assert [p["text"] for p in whole] == [p["text"] for p in settled]
+        assert _off(settled, whole) == []
     assert len(boxes) >= 2 if options else sections >= 1
     assert max(boxes) <= 7  # six segments and the next box: all that is in a box is styled anew for a new child
     assert [(p["tag"], p["text"]) for p in live] == [(p["tag"], p["text"]) for p in settled]
+    assert _off(live, settled) == []
+
+
+def _off(*two: list[dict]) -> list[tuple]:
+    """Where the distance between what stands below each other is not the same."""
     # Not rounded: a pixel at each edge would add up. The margin of a formula is of its own font: 0.56 px more.
-    gaps = [[b["top"] - a["top"] for a, b in itertools.pairwise(places)] for places in (live, settled)]
-    names = [f"{p['tag']} {p['text']}" for p in settled]
-    off = [found for found in zip(names, names[1:], *gaps, strict=False) if abs(found[2] - found[3]) > 0.6]
-    assert not off, off
+    gaps = [[b["top"] - a["top"] for a, b in itertools.pairwise(places)] for places in two]
+    names = [f"{p['tag']} {p['text']}" for p in two[0]]
+    return [found for found in zip(names, names[1:], *gaps, strict=False) if abs(found[2] - found[3]) > 0.6]
 
 
 @pytest.mark.parametrize(("app", "theme"), [("lab", "light"), ("lab", "dark")])

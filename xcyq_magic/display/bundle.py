@@ -10,7 +10,7 @@ from xcyq_magic.display.caption import advice, completion_caption, failure_capti
 from xcyq_magic.display.markup import to_html_sections
 from xcyq_magic.display.plain import without_controls
 from xcyq_magic.display.sections import Sections, sources
-from xcyq_magic.display.style import folded, quiet, section_body, styled
+from xcyq_magic.display.style import folded, output, quiet, section_body, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,4 +92,4 @@ def _head(caption: str, notices: Sequence[str], attached: str, reasoning: str) -
 def _further(html: str, source: str, of: str, number: int) -> Bundle:
     # The style element of the first output is for the whole page.
     plain = without_controls(source)
-    return {"text/html": f"<div>{html}</div>", "text/plain": plain, SECTION_MIME: section_record(of, number)}
+    return {"text/html": output(html), "text/plain": plain, SECTION_MIME: section_record(of, number)}

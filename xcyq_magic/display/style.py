@@ -47,6 +47,7 @@ background:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
 :is(.xcyq-followed,.xcyq-more).xcyq-reply{display:flow-root;contain-intrinsic-size:auto none auto 3000px;
 animation:1s step-end forwards xcyq-rest}
+.jp-RenderedHTMLCommon>div:last-child:has(>.xcyq-followed){margin-bottom:0}
 @keyframes xcyq-rest{to{content-visibility:auto}}
 .xcyq-followed.xcyq-followed.xcyq-followed>:last-child{margin-bottom:var(--jp-content-font-size1,14px)}
 .xcyq-followed.xcyq-followed.xcyq-followed>:is(h1,h2,h3,h4,h5,h6):last-child{
@@ -103,7 +104,12 @@ margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-fo
 
 def styled(html: str) -> str:
     """A whole output: `html`, and the style element for it."""
-    return f"<div>{STYLE}{html}</div>"
+    return output(STYLE + html)
+
+
+def output(html: str) -> str:
+    """An output without a style element: another one of the page has it."""
+    return f"<div>{html}</div>"
 
 
 def quiet(text: str) -> str:
