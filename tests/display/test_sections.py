@@ -95,6 +95,20 @@ def test_the_outputs_of_a_reply_make_its_record_and_hold_its_text_once(partial):
     assert [b["text/html"].count("<style>") for b in bundles] == [1, 0, 0, 0]
 
 
+def test_what_was_rendered_is_not_rendered_again_unless_there_are_definitions():
+    text = sample(5_000)
+    lines = tuple(n for n, line in enumerate(text.split("\n")) if line.startswith("## "))[1:4]
+    whole = turn_bundles(outcome_of(text), "", Sections(lines))
+    html = tuple(to_html_sections(text, lines))
+    for done in (1, 2, 3):
+        again = turn_bundles(outcome_of(text), "", Sections(lines, html=html[:done]))
+        assert [b["text/html"] for b in again] == [b["text/html"] for b in whole]
+    marked = turn_bundles(outcome_of(text), "", Sections(lines, html=("rendered",)))
+    assert "rendered" in marked[0]["text/html"]
+    text += "\n[late]: https://example.org\n"
+    assert "rendered" not in turn_bundles(outcome_of(text), "", Sections(lines, html=("rendered",)))[0]["text/html"]
+
+
 def test_a_reply_with_a_section_missing_is_not_taken_for_whole():
     bundles = turn_bundles(outcome_of(sample(3_000)), "", Sections((10, 20)))
     assert "text" not in next(records_of_outputs(bundles[:2]))["completion"]

@@ -65,12 +65,22 @@ def _completion_bundles(
     # Half an answer must not look whole where only text is shown.
     if completion.partial is not None or next_step is not None:
         plain[-1] = f"{plain[-1]}\n\n[{caption}]".lstrip("\n")
-    html = to_html_sections(completion.text, sections.lines)
+    html = _html_of(completion.text, sections)
     bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
     bodies[-1] += quiet(next_step) if next_step else ""
     first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
     more = zip(bodies[1:], plain[1:], strict=True)
     return [first, *(_further(*said, sections.id, number) for number, said in enumerate(more, 1))]
+
+
+def _html_of(text: str, sections: Sections) -> list[str]:
+    """The HTML of each section: what has been rendered is final, unless there are definitions, which may be below."""
+    done = len(sections.html)
+    if not done or "]:" in text:
+        return to_html_sections(text, sections.lines)
+    begin = sections.lines[done - 1]
+    rest = sources(text, [begin])[1]
+    return [*sections.html, *to_html_sections(rest, [line - begin for line in sections.lines[done:]])]
 
 
 def opening_bundle(reply: LiveReply, label: str, html: str, source: str, of: str) -> Bundle:

@@ -31,10 +31,13 @@ class Sections:
         The numbers of lines, from 0, with which the second section and those after it begin.
     id
         Of the reply whose outputs these are.
+    html
+        Of the first sections, those that have been rendered.
     """
 
     lines: tuple[int, ...] = ()
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    html: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

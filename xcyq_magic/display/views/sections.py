@@ -36,6 +36,7 @@ class _Output:
     between: int | None = None  # the last line so far with which a block begins, before another one
     opened: float = 0.0
     box: widgets.Box | None = None
+    html: str = ""  # of the section, once it has been rendered
     settled: Bundle | None = None
 
 
@@ -119,14 +120,15 @@ class LiveSections:
     def _settle_those_before(self) -> None:
         for number, (output, following) in enumerate(itertools.pairwise(self._outputs)):
             if output.settled is None:
-                said = self._streaming.between(output.line, following.line)
-                bundle = section_bundle(*said, self._id, number) if number else self._opening(*said, self._id)
-                self._replace(output, bundle)
+                output.html, markdown = self._streaming.between(output.line, following.line)
+                said = output.html, markdown, self._id
+                self._replace(output, section_bundle(*said, number) if number else self._opening(*said))
 
     def settle(self, bundles: Callable[[Sections], Sequence[Bundle]]) -> None:
         """Replace all by their static bundles, the last first: what has not settled by then stands below the rest."""
         outputs = [*self._outputs, *([self._spare] if self._spare else [])]
-        settled = bundles(Sections(tuple(output.line for output in outputs[1:]), self._id))
+        rendered = tuple(itertools.takewhile(bool, (output.html for output in outputs)))
+        settled = bundles(Sections(tuple(output.line for output in outputs[1:]), self._id, rendered))
         for output, bundle in reversed(list(zip(outputs, settled, strict=False))):
             if output.settled != bundle:  # a definition may have come after what refers to it
                 self._replace(output, bundle)
