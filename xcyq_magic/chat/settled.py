@@ -76,18 +76,16 @@ def records_of_outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[dict[st
 
 def _plain_text(first: Mapping[str, Any], sections: object, outputs: Sequence[Mapping[str, Any]]) -> str | None:
     """The plain text of a reply's outputs; None if one of them is missing."""
-    found = {0: first.get("text/plain")}
-    count = 1
+    count, texts = 1, {0: first.get("text/plain")}
     if isinstance(sections, dict):
         count = sections.get("count", 1)
-        for data in outputs:
-            mark = data.get(SECTION_MIME)
-            if isinstance(mark, dict) and mark.get("of") == sections.get("of"):
-                found[mark.get("number", 0)] = data.get("text/plain")
-    texts = [found.get(number) for number in range(len(found))]
-    if len(texts) != count:
+        marked = [(data.get(SECTION_MIME), data.get("text/plain")) for data in outputs]
+        mine = [(m, plain) for m, plain in marked if isinstance(m, dict) and m.get("of") == sections.get("of")]
+        texts |= {mark.get("number", 0): plain for mark, plain in mine}
+    numbers = sorted(texts)
+    if len(texts) != count or numbers != list(range(count)) or None in texts.values():
         return None
-    return "".join("".join(text) for text in texts if text is not None) if None not in texts else None
+    return "".join("".join(texts[number] or "") for number in numbers)
 
 
 def place_of(record: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -69,8 +69,8 @@ def _completion_bundles(
     bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
     bodies[-1] += quiet(next_step) if next_step else ""
     first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
-    more = zip(bodies[1:], plain[1:], strict=True)
-    return [first, *(_further(*said, sections.id, number) for number, said in enumerate(more, 1))]
+    more = zip(map(output, bodies[1:]), plain[1:], strict=True)  # the style element of the first is for the whole page
+    return [first, *(_section(*said, sections.id, number) for number, said in enumerate(more, 1))]
 
 
 def _html_of(text: str, sections: Sections) -> list[str]:
@@ -87,19 +87,17 @@ def opening_bundle(reply: LiveReply, label: str, html: str, source: str, of: str
     """The first output of the reply `of`, which goes on in further ones and is not known to the end yet."""
     reasoning = "".join(reply.builder.reasoning_pieces)
     head = _head(opening_caption(reply, label), reply.notices, attachments(reply.prompt), reasoning)
-    return {**section_bundle("", source, of, 0), "text/html": styled(head + section_body(html, 0))}
+    return _section(styled(head + section_body(html, 0)), source, of, 0)
 
 
 def section_bundle(html: str, source: str, of: str, number: int) -> Bundle:
     """A further output of the reply `of`, before its last: `html` is its section's, `source` the Markdown of that."""
-    return _further(section_body(html, number), source, of, number)
+    return _section(output(section_body(html, number)), source, of, number)
 
 
 def _head(caption: str, notices: Sequence[str], attached: str, reasoning: str) -> str:
     return "".join([quiet(caption), *map(quiet, notices), attached, folded("Reasoning", reasoning)])
 
 
-def _further(html: str, source: str, of: str, number: int) -> Bundle:
-    # The style element of the first output is for the whole page.
-    plain = without_controls(source)
-    return {"text/html": output(html), "text/plain": plain, SECTION_MIME: section_record(of, number)}
+def _section(html: str, source: str, of: str, number: int) -> Bundle:
+    return {"text/html": html, "text/plain": without_controls(source), SECTION_MIME: section_record(of, number)}

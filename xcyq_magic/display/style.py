@@ -21,6 +21,8 @@ _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 # JupyterLab's own classes: a reply looks like a Markdown cell, live as well as settled.
 _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 
+# A section of a long reply is skipped by the page while it is off the screen, but not before its height is known: where
+# somebody reads must not move. What is put beside it would have all in it styled anew.
 # Class names are doubled where JupyterLab's own rules for the same element would win otherwise. Two rules are for
 # Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
 STYLE = """<style>

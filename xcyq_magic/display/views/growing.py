@@ -56,9 +56,7 @@ class GrowingReply:
         self._turn = 1 - self._turn
         self._tails[self._turn].value = reply_body(frame.tail or "", unfinished=True)
         growing, spare = self.segments[-2:]
-        with growing.hold_sync():
-            growing.value = reply_body(frame.segment, unfinished=True)
-            growing._dom_classes = (LIVE_PART, TURNS[self._turn])  # noqa: SLF001  # add_class sends a message each
+        self._grow(frame.segment, TURNS[self._turn])
         if frame.closed:
             spare.add_class(TURNS[self._turn])
             growing.remove_class(TURNS[self._turn])
@@ -66,10 +64,14 @@ class GrowingReply:
 
     def end(self, segment: str) -> None:
         """Show the last segment; what is below it stands elsewhere by now."""
+        self._grow(segment, FULL)
+
+    def _grow(self, segment: str, name: str) -> None:
+        """Show the segment that grows, and have its class `name` say what else is to be seen: in one message."""
         growing = self.segments[-2]
         with growing.hold_sync():
             growing.value = reply_body(segment, unfinished=True)
-            growing._dom_classes = (LIVE_PART, FULL)  # noqa: SLF001  # as above
+            growing._dom_classes = (LIVE_PART, name)  # noqa: SLF001  # add_class sends a message each
 
     def _add(self, segment: widgets.HTML) -> None:
         self.segments.append(segment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -19,7 +20,6 @@ from xcyq_magic.display.views.sections import LiveSections
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.display.bundle import Bundle
     from xcyq_magic.live import LiveReply
     from xcyq_magic.turn import Outcome
 
@@ -67,10 +67,7 @@ class ReplyView:
         self._widgets = made = _ReplyWidgets(reply)
         display_id = uuid.uuid4().hex
         display(made.box, display_id=display_id)
-
-        def opening(html: str, source: str, of: str) -> Bundle:
-            return opening_bundle(reply, self._label, html, source, of)
-
+        opening = partial(opening_bundle, reply, self._label)
         # What another thread displays would go to the cell that runs then.
         return made, LiveSections(display_id, made.reply, opening, None if self._background else made.further)
 

@@ -82,10 +82,10 @@ class LiveSections:
         self._chars += len(text)
         frame = self._streaming.feed(text) if text else self._streaming.refresh()
         self._settle_those_before()
-        line = self._streaming.finished_lines if frame.closed else None
-        if line is None or self._further is None or not self._turned_over(frame, line):
+        line = self._streaming.finished_lines if frame.closed and self._further is not None else None
+        if line is None or not self._turned_over(frame, line):
             self._outputs[-1].text.show(frame)
-        if line is not None and self._further is not None:
+        if line is not None:
             self._prepare(line)
 
     def _prepare(self, line: int) -> None:
@@ -124,9 +124,14 @@ class LiveSections:
                 said = output.html, markdown, self._id
                 self._replace(output, section_bundle(*said, number) if number else self._opening(*said))
 
+    @property
+    def _all(self) -> list[_Output]:
+        """Every output that is open, with the one that is not needed yet."""
+        return [*self._outputs, *([self._spare] if self._spare else [])]
+
     def settle(self, bundles: Callable[[Sections], Sequence[Bundle]]) -> None:
         """Replace all by their static bundles, the last first: what has not settled by then stands below the rest."""
-        outputs = [*self._outputs, *([self._spare] if self._spare else [])]
+        outputs = self._all
         rendered = tuple(itertools.takewhile(bool, (output.html for output in outputs)))
         settled = bundles(Sections(tuple(output.line for output in outputs[1:]), self._id, rendered))
         for output, bundle in reversed(list(zip(outputs, settled, strict=False))):
@@ -141,7 +146,6 @@ class LiveSections:
     @property
     def widgets(self) -> list[widgets.Widget]:
         """Every widget of the text, and the boxes of the further outputs with all that is in them."""
-        outputs = [*self._outputs, *([self._spare] if self._spare else [])]
-        boxes = [output.box for output in outputs if output.box is not None]
+        boxes = [output.box for output in self._all if output.box is not None]
         framed = [widget for box in boxes for widget in (box, *box.children)]
-        return [*framed, *(widget for output in outputs for widget in output.text.all)]
+        return [*framed, *(widget for output in self._all for widget in output.text.all)]
