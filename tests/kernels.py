@@ -12,6 +12,7 @@ from queue import Empty
 from jupyter_client.manager import start_new_kernel
 
 TIMEOUT_S = 60.0
+COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
 KEY = "sandbox-test-key"  # what the tests' sandbox accepts
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 
+from kernels import COUNT_WIDGETS
+
+from xcyq_magic.gateway.sandbox.answers import sample
+
 SLOW = "sandbox: markdown 900\nsandbox: stall 300"
 
 
@@ -42,10 +46,15 @@ def test_the_cell_returns_and_its_output_settles_later(kernel, sandbox):
     assert settled[TURN]["completion"]["partial"] is None
     assert len(settled["text/plain"]) >= 600
     assert kernel.value("len(_reply.text)") == str(len(settled["text/plain"]))
-    assert wait_for(lambda: kernel.value("len(__import__('ipywidgets').widgets.widget._instances)") == "0")
+    assert wait_for(lambda: kernel.value(COUNT_WIDGETS) == "0")
     # The next chat of the conversation knows it.
     kernel.run("%%chat\nand on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
+
+
+def test_a_long_reply_has_one_output(kernel):
+    ran = kernel.run("%%chat --background\nsandbox: markdown 20000\nsandbox: pace 100 100")
+    assert later(kernel, ran, TURN)["text/plain"] == sample(20_000)
 
 
 def test_the_next_chat_of_the_conversation_waits_and_others_do_not(kernel, sandbox):

@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from kernels import KEY, turn_of
+from kernels import COUNT_WIDGETS, KEY, turn_of
 
 MIMES = {"text/html", "text/plain", "application/vnd.xcyq.turn+json"}
-COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
 
 
 def roles(received) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from kernels import turn_of
+from kernels import COUNT_WIDGETS, Ran, turn_of
 
 from xcyq_magic.gateway.sandbox.answers import sample
 
@@ -34,17 +34,15 @@ def test_a_long_reply_settles_while_it_comes_and_is_whole_in_the_end(kernel):
     assert "text" not in turn_of(ran)["completion"]
     messages = [m for _, m in ran.messages]
     grows = [n for n, m in enumerate(messages) if m["msg_type"] == "comm_msg" and "xcyq-reply" in str(m["content"])]
-    assert (
-        settled(messages[: grows[-1]]) >= len(ran.outputs) - 2
-    )  # the last grows, and one more may be open for what follows
+    # The last grows, and one more may be open for what follows.
+    assert settled(messages[: grows[-1]]) >= len(ran.outputs) - 2
 
 
 def test_no_widget_of_a_long_reply_stays_open(kernel):
-    count = "len(__import__('ipywidgets').widgets.widget._instances)"
     kernel.run("%%chat\nHello")
-    before = kernel.value(count)
+    before = kernel.value(COUNT_WIDGETS)
     assert kernel.run(LONG).status == "ok"
-    assert kernel.value(count) == before
+    assert kernel.value(COUNT_WIDGETS) == before
 
 
 # The output for the next section is opened before it is needed: a reply that ends before it is, or one that is just
@@ -57,12 +55,6 @@ def test_wherever_a_reply_ends_no_output_stays_empty(kernel, chars):
     assert not any(WIDGET in o for o in ran.outputs)
 
 
-def shown_by(messages) -> list[dict]:
-    """The outputs as they stand."""
-    shown = [m["content"] for m in messages if m["msg_type"] in {"display_data", "update_display_data"}]
-    return list({content["transient"]["display_id"]: content["data"] for content in shown}.values())
-
-
 LAST = sample(20_000).rpartition("\n## ")[2].partition("\n")[0]
 
 
@@ -71,7 +63,7 @@ def test_a_long_reply_that_is_stopped_is_whole_up_to_there(kernel):
     before = kernel.finish(cell, until=lambda m: LAST in str(m["content"]))
     kernel.interrupt()
     ran = kernel.finish(cell)
-    outputs = shown_by([m for _, m in [*before.messages, *ran.messages]])
+    outputs = Ran([*before.messages, *ran.messages]).outputs
     assert ran.status == "error"
     assert len(outputs) >= 3
     assert not any(WIDGET in o for o in outputs)
@@ -89,32 +81,25 @@ def test_when_the_kernel_dies_what_has_settled_is_on_the_page(kernel):
         seen.append(message)
         return settled(seen) >= 2
 
-    kernel.finish(cell, until=late)
+    ran = kernel.finish(cell, until=late)
     kernel.kill()
-    there = [data for data in shown_by(seen) if WIDGET not in data]
+    there = [data for data in ran.outputs if WIDGET not in data]
     assert len(there) >= 2
     assert sample(30_000).startswith(plain(there))
     assert len(plain(there)) >= 11_000
     assert "goes on below" in there[0]["text/html"]
 
 
-def test_a_definition_that_comes_late_is_taken_up_above(kernel, tmp_path):
+def test_a_definition_that_comes_late_is_taken_up_above(kernel):
     part = "A paragraph with [a link][late] and a note.[^1] " + "Words and words. " * 20 + "\n\n"
     text = part * 60 + "[late]: https://example.org/late\n\n[^1]: What it says.\n"
     prompt = "\n".join(["sandbox: echo", PACE, text])
-    (tmp_path / "prompt.md").write_text(prompt)
-    ran = kernel.run(f"get_ipython().run_cell_magic('chat', '', open({str(tmp_path / 'prompt.md')!r}).read())")
+    ran = kernel.run(f"%%chat\n{prompt}")
     assert ran.status == "ok"
     assert len(ran.outputs) >= 3
     html = "".join(o["text/html"] for o in ran.outputs)
     assert html.count('href="https://example.org/late"') == 60
     assert html.count("What it says.") == 1
-
-
-def test_a_reply_in_the_background_has_one_output(kernel):
-    ran = kernel.run("%%chat --background\nsandbox: markdown 20000\nsandbox: pace 500 400")
-    kernel.run("%chat_wait")
-    assert len(ran.of_type("display_data")) == 1
 
 
 def test_a_notebook_with_a_long_reply_is_a_conversation_again(kernel, tmp_path):
