@@ -161,7 +161,7 @@ def test_whether_replies_are_streamed_is_a_setting(session):
 )
 def test_the_nearest_system_prompt_is_sent(session, setting, conversation, option, sent):
     session.chat.system = setting
-    session.choose(session.conversation(), system=conversation)
+    session.choose(system=conversation)
     outcome = ask(session, "one", TurnOptions(system=option))
     assert said(bodies(session)[0]) == [*([("system", sent)] if sent else []), ("user", "one")]
     assert outcome.turn.system == sent
@@ -180,7 +180,7 @@ def test_the_nearest_system_prompt_is_sent(session, setting, conversation, optio
 def test_the_nearest_model_is_asked(session, setting, conversation, option, sent):
     if setting:
         session.chat.model = setting
-    session.choose(session.conversation(), model=conversation)
+    session.choose(model=conversation)
     outcome = ask(session, "one", TurnOptions(model=option))
     assert bodies(session)[0]["model"] == sent
     assert outcome.completion.requested_model == outcome.completion.model == sent

@@ -129,11 +129,10 @@ class Chat:
 
     def undo(self, count: int = 1) -> None:
         """Take back the last `count` turns."""
-        shorter = self.conversation.without_last(count)
         if self._name:
-            self._session.keep(shorter)
+            self._session.conversations.take_back(self._name, lambda now: now.without_last(count))
         else:
-            self._own = shorter
+            self._own = self._own.without_last(count)
 
 
 def compare(

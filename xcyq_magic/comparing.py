@@ -243,6 +243,11 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
         msg = f"There is no reply of {column.name} to keep."
         raise OptionError(msg, "Keep another, or run the comparison again.")
     turns = [t for c in comparison.columns if (t := comparison.turn(c))]
-    before = session.conversation(comparison.conversation)
-    session.change(comparison.conversation, lambda now: now.with_one_of(turn, turns))
-    return Kept(turn, next((t for t in before.turns if t in turns), None))
+    replaced: list[Turn] = []
+
+    def take(now: Conversation) -> Conversation:
+        replaced.extend(t for t in now.turns if t in turns)
+        return now.with_one_of(turn, turns)
+
+    session.conversations.edit(comparison.conversation, take)
+    return Kept(turn, next(iter(replaced), None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
@@ -49,51 +50,78 @@ class Conversations:
         self._slots: dict[str, Slot] = {}
         self._aside: list[Slot] = []  # those that the store does not have yet
         self._begun: set[str] = set()  # the ids of those that began here
-        self._before: dict[str, Conversation] = {}
-        self._coming: dict[str, threading.Lock] = {}
         self._lock = threading.RLock()
 
     # As they stand
 
-    def get(self, name: str | None = None) -> Conversation:
-        """The conversation called `name`, the current one unless given."""
-        with self._lock:
-            return self._slot(name or self.current).now
+    def open(self, name: str | None = None) -> Slot:
+        """Return a handle of the conversation called `name`, the current one unless given.
 
-    def keep(self, conversation: Conversation) -> None:
-        """Let `conversation` be the one of its name."""
+        Whoever waits for a reply holds on to it: the name may be another conversation's when the reply has come.
+        """
         with self._lock:
-            self._slot(conversation.name).now = conversation
+            return self._slot(name)
+
+    def get(self, which: str | Slot | None = None) -> Conversation:
+        """Return a conversation as it stands: by its name, or as `open` gave it; the current one unless given."""
+        with self._lock:
+            return self._slot(which).now
+
+    def edit(self, which: str | Slot | None, change: Callable[[Conversation], Conversation]) -> Conversation:
+        """Change a conversation as it is now, and write it. Nothing else writes one.
+
+        Parameters
+        ----------
+        which
+            Its name, or what `open` gave; None for the current one.
+        change
+            Takes the conversation as it is and returns it as it should be. Called once, while no other thread can
+            write; what it raises changes nothing.
+        """
+        with self._lock:
+            slot = self._slot(which)
+            slot.now = change(slot.now)
+            if all(s is not slot for s in self._all):
+                self._aside.append(slot)
             self._write()
+            return slot.now
 
-    def update(self, name: str, change: Callable[[Conversation], Conversation]) -> Conversation:
-        """Let the conversation called `name` be what `change` makes of it, as it stands now."""
+    def take_back(self, which: str | Slot | None, change: Callable[[Conversation], Conversation]) -> tuple[Turn, ...]:
+        """Change a conversation with `edit`, and return the turns that it lost by it: `restore` brings them back."""
+        taken: list[Turn] = []
         with self._lock:
-            conversation = change(self.get(name))
-            self.keep(conversation)
-            return conversation
+            slot = self._slot(which)
 
-    def add(self, name: str, turn: Turn) -> Conversation:
-        """Put `turn` in its place in the conversation called `name`."""
-        return self.update(name, lambda now: now.with_turn(turn))
+            def take(now: Conversation) -> Conversation:
+                after = change(now)
+                left = {t.id for t in after.turns}
+                taken.extend(t for t in now.turns if t.id not in left)
+                if taken:  # noted before it is written: an interrupt of the writing must not lose it
+                    slot.taken.append((tuple(taken), now.turns))
+                return after
 
-    def change(self, conversation: Conversation) -> Conversation:
-        """`keep`, so that `restore` undoes it."""
+            self.edit(slot, take)
+        return tuple(taken)
+
+    def restore(self, which: str | Slot | None = None) -> tuple[Turn, ...]:
+        """Put the turns back that the last `take_back` took from a conversation, and return them.
+
+        Nothing is removed for it: a turn that took the place of one of them stays behind it.
+        """
         with self._lock:
-            self._before[conversation.name] = self.get(conversation.name)
-            self.keep(conversation)
-            return conversation
+            slot = self._slot(which)
+            here = {t.id for t in slot.now.turns}
+            while slot.taken:
+                gone, before = slot.taken.pop()
+                if back := tuple(t for t in gone if t.id not in here):
+                    self.edit(slot, partial(Conversation.with_restored, gone=back, before=before))
+                    return back
+            return ()
 
-    def restore(self, name: str) -> Conversation | None:
-        """Undo the last `change` of the conversation called `name`, or undo that again; None if there was none."""
+    def reply_lock(self, which: str | Slot | None = None) -> threading.Lock:
+        """Return the lock that is held while a reply of the conversation comes: the next one has to know it."""
         with self._lock:
-            before = self._before.get(name)
-            return None if before is None else self.change(before)
-
-    def one_at_a_time(self, name: str | None = None) -> threading.Lock:
-        """Held while a reply of the conversation called `name` comes: the next one has to know it."""
-        with self._lock:
-            return self._coming.setdefault(name or self.current, threading.Lock())
+            return self._slot(which).reply_lock
 
     # Turns, wherever they are
 
@@ -148,7 +176,6 @@ class Conversations:
         with self._lock:
             old = self._slot(conversation.name)
             self._slots[conversation.name] = self._new(conversation, wanted=True)
-            self._before.pop(conversation.name, None)
             self._put_aside(old)
             self._write()
             return None if old.empty else old.summary(self.notebook)
@@ -237,7 +264,10 @@ class Conversations:
         self._begun.add(slot.id)
         return slot
 
-    def _slot(self, name: str) -> Slot:
+    def _slot(self, which: str | Slot | None) -> Slot:
+        if isinstance(which, Slot):
+            return next((s for s in self._all if s.id == which.id), which)
+        name = which or self.current
         slot = self._slots.get(name)
         if slot is None:
             notebook, found = self.notebook, None
@@ -254,4 +284,4 @@ class Conversations:
 
     def _write(self) -> None:
         if self._sync.write(self._all, self._slots.get(self.current)):
-            self._aside.clear()
+            self._aside = [s for s in self._aside if s.taken or s.reply_lock.locked()]  # these are not in the store

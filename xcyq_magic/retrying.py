@@ -30,21 +30,20 @@ def retry(
     InputError
         There is no turn yet, or the request cannot be sent.
     """
-    name = conversation or session.conversations.current
-    with session.conversations.one_at_a_time(name):
-        before = session.conversation(name)
+    conversations = session.conversations
+    place = conversations.open(conversation)
+    with conversations.reply_lock(place):
+        before = conversations.get(place)
         if not before.turns:
             msg = "There is no turn to ask again yet."
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
         old = before.turns[-1]
         options = TurnOptions(model or old.completion.requested_model, old.system or "", old.parameters, cached=False)
-        outcome = session.reply(before.without_last(1), old.prompt, options, cell=old.cell, paint=paint)
+        outcome = session.reply(before.without([old]), old.prompt, options, cell=old.cell, paint=paint)
 
         def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
-            now, turn = session.conversation(name), outcome.turn
-            if turn is not None and all(t.id != turn.id for t in now.turns):
-                now = session.conversations.change(now.with_instead(turn, old))
-            outcome.reply.notices += session.conversations.take_notices()
-            return replace(outcome, conversation=now, error=outcome.error or interrupt, instead_of=old)
+            if (turn := outcome.turn) is not None:
+                conversations.take_back(place, lambda now: now.with_instead(turn, old))
+            return replace(session.ended(outcome, place, interrupt), instead_of=old)
 
         return even_if_interrupted(kept)

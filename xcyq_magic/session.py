@@ -26,10 +26,11 @@ from xcyq_magic.store.database import open_database
 from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.store.summaries import Summary
+    from xcyq_magic.store.sync import Slot
 
 
 class ChatSession:
@@ -72,14 +73,6 @@ class ChatSession:
         """The conversation called `name` as it stands, the current one unless given."""
         return self.conversations.get(name)
 
-    def keep(self, conversation: Conversation) -> None:
-        """Let `conversation` be the one of its name."""
-        self.conversations.keep(conversation)
-
-    def change(self, name: str | None, change: Callable[[Conversation], Conversation]) -> Conversation:
-        """Change the conversation called `name` as it is now: another thread may have added to it meanwhile."""
-        return self.conversations.update(name or self.conversations.current, change)
-
     def model_of(self, conversation: Conversation) -> str:
         """The model that the next turn of `conversation` asks."""
         return conversation.model or self.chat.model
@@ -88,15 +81,25 @@ class ChatSession:
         """The system prompt of `conversation`, ``""`` for none."""
         return self.chat.system if conversation.system is None else conversation.system
 
-    def choose(self, conversation: Conversation, *, model: str | None = None, system: str | None = None) -> None:
-        """Set the model or the system prompt of `conversation`; None leaves it, ``""`` is no system prompt."""
-        self.keep(
-            replace(
-                conversation,
-                model=conversation.model if model is None else model,
-                system=conversation.system if system is None else system,
+    def choose(self, name: str | None = None, *, model: str | None = None, system: str | None = None) -> None:
+        """Set what a conversation uses from now on; None leaves it as it is.
+
+        Parameters
+        ----------
+        name
+            Of the conversation, the current one unless given.
+        model
+            The model that it asks.
+        system
+            Its system prompt; ``""`` for none.
+        """
+
+        def change(now: Conversation) -> Conversation:
+            return replace(
+                now, model=now.model if model is None else model, system=now.system if system is None else system
             )
-        )
+
+        self.conversations.edit(name, change)
 
     def reset(self, name: str | None = None) -> Summary | None:
         """Let the conversation called `name` begin afresh; the one until now is set aside, and returned."""
@@ -170,18 +173,32 @@ class ChatSession:
             if outcome.turn is not None and self._takes_kept(options):
                 self.conversations.record(outcome.turn)
             return outcome
-        name = conversation or self.conversations.current
-        with self.conversations.one_at_a_time(name):
-            outcome = self.reply(self.conversation(name), prompt, options, cell=cell, paint=paint)
-            return even_if_interrupted(lambda interrupt: self._kept(name, outcome, interrupt))
+        place = self.conversations.open(conversation)
+        with self.conversations.reply_lock(place):
+            outcome = self.reply(self.conversations.get(place), prompt, options, cell=cell, paint=paint)
 
-    def _kept(self, name: str, outcome: Outcome, interrupt: KeyboardInterrupt | None) -> Outcome:
-        """Put the turn into the conversation as it is now: it may have been changed meanwhile."""
-        turn, kept = outcome.turn, self.conversation(name)
-        if turn is not None and all(t.id != turn.id for t in kept.turns):
-            kept = self.conversations.add(name, turn)
+            def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
+                if (turn := outcome.turn) is not None:
+                    self.conversations.edit(place, lambda now: now.with_turn(turn))
+                return self.ended(outcome, place, interrupt)
+
+            return even_if_interrupted(kept)
+
+    def ended(self, outcome: Outcome, place: Slot, interrupt: KeyboardInterrupt | None) -> Outcome:
+        """Return `outcome` as it is once its turn is kept.
+
+        Parameters
+        ----------
+        outcome
+            How the turn ended.
+        place
+            Its conversation, as `Conversations.open` gave it.
+        interrupt
+            One that came while the turn was being kept.
+        """
         outcome.reply.notices += self.conversations.take_notices()
-        return replace(outcome, conversation=kept, error=outcome.error or interrupt)
+        now = self.conversations.get(place)
+        return replace(outcome, conversation=now, error=outcome.error or interrupt)
 
     def reply(
         self,

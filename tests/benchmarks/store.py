@@ -80,7 +80,7 @@ def write_ms(path: Path, notebook: str, rounds: int) -> list[float]:
     for n in range(rounds):
         said = turn(100_000 + n)
         started = time.perf_counter()
-        conversations.add("main", said)
+        conversations.edit("main", lambda now, said=said: now.with_turn(said))
         took.append((time.perf_counter() - started) * 1000)
     assert conversations.take_notices() == []
     conversations.close()
@@ -99,7 +99,7 @@ def first_words_ms(databases: Sequence[Database], rounds: int) -> list[float]:
     for n in range(rounds + 1):
         for session, mine in zip(sessions, took, strict=True):
             words: list[float] = []
-            session.keep(past)  # what goes along is the same for all
+            session.conversations.edit("main", lambda _: past)  # what goes along is the same for all
             started = time.perf_counter()
 
             def paint(replies: Sequence[LiveReply], words: list[float] = words) -> None:

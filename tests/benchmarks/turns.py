@@ -63,7 +63,7 @@ class Long:
         self.session = ChatSession(conversations=Conversations(Database(folder / "store.sqlite"), "/a.ipynb"))
         each = -(-len(images) // min(turns - 1, 5)) if images else 0
         past = tuple(turn(n, images[n * each : (n + 1) * each]) for n in range(turns - 1))
-        self.session.keep(Conversation("main", past, model=MODEL))
+        self.session.conversations.edit("main", lambda _: Conversation("main", past, model=MODEL))
         self.costs: list[float] = []
         self.n_bytes = 0
 
@@ -76,10 +76,12 @@ class Long:
         request = session.request(session.conversation(), prompt, TurnOptions()).request
         body = encoding.to_json(session._client.body(request)[0])
         done = Turn(prompt, Completion(SAID, MODEL, MODEL), asked_at=time.time())
-        session.conversations.add("main", replace(done, request=digest(request, "http://gateway")))
+        session.conversations.edit(
+            "main", lambda now: now.with_turn(replace(done, request=digest(request, "http://gateway")))
+        )
         self.costs.append((time.process_time() - started) * 1000)
         self.n_bytes = len(body)
-        session.keep(before)
+        session.conversations.edit("main", lambda _: before)
 
     def close(self) -> None:
         self.session.close()

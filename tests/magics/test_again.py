@@ -34,14 +34,27 @@ def test_a_retry_asks_the_same_and_takes_the_place_of_the_turn(run, sandbox, she
     assert "%chat_undo --restore brings the reply before it back." in capsys.readouterr().out
 
 
-def test_a_retry_can_be_undone(run, shell, sandbox):
-    run("%chat one")
-    first = shell.user_ns["_reply"].id
-    run("%chat_retry -m gpt-5.4")
+def replies(shell) -> list[str]:
+    """The ids of the replies in the conversation."""
     session = shell.magics_manager.registry["xcyq_magic"].session
-    assert [t.completion.id for t in session.conversation().turns] == [shell.user_ns["_reply"].id]
+    return [t.completion.id for t in session.conversation().turns]
+
+
+def test_a_retry_can_be_undone_and_nothing_is_removed_for_it(run, shell, capsys):
+    run("%chat one")
+    run("%chat two")
+    one, two = replies(shell)
+    run("%chat_retry -m gpt-5.4")
+    run("%chat three")
+    run("%chat four")
+    _, again, three, four = replies(shell)
+    capsys.readouterr()
     run("%chat_undo --restore")
-    assert [t.completion.id for t in session.conversation().turns] == [first]
+    assert replies(shell) == [one, two, again, three, four]
+    out = capsys.readouterr().out
+    assert out == ("Brought back: two (claude-sonnet-4-6)\nTurn 3 asks the same: %chat_undo --turn 3 takes it back.\n")
+    run("%chat_undo --turn 3")
+    assert replies(shell) == [one, two, three, four]
 
 
 def test_a_retry_that_fails_leaves_the_turn_as_it_was(run, sandbox):

@@ -103,7 +103,61 @@ def test_what_was_taken_back_comes_back(run, sandbox, capsys):
     assert asked(sandbox) == ["one", "three", "four"]
     run("%chat_undo --restore")
     run("%chat five")
-    assert asked(sandbox) == ["one", "two", "three", "five"]
+    assert asked(sandbox) == ["one", "two", "three", "four", "five"]
+
+
+def test_what_is_brought_back_comes_to_the_conversation_that_it_was_taken_from(run, sandbox, capsys):
+    run("%chat one")
+    run("%chat two")
+    run("%chat_reset")
+    (back,) = re.findall(r"%chat_switch (\w+) brings them back", capsys.readouterr().out)
+    run("%chat other")
+    run("%chat_undo")
+    run(f"%chat_switch {back}")
+    with pytest.raises(InputError, match="Nothing was taken back"):
+        run("%chat_undo --restore")
+    run("%chat three")
+    assert asked(sandbox) == ["one", "two", "three"]
+    capsys.readouterr()
+    run("%chat_switch")
+    (fresh,) = re.findall(r"^main +(\w+) .*set aside", capsys.readouterr().out, re.MULTILINE) or [None]
+    assert fresh is None  # nothing is in it, so nothing is listed
+
+
+@pytest.mark.parametrize("ways", [["%chat_undo 2"], ["%chat_undo", "%chat_undo"], ["%chat_undo --turn 2"] * 2])
+def test_turns_come_back_to_their_places_and_those_asked_meanwhile_stay(run, sandbox, ways):
+    for n in "one", "two", "three":
+        run(f"%chat {n}")
+    for way in ways:
+        run(way)
+    run("%chat four")
+    for _ in ways:
+        run("%chat_undo --restore")
+    run("%chat five")
+    assert asked(sandbox) == ["one", "two", "three", "four", "five"]
+    with pytest.raises(InputError, match="Nothing was taken back"):
+        run("%chat_undo --restore")
+
+
+# What a prompt does while it is made is not undone by what the magic was about to set.
+CHANGES = {
+    "the model": ("%chat_model gpt-5.5", lambda c: c.model == "gpt-5.5"),
+    "a turn": ("%chat two", lambda c: [t.prompt.text for t in c.turns] == ["one", "two"]),
+    "a turn taken back": ("%chat_undo", lambda c: not c.turns),
+    "a turn asked again": ("%chat_retry -m gpt-5.4", lambda c: c.turns[0].completion.model == "gpt-5.4"),
+    "the system prompt, which the later wins": ("%chat_system Loud.", lambda c: c.system == "Be terse."),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_happens_while_a_system_prompt_is_made_stays(run, shell, what):
+    line, holds = CHANGES[what]
+    run("%chat one")
+    name, _, rest = line.removeprefix("%").partition(" ")
+    run(f"%chat_system Be {{{{ get_ipython().run_line_magic({name!r}, {rest!r}) or 'terse' }}}}.")
+    conversation = shell.magics_manager.registry["xcyq_magic"].session.conversation()
+    assert conversation.system == "Be terse."
+    assert holds(conversation)
 
 
 REFUSED = [

@@ -51,7 +51,8 @@ def said(kernel, *said: str, notebook: str | None = NOTEBOOK, name: str = "main"
     """A kernel in which this was said, each in a cell of its own."""
     conversations = kernel(notebook)
     for n, prompt in enumerate(said):
-        conversations.add(name, turn(prompt, CellRun(f"cell-{prompt}", n), float(n + 1)))
+        new = turn(prompt, CellRun(f"cell-{prompt}", n), float(n + 1))
+        conversations.edit(name, lambda now, new=new: now.with_turn(new))
     return conversations
 
 
@@ -62,7 +63,7 @@ def test_a_turn_comes_back_as_it_was(kernel):
     image = Image(b"pixels", "image/png", 2, 3, "plot.png")
     first = turn("Hello", CellRun("cell-1", 3), 12.5, image)
     first = replace(first, system="Be brief.", request="abc")
-    kernel().add("main", first)
+    kernel().edit("main", lambda now: now.with_turn(first))
     (again,) = kernel().get().turns
     assert again == replace(first, cell=CellRun("cell-1", EARLIER))
     assert (again.id, again.request) == (first.id, "abc")
@@ -80,19 +81,19 @@ def test_a_restarted_kernel_goes_on_with_its_notebook(kernel):
 def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
     said(kernel, "a", "b", "c")
     again = kernel()
-    again.add("main", turn("b, edited", CellRun("cell-b", 1)))
+    again.edit("main", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 1))))
     assert prompts(again.get()) == prompts(kernel().get()) == ["a", "b, edited", "c"]
 
 
 def test_an_id_that_no_notebook_file_holds_ends_with_the_kernel(kernel):
     """VS Code numbers the cells of a window: after a reload, the number may be another cell's."""
-    kernel().add("main", turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0)))
+    kernel().edit("main", lambda now: now.with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0))))
     assert [t.cell for t in kernel().get().turns] == [None]
 
 
 def test_what_was_chosen_for_a_conversation_comes_back(kernel):
     conversations = kernel()
-    conversations.keep(replace(conversations.get(), model="gpt-5.5", system=""))
+    conversations.edit(None, lambda now: replace(now, model="gpt-5.5", system=""))
     again = kernel().get()
     assert (again.model, again.system) == ("gpt-5.5", "")
 
@@ -110,7 +111,7 @@ def test_resume_can_be_switched_off_and_what_was_is_found_again(kernel):
     fresh = kernel(resume=False)
     assert fresh.resume() is None
     assert prompts(fresh.get()) == []
-    fresh.add("main", turn("c"))
+    fresh.edit("main", lambda now: now.with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     old = next(s for s in fresh.summaries() if s.set_aside)
     assert prompts(fresh.take_up(old)) == ["a", "b"]
@@ -124,7 +125,7 @@ def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
     conversations = said(kernel, "a", "b")
     old = conversations.begin(Conversation("main"))
     assert kernel().resume().turns == 0  # the empty one is what the notebook is in
-    conversations.add("main", turn("c"))
+    conversations.edit("main", lambda now: now.with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     assert [(s.id, s.turns, s.set_aside) for s in conversations.summaries() if s.set_aside] == [(old.id, 2, True)]
     conversations.take_up(old)
@@ -135,8 +136,8 @@ def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
 def test_the_conversation_that_the_notebook_was_in_is_resumed(kernel):
     conversations = said(kernel, "a")
     conversations.switch("idea")
-    conversations.add("idea", turn("b"))
-    conversations.add("main", turn("c"))
+    conversations.edit("idea", lambda now: now.with_turn(turn("b")))
+    conversations.edit("main", lambda now: now.with_turn(turn("c")))
     again = kernel()
     assert str(again.resume()) == "analysis.ipynb, idea: 1 turn"
     assert (again.current, prompts(again.get()), prompts(again.get("main"))) == ("idea", ["b"], ["a", "c"])
@@ -145,8 +146,8 @@ def test_the_conversation_that_the_notebook_was_in_is_resumed(kernel):
 def test_a_conversation_that_was_seen_empty_is_resumed_once_something_is_in_it(kernel):
     conversations = kernel()
     conversations.get("main")
-    conversations.add("other", turn("one"))  # is written while nothing is in main yet
-    conversations.add("main", turn("two"))
+    conversations.edit("other", lambda now: now.with_turn(turn("one")))  # is written while nothing is in main yet
+    conversations.edit("main", lambda now: now.with_turn(turn("two")))
     conversations.close()
     again = kernel()
     assert str(again.resume()) == "analysis.ipynb: 1 turn"
@@ -158,7 +159,7 @@ def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
     source = conversations.get()
     conversations.begin(replace(source, name="idea", turns=source.turns[:2]))
     conversations.switch("idea")
-    conversations.add("idea", turn("b, edited", CellRun("cell-b", 9)))
+    conversations.edit("idea", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 9))))
     again = kernel()
     again.resume()
     assert prompts(again.get()) == ["a", "b, edited"]
@@ -176,7 +177,7 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
     assert renamed.current == "main"
     again = kernel("/notebooks/renamed.ipynb")
     assert str(again.resume()) == "renamed.ipynb: 2 turns"
-    again.add("main", turn("b, edited", CellRun("cell-b", 1)))
+    again.edit("main", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 1))))
     assert prompts(again.get()) == ["a", "b, edited"]
     assert prompts(kernel().get()) == ["a", "b"]
 
@@ -191,20 +192,34 @@ def test_a_copy_does_not_take_the_place_of_what_is_there(kernel):
 
 def test_what_was_taken_back_can_be_brought_back_and_stays_in_the_file(kernel, path):
     conversations = said(kernel, "a", "b", "c")
-    conversations.change(conversations.get().without_last(2))
+    conversations.take_back("main", lambda now: now.without_last(2))
     assert prompts(kernel().get()) == ["a"]
     assert Database(path).read("SELECT count(*) FROM turns") == [(3,)]
-    conversations.restore("main")
+    assert [t.prompt.text for t in conversations.restore("main")] == ["b", "c"]
     assert prompts(kernel().get()) == ["a", "b", "c"]
-    conversations.restore("main")
-    assert prompts(kernel().get()) == ["a"]
+    assert conversations.restore("main") == ()
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_a_reply_goes_into_the_conversation_that_asked_whatever_has_its_name_by_then(kernel):
+    conversations = said(kernel, "a")
+    place = conversations.open("main")
+    with conversations.reply_lock(place):
+        conversations.begin(Conversation("main"))
+        conversations.edit("main", lambda now: now.with_turn(turn("b")))
+        conversations.edit(place, lambda now: now.with_turn(turn("c")))
+    conversations.edit(place, lambda now: now.with_turn(turn("d")))  # the store alone has it now
+    assert prompts(conversations.get("main")) == prompts(kernel().get("main")) == ["b"]
+    (old,) = [s for s in conversations.summaries() if s.set_aside]
+    assert prompts(conversations.take_up(old)) == prompts(kernel().get("main")) == ["a", "c", "d"]
 
 
 def test_a_picture_is_kept_once(kernel, path):
     conversations = kernel()
     image = Image(b"pixels" * 1000, "image/png", 2, 3)
     for n in range(3):
-        conversations.add("main", turn(str(n), None, 0.0, image))
+        said = turn(str(n), None, 0.0, image)
+        conversations.edit("main", lambda now, said=said: now.with_turn(said))
     assert Database(path).read("SELECT count(*), sum(length(data)) FROM media") == [(1, 6000)]
     assert all(t.prompt.images == (image,) for t in kernel().get().turns)
     assert conversations.media({image.sha256, "0" * 64}) == {image.sha256: image.data}
@@ -213,9 +228,9 @@ def test_a_picture_is_kept_once(kernel, path):
 def test_two_kernels_of_one_notebook_write_into_one_conversation(kernel):
     one, other = kernel(), kernel()
     assert prompts(one.get()) == prompts(other.get()) == []
-    one.add("main", turn("a"))
-    other.add("main", turn("b"))
-    one.add("main", turn("c"))
+    one.edit("main", lambda now: now.with_turn(turn("a")))
+    other.edit("main", lambda now: now.with_turn(turn("b")))
+    one.edit("main", lambda now: now.with_turn(turn("c")))
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 
@@ -230,7 +245,8 @@ def test_a_turn_that_cannot_be_read_is_left_out_and_said(kernel, path):
 
 def ask(now: Conversations, number: int, cell_id: str | None) -> None:
     for k in range(1 + number % 2):
-        now.add(now.current, turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number)))
+        said = turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number))
+        now.edit(None, lambda now, said=said: now.with_turn(said))
 
 
 def fork(now: Conversations) -> None:
@@ -240,13 +256,13 @@ def fork(now: Conversations) -> None:
 
 
 STEPS = {
-    "undo": lambda now: now.change(now.get().without_last(1)),
-    "drop the first": lambda now: now.change(now.get().without(0)) if now.get().turns else None,
-    "restore": lambda now: now.restore(now.current),
+    "undo": lambda now: now.take_back(None, lambda c: c.without_last(1)),
+    "drop the first": lambda now: now.take_back(None, lambda c: c.without(c.turns[:1])),
+    "restore": lambda now: now.restore(),
     "reset": lambda now: now.begin(Conversation(now.current)),
     "fork": fork,
     "main": lambda now: now.switch("main"),
-    "model": lambda now: now.keep(replace(now.get(), model=f"m{len(now.get().turns)}")),
+    "model": lambda now: now.edit(None, lambda c: replace(c, model=f"m{len(c.turns)}")),
 }
 
 
@@ -281,12 +297,12 @@ def test_whatever_is_done_a_restarted_kernel_finds_what_stood_in_memory(tmp_path
 def test_where_nothing_can_be_kept_the_chat_goes_on_and_says_so_once():
     conversations = Conversations(Database(Path("/dev/null/kept.sqlite")), NOTEBOOK)
     assert conversations.resume() is None
-    conversations.add("main", turn("a"))
+    conversations.edit("main", lambda now: now.with_turn(turn("a")))
     (notice,) = conversations.take_notices()
     assert "/dev/null/kept.sqlite" in notice
     assert "The chat goes on in memory." in notice
     old = conversations.begin(Conversation("main"))
-    conversations.add("main", turn("b"))
+    conversations.edit("main", lambda now: now.with_turn(turn("b")))
     assert prompts(conversations.take_up(old)) == ["a"]
     assert [s.turns for s in conversations.summaries()] == [1, 1]
     assert conversations.take_notices() == []
@@ -296,13 +312,13 @@ def test_what_was_missed_is_kept_once_the_store_works_again(kernel, path):
     conversations = said(kernel, "a")
     path.rename(path.with_name("away"))
     path.mkdir()
-    conversations.add("main", turn("b"))
+    conversations.edit("main", lambda now: now.with_turn(turn("b")))
     conversations.begin(Conversation("idea"))
-    conversations.add("idea", turn("c"))
+    conversations.edit("idea", lambda now: now.with_turn(turn("c")))
     assert len(conversations.take_notices()) == 1
     path.rmdir()
     path.with_name("away").rename(path)
-    conversations.add("main", turn("d"))
+    conversations.edit("main", lambda now: now.with_turn(turn("d")))
     assert prompts(kernel().get()) == ["a", "b", "d"]
     assert prompts(kernel().get("idea")) == ["c"]
 
@@ -311,7 +327,7 @@ def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
     conversations = said(kernel, "a", "b")
     conversations.close()
     path.write_bytes(b"This is not a database. " * 500)
-    conversations.add("main", turn("c"))
+    conversations.edit("main", lambda now: now.with_turn(turn("c")))
     (notice,) = conversations.take_notices()
     assert "set aside" in notice
     assert prompts(kernel().get()) == ["a", "b", "c"]
@@ -320,10 +336,10 @@ def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
 def test_the_file_can_be_changed_while_it_is_used(kernel, path, tmp_path):
     conversations = said(kernel, "a")
     conversations.use(Database(None))
-    conversations.add("main", turn("b"))
+    conversations.edit("main", lambda now: now.with_turn(turn("b")))
     assert prompts(kernel().get()) == ["a"]
     conversations.use(Database(tmp_path / "other.sqlite"))
-    conversations.add("main", turn("c"))
+    conversations.edit("main", lambda now: now.with_turn(turn("c")))
     assert prompts(Conversations(Database(tmp_path / "other.sqlite"), NOTEBOOK).get()) == ["a", "b", "c"]
 
 

@@ -26,7 +26,7 @@ picture = Image(b"pixels" * 10_000, "image/png", 1, 1)
 sys.stdin.readline()
 for n in range(200):
     turn = Turn(Message.of("user", picture, f"{sys.argv[3]}.{n}"), Completion("reply " * 100, "m", "m"))
-    conversations.add("main", turn)
+    conversations.edit("main", lambda now: now.with_turn(turn))
 print(*conversations.take_notices())
 """
 

@@ -12,7 +12,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,13 @@ class Conversation:
         return self._place(cell)[0]
 
     def with_turn(self, turn: Turn) -> Conversation:
-        """The conversation with `turn` in its place.
+        """Return the conversation with `turn` in its place; one that has it already stays as it is.
 
         A turn of a cell that has turns from an earlier run replaces them, where they stood;
         any other goes to the end.
         """
+        if any(t.id == turn.id for t in self.turns):
+            return self
         above, below = self._place(turn.cell)
         return replace(self, turns=(*above, turn, *below))
 
@@ -156,14 +158,47 @@ class Conversation:
         return frozenset(found)
 
     def with_instead(self, turn: Turn, old: Turn) -> Conversation:
-        """The conversation with `turn` in the place of `old`; at the end if that is not in it any more."""
+        """Return the conversation with `turn` in the place of `old`; at the end if that is not in it any more.
+
+        One that has `turn` already stays as it is.
+        """
+        if any(t.id == turn.id for t in self.turns):
+            return self
         at = next((i for i, t in enumerate(self.turns) if t.id == old.id), len(self.turns))
         return replace(self, turns=(*self.turns[:at], turn, *self.turns[at + 1 :]))
 
-    def without(self, index: int) -> Conversation:
-        """The conversation without the turn at `index`."""
-        return replace(self, turns=(*self.turns[:index], *self.turns[index + 1 :]))
+    def without(self, turns: Collection[Turn]) -> Conversation:
+        """Return the conversation without those of its turns that are in `turns`, told by their ids."""
+        gone = {t.id for t in turns}
+        return replace(self, turns=tuple(t for t in self.turns if t.id not in gone))
 
     def without_last(self, count: int) -> Conversation:
-        """The conversation without its last `count` turns."""
+        """Return the conversation without its last `count` turns."""
         return replace(self, turns=self.turns[: max(0, len(self.turns) - count)])
+
+    def with_restored(self, gone: Collection[Turn], before: Sequence[Turn]) -> Conversation:
+        """Return the conversation with turns back in it that were taken out; it loses none of those it has.
+
+        Parameters
+        ----------
+        gone
+            The turns to put back; one that is in the conversation already is left out.
+        before
+            All turns of the conversation when `gone` were taken out of it. Each of `gone` follows the last turn
+            that stood above it there, or that belongs to the same cell as one that did and is there no more.
+        """
+        missing = {t.id for t in gone} - {t.id for t in self.turns}
+        turns = list(self.turns)
+        for i, turn in enumerate(before):
+            if turn.id in missing:
+                turns.insert(_after(turns, before[:i]), turn)
+        return replace(self, turns=tuple(turns))
+
+
+def _after(turns: Sequence[Turn], above: Sequence[Turn]) -> int:
+    """The index behind the last of `turns` that is one of `above`, or that took the place of one."""
+    here = {t.id for t in turns}
+    ids = {t.id for t in above}
+    replaced = {t.cell.cell_id for t in above if t.cell and t.id not in here}
+    places = (n for n, t in enumerate(turns, 1) if t.id in ids or (t.cell and t.cell.cell_id in replaced))
+    return max(places, default=0)

@@ -70,7 +70,7 @@ class ExtensionMagics(Magics):
             There is one.
         """
         conversation = self.session.conversation()
-        if self.session.conversations.one_at_a_time(conversation.name).locked():
+        if self.session.conversations.reply_lock(conversation.name).locked():
             msg = f"{conversation.name} is in the middle of a reply in the background; nothing was changed."
             raise InputError(msg, "Run this cell again once the reply has ended, or stop it with its button.")
         return conversation

@@ -14,7 +14,7 @@ from xcyq_magic.magics.counts import one_count, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.conversation import Conversation
+    from xcyq_magic.chat.conversation import Conversation, Turn
 
 _WORDS = 70  # characters of a prompt or a reply in the table
 
@@ -42,9 +42,9 @@ class ConversationMagics(ExtensionMagics):
             %chat_system off
         """
         text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
-        conversation = self.session.conversation()
         if text:
-            self.session.choose(conversation, system="" if text == "off" else expanded_text(self.extension, text))
+            name = self.session.conversations.current  # the expressions in the text may change it
+            self.session.choose(name, system="" if text == "off" else expanded_text(self.extension, text))
         system = self.session.system_of(self.session.conversation())
         self.say(f"System prompt: {system}" if system else "No system prompt. %chat_system TEXT sets one.")
 
@@ -129,33 +129,30 @@ class ConversationMagics(ExtensionMagics):
             if not 1 <= options.turn <= len(turns):
                 msg = f"There is no turn {options.turn}: the conversation has {len(turns)}."
                 raise InputError(msg, "%chat_history lists them.")
-            shorter = conversation.without(options.turn - 1)
+            wanted = turns[options.turn - 1 : options.turn]
         else:
             number = one_count(" ".join(options.words), "chat_undo", 1) or 1
             if number > len(turns):
                 verb = "is" if len(turns) == 1 else "are"
                 msg = f"There {verb} {count(len(turns), 'turn')} to take back, not {number}."
                 raise InputError(msg, "%chat_history lists them.")
-            shorter = conversation.without_last(number)
-        stay = {t.id for t in shorter.turns}
-        gone = [t for t in turns if t.id not in stay]
-        self.session.conversations.change(shorter)
+            wanted = turns[-number:]
+        gone = self.session.conversations.take_back(conversation.name, lambda now: now.without(wanted))
         for turn in gone:
             self.say(f"Took back: {_short(turn.prompt.overview)}")
         self.say(f"%chat_undo --restore brings {'it' if len(gone) == 1 else 'them'} back.")
 
     def _restore(self, conversation: Conversation) -> None:
-        restored = self.session.conversations.restore(conversation.name)
-        if restored is None:
-            msg = "Nothing was taken back since the kernel started."
+        back = self.session.conversations.restore(conversation.name)
+        if not back:
+            msg = "Nothing was taken back since the kernel started, or all of it is back."
             raise InputError(msg, "%chat_switch lists the conversations that were set aside.")
-        was, now = ({t.id: t for t in c.turns} for c in (conversation, restored))
-        for verb, turns in (
-            ("Took back", [t for i, t in was.items() if i not in now]),
-            ("Brought back", [t for i, t in now.items() if i not in was]),
-        ):
-            for turn in turns:
-                self.say(f"{verb}: {_short(turn.prompt.overview)} ({turn.completion.model})")
+        for turn in back:
+            self.say(f"Brought back: {_short(turn.prompt.overview)} ({turn.completion.model})")
+        now = self.session.conversation(conversation.name).turns
+        again = [n for n, t in enumerate(now, 1) if any(_same_question(t, b) for b in back)]
+        if again:
+            self.say(f"Turn {again[0]} asks the same: %chat_undo --turn {again[0]} takes it back.")
 
     @line_magic
     @no_var_expand
@@ -185,3 +182,7 @@ class ConversationMagics(ExtensionMagics):
 def _short(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _WORDS else flat[: _WORDS - 1] + "…"
+
+
+def _same_question(turn: Turn, other: Turn) -> bool:
+    return turn.id != other.id and (turn.prompt, turn.cell) == (other.prompt, other.cell)

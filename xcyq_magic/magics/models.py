@@ -38,7 +38,7 @@ class ModelMagics(ExtensionMagics):
         if name:
             if notice := catalog.notice(name):
                 self.say(notice)
-            session.choose(session.conversation(), model=name)
+            session.choose(model=name)
         current = session.model_of(session.conversation())
         model = catalog.MODELS.get(current)
         self.say(f"Model: {current}" + (f" ({model.family.name}, {model.pool} pool)" if model else ""))

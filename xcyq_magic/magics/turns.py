@@ -70,7 +70,7 @@ class TurnMagics(ExtensionMagics):
 
     def _wait_for_the_one_before(self, conversation: str) -> None:
         """Here, where an interrupt ends the waiting before anything is sent."""
-        coming = self.session.conversations.one_at_a_time(conversation)
+        coming = self.session.conversations.reply_lock(conversation)
         if coming.locked():
             self.say(f"{conversation} is in the middle of a reply in the background; this waits for its end.")
         with coming:

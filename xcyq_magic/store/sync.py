@@ -20,6 +20,7 @@ from xcyq_magic.store.summaries import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
 
 T = TypeVar("T")
@@ -46,6 +47,10 @@ class Slot:
         Whether to keep it although nothing is in it yet.
     aside, kept_aside
         Whether its name is another one's, now and in the store.
+    taken
+        What was taken back from it: each time the turns that were, and all turns before that; the latest last.
+    reply_lock
+        Held while a reply of it comes.
     id
         Its name in the store.
     """
@@ -56,6 +61,8 @@ class Slot:
     wanted: bool = False
     aside: bool = False
     kept_aside: bool = False
+    taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
+    reply_lock: threading.Lock = field(default_factory=threading.Lock)
     id: str = field(default_factory=_new_id)
 
     @property
@@ -65,7 +72,7 @@ class Slot:
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether anybody could miss it."""
+        """Whether to write it: it is stored already, was created by name, or is not empty."""
         return self.wanted or self.kept is not None or not self.empty
 
     def behind(self, file: str) -> bool:
@@ -75,7 +82,7 @@ class Slot:
         return self.now is not self.kept or self.aside != self.kept_aside
 
     def summary(self, notebook: str | None) -> Summary:
-        """It at a glance."""
+        """Return the `Summary` that ``%chat_switch`` lists."""
         asked = self.now.turns[-1].asked_at if self.now.turns else 0.0
         return Summary(self.id, notebook, self.now.name, len(self.now.turns), asked, self.aside)
 
