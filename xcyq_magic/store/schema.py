@@ -19,7 +19,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             system TEXT,
             created_at REAL NOT NULL,   -- Unix seconds, here and below
             changed_at REAL NOT NULL,
-            set_aside INTEGER NOT NULL DEFAULT 0   -- 1: its name is another one's now
+            set_aside INTEGER NOT NULL DEFAULT 0   -- 1: its name is another one's now; 2: its notebook's path is, too
         )
         """,
         "CREATE UNIQUE INDEX conversations_by_name ON conversations (notebook, name) WHERE NOT set_aside",
@@ -49,5 +49,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX places_in_order ON places (conversation, position)",
         "CREATE TABLE media (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)",
+    ),
+    (
+        # The cells that a conversation was changed in: a notebook goes on with it if it has one of them.
+        """
+        CREATE TABLE cells (
+            cell_id TEXT NOT NULL,
+            conversation TEXT NOT NULL REFERENCES conversations,
+            PRIMARY KEY (cell_id, conversation)
+        ) WITHOUT ROWID
+        """,
+        "INSERT OR IGNORE INTO cells SELECT cell_id, conversation FROM places WHERE cell_id IS NOT NULL",
+        "CREATE INDEX places_by_turn ON places (turn)",
     ),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,12 @@ if TYPE_CHECKING:
     from xcyq_magic.store.database import Database, Row
 
 MAIN = "main"  # the conversation that every notebook begins with
+DISPLACED = 2  # `set_aside` of a conversation whose notebook is not the one at its path any more
+
+
+def new_id() -> str:
+    """Return a conversation's id: short enough to be typed, long enough to be the only one."""
+    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Summary:
         In Unix seconds.
     set_aside
         Whether its name is another one's now.
+    displaced
+        Whether that is so because another notebook is at its notebook's path.
     """
 
     id: str
@@ -38,6 +48,7 @@ class Summary:
     turns: int
     changed_at: float
     set_aside: bool = False
+    displaced: bool = False
 
     def __str__(self) -> str:
         """Such as ``analysis.ipynb: 6 turns``, with the conversation's name if it is not the first one's."""
@@ -62,7 +73,7 @@ def current(database: Database, notebook: str) -> Summary | None:
 
     This and what follows raises `StoreError` where the database cannot be read.
     """
-    found = _summaries(
+    found = select(
         database, "JOIN notebooks ON current = conversations.id WHERE path = ? AND NOT set_aside", column(notebook)
     )
     return found[0] if found else None
@@ -70,14 +81,14 @@ def current(database: Database, notebook: str) -> Summary | None:
 
 def named(database: Database, notebook: str, name: str) -> Summary | None:
     """The conversation of `notebook` that is called `name`; None if there is none."""
-    found = _summaries(database, "WHERE notebook = ? AND name = ? AND NOT set_aside", column(notebook), column(name))
+    found = select(database, "WHERE notebook = ? AND name = ? AND NOT set_aside", column(notebook), column(name))
     return found[0] if found else None
 
 
 def latest(database: Database, notebook: str | None, others: int) -> list[Summary]:
     """All conversations of `notebook`, and the latest `others` that have turns; the latest first."""
-    mine = _summaries(database, "WHERE notebook = ? ORDER BY changed_at DESC", column(notebook or ""))
-    rest = _summaries(
+    mine = select(database, "WHERE notebook = ? ORDER BY changed_at DESC", column(notebook or ""))
+    rest = select(
         database,
         "WHERE notebook IS NOT ? AND EXISTS (SELECT 1 FROM places WHERE conversation = conversations.id)"
         " ORDER BY changed_at DESC LIMIT ?",
@@ -87,10 +98,11 @@ def latest(database: Database, notebook: str | None, others: int) -> list[Summar
     return mine + rest
 
 
-def _summaries(database: Database, which: str, *parameters: object) -> list[Summary]:
+def select(database: Database, which: str, *parameters: object) -> list[Summary]:
+    """Return the conversations that the SQL `which` chooses, with its `parameters`."""
     return [_summary(row) for row in database.read(f"{_QUERY} {which}", *parameters)] if database.exists else []
 
 
 def _summary(row: Row) -> Summary:
     identifier, notebook, name, turns, changed_at, set_aside = row
-    return Summary(identifier, notebook, name, turns, changed_at, bool(set_aside))
+    return Summary(identifier, notebook, name, turns, changed_at, bool(set_aside), set_aside == DISPLACED)

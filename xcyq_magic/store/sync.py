@@ -6,8 +6,6 @@ missed: each slot knows what the store has of it, and only the difference is wri
 
 from __future__ import annotations
 
-import base64
-import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
-from xcyq_magic.store.summaries import Summary
+from xcyq_magic.store.summaries import Summary, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,11 +22,6 @@ if TYPE_CHECKING:
     from xcyq_magic.store.database import Database, Execute
 
 T = TypeVar("T")
-
-
-def _new_id() -> str:
-    """Short enough to be typed, long enough to be the only one."""
-    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
 
 
 @dataclass
@@ -63,7 +56,7 @@ class Slot:
     kept_aside: bool = False
     taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
     reply_lock: threading.Lock = field(default_factory=threading.Lock)
-    id: str = field(default_factory=_new_id)
+    id: str = field(default_factory=new_id)
 
     @property
     def empty(self) -> bool:
