@@ -157,11 +157,14 @@ class StoreError(XcyqError):
     ----------
     replaced
         Whether another file has taken the place of the one that failed, so that it can be tried again.
+    refused
+        Whether it is about a value that can never be written; the store itself works.
     """
 
-    def __init__(self, message: str, hint: str = "", *, replaced: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", *, replaced: bool = False, refused: bool = False) -> None:
         super().__init__(message, hint)
         self.replaced = replaced
+        self.refused = refused
 
 
 class KeyringError(XcyqError):

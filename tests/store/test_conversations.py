@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.store.database import Database
 
@@ -321,6 +322,112 @@ def test_what_was_missed_is_kept_once_the_store_works_again(kernel, path):
     conversations.edit("main", lambda now: now.with_turn(turn("d")))
     assert prompts(kernel().get()) == ["a", "b", "d"]
     assert prompts(kernel().get("idea")) == ["c"]
+
+
+# Values that a row cannot hold: none of them is to cost more than its own turn.
+IMPOSSIBLE = {
+    "no number": {"asked_at": float("nan")},
+    "too large a number": {"asked_at": 10**400},
+    "an object": {"asked_at": {}},
+    "a model that is a dict": {"completion": Completion("reply", requested_model={"a": 1}, model="m")},
+    "a model that is nothing": {"completion": Completion("reply", requested_model=None, model="m")},
+    "half a character": {"request": "\ud800"},
+    "what is no JSON": {"parameters": Parameters(extra={"a": {1, 2}})},
+    "a key that is no JSON": {"parameters": Parameters(extra={(1, 2): "a"})},
+    "too many digits": {"parameters": Parameters(extra={"a": 10**5000})},
+    "a picture that is no bytes": {"prompt": Message.of("user", Image("text", "image/png", 1, 1))},
+}
+
+
+def refused(values: dict, cell: CellRun | None = None) -> Turn:
+    return replace(turn("impossible", cell), **values)
+
+
+@pytest.mark.parametrize("values", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(kernel, values):
+    conversations = said(kernel, "a")
+    conversations.add("main", refused(values))
+    (notice,) = conversations.take_notices()
+    assert notice.startswith("One turn cannot be kept")
+    assert "only in this kernel's memory" in notice
+    conversations.add("main", turn("b"))
+    conversations.add("other", turn("c"))
+    assert conversations.take_notices() == []
+    assert len(conversations.get().turns) == 3  # it is in memory
+    again = kernel()
+    assert (prompts(again.get()), prompts(again.get("other"))) == (["a", "b"], ["c"])
+
+
+def test_each_turn_that_can_never_be_written_is_said(kernel):
+    conversations = said(kernel, "a")
+    conversations.keep(replace(conversations.get(), turns=tuple(map(refused, IMPOSSIBLE.values()))))
+    assert len(conversations.take_notices()) == len(IMPOSSIBLE)
+    conversations.begin(replace(conversations.get(), name="fork"))  # a new conversation, with the same turns
+    assert conversations.take_notices() == []
+    assert prompts(kernel().get()) == []
+
+
+def test_what_comes_above_a_turn_that_was_not_written_keeps_its_place(kernel):
+    conversations = said(kernel, "a")
+    conversations.add("main", refused({"asked_at": float("nan")}))
+    conversations.add("main", turn("c"))
+    now = conversations.get()
+    conversations.keep(replace(now, turns=(now.turns[0], turn("b"), *now.turns[1:])))
+    assert prompts(conversations.get()) == ["a", "b", "impossible", "c"]
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_a_turn_that_was_not_written_can_be_taken_back_and_replaced(kernel):
+    conversations = said(kernel, "a")
+    conversations.add("main", refused({"asked_at": float("nan")}, CellRun("cell-x", 0)))
+    conversations.add("main", turn("x", CellRun("cell-x", 1)))
+    assert prompts(kernel().get()) == ["a", "x"]
+    conversations.add("main", refused({"asked_at": float("nan")}))
+    conversations.keep(conversations.get().without_last(1))
+    assert prompts(kernel().get()) == ["a", "x"]
+
+
+def test_a_turn_of_no_conversation_that_can_never_be_written_is_said(kernel):
+    conversations = said(kernel, "a")
+    conversations.record(refused({"asked_at": float("nan")}))
+    assert len(conversations.take_notices()) == 1
+    conversations.record(replace(turn("b"), request="hash"))
+    assert conversations.answered("hash") is not None
+    assert conversations.take_notices() == []
+
+
+def test_what_the_store_could_not_take_now_is_told_from_what_it_can_never_take(kernel, path):
+    """A file that is away comes back: all but the turn that can never be written is made up for."""
+    conversations = said(kernel, "a")
+    path.rename(path.with_name("away"))
+    path.mkdir()
+    conversations.add("main", turn("b"))
+    conversations.add("main", refused({"asked_at": float("nan")}))
+    assert ["goes on in memory" in notice for notice in conversations.take_notices()] == [True]
+    path.rmdir()
+    path.with_name("away").rename(path)
+    conversations.add("main", turn("c"))
+    assert [n.startswith("One turn cannot be kept") for n in conversations.take_notices()] == [True]
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_a_turn_that_can_never_be_written_stays_in_memory_when_its_conversation_is_set_aside(kernel):
+    conversations = said(kernel, "a")
+    conversations.add("main", refused({"asked_at": float("nan")}))
+    old = conversations.begin(Conversation("main"))
+    conversations.add("main", turn("b"))
+    assert prompts(conversations.take_up(old)) == ["a", "impossible"]
+
+
+def test_a_conversation_that_can_never_be_written_costs_no_other_one_and_is_said_once(kernel):
+    conversations = said(kernel, "a")
+    conversations.keep(Conversation("odd", (turn("b"),), model={"a": 1}))
+    conversations.switch("odd")
+    (notice,) = conversations.take_notices()
+    assert notice.startswith("The conversation odd cannot be kept")
+    conversations.add("main", turn("c"))
+    assert conversations.take_notices() == []
+    assert prompts(kernel().get()) == ["a", "c"]
 
 
 def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.errors import StoreError
+from xcyq_magic.store.database import together
 from xcyq_magic.store.rows import SPENT, completion_of, hashes, row_of, spent_of, turn_of
 from xcyq_magic.store.summaries import column
 
@@ -130,8 +132,25 @@ class ConversationStore:
         )
         return str(rows[0][0])
 
-    def change(self, execute: Execute, identifier: str, before: Conversation, after: Conversation) -> None:
-        """Write what differs between two states of a conversation: `before` is what is kept of it."""
+    def change(
+        self, execute: Execute, identifier: str, before: Conversation, after: Conversation
+    ) -> list[tuple[Turn, StoreError]]:
+        """Write what differs between two states of a conversation.
+
+        Parameters
+        ----------
+        execute
+            The transaction's.
+        identifier
+            The id of the conversation's row.
+        before, after
+            What is kept of it, and what is to be.
+
+        Returns
+        -------
+        list
+            The turns that can never be written, and why. They are left out.
+        """
         execute(
             "UPDATE conversations SET changed_at = ?, model = ?, system = ? WHERE id = ?",
             time.time(),
@@ -145,18 +164,25 @@ class ConversationStore:
         for turn in old[start : len(old) - end]:
             execute("DELETE FROM places WHERE conversation = ? AND turn = ?", identifier, turn.id)
         added = new[start : len(new) - end]
-        position = self._room(execute, identifier, new[len(new) - end] if end else None, len(added))
+        position = self._room(execute, identifier, new[len(new) - end :], len(added))
+        refused = []
         for n, turn in enumerate(added):
-            self.record(execute, turn)
+            try:
+                self.record(execute, turn)
+            except StoreError as e:
+                refused.append((turn, e))
+                continue
             cell_id = turn.cell.lasting_id if turn.cell else None
             execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", identifier, position + n, turn.id, cell_id)
+        return refused
 
     @staticmethod
-    def _room(execute: Execute, identifier: str, below: Turn | None, count: int) -> int:
-        """The first of `count` free positions: before the turn `below`, or at the end."""
-        if below is not None and (
-            rows := execute("SELECT position FROM places WHERE conversation = ? AND turn = ?", identifier, below.id)
-        ):
+    def _room(execute: Execute, identifier: str, below: Sequence[Turn], count: int) -> int:
+        """The first of `count` free positions: before the first turn of `below` that has a place, or at the end."""
+        for turn in below:
+            rows = execute("SELECT position FROM places WHERE conversation = ? AND turn = ?", identifier, turn.id)
+            if not rows:
+                continue
             position = int(rows[0][0])
             execute(
                 "UPDATE places SET position = position + ? WHERE conversation = ? AND position >= ?",
@@ -169,14 +195,21 @@ class ConversationStore:
         return int(rows[0][0])
 
     def record(self, execute: Execute, turn: Turn) -> None:
-        """Keep a turn and its media, without a place in a conversation."""
-        for part in turn.prompt.parts:
-            data, digest = getattr(part, "data", None), getattr(part, "sha256", None)
-            if data is not None and digest is not None:
-                known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
-                if not known:
-                    execute("INSERT INTO media VALUES (?, ?)", digest, data)
-        execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
+        """Keep a turn and its media, without a place in a conversation.
+
+        Raises
+        ------
+        StoreError
+            It can never be written: the error is `refused`, and the transaction goes on without it.
+        """
+        with together(execute, "One turn"):
+            for part in turn.prompt.parts:
+                data, digest = getattr(part, "data", None), getattr(part, "sha256", None)
+                if data is not None and digest is not None:
+                    known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
+                    if not known:
+                        execute("INSERT INTO media VALUES (?, ?)", digest, data)
+            execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
 
     def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
         """Let `identifier` be the conversation that `notebook` is in."""

@@ -31,6 +31,11 @@ _OTHERS_MAY_READ = 0o077
 # https://www.sqlite.org/rescode.html; their names are attributes of the error from Python 3.11 on only.
 _DAMAGED = ("malformed", "not a database", "malformed database schema")
 _LOCKED = ("locked", "busy")
+# What says that a value can never be written: SQLite's words for it, and Python's on the way from a value to a row.
+_REFUSALS = (
+    *(sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
+    *(OverflowError, TypeError, ValueError, AttributeError, RecursionError),
+)
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
@@ -153,6 +158,33 @@ class Database:
         except OSError as e:
             return StoreError(f"{path} is damaged, and cannot be moved out of the way ({e.strerror}).")
         return StoreError(f"{path} is damaged. It was set aside as {aside.name}, and a new one begins.", replaced=True)
+
+
+@contextlib.contextmanager
+def together(execute: Execute, what: str) -> Iterator[None]:
+    """Let statements of a transaction take effect together, or not at all; either way, the transaction goes on.
+
+    Parameters
+    ----------
+    execute
+        The transaction's.
+    what
+        What they write, for the error.
+
+    Raises
+    ------
+    StoreError
+        One of their values can never be written: the error is `refused`. Any other failure ends the transaction.
+    """
+    execute("SAVEPOINT together")
+    try:
+        yield
+    except _REFUSALS as e:
+        execute("ROLLBACK TO together")
+        execute("RELEASE together")
+        msg, hint = f"{what} cannot be kept ({e}).", "It is only in this kernel's memory; what comes after it is kept."
+        raise StoreError(msg, hint, refused=True) from None
+    execute("RELEASE together")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:

@@ -65,7 +65,9 @@ _QUERY = (
 
 def column(text: str | None) -> Any:  # noqa: ANN401  # str or None, as it came
     """`text` as SQLite takes it: a path of another encoding holds halves of characters."""
-    return None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not isinstance(text, str):
+        return text  # None; anything else is SQLite's to refuse
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def current(database: Database, notebook: str) -> Summary | None:

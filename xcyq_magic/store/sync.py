@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
+from xcyq_magic.store.database import together
 from xcyq_magic.store.summaries import Summary, new_id
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """A conversation as it stands, and what the store has of it.
 
@@ -100,6 +101,7 @@ class Sync:
         self._failing = False
         self._notices: list[str] = []
         self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
+        self._refused: set[str] = set()  # the ids of what the store can never take; each was said
         self._lock = threading.RLock()
 
     @property
@@ -119,7 +121,9 @@ class Sync:
                     self._notices.append(f"{e.message} What this kernel has in memory is kept in the new one.")
                     done = action()
             except StoreError as e:
-                if not self._failing:
+                if e.refused:
+                    self._notices.append(f"{e.message} {e.hint}")
+                elif not self._failing:
                     self._failing = True
                     told = (e.message, "The chat goes on in memory.", e.hint)
                     self._notices.append(" ".join(t for t in told if t))
@@ -153,28 +157,39 @@ class Sync:
             Whether the store has it all now.
         """
         try:
-            return self.attempt(lambda: self._write(slots, current)) is not None
+            return bool(self.attempt(lambda: self._write(slots, current)))
         except KeyboardInterrupt:  # in the moment of writing: what it ended is kept all the same
             self.attempt(lambda: self._write(slots, current))
             raise
 
     def _write(self, slots: Collection[Slot], current: Slot | None) -> bool:
         database = self.database
+        failed: list[Slot] = []
         with database.transaction() as execute:
             # A name is free for another one only once its old owner is aside.
             for slot in sorted(slots, key=lambda s: not s.aside):
                 if slot.behind(database.identity):
-                    self._write_slot(execute, slot)
+                    try:
+                        with together(execute, f"The conversation {slot.now.name}"):
+                            self._write_slot(execute, slot)
+                    except StoreError as e:
+                        failed.append(slot)
+                        self._say_refused(slot.id, e)
             chosen = self._current
-            if self._notebook is not None and current is not None and current.worth_keeping:
+            if self._notebook is not None and current is not None and current.worth_keeping and current not in failed:
                 chosen = (database.identity, current.id)
                 if chosen != self._current:
                     self.store.choose(execute, self._notebook, current.id)
         for slot in slots:
-            if slot.behind(database.identity):
+            if slot not in failed and slot.behind(database.identity):
                 slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
         self._current = chosen
-        return True
+        return not self._refused  # what the store can never take stays in memory
+
+    def _say_refused(self, identifier: str, error: StoreError) -> None:
+        if identifier not in self._refused:
+            self._refused.add(identifier)
+            self._notices.append(f"{error.message} {error.hint}")
 
     def _write_slot(self, execute: Execute, slot: Slot) -> None:
         kept = slot.kept if slot.file == self.database.identity else None
@@ -186,7 +201,8 @@ class Sync:
         elif slot.aside != slot.kept_aside:
             self.store.set_aside(execute, slot.id, aside=slot.aside)
         if slot.now is not kept:
-            self.store.change(execute, slot.id, kept, slot.now)
+            for turn, error in self.store.change(execute, slot.id, kept, slot.now):
+                self._say_refused(turn.id, error)
 
     def use(self, database: Database) -> None:
         """Keep everything in `database` from the next write on."""
