@@ -20,6 +20,7 @@ from xcyq_magic.conversations import Conversations
 from xcyq_magic.session import ChatSession, TurnOptions
 from xcyq_magic.settings import GatewaySettings
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ECHO = FAST + "sandbox: echo\n"
@@ -225,7 +226,7 @@ def test_keeping_another_replaces_the_first_where_it_stands(session):
 
 def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
     def kernel() -> ChatSession:
-        conversations = Conversations(Database(tmp_path / "kept.sqlite"), "/analysis.ipynb")
+        conversations = Conversations(Database(tmp_path / "kept.sqlite"), Notebook("/analysis.ipynb", ran={"A": ""}))
         conversations.resume()
         return ChatSession(conversations=conversations)
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.usage import Spent
+from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
-from xcyq_magic.store.summaries import MAIN, current, latest, named
+from xcyq_magic.store.notebooks import find
+from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Slot, Sync
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
+    from xcyq_magic.store.notebooks import Notebook
     from xcyq_magic.store.summaries import Summary
 
 _OTHERS_LISTED = 10  # conversations of other notebooks
@@ -32,7 +35,7 @@ class Conversations:
     database
         Where they are kept.
     notebook
-        The notebook's path; None where there is none: they live with the kernel then.
+        The notebook; None where there is none: they live with the kernel then.
     resume
         Whether to go on with what is kept of the notebook.
 
@@ -42,8 +45,7 @@ class Conversations:
         The name of the one that the notebook is in.
     """
 
-    def __init__(self, database: Database, notebook: str | None = None, *, resume: bool = True) -> None:
-        self.notebook = notebook
+    def __init__(self, database: Database, notebook: Notebook | None = None, *, resume: bool = True) -> None:
         self.current = MAIN
         self._resume = resume
         self._sync = Sync(ConversationStore(database), notebook, resume=resume)
@@ -81,6 +83,7 @@ class Conversations:
         with self._lock:
             slot = self._slot(which)
             slot.now = change(slot.now)
+            self._sync.note_cell(slot)
             if all(s is not slot for s in self._all):
                 self._aside.append(slot)
             self._write()
@@ -155,15 +158,57 @@ class Conversations:
 
     # Which one
 
-    def resume(self) -> Summary | None:
-        """Go on with the conversation that the notebook was in; None if there is none."""
-        if self.notebook is None or not self._resume:
-            return None
-        notebook = self.notebook
-        found = self._sync.attempt(lambda: current(self._sync.database, notebook))
-        if found is not None:
-            self.current = found.name
-        return found
+    @property
+    def path(self) -> str | None:
+        """The notebook's path as the store has it; None where there is none."""
+        return column(self._sync.notebook.path) if self._sync.notebook else None
+
+    def resume(self) -> tuple[Summary | None, str]:
+        """Go on with the conversation that the notebook was in, if it is known to be the notebook's.
+
+        Returns
+        -------
+        Summary or None
+            The conversation; None if there is none, or if something was said here already.
+        str
+            A line for the user; ``""`` if there is nothing to say.
+        """
+        notebook = self._sync.notebook
+        with self._lock:
+            begun = any(s.worth_keeping or s.reply_lock.locked() for s in self._all)
+            if notebook is None or not self._resume or begun:
+                return None, ""
+            found, line = self._sync.attempt(lambda: find(self._sync.database, notebook)) or (None, "")
+            if found is not None:
+                self.current = found.name
+                self._slots.clear()  # nothing is in them, and more is known now
+            return found, line
+
+    def belong_to(self, notebook: Notebook) -> tuple[Summary | None, str]:
+        """Let the conversations be those of `notebook`, which was not known yet; return what `resume` does.
+
+        What was said until now comes after what is kept of the notebook.
+        """
+        with self._lock:
+            until_now, self._slots = self._slots, {}
+            self._sync.notebook = notebook
+            found, line = self.resume()
+            for name, slot in until_now.items():
+                self._join(name, slot)
+            return found, line
+
+    def _join(self, name: str, slot: Slot) -> None:
+        """Let `slot`, whose notebook was not known, be the notebook's conversation of its name."""
+        before, said = self._slot(name), slot.now
+        slot.id, slot.kept, slot.file, slot.kept_aside = before.id, before.kept, before.file, before.kept_aside
+        slot.now = before.now
+        self._slots[name] = slot
+        self._begun.add(slot.id)
+        if said.turns or said.model is not None or said.system is not None:
+            turns = (*before.now.turns, *said.turns)
+            model = before.now.model if said.model is None else said.model
+            system = before.now.system if said.system is None else said.system
+            self.edit(slot, lambda now: replace(now, turns=turns, model=model, system=system))
 
     def begin(self, conversation: Conversation) -> Summary | None:
         """Let `conversation` take the place of the one of its name, which is set aside.
@@ -175,16 +220,18 @@ class Conversations:
         """
         with self._lock:
             old = self._slot(conversation.name)
-            self._slots[conversation.name] = self._new(conversation, wanted=True)
+            self._slots[conversation.name] = new = self._new(conversation, wanted=True)
+            self._sync.note_cell(new)
             self._put_aside(old)
             self._write()
-            return None if old.empty else old.summary(self.notebook)
+            return None if old.empty else old.summary(self.path)
 
     def switch(self, name: str) -> Conversation:
         """Go to the conversation called `name`; begin it if there is none."""
         with self._lock:
             slot = self._slot(name)
             slot.wanted = True
+            self._sync.note_cell(slot)
             self.current = name
             self._write()
             return slot.now
@@ -212,11 +259,13 @@ class Conversations:
     def summaries(self) -> list[Summary]:
         """The conversations of this notebook, then the latest of others; the latest first."""
         with self._lock:
-            kept = self._sync.attempt(lambda: latest(self._sync.database, self.notebook, _OTHERS_LISTED)) or []
+            kept = self._sync.attempt(lambda: latest(self._sync.database, self.path, _OTHERS_LISTED)) or []
+            known = {s.id for s in self._sync.attempt(self._sync.known) or ()}
             slots = [s for s in self._all if s.worth_keeping]
-            known = {s.id for s in slots}
-            rest = [s for s in kept if s.id not in known]
-            mine = [s.summary(self.notebook) for s in slots] + [s for s in rest if self._is_mine(s)]
+            here = {s.id for s in slots}
+            rest = [s for s in kept if s.id not in here]
+            mine = [replace(s, set_aside=s.set_aside or s.id not in known) for s in rest if self._is_mine(s)]
+            mine += [s.summary(self.path) for s in slots]
             mine = [s for s in mine if s.turns or not s.set_aside]
             return [*sorted(mine, key=lambda s: -s.changed_at), *(s for s in rest if not self._is_mine(s))]
 
@@ -225,9 +274,17 @@ class Conversations:
 
         One that was set aside comes back in the place of the one that has its name. One of another
         notebook is copied, and stays there as it is.
+
+        Raises
+        ------
+        InputError
+            It cannot be read.
         """
         with self._lock:
             slot = next((s for s in self._all if s.id == found.id), None) or self._sync.load(found)
+            if slot is None:
+                msg = f"The conversation {found.id} cannot be read from the store; nothing was changed."
+                raise InputError(msg, "Run the cell again once the store can be used.")
             if not self._is_mine(found):
                 name = found.name if self._slot(found.name).empty else self.unused_name(found.name)
                 self.begin(replace(slot.now, name=name))
@@ -257,7 +314,7 @@ class Conversations:
         return [*self._slots.values(), *self._aside]
 
     def _is_mine(self, found: Summary) -> bool:
-        return found.id in self._begun or (self.notebook is not None and found.notebook == self.notebook)
+        return found.id in self._begun or (self.path is not None and found.notebook == self.path)
 
     def _new(self, conversation: Conversation, *, wanted: bool = False) -> Slot:
         slot = Slot(conversation, wanted=wanted)
@@ -270,10 +327,8 @@ class Conversations:
         name = which or self.current
         slot = self._slots.get(name)
         if slot is None:
-            notebook, found = self.notebook, None
-            if notebook is not None and self._resume:
-                found = self._sync.attempt(lambda: named(self._sync.database, notebook, name))
-            slot = self._sync.load(found) if found else self._new(Conversation(name))
+            found = self._sync.attempt(lambda: self._sync.named(name))
+            slot = (self._sync.load(found) if found else None) or self._new(Conversation(name))
             self._slots[name] = slot
         return slot
 

@@ -22,18 +22,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' kernel
 
-from kernels import KEY, Kernel
+from kernels import KEY, Kernel, write_notebook
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 
 MOST_ALIVE_S = 1.5  # after the first cell
 
 
 @dataclass
-class Notebook:
+class Page:
     """A notebook whose kernels are killed, one after another.
 
     Attributes
@@ -50,9 +51,14 @@ class Notebook:
     sent: list[str] = field(default_factory=list)
     kernels: int = 0
 
+    def cell_of(self, prompt: str) -> str:
+        """The id of the cell with that prompt."""
+        return f"{self.path.stem}-{prompt.replace('.', '-')}"
+
     def live_and_die(self, rng: random.Random) -> None:
         """Start a kernel, see what it resumes, chat, and kill it on the way."""
         self.kernels += 1
+        write_notebook(self.path, {self.cell_of(p): p for p in self.sent})
         kernel = Kernel({**self.env, "JPY_SESSION_NAME": str(self.path)})
         try:
             said = kernel.run("%load_ext xcyq_magic", cell_id="load").text
@@ -70,7 +76,9 @@ class Notebook:
         for n in range(10_000):
             prompt = f"{self.kernels}.{n}"
             self.sent.append(prompt)
-            cell = kernel.start(f"%%chat\nsandbox: first 0\nsandbox: pace 2000 50\n{prompt}", cell_id=f"c{prompt}")
+            cell = kernel.start(
+                f"%%chat\nsandbox: first 0\nsandbox: pace 2000 50\n{prompt}", cell_id=self.cell_of(prompt)
+            )
             while True:
                 try:
                     reply = kernel.client.get_shell_msg(timeout=0.2)
@@ -85,8 +93,9 @@ class Notebook:
 
     def check(self, store: Path) -> None:
         """Compare what is kept with what had ended."""
-        conversations = Conversations(Database(store), str(self.path))
-        found = conversations.resume()
+        notebook = Notebook(str(self.path), ran=dict.fromkeys(map(self.cell_of, self.sent), ""))
+        conversations = Conversations(Database(store), notebook)
+        found, _ = conversations.resume()
         kept = conversations.get() if found else Conversation()
         assert conversations.take_notices() == []
         conversations.close()
@@ -102,10 +111,10 @@ def run(kernels: int, at_once: int, seed: int) -> tuple[int, int]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         env = {**os.environ, "XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY, "IPYTHONDIR": folder}
         store = Path(folder) / "profile_default" / "xcyq_magic.sqlite"
-        notebooks = [Notebook(Path(folder) / f"{n}.ipynb", env) for n in range(at_once)]
+        notebooks = [Page(Path(folder) / f"{n}.ipynb", env) for n in range(at_once)]
         failures: list[BaseException] = []
 
-        def live(notebook: Notebook, number: int) -> None:
+        def live(notebook: Page, number: int) -> None:
             rng = random.Random(seed * 1000 + number)  # noqa: S311  # moments, no secrets
             try:
                 for _ in range(kernels // at_once):

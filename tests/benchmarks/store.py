@@ -25,7 +25,7 @@ from xcyq_magic.conversations import Conversations
 from xcyq_magic.session import ChatSession
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.summaries import current
+from xcyq_magic.store.notebooks import Notebook, find
 from xcyq_magic.turn import TurnOptions
 
 if TYPE_CHECKING:
@@ -37,10 +37,21 @@ RESUME_MS, WRITE_MS = 50.0, 10.0  # more than with one conversation; for one tur
 REPLY = "A reply with **some** Markdown and `code`, as long as they are in the mean. " * 20
 
 
-def turn(number: int) -> Turn:
+def turn(number: int, notebook: int = 0) -> Turn:
     completion = Completion(REPLY, "claude-sonnet-4-6", "claude-sonnet-4-6", usage=Usage(900, 400, 1300))
     prompt = Message.of("user", f"Question {number}: what stands out in this table?")
-    return Turn(prompt, completion, cell=CellRun(f"cell-{number}", 0), asked_at=float(number), request=f"{number:064x}")
+    return Turn(
+        prompt,
+        completion,
+        cell=CellRun(f"cell-{notebook}-{number}", 0),
+        asked_at=float(number),
+        request=f"{number:064x}",
+    )
+
+
+def notebook_of(number: int) -> Notebook:
+    """A notebook whose kernel ran its first cell."""
+    return Notebook(f"/notebooks/{number}.ipynb", ran={f"cell-{number}-0": ""})
 
 
 def fill(path: Path, conversations: int, turns: int) -> None:
@@ -51,17 +62,17 @@ def fill(path: Path, conversations: int, turns: int) -> None:
         with database.transaction() as execute:
             for n in range(start, min(start + 500, conversations)):
                 name = store.create(execute, f"c{n}", f"/notebooks/{n}.ipynb", Conversation("main"))
-                said = Conversation("main", tuple(turn(k) for k in range(turns)))
+                said = Conversation("main", tuple(turn(k, n) for k in range(turns)))
                 store.change(execute, name, Conversation("main"), said)
                 store.choose(execute, f"/notebooks/{n}.ipynb", name)
     database.close()
 
 
-def resume_ms(path: Path, notebook: str) -> float:
+def resume_ms(path: Path, notebook: Notebook) -> float:
     """Milliseconds until a new kernel has its conversation."""
     started = time.perf_counter()
     database = Database(path)
-    current(database, notebook)  # as %load_ext
+    find(database, notebook)  # as %load_ext
     database.close()
     conversations = Conversations(Database(path), notebook)  # as the first chat
     conversations.resume()
@@ -72,7 +83,7 @@ def resume_ms(path: Path, notebook: str) -> float:
     return took * 1000
 
 
-def write_ms(path: Path, notebook: str, rounds: int) -> list[float]:
+def write_ms(path: Path, notebook: Notebook, rounds: int) -> list[float]:
     """Milliseconds of each of `rounds` turns."""
     conversations = Conversations(Database(path), notebook)
     conversations.resume()
@@ -89,7 +100,7 @@ def write_ms(path: Path, notebook: str, rounds: int) -> list[float]:
 
 def first_words_ms(databases: Sequence[Database], rounds: int) -> list[float]:
     """Milliseconds from a question to the first word of its answer, for each database; the median of so many rounds."""
-    sessions = [ChatSession(conversations=Conversations(d, "/notebooks/0.ipynb")) for d in databases]
+    sessions = [ChatSession(conversations=Conversations(d, notebook_of(0))) for d in databases]
     past = Conversation("main", tuple(turn(k) for k in range(20)))
     prompt = Message.of("user", "sandbox: first 0\nsandbox: pace 5000 20\nHello")
     took: list[list[float]] = [[] for _ in sessions]
@@ -130,12 +141,12 @@ def main() -> None:
         resumed = {count: [] for count in paths}
         for n in range(rounds):  # one after the other, so that a busy machine disturbs both
             for count, path in paths.items():
-                resumed[count].append(resume_ms(path, f"/notebooks/{n * 7919 % count}.ipynb"))
+                resumed[count].append(resume_ms(path, notebook_of(n * 7919 % count)))
         print("| conversations | turns | file | resume, median | a turn's write, median | 95 % | its bound |")
         print("|--:|--:|--:|--:|--:|--:|--:|")
         for count, path in paths.items():
             size = path.stat().st_size / 1e6
-            writes = sorted(write_ms(path, "/notebooks/0.ipynb", rounds * 5))
+            writes = sorted(write_ms(path, notebook_of(0), rounds * 5))
             middle, late = statistics.median(writes), writes[int(len(writes) * 0.95)]
             print(
                 f"| {count:,} | {count * options.turns:,} | {size:.1f} MB | {statistics.median(resumed[count]):.1f} ms "
@@ -145,8 +156,8 @@ def main() -> None:
         words = [f"{took:.1f} ms" for took in first_words_ms(kept, rounds)]
         long = Path(folder) / "long.sqlite"
         fill(long, 1, 1000)
-        writes = write_ms(long, "/notebooks/0.ipynb", rounds)
-        whole = resume_ms(long, "/notebooks/0.ipynb")
+        writes = write_ms(long, notebook_of(0), rounds)
+        whole = resume_ms(long, notebook_of(0))
         print(f"| 1 | 1,000 | | {whole:.1f} ms | {statistics.median(writes):.2f} ms | | |")
         more = statistics.median(b - a for a, b in zip(*resumed.values(), strict=True))
         print(f"\nThe first word of a reply comes after {words[0]} if nothing is kept on the disk,")

@@ -28,6 +28,7 @@ from xcyq_magic.gateway.digest import digest
 from xcyq_magic.media.resolve import resolve
 from xcyq_magic.session import ChatSession
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 from xcyq_magic.turn import TurnOptions
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Long:
     """A conversation with so many turns, in a store of its own."""
 
     def __init__(self, folder: Path, turns: int, images: list[Image]) -> None:
-        self.session = ChatSession(conversations=Conversations(Database(folder / "store.sqlite"), "/a.ipynb"))
+        self.session = ChatSession(conversations=Conversations(Database(folder / "store.sqlite"), Notebook("/a.ipynb")))
         each = -(-len(images) // min(turns - 1, 5)) if images else 0
         past = tuple(turn(n, images[n * each : (n + 1) * each]) for n in range(turns - 1))
         self.session.conversations.edit("main", lambda _: Conversation("main", past, model=MODEL))

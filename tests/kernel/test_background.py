@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from kernels import COUNT_WIDGETS
@@ -50,6 +51,32 @@ def test_the_cell_returns_and_its_output_settles_later(kernel, sandbox):
     # The next chat of the conversation knows it.
     kernel.run("%%chat\nand on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
+
+
+TURNS = "len(get_ipython().magics_manager.registry['xcyq_magic'].session.conversation().turns)"
+
+
+def test_a_system_prompt_that_takes_its_time_takes_no_turn_away(kernel):
+    """It is made while the reply comes: both are in the conversation in the end."""
+    kernel.run("%%chat --background\nsandbox: pace 20\nHello")
+    kernel.run(
+        "import time\ndef slow():\n    while '_reply' not in globals():\n        time.sleep(0.01)\n    return 'terse'"
+    )
+    said = kernel.run("%chat_system Be {{ slow() }}.")
+    assert "System prompt: Be terse." in said.text
+    assert kernel.value(TURNS) == "1"
+
+
+def test_a_reply_goes_into_the_conversation_that_asked_though_another_has_its_name_by_then(kernel):
+    kernel.run("%chat one")
+    said = kernel.run("%chat_reset").text
+    kernel.run("%%chat --background\nsandbox: pace 5\ntwo")
+    kernel.run(f"%chat_switch {re.findall(r'%chat_switch (.{8})', said)[0]}")
+    kernel.run("import time\nbefore = _reply\nwhile _reply is before:\n    time.sleep(0.01)")
+    assert kernel.value(TURNS) == "1"
+    (other,) = re.findall(r"main +(\w+) .*set aside", kernel.run("%chat_switch").outputs[0]["text/plain"])
+    assert "1 turn" in kernel.run(f"%chat_switch {other}").text
+    assert "two" in kernel.run("%chat_history").outputs[0]["text/plain"]
 
 
 def test_a_long_reply_has_one_output(kernel):

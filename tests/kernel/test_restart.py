@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from kernels import KEY, Kernel
+from kernels import KEY, Kernel, write_notebook
 
 NOTEBOOK = "analysis.ipynb"
 SAID = (
@@ -32,6 +32,7 @@ class Page:
     def start(self, setup: str = "%load_ext xcyq_magic") -> str:
         """Start the kernel, or start it again; returns what loading printed."""
         self.stop()
+        write_notebook(self.path, self.cells)
         env = {**os.environ, "XCYQ_BASE_URL": self._sandbox.base_url, "XCYQ_API_KEY": KEY}
         self.kernel = Kernel({**env, "JPY_SESSION_NAME": self.path})
         return self.do(setup)

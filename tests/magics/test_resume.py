@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
+import shutil
+import uuid
 
 import pytest
-from kernels import KEY
+from kernels import KEY, write_notebook
 from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.chat.settled import TURN_MIME, turn_record
+from xcyq_magic.store.notebooks import contents
 
-NOTEBOOK = "/notebooks/analysis.ipynb"
+NOTEBOOK = "analysis.ipynb"
 
 
 class Run:
-    """A shell that runs cells, and what they printed."""
+    """A shell that runs cells, which its notebook's file has then, and what they printed."""
 
     def __init__(self, shell, sandbox, capsys) -> None:
         self._shell, self._sandbox, self._capsys = shell, sandbox, capsys
+        self.cells: dict[str, str] = {}
 
-    def __call__(self, code: str, cell_id: str | None = "other") -> str:
+    def __call__(self, code: str, cell_id: str | None = "") -> str:
+        if cell_id == "":  # as a notebook names its cells: at random
+            cell_id = uuid.uuid4().hex[:8]
+        self.cells |= {cell_id: code} if cell_id else {}
         self._shell.parent_header = {"metadata": {"cellId": cell_id} if cell_id else {}}
         self._shell.run_cell(code).raise_error()
         return self._capsys.readouterr().out
@@ -32,17 +42,23 @@ class Run:
 
 
 @pytest.fixture
-def kernel(sandbox, monkeypatch, capsys):
-    """Start a kernel whose notebook is at `path`; returns a function that runs a cell."""
+def kernel(sandbox, monkeypatch, capsys, tmp_path):
+    """Start a kernel whose notebook is at `path`; returns a function that runs a cell.
+
+    The notebook's cells are in its file when the kernel has ended, unless it is not `saved`.
+    """
     monkeypatch.setenv("XCYQ_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("XCYQ_API_KEY", KEY)
 
     @contextlib.contextmanager
-    def start(path: str = NOTEBOOK, **settings):
-        monkeypatch.setenv("JPY_SESSION_NAME", path)
+    def start(path: str = NOTEBOOK, *, saved: bool = True, **settings):
+        monkeypatch.setenv("JPY_SESSION_NAME", path if path.startswith("relative") else str(tmp_path / path))
         with shell_of(**settings) as shell:
-            yield Run(shell, sandbox, capsys)
+            run = Run(shell, sandbox, capsys)
+            yield run
             unload_ipython_extension(shell)
+        if saved:
+            write_notebook(tmp_path / path, {**contents(str(tmp_path / path)).cells, **run.cells})
 
     return start
 
@@ -75,15 +91,195 @@ def test_where_no_cell_ran_yet_the_first_magic_says_what_is_resumed(kernel, caps
         assert "Resumed" not in run("%chat_history")
 
 
-def test_a_renamed_notebook_finds_its_conversation_again(kernel):
+# A path is no proof that it is the same notebook
+
+
+def test_a_new_notebook_at_an_old_path_begins_afresh_and_what_was_is_offered(kernel, tmp_path):
     said(kernel, "a", "b")
-    with kernel("/notebooks/renamed.ipynb") as run:
-        assert run(LOAD) == ""
-        (row,) = [line for line in run("%chat_switch").splitlines() if NOTEBOOK in line]
-        assert "main now: 2 turns" in run(f"%chat_switch {row.split()[1]}")
+    (tmp_path / NOTEBOOK).rename(tmp_path / "renamed.ipynb")
+    write_notebook(tmp_path / NOTEBOOK, {"new-1": ""})
+    with kernel() as run:
+        (line,) = run(LOAD).splitlines()
+        assert line.startswith("What was kept of analysis.ipynb: 2 turns has no cell in this notebook")
+        identifier = re.findall(r"%chat_switch (\w+) goes on with it", line)[0]
+        assert run.asked("%chat c", "new-2") == ["c"]
+        assert re.search(rf"{identifier} +this one +2 .*set aside", run("%chat_switch"))
+    with kernel() as run:
+        assert "Resumed analysis.ipynb: 1 turn;" in run(LOAD)
+        assert "main now: 2 turns" in run(f"%chat_switch {identifier}")
+        assert run.asked("%chat d", "new-3") == ["a", "b", "d"]
+
+
+def test_what_has_no_turn_yet_is_not_inherited_either(kernel, tmp_path):
+    with kernel() as run:
+        run(LOAD)
+        run("%chat_system Our secret.", "setup")
+        run("%chat_model gpt-5.5", "setup")
+        run("%chat_switch --new idea", "setup")
+        run("%chat_system Another secret.", "setup")
+    write_notebook(tmp_path / NOTEBOOK, {"new-1": ""})
+    with kernel() as run:
+        run(LOAD)
+        assert "secret" not in run("%chat_system") + run("%chat")
+        assert run("%chat").startswith("Conversation: main, 0 turns, model claude")
+        run("%chat_switch --new idea")
+        assert "secret" not in run("%chat_system")
+
+
+def test_a_renamed_notebook_goes_on_under_its_new_name(kernel, tmp_path):
+    said(kernel, "a", "b")
+    (tmp_path / NOTEBOOK).rename(tmp_path / "renamed.ipynb")
+    with kernel("renamed.ipynb") as run:
+        assert run(LOAD) == (
+            "Resumed renamed.ipynb: 2 turns, kept as analysis.ipynb until now; %chat_reset starts afresh.\n"
+        )
         assert run.asked("%chat b", "cell-b") == ["a", "b"]
-    with kernel("/notebooks/renamed.ipynb") as run:
-        assert "Resumed renamed.ipynb: 2 turns" in run(LOAD)
+    with kernel("renamed.ipynb") as run:
+        assert run(LOAD) == "Resumed renamed.ipynb: 2 turns; %chat_reset starts afresh.\n"
+    with kernel() as run:
+        assert run(LOAD) == ""
+
+
+def test_a_renamed_notebook_goes_on_though_a_new_one_stands_at_its_old_path(kernel, tmp_path):
+    said(kernel, "a")
+    (tmp_path / NOTEBOOK).rename(tmp_path / "renamed.ipynb")
+    with kernel() as run:
+        run(LOAD)
+        assert run.asked("%chat b", "new") == ["b"]
+    with kernel("renamed.ipynb") as run:
+        assert "Resumed renamed.ipynb: 1 turn, kept as analysis.ipynb" in run(LOAD)
+        assert run.asked("%chat c", "cell-c") == ["a", "c"]
+    with kernel() as run:
+        assert run(LOAD) == "Resumed analysis.ipynb: 1 turn; %chat_reset starts afresh.\n"
+        assert run.asked("%chat d", "new-2") == ["b", "d"]
+
+
+def test_a_notebook_that_comes_back_to_its_path_goes_on(kernel, tmp_path):
+    said(kernel, "a")
+    (tmp_path / NOTEBOOK).rename(tmp_path / "away.ipynb")
+    with kernel() as run:
+        run(LOAD)
+        run("%chat b", "new")
+    (tmp_path / "away.ipynb").replace(tmp_path / NOTEBOOK)
+    with kernel() as run:
+        assert run(LOAD) == "Resumed analysis.ipynb: 1 turn; %chat_reset starts afresh.\n"
+        assert run.asked("%chat c", "cell-c") == ["a", "c"]
+
+
+def test_a_copy_beside_its_original_gets_a_fork(kernel, tmp_path):
+    said(kernel, "a", "b")
+    shutil.copy(tmp_path / NOTEBOOK, tmp_path / "copy.ipynb")
+    with kernel("copy.ipynb") as run:
+        assert run(LOAD) == "Resumed copy.ipynb: 2 turns, forked from analysis.ipynb; %chat_reset starts afresh.\n"
+        assert run.asked("%chat b", "cell-b") == ["a", "b"]
+        assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]
+    with kernel() as run:
+        assert run(LOAD) == "Resumed analysis.ipynb: 2 turns; %chat_reset starts afresh.\n"
+        assert run.asked("%chat d", "cell-d") == ["a", "b", "d"]
+
+
+def test_a_notebook_whose_cells_are_called_alike_gets_nothing_of_another_one(kernel, tmp_path):
+    """Programs that write notebooks call their cells cell-1, cell-2."""
+    said(kernel, "a", "b")
+    write_notebook(tmp_path / "other.ipynb", {"cell-a": "%chat What is it?", "cell-b": "%chat c"})
+    for _ in range(2):
+        with kernel("other.ipynb") as run:
+            assert "analysis" not in run(LOAD)
+            assert run.asked("%chat c", "cell-b") == ["c"]
+
+
+def test_all_conversations_of_a_renamed_notebook_come_along(kernel, tmp_path):
+    with kernel() as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat_reset", "reset")
+        run("%chat b", "cell-b")
+        run("%chat_switch --new idea", "switch")
+        run("%chat c", "cell-c")
+    (tmp_path / NOTEBOOK).rename(tmp_path / "renamed.ipynb")
+    with kernel("renamed.ipynb") as run:
+        assert "Resumed renamed.ipynb, idea: 1 turn, kept as" in run(LOAD)
+        assert run.asked("%chat d", "cell-d") == ["c", "d"]
+        run("%chat_switch main")
+        assert run.asked("%chat e", "cell-e") == ["b", "e"]
+        assert len(re.findall("this one +1 .*set aside", run("%chat_switch"))) == 1
+
+
+def test_an_output_tells_whose_conversation_it_is_where_cells_have_no_ids(kernel, tmp_path):
+    """Formats before 4.5: a frontend draws the ids of cells anew whenever it opens them."""
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "drawn-1")
+        session = run._shell.magics_manager.registry["xcyq_magic"].session
+        record = turn_record(session.conversation().turns[0], "main")
+    output = {"output_type": "display_data", "data": {TURN_MIME: record}, "metadata": {}}
+    cell = {"cell_type": "code", "source": "%chat a", "metadata": {}, "outputs": [output]}
+    (tmp_path / NOTEBOOK).write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    with kernel(saved=False) as run:
+        assert "Resumed analysis.ipynb: 1 turn;" in run(LOAD)
+
+
+def test_what_the_file_does_not_have_yet_is_known_once_its_cell_runs(kernel, tmp_path):
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat b", "cell-b")
+    write_notebook(tmp_path / NOTEBOOK, {"first": ""})
+    with kernel(saved=False) as run:
+        assert "is set aside" in run(LOAD, "first")
+        assert "No turns yet" in run("%chat_history", "first")
+        assert "Resumed analysis.ipynb: 2 turns;" in run("%chat a, edited", "cell-a")
+        assert run.asked("%chat c", "cell-c") == ["a, edited", "b", "c"]
+
+
+def test_what_is_saved_after_loading_is_known_then(kernel, tmp_path):
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+    with kernel(saved=False) as run:
+        assert "is set aside" in run(LOAD)
+        write_notebook(tmp_path / NOTEBOOK, {"cell-a": ""})
+        assert run.asked("%chat c", "cell-c") == ["a", "c"]
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "no notebook": b"[1, 2]",
+    "odd cells": b'{"cells": [1, null, {"id": 5}, {"id": ["x"], "outputs": [{"data": 1}]}]}',
+    "deep": b"[" * 100_000,
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_a_file_that_is_no_notebook_knows_nothing(kernel, tmp_path, what):
+    said(kernel, "a")
+    (tmp_path / NOTEBOOK).write_bytes(UNREADABLE[what])
+    with kernel(saved=False) as run:
+        assert "is set aside" in run(LOAD)
+        assert run.asked("%chat b", "cell-b") == ["b"]
+
+
+def test_a_pipe_in_place_of_the_file_keeps_nobody_waiting(kernel, tmp_path):
+    said(kernel, "a")
+    (tmp_path / NOTEBOOK).unlink()
+    os.mkfifo(tmp_path / NOTEBOOK)
+    with kernel(saved=False) as run:
+        assert "is set aside" in run(LOAD)
+
+
+def test_a_chat_that_began_without_a_cell_belongs_to_the_notebook_once_a_cell_runs(kernel):
+    said(kernel, "a")
+    with kernel() as run:
+        run(LOAD, None)
+        run("%chat_system Be brief.", None)
+        assert "Resumed analysis.ipynb: 1 turn" in run("%chat b", "cell-b")
+        assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]
+        assert "Be brief." in run("%chat_system")
+    with kernel() as run:
+        assert "Resumed analysis.ipynb: 3 turns" in run(LOAD)
+        assert "Be brief." in run("%chat_system")
 
 
 def test_what_runs_within_a_notebook_is_not_taken_for_it(kernel):
@@ -94,7 +290,7 @@ def test_what_runs_within_a_notebook_is_not_taken_for_it(kernel):
         assert run.asked("%chat b", None) == ["b"]
 
 
-@pytest.mark.parametrize("path", ["/notebooks/Console 1", "analysis.ipynb"])
+@pytest.mark.parametrize("path", ["Console 1", "relative.ipynb"])
 def test_a_name_that_is_no_path_of_a_notebook_is_not_resumed(kernel, path):
     for _ in range(2):
         with kernel(path) as run:

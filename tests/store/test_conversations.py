@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,25 @@ from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 
 NOTEBOOK = "/notebooks/analysis.ipynb"
+
+
+def at(path: str = NOTEBOOK) -> Notebook:
+    """The notebook at `path`, of which all is done in one cell, which ran: so it is always known."""
+    cell = f"cell-{zlib.crc32(path.encode(errors='replace'))}"
+    return Notebook(path, lambda: cell, {cell: ""})
 
 
 def turn(prompt: str, cell: CellRun | None = None, at: float = 0.0, *media: Image) -> Turn:
     completion = Completion(f"reply to {prompt}", requested_model="m", model="m")
     return Turn(Message.of("user", *media, prompt), completion, cell=cell, asked_at=at)
+
+
+def with_turn(new: Turn):
+    """What puts `new` into a conversation."""
+    return lambda now: now.with_turn(new)
 
 
 def prompts(conversation: Conversation) -> list[str]:
@@ -40,7 +53,7 @@ def kernel(path):
     begun: list[Conversations] = []
 
     def begin(notebook: str | None = NOTEBOOK, *, resume: bool = True) -> Conversations:
-        begun.append(Conversations(Database(path), notebook, resume=resume))
+        begun.append(Conversations(Database(path), at(notebook) if notebook else None, resume=resume))
         return begun[-1]
 
     yield begin
@@ -53,7 +66,7 @@ def said(kernel, *said: str, notebook: str | None = NOTEBOOK, name: str = "main"
     conversations = kernel(notebook)
     for n, prompt in enumerate(said):
         new = turn(prompt, CellRun(f"cell-{prompt}", n), float(n + 1))
-        conversations.edit(name, lambda now, new=new: now.with_turn(new))
+        conversations.edit(name, with_turn(new))
     return conversations
 
 
@@ -64,7 +77,7 @@ def test_a_turn_comes_back_as_it_was(kernel):
     image = Image(b"pixels", "image/png", 2, 3, "plot.png")
     first = turn("Hello", CellRun("cell-1", 3), 12.5, image)
     first = replace(first, system="Be brief.", request="abc")
-    kernel().edit("main", lambda now: now.with_turn(first))
+    kernel().edit("main", with_turn(first))
     (again,) = kernel().get().turns
     assert again == replace(first, cell=CellRun("cell-1", EARLIER))
     assert (again.id, again.request) == (first.id, "abc")
@@ -73,22 +86,22 @@ def test_a_turn_comes_back_as_it_was(kernel):
 def test_a_restarted_kernel_goes_on_with_its_notebook(kernel):
     said(kernel, "a", "b")
     again = kernel()
-    resumed = again.resume()
+    resumed = again.resume()[0]
     assert str(resumed) == "analysis.ipynb: 2 turns"
     assert prompts(again.get()) == ["a", "b"]
-    assert kernel("/notebooks/other.ipynb").resume() is None
+    assert kernel("/notebooks/other.ipynb").resume()[0] is None
 
 
 def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
     said(kernel, "a", "b", "c")
     again = kernel()
-    again.edit("main", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 1))))
+    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", 1))))
     assert prompts(again.get()) == prompts(kernel().get()) == ["a", "b, edited", "c"]
 
 
 def test_an_id_that_no_notebook_file_holds_ends_with_the_kernel(kernel):
     """VS Code numbers the cells of a window: after a reload, the number may be another cell's."""
-    kernel().edit("main", lambda now: now.with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0))))
+    kernel().edit("main", with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0))))
     assert [t.cell for t in kernel().get().turns] == [None]
 
 
@@ -102,7 +115,7 @@ def test_what_was_chosen_for_a_conversation_comes_back(kernel):
 def test_without_a_notebook_nothing_is_resumed(kernel):
     said(kernel, "a", notebook=None)
     again = kernel(None)
-    assert again.resume() is None
+    assert again.resume()[0] is None
     assert prompts(again.get()) == []
     assert [str(s) for s in again.summaries()] == ["main: 1 turn"]
 
@@ -110,9 +123,9 @@ def test_without_a_notebook_nothing_is_resumed(kernel):
 def test_resume_can_be_switched_off_and_what_was_is_found_again(kernel):
     said(kernel, "a", "b")
     fresh = kernel(resume=False)
-    assert fresh.resume() is None
+    assert fresh.resume()[0] is None
     assert prompts(fresh.get()) == []
-    fresh.edit("main", lambda now: now.with_turn(turn("c")))
+    fresh.edit("main", with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     old = next(s for s in fresh.summaries() if s.set_aside)
     assert prompts(fresh.take_up(old)) == ["a", "b"]
@@ -125,8 +138,8 @@ def test_resume_can_be_switched_off_and_what_was_is_found_again(kernel):
 def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
     conversations = said(kernel, "a", "b")
     old = conversations.begin(Conversation("main"))
-    assert kernel().resume().turns == 0  # the empty one is what the notebook is in
-    conversations.edit("main", lambda now: now.with_turn(turn("c")))
+    assert kernel().resume()[0].turns == 0  # the empty one is what the notebook is in
+    conversations.edit("main", with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     assert [(s.id, s.turns, s.set_aside) for s in conversations.summaries() if s.set_aside] == [(old.id, 2, True)]
     conversations.take_up(old)
@@ -137,21 +150,21 @@ def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
 def test_the_conversation_that_the_notebook_was_in_is_resumed(kernel):
     conversations = said(kernel, "a")
     conversations.switch("idea")
-    conversations.edit("idea", lambda now: now.with_turn(turn("b")))
-    conversations.edit("main", lambda now: now.with_turn(turn("c")))
+    conversations.edit("idea", with_turn(turn("b")))
+    conversations.edit("main", with_turn(turn("c")))
     again = kernel()
-    assert str(again.resume()) == "analysis.ipynb, idea: 1 turn"
+    assert str(again.resume()[0]) == "analysis.ipynb, idea: 1 turn"
     assert (again.current, prompts(again.get()), prompts(again.get("main"))) == ("idea", ["b"], ["a", "c"])
 
 
 def test_a_conversation_that_was_seen_empty_is_resumed_once_something_is_in_it(kernel):
     conversations = kernel()
     conversations.get("main")
-    conversations.edit("other", lambda now: now.with_turn(turn("one")))  # is written while nothing is in main yet
-    conversations.edit("main", lambda now: now.with_turn(turn("two")))
+    conversations.edit("other", with_turn(turn("one")))  # is written while nothing is in main yet
+    conversations.edit("main", with_turn(turn("two")))
     conversations.close()
     again = kernel()
-    assert str(again.resume()) == "analysis.ipynb: 1 turn"
+    assert str(again.resume()[0]) == "analysis.ipynb: 1 turn"
     assert prompts(again.get()) == ["two"]
 
 
@@ -160,7 +173,7 @@ def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
     source = conversations.get()
     conversations.begin(replace(source, name="idea", turns=source.turns[:2]))
     conversations.switch("idea")
-    conversations.edit("idea", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 9))))
+    conversations.edit("idea", with_turn(turn("b, edited", CellRun("cell-b", 9))))
     again = kernel()
     again.resume()
     assert prompts(again.get()) == ["a", "b, edited"]
@@ -177,8 +190,8 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
     assert prompts(renamed.take_up(found)) == ["a", "b"]
     assert renamed.current == "main"
     again = kernel("/notebooks/renamed.ipynb")
-    assert str(again.resume()) == "renamed.ipynb: 2 turns"
-    again.edit("main", lambda now: now.with_turn(turn("b, edited", CellRun("cell-b", 1))))
+    assert str(again.resume()[0]) == "renamed.ipynb: 2 turns"
+    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", 1))))
     assert prompts(again.get()) == ["a", "b, edited"]
     assert prompts(kernel().get()) == ["a", "b"]
 
@@ -207,9 +220,9 @@ def test_a_reply_goes_into_the_conversation_that_asked_whatever_has_its_name_by_
     place = conversations.open("main")
     with conversations.reply_lock(place):
         conversations.begin(Conversation("main"))
-        conversations.edit("main", lambda now: now.with_turn(turn("b")))
-        conversations.edit(place, lambda now: now.with_turn(turn("c")))
-    conversations.edit(place, lambda now: now.with_turn(turn("d")))  # the store alone has it now
+        conversations.edit("main", with_turn(turn("b")))
+        conversations.edit(place, with_turn(turn("c")))
+    conversations.edit(place, with_turn(turn("d")))  # the store alone has it now
     assert prompts(conversations.get("main")) == prompts(kernel().get("main")) == ["b"]
     (old,) = [s for s in conversations.summaries() if s.set_aside]
     assert prompts(conversations.take_up(old)) == prompts(kernel().get("main")) == ["a", "c", "d"]
@@ -220,7 +233,7 @@ def test_a_picture_is_kept_once(kernel, path):
     image = Image(b"pixels" * 1000, "image/png", 2, 3)
     for n in range(3):
         said = turn(str(n), None, 0.0, image)
-        conversations.edit("main", lambda now, said=said: now.with_turn(said))
+        conversations.edit("main", with_turn(said))
     assert Database(path).read("SELECT count(*), sum(length(data)) FROM media") == [(1, 6000)]
     assert all(t.prompt.images == (image,) for t in kernel().get().turns)
     assert conversations.media({image.sha256, "0" * 64}) == {image.sha256: image.data}
@@ -229,9 +242,9 @@ def test_a_picture_is_kept_once(kernel, path):
 def test_two_kernels_of_one_notebook_write_into_one_conversation(kernel):
     one, other = kernel(), kernel()
     assert prompts(one.get()) == prompts(other.get()) == []
-    one.edit("main", lambda now: now.with_turn(turn("a")))
-    other.edit("main", lambda now: now.with_turn(turn("b")))
-    one.edit("main", lambda now: now.with_turn(turn("c")))
+    one.edit("main", with_turn(turn("a")))
+    other.edit("main", with_turn(turn("b")))
+    one.edit("main", with_turn(turn("c")))
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 
@@ -247,7 +260,7 @@ def test_a_turn_that_cannot_be_read_is_left_out_and_said(kernel, path):
 def ask(now: Conversations, number: int, cell_id: str | None) -> None:
     for k in range(1 + number % 2):
         said = turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number))
-        now.edit(None, lambda now, said=said: now.with_turn(said))
+        now.edit(None, with_turn(said))
 
 
 def fork(now: Conversations) -> None:
@@ -270,17 +283,17 @@ STEPS = {
 @given(st.lists(st.sampled_from(["A", "B", "C", None, "restart", *STEPS]), max_size=25))
 def test_whatever_is_done_a_restarted_kernel_finds_what_stood_in_memory(tmp_path_factory, done):
     path = tmp_path_factory.mktemp("store") / "kept.sqlite"
-    now = Conversations(Database(path), NOTEBOOK)
+    now = Conversations(Database(path), at())
     for number, what in enumerate(done):
         if what == "restart":
             now.close()
-            now = Conversations(Database(path), NOTEBOOK)
+            now = Conversations(Database(path), at())
             now.resume()
         elif what in STEPS:
             STEPS[what](now)
         else:
             ask(now, number, what)
-    again = Conversations(Database(path), NOTEBOOK)
+    again = Conversations(Database(path), at())
     again.resume()
     if now.get().turns:
         assert again.current == now.current
@@ -296,14 +309,14 @@ def test_whatever_is_done_a_restarted_kernel_finds_what_stood_in_memory(tmp_path
 
 
 def test_where_nothing_can_be_kept_the_chat_goes_on_and_says_so_once():
-    conversations = Conversations(Database(Path("/dev/null/kept.sqlite")), NOTEBOOK)
-    assert conversations.resume() is None
-    conversations.edit("main", lambda now: now.with_turn(turn("a")))
+    conversations = Conversations(Database(Path("/dev/null/kept.sqlite")), at())
+    assert conversations.resume()[0] is None
+    conversations.edit("main", with_turn(turn("a")))
     (notice,) = conversations.take_notices()
     assert "/dev/null/kept.sqlite" in notice
     assert "The chat goes on in memory." in notice
     old = conversations.begin(Conversation("main"))
-    conversations.edit("main", lambda now: now.with_turn(turn("b")))
+    conversations.edit("main", with_turn(turn("b")))
     assert prompts(conversations.take_up(old)) == ["a"]
     assert [s.turns for s in conversations.summaries()] == [1, 1]
     assert conversations.take_notices() == []
@@ -313,13 +326,13 @@ def test_what_was_missed_is_kept_once_the_store_works_again(kernel, path):
     conversations = said(kernel, "a")
     path.rename(path.with_name("away"))
     path.mkdir()
-    conversations.edit("main", lambda now: now.with_turn(turn("b")))
+    conversations.edit("main", with_turn(turn("b")))
     conversations.begin(Conversation("idea"))
-    conversations.edit("idea", lambda now: now.with_turn(turn("c")))
+    conversations.edit("idea", with_turn(turn("c")))
     assert len(conversations.take_notices()) == 1
     path.rmdir()
     path.with_name("away").rename(path)
-    conversations.edit("main", lambda now: now.with_turn(turn("d")))
+    conversations.edit("main", with_turn(turn("d")))
     assert prompts(kernel().get()) == ["a", "b", "d"]
     assert prompts(kernel().get("idea")) == ["c"]
 
@@ -346,12 +359,12 @@ def refused(values: dict, cell: CellRun | None = None) -> Turn:
 @pytest.mark.parametrize("values", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(kernel, values):
     conversations = said(kernel, "a")
-    conversations.add("main", refused(values))
+    conversations.edit("main", with_turn(refused(values)))
     (notice,) = conversations.take_notices()
     assert notice.startswith("One turn cannot be kept")
     assert "only in this kernel's memory" in notice
-    conversations.add("main", turn("b"))
-    conversations.add("other", turn("c"))
+    conversations.edit("main", with_turn(turn("b")))
+    conversations.edit("other", with_turn(turn("c")))
     assert conversations.take_notices() == []
     assert len(conversations.get().turns) == 3  # it is in memory
     again = kernel()
@@ -360,7 +373,7 @@ def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(ke
 
 def test_each_turn_that_can_never_be_written_is_said(kernel):
     conversations = said(kernel, "a")
-    conversations.keep(replace(conversations.get(), turns=tuple(map(refused, IMPOSSIBLE.values()))))
+    conversations.edit("main", lambda _: replace(conversations.get(), turns=tuple(map(refused, IMPOSSIBLE.values()))))
     assert len(conversations.take_notices()) == len(IMPOSSIBLE)
     conversations.begin(replace(conversations.get(), name="fork"))  # a new conversation, with the same turns
     assert conversations.take_notices() == []
@@ -369,21 +382,21 @@ def test_each_turn_that_can_never_be_written_is_said(kernel):
 
 def test_what_comes_above_a_turn_that_was_not_written_keeps_its_place(kernel):
     conversations = said(kernel, "a")
-    conversations.add("main", refused({"asked_at": float("nan")}))
-    conversations.add("main", turn("c"))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
+    conversations.edit("main", with_turn(turn("c")))
     now = conversations.get()
-    conversations.keep(replace(now, turns=(now.turns[0], turn("b"), *now.turns[1:])))
+    conversations.edit("main", lambda _: replace(now, turns=(now.turns[0], turn("b"), *now.turns[1:])))
     assert prompts(conversations.get()) == ["a", "b", "impossible", "c"]
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 
 def test_a_turn_that_was_not_written_can_be_taken_back_and_replaced(kernel):
     conversations = said(kernel, "a")
-    conversations.add("main", refused({"asked_at": float("nan")}, CellRun("cell-x", 0)))
-    conversations.add("main", turn("x", CellRun("cell-x", 1)))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")}, CellRun("cell-x", 0))))
+    conversations.edit("main", with_turn(turn("x", CellRun("cell-x", 1))))
     assert prompts(kernel().get()) == ["a", "x"]
-    conversations.add("main", refused({"asked_at": float("nan")}))
-    conversations.keep(conversations.get().without_last(1))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
+    conversations.edit("main", lambda _: conversations.get().without_last(1))
     assert prompts(kernel().get()) == ["a", "x"]
 
 
@@ -401,31 +414,31 @@ def test_what_the_store_could_not_take_now_is_told_from_what_it_can_never_take(k
     conversations = said(kernel, "a")
     path.rename(path.with_name("away"))
     path.mkdir()
-    conversations.add("main", turn("b"))
-    conversations.add("main", refused({"asked_at": float("nan")}))
+    conversations.edit("main", with_turn(turn("b")))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
     assert ["goes on in memory" in notice for notice in conversations.take_notices()] == [True]
     path.rmdir()
     path.with_name("away").rename(path)
-    conversations.add("main", turn("c"))
+    conversations.edit("main", with_turn(turn("c")))
     assert [n.startswith("One turn cannot be kept") for n in conversations.take_notices()] == [True]
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 
 def test_a_turn_that_can_never_be_written_stays_in_memory_when_its_conversation_is_set_aside(kernel):
     conversations = said(kernel, "a")
-    conversations.add("main", refused({"asked_at": float("nan")}))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
     old = conversations.begin(Conversation("main"))
-    conversations.add("main", turn("b"))
+    conversations.edit("main", with_turn(turn("b")))
     assert prompts(conversations.take_up(old)) == ["a", "impossible"]
 
 
 def test_a_conversation_that_can_never_be_written_costs_no_other_one_and_is_said_once(kernel):
     conversations = said(kernel, "a")
-    conversations.keep(Conversation("odd", (turn("b"),), model={"a": 1}))
+    conversations.edit("odd", lambda _: Conversation("odd", (turn("b"),), model={"a": 1}))
     conversations.switch("odd")
     (notice,) = conversations.take_notices()
     assert notice.startswith("The conversation odd cannot be kept")
-    conversations.add("main", turn("c"))
+    conversations.edit("main", with_turn(turn("c")))
     assert conversations.take_notices() == []
     assert prompts(kernel().get()) == ["a", "c"]
 
@@ -434,7 +447,7 @@ def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
     conversations = said(kernel, "a", "b")
     conversations.close()
     path.write_bytes(b"This is not a database. " * 500)
-    conversations.edit("main", lambda now: now.with_turn(turn("c")))
+    conversations.edit("main", with_turn(turn("c")))
     (notice,) = conversations.take_notices()
     assert "set aside" in notice
     assert prompts(kernel().get()) == ["a", "b", "c"]
@@ -443,15 +456,15 @@ def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
 def test_the_file_can_be_changed_while_it_is_used(kernel, path, tmp_path):
     conversations = said(kernel, "a")
     conversations.use(Database(None))
-    conversations.edit("main", lambda now: now.with_turn(turn("b")))
+    conversations.edit("main", with_turn(turn("b")))
     assert prompts(kernel().get()) == ["a"]
     conversations.use(Database(tmp_path / "other.sqlite"))
-    conversations.edit("main", lambda now: now.with_turn(turn("c")))
-    assert prompts(Conversations(Database(tmp_path / "other.sqlite"), NOTEBOOK).get()) == ["a", "b", "c"]
+    conversations.edit("main", with_turn(turn("c")))
+    assert prompts(Conversations(Database(tmp_path / "other.sqlite"), at()).get()) == ["a", "b", "c"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths there are text")
 def test_a_path_that_is_no_text(kernel):
     notebook = "/notebooks/caf\udce9.ipynb"
     said(kernel, "a", notebook=notebook)
-    assert kernel(notebook).resume().turns == 1
+    assert kernel(notebook).resume()[0].turns == 1

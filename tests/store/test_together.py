@@ -11,6 +11,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.session import ChatSession
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 
 WRITE = """
 import sys
@@ -20,8 +21,9 @@ from xcyq_magic.chat.conversation import Turn
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.conversations import Conversations
 from xcyq_magic.store.database import Database
+from xcyq_magic.store.notebooks import Notebook
 
-conversations = Conversations(Database(Path(sys.argv[1])), sys.argv[2])
+conversations = Conversations(Database(Path(sys.argv[1])), Notebook(sys.argv[2], lambda: "A", {"A": ""}))
 picture = Image(b"pixels" * 10_000, "image/png", 1, 1)
 sys.stdin.readline()
 for n in range(200):
@@ -59,7 +61,7 @@ def test_four_kernels_write_200_turns_each(tmp_path, notebooks):
 
 def test_the_first_word_does_not_wait_for_another_kernel_that_writes(tmp_path):
     path = tmp_path / "kept.sqlite"
-    session = ChatSession(conversations=Conversations(Database(path), "/a.ipynb"))
+    session = ChatSession(conversations=Conversations(Database(path), Notebook("/a.ipynb")))
     session.access.start_sandbox()
     session.ask(Message.of("user", "one"))
     other = Database(path)

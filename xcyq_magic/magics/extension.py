@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from xcyq_magic.conversations import Conversations
     from xcyq_magic.session import ChatSession
     from xcyq_magic.store.database import Database
+    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.summaries import Summary
 
 MAGICS = (
     ChatMagics,
@@ -84,8 +86,10 @@ class Extension:
         self.background = Background()
         self._session: ChatSession | None = None
         self._conversations: Conversations | None = None
-        self._said_what_is_resumed = False
+        self._said: set[str] = set()  # lines on what is resumed
+        self._resumed = ""  # the id of the conversation that was said to be resumed
         self._run = 0
+        self._ran: dict[str, str] = {}  # the sources of the cells that ran, by their ids
         self._magics: list[Magics] = []
         self._replaced: dict[str, dict[str, Any]] = {"line": {}, "cell": {}}
         self._registered: dict[str, set[str]] = {"line": set(), "cell": set()}
@@ -118,10 +122,11 @@ class Extension:
     @property
     def session(self) -> ChatSession:
         """The shell's session; made, and its modules imported, when first used."""
+        conversations = self.conversations
         if self._session is None:
             from xcyq_magic.session import ChatSession
 
-            self._session = ChatSession(self.gateway, self.chat, self.conversations)
+            self._session = ChatSession(self.gateway, self.chat, conversations)
         return self._session
 
     @property
@@ -130,18 +135,31 @@ class Extension:
         if self._conversations is None:
             from xcyq_magic.conversations import Conversations
 
-            notebook = notebook_path(self.shell)
-            self._say_what_is_resumed(notebook)
-            self._conversations = Conversations(self._open_database(), notebook, resume=self.chat.resume)
-            self._conversations.resume()
+            self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
+            self._say_what_is_resumed(*self._conversations.resume())
+        elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
+            self._say_what_is_resumed(*self._conversations.belong_to(notebook))
+        else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
+            self._say_what_is_resumed(*self._conversations.resume())
         return self._conversations
 
-    def _say_what_is_resumed(self, notebook: str | None) -> None:
-        """A line on what the notebook goes on with, once. It reads a number and loads nothing."""
-        if notebook is None or not self.chat.resume or self._said_what_is_resumed:
+    @property
+    def notebook(self) -> Notebook | None:
+        """The notebook that the running cell belongs to; None where there is none."""
+        path = notebook_path(self.shell)
+        if path is None:
+            return None
+        from xcyq_magic.store.notebooks import Notebook
+
+        return Notebook(path, lambda: cell_id(self.shell), self._ran)
+
+    def _say_what_is_resumed(self, found: Summary | None, line: str) -> None:
+        """Say what the notebook goes on with, once."""
+        if found is not None and found.id == self._resumed:
             return
-        self._said_what_is_resumed = True
-        if line := resumption(self._open_database(), notebook):
+        self._resumed = found.id if found else self._resumed
+        if line and line not in self._said:
+            self._said.add(line)
             sys.stdout.write(f"{line}\n")
 
     def _open_database(self) -> Database:
@@ -191,8 +209,10 @@ class Extension:
         formatter: Any = self.shell.display_formatter
         return formatter.mimebundle_formatter
 
-    def _count_run(self, *_: object) -> None:
+    def _count_run(self, info: Any) -> None:  # noqa: ANN401  # IPython's, without types
         self._run += 1
+        if running := cell_id(self.shell):
+            self._ran[running] = info.raw_cell
 
     def _say_notices(self, *_: object) -> None:
         """What could not be kept; a turn's output says it itself."""
@@ -222,7 +242,8 @@ class Extension:
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
-        self._say_what_is_resumed(notebook_path(self.shell))
+        if self.chat.resume and (notebook := self.notebook):
+            self._say_what_is_resumed(*resumption(self._open_database(), notebook))
         return self
 
     def _say_what_was_replaced(self) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from xcyq_magic.store.database import Database
+    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.summaries import Summary
 
 
 def cell_id(shell: InteractiveShell) -> str | None:
@@ -34,14 +36,13 @@ def notebook_path(shell: InteractiveShell) -> str | None:
     return named if os.path.isabs(named) and PurePath(named).suffix and cell_id(shell) else None  # noqa: PTH117  # a str
 
 
-def resumption(database: Database, notebook: str) -> str:
-    """A line on the conversation that a notebook goes on with; ``""`` if there is nothing to say."""
-    from xcyq_magic.store.summaries import current
+def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
+    """Return what `find` does, for a store that nothing else uses yet."""
+    from xcyq_magic.store.notebooks import find
 
     try:
-        found = current(database, notebook)
+        return find(database, notebook)
     except StoreError as e:
-        return e.message if e.replaced else ""  # what only fails is said once it matters
+        return None, e.message if e.replaced else ""  # what only fails is said once it matters
     finally:
         database.close()
-    return f"Resumed {found}; %chat_reset starts afresh." if found and found.turns else ""

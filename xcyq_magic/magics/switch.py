@@ -120,7 +120,7 @@ class SwitchMagics(ExtensionMagics):
 
     def _row(self, summary: Summary) -> list[str]:
         conversations = self.session.conversations
-        here = summary.notebook == conversations.notebook
+        here = summary.notebook == conversations.path
         state = "set aside" if summary.set_aside else ""
         if here and not summary.set_aside and summary.name == conversations.current:
             state = "here"

@@ -174,6 +174,7 @@ class ConversationStore:
                 continue
             cell_id = turn.cell.lasting_id if turn.cell else None
             execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", identifier, position + n, turn.id, cell_id)
+            self.note_cells(execute, identifier, [cell_id] if cell_id else [])
         return refused
 
     @staticmethod
@@ -215,13 +216,10 @@ class ConversationStore:
         """Let `identifier` be the conversation that `notebook` is in."""
         execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(notebook), identifier)
 
-    def free_name(self, execute: Execute, notebook: str | None, name: str) -> None:
-        """Set aside whichever conversation of `notebook` is called `name`."""
-        execute(
-            "UPDATE conversations SET set_aside = 1 WHERE notebook = ? AND name = ? AND NOT set_aside",
-            column(notebook),
-            column(name),
-        )
+    def note_cells(self, execute: Execute, identifier: str, cells: Iterable[str]) -> None:
+        """Note the ids of cells that a conversation was changed in."""
+        for cell_id in cells:
+            execute("INSERT OR IGNORE INTO cells VALUES (?, ?)", cell_id, identifier)
 
     def set_aside(self, execute: Execute, identifier: str, *, aside: bool = True) -> None:
         """Free the name of a conversation for another one, or give it back."""

@@ -3,6 +3,8 @@
 A path is no proof of that: a new notebook may stand where another one stood, and a renamed one stands elsewhere. What
 a notebook's file keeps are the ids of its cells
 (https://nbformat.readthedocs.io/en/latest/format_description.html#cell-ids) and, in its outputs, the ids of turns.
+Nor is an id alone: programs that write notebooks call their cells ``cell-1``, ``cell-2``. So it takes two of path,
+cell id and prompt, or an output.
 """
 
 from __future__ import annotations
@@ -17,19 +19,21 @@ from xcyq_magic.chat.settled import TURN_MIME
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from xcyq_magic.store.database import Database, Execute
     from xcyq_magic.store.summaries import Summary
 
 _MOST_BYTES = 256 * 2**20  # of a notebook's file; a larger one is not looked into
+_BEGINNING = 20  # characters of a prompt, to be looked for in its cell
+_MOST_ELSEWHERE = 100  # conversations of other notebooks with the same cells, such as copies of one template
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The ids of a notebook's cells, and those of the turns in its outputs."""
+    """The sources of a notebook's cells by their ids, and the ids of the turns in its outputs."""
 
-    cells: frozenset[str] = frozenset()
+    cells: Mapping[str, str] = field(default_factory=dict)
     turns: frozenset[str] = frozenset()
 
 
@@ -44,17 +48,29 @@ class Notebook:
     running
         Returns the id of the cell that is running; None where cells have none.
     ran
-        The ids of the cells that ran in this kernel: the file may not have them yet.
+        The sources of the cells that ran in this kernel, by their ids: the file may not have them yet.
     """
 
     path: str
     running: Callable[[], str | None] = lambda: None
-    ran: set[str] = field(default_factory=set)
+    ran: dict[str, str] = field(default_factory=dict)
+    _read: tuple[object, Contents] = field(default=(None, Contents()), init=False, repr=False)
 
     def contents(self) -> Contents:
-        """Return what is known now of the cells and outputs in it."""
-        held, running = contents(self.path), self.running()
-        return Contents(held.cells | self.ran | ({running} if running else set()), held.turns)
+        """Return what is known now of the cells and outputs in it; its file is read again once it has changed."""
+        state = _state(self.path)
+        if state is None or state != self._read[0]:
+            self._read = state, contents(self.path)
+        return Contents({**self._read[1].cells, **self.ran}, self._read[1].turns)
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    """Return what changes with a file; None if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # a str
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def contents(path: str) -> Contents:
@@ -67,8 +83,8 @@ def contents(path: str) -> Contents:
             if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
                 return Contents()
             cells = json.load(text)["cells"]
-        ids = (cell.get("id") for cell in cells)
-        return Contents(frozenset(i for i in ids if isinstance(i, str)), frozenset(_turns(cells)))
+        sources = {i: "".join(cell.get("source", "")) for cell in cells if isinstance(i := cell.get("id"), str)}
+        return Contents(sources, frozenset(_turns(cells)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Contents()
 
@@ -81,8 +97,17 @@ def _turns(cells: Sequence[Any]) -> Iterator[str]:
                 yield record["id"]
 
 
-def known(database: Database, held: Contents) -> list[Summary]:
+def known(database: Database, held: Contents, path: str | None = None) -> list[Summary]:
     """Return the conversations with a cell or a turn that is in `held`, the one changed last first.
+
+    Parameters
+    ----------
+    database
+        Where they are kept.
+    held
+        What a notebook holds.
+    path
+        Of the notebook that they are kept for. Without it, the latest of all notebooks' are returned.
 
     Raises
     ------
@@ -91,11 +116,14 @@ def known(database: Database, held: Contents) -> list[Summary]:
     """
     return select(
         database,
-        "WHERE conversations.id IN (SELECT conversation FROM cells WHERE cell_id IN (SELECT value FROM json_each(?))"
+        "WHERE notebook IS coalesce(?, notebook) AND conversations.id IN ("
+        "SELECT conversation FROM cells WHERE cell_id IN (SELECT value FROM json_each(?))"
         " UNION SELECT conversation FROM places WHERE turn IN (SELECT value FROM json_each(?)))"
-        " ORDER BY changed_at DESC",
+        " ORDER BY changed_at DESC LIMIT ?",
+        column(path),
         json.dumps(sorted(held.cells)),
         json.dumps(sorted(held.turns)),
+        _MOST_ELSEWHERE if path is None else -1,
     )
 
 
@@ -111,25 +139,54 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     """
     if not database.exists:
         return None, ""
-    path, held = notebook.path, notebook.contents()
-    came, mine = "", known(database, held)
-    if all(s.notebook != path or s.set_aside for s in mine):
-        astray = [s for s in mine if s.displaced or (s.notebook != path and not s.set_aside)]
-        if astray:
-            origin = astray[0].notebook
-            came = _bring(database, path, origin, [s for s in mine if s.notebook == origin])
-            mine = known(database, held)
-    here = {s.id: s for s in mine if s.notebook == path and not s.set_aside}
-    last = current(database, path)
-    if here:
-        found = here[last.id] if last and last.id in here else next(iter(here.values()))
-        return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found.turns else ""
-    if last is None or not last.turns:
-        return None, ""
+    path, held, came = notebook.path, notebook.contents(), ""
+    mine = known(database, held, path)
+    if all(s.displaced for s in mine):  # it was not at this path before, or not last
+        origin, ours = _origin(database, held, mine)
+        if ours:
+            came = _bring(database, path, origin, ours)
+            mine = known(database, held, path)
+    here, last = [s for s in mine if not s.set_aside], current(database, path)
+    if last is not None and (not last.turns or any(s.id == last.id for s in here)):
+        found = last if mine else None
+    else:
+        found = next(iter(here), None)
+    if found is not None or last is None or not last.turns:
+        return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
         f"What was kept of {last} has no cell in this notebook, so it is set aside; "
         f"%chat_switch {last.id} goes on with it."
     )
+
+
+def _origin(database: Database, held: Contents, displaced: Sequence[Summary]) -> tuple[str | None, list[Summary]]:
+    """Return where the conversations of a notebook were kept until now, and which they are."""
+    elsewhere = known(database, held)
+    candidates = [s for s in elsewhere if not s.set_aside or s.displaced]
+    found = next(iter(displaced), None) or next((s for s in candidates if _asked_in(database, s, held)), None)
+    return (found.notebook, [s for s in elsewhere if s.notebook == found.notebook]) if found else (None, [])
+
+
+def _asked_in(database: Database, conversation: Summary, held: Contents) -> bool:
+    """Whether a turn of the conversation is in an output of `held`, or its prompt in the cell that it is of."""
+    rows = database.read(
+        "SELECT turn, cell_id, prompt FROM places JOIN turns ON turn = turns.id WHERE conversation = ?",
+        conversation.id,
+    )
+    return any(turn in held.turns or _asks(held.cells.get(cell), prompt) for turn, cell, prompt in rows)
+
+
+def _asks(source: str | None, prompt: str) -> bool:
+    """Whether the source of a cell may be that of a kept prompt; an empty one says nothing against it."""
+    try:
+        text = "".join(part.get("text", "") for part in json.loads(prompt)["parts"]).strip()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+    if source is None or not source.strip():
+        return source is not None
+    words = text.split()
+    # Of a long one its beginning, since what `{{ }}` stood for may follow.
+    return text[:_BEGINNING] in source if len(text) > _BEGINNING else source.split()[-len(words) :] == words
 
 
 def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Summary]) -> str:
@@ -138,7 +195,8 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
     Those that the notebook at `origin` knows as well are forked, since the one at `path` is a copy of it. The others
     are moved: their notebook was renamed.
     """
-    theirs = {s.id for s in known(database, contents(origin))} if origin and origin != path else set()
+    moved = origin is None or origin == column(path)
+    theirs = {s.id for s in known(database, contents(origin), origin)} if origin and not moved else set()
     last = current(database, origin) if origin else None
     forked = False
     with database.transaction() as execute:
@@ -155,7 +213,7 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
                 execute("UPDATE conversations SET notebook = ?, set_aside = 0 WHERE id = ?", column(path), here)
             if last is None or summary.id == last.id or summary is ours[0]:
                 execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(path), here)
-    if origin == path:
+    if origin == column(path):
         return ""
     was = os.path.basename(origin) if origin else "this kernel"  # noqa: PTH119  # a str
     return f", forked from {was}" if forked else f", kept as {was} until now"

@@ -19,7 +19,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             system TEXT,
             created_at REAL NOT NULL,   -- Unix seconds, here and below
             changed_at REAL NOT NULL,
-            set_aside INTEGER NOT NULL DEFAULT 0   -- 1: its name is another one's now; 2: its notebook's path is, too
+            set_aside INTEGER NOT NULL DEFAULT 0   -- 1: its name is another one's now
         )
         """,
         "CREATE UNIQUE INDEX conversations_by_name ON conversations (notebook, name) WHERE NOT set_aside",
@@ -51,7 +51,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE media (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)",
     ),
     (
-        # The cells that a conversation was changed in: a notebook goes on with it if it has one of them.
+        # The cells that a conversation was changed in: a notebook goes on with it if it has one of them. From here on,
+        # `set_aside` is 2 where another notebook is at the conversation's path.
         """
         CREATE TABLE cells (
             cell_id TEXT NOT NULL,

@@ -76,14 +76,10 @@ def current(database: Database, notebook: str) -> Summary | None:
     This and what follows raises `StoreError` where the database cannot be read.
     """
     found = select(
-        database, "JOIN notebooks ON current = conversations.id WHERE path = ? AND NOT set_aside", column(notebook)
+        database,
+        "JOIN notebooks ON current = conversations.id AND notebook = path WHERE path = ? AND NOT set_aside",
+        column(notebook),
     )
-    return found[0] if found else None
-
-
-def named(database: Database, notebook: str, name: str) -> Summary | None:
-    """The conversation of `notebook` that is called `name`; None if there is none."""
-    found = select(database, "WHERE notebook = ? AND name = ? AND NOT set_aside", column(notebook), column(name))
     return found[0] if found else None
 
 

@@ -10,17 +10,19 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.chat.conversation import CellRun, Conversation
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
-from xcyq_magic.store.summaries import Summary, new_id
+from xcyq_magic.store.notebooks import free_name, known
+from xcyq_magic.store.summaries import DISPLACED, Summary, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
+    from xcyq_magic.store.notebooks import Notebook
 
 T = TypeVar("T")
 
@@ -43,6 +45,8 @@ class Slot:
         Whether its name is another one's, now and in the store.
     taken
         What was taken back from it: each time the turns that were, and all turns before that; the latest last.
+    cells
+        The ids of the cells that it was changed in, which are not in the store yet.
     reply_lock
         Held while a reply of it comes.
     id
@@ -56,6 +60,7 @@ class Slot:
     aside: bool = False
     kept_aside: bool = False
     taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
+    cells: set[str] = field(default_factory=set)
     reply_lock: threading.Lock = field(default_factory=threading.Lock)
     id: str = field(default_factory=new_id)
 
@@ -89,14 +94,14 @@ class Sync:
     store
         Where they are kept.
     notebook
-        The notebook's path; None where there is none.
+        The notebook; None where there is none.
     resume
         Whether a name means what is kept under it; otherwise that is set aside for a new one.
     """
 
-    def __init__(self, store: ConversationStore, notebook: str | None, *, resume: bool) -> None:
+    def __init__(self, store: ConversationStore, notebook: Notebook | None, *, resume: bool) -> None:
         self.store = store
-        self._notebook = notebook
+        self.notebook = notebook
         self._resume = resume
         self._failing = False
         self._notices: list[str] = []
@@ -136,11 +141,11 @@ class Sync:
         notices, self._notices = self._notices, []
         return notices
 
-    def load(self, found: Summary) -> Slot:
-        """A slot with a conversation of the store."""
+    def load(self, found: Summary) -> Slot | None:
+        """Return a slot with a conversation of the store; None if it cannot be read."""
         loaded = self.attempt(lambda: self.store.load(found.id))
         if loaded is None:
-            return Slot(Conversation(found.name))
+            return None
         if loaded.unreadable:
             what = f"{loaded.unreadable} of the kept turns of {found.name}"
             self._notices.append(f"{what} cannot be read; they stay in the file.")
@@ -176,10 +181,10 @@ class Sync:
                         failed.append(slot)
                         self._say_refused(slot.id, e)
             chosen = self._current
-            if self._notebook is not None and current is not None and current.worth_keeping and current not in failed:
+            if self.notebook is not None and current is not None and current.worth_keeping and current not in failed:
                 chosen = (database.identity, current.id)
                 if chosen != self._current:
-                    self.store.choose(execute, self._notebook, current.id)
+                    self.store.choose(execute, self.notebook.path, current.id)
         for slot in slots:
             if slot not in failed and slot.behind(database.identity):
                 slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
@@ -194,15 +199,47 @@ class Sync:
     def _write_slot(self, execute: Execute, slot: Slot) -> None:
         kept = slot.kept if slot.file == self.database.identity else None
         if kept is None:
-            if self._notebook is not None and not self._resume and not slot.aside:
-                self.store.free_name(execute, self._notebook, slot.now.name)
-            slot.id = self.store.create(execute, slot.id, self._notebook, slot.now, aside=slot.aside)
+            path = self.notebook.path if self.notebook else None
+            if path is not None and not slot.aside:
+                self._free_name(execute, path, slot.now.name)
+            slot.id = self.store.create(execute, slot.id, path, slot.now, aside=slot.aside)
             kept = Conversation(slot.now.name)
         elif slot.aside != slot.kept_aside:
             self.store.set_aside(execute, slot.id, aside=slot.aside)
         if slot.now is not kept:
             for turn, error in self.store.change(execute, slot.id, kept, slot.now):
                 self._say_refused(turn.id, error)
+        self.store.note_cells(execute, slot.id, slot.cells)
+        slot.cells.clear()
+
+    def _free_name(self, execute: Execute, path: str, name: str) -> None:
+        """Set aside the conversation that has the name, unless it is the notebook's, which another kernel began."""
+        if not self._resume:
+            free_name(execute, path, name)
+        elif self.named(name) is None:
+            free_name(execute, path, name, DISPLACED)
+
+    def named(self, name: str) -> Summary | None:
+        """Return the kept conversation called `name` that the notebook knows; None if there is none.
+
+        Raises
+        ------
+        StoreError
+            The database cannot be read.
+        """
+        if self.notebook is None or not self._resume:
+            return None
+        return next((s for s in self.known() if s.name == name and not s.set_aside), None)
+
+    def known(self) -> list[Summary]:
+        """Return the kept conversations of the notebook that it knows; see `named`."""
+        return known(self.database, self.notebook.contents(), self.notebook.path) if self.notebook else []
+
+    def note_cell(self, slot: Slot) -> None:
+        """Note that a conversation is changed in the cell that is running."""
+        cell_id = self.notebook.running() if self.notebook else None
+        if cell_id is not None and CellRun(cell_id, 0).lasting_id:
+            slot.cells.add(cell_id)
 
     def use(self, database: Database) -> None:
         """Keep everything in `database` from the next write on."""
