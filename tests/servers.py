@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Literal
 
@@ -160,6 +161,67 @@ class RawServer:
                     return
                 if answer.then == "silence":
                     stream.read()
+
+
+class HeldServer:
+    """A gateway that numbers its replies, and holds each one to a prompt that begins with ``hold`` until its release.
+
+    Attributes
+    ----------
+    received
+        The bodies of the requests, in order.
+    replies
+        The replies to each prompt, in order.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[dict] = []
+        self.replies: dict[str, list[str]] = {}
+        self._released: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        answer = self._answer
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:  # the library's name
+                payload = answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.base_url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def _answer(self, body: dict) -> bytes:
+        prompt = body["messages"][-1]["content"]
+        with self._lock:
+            self.received.append(body)
+            released = self._released.setdefault(prompt, threading.Event())
+        if prompt.startswith("hold"):
+            released.wait(10)
+        with self._lock:
+            text = f"reply {sum(map(len, self.replies.values()))} to {prompt}"
+            self.replies.setdefault(prompt, []).append(text)
+        return delta(text, "stop") + DONE
+
+    def release(self, prompt: str) -> None:
+        """Let the held reply to `prompt` go."""
+        self._released[prompt].set()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
 
 
 def _read(stream) -> Request | None:

@@ -333,8 +333,8 @@ class Conversations:
         return slot
 
     def _put_aside(self, slot: Slot) -> None:
+        slot.aside = True  # also if nothing is in it yet: a reply may be on its way
         if slot.worth_keeping:
-            slot.aside = True
             self._aside.append(slot)
 
     def _write(self) -> None:
