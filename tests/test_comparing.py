@@ -300,6 +300,16 @@ def test_the_order_of_the_replies_is_random_and_can_be_repeated(session):
     assert judged(session, 1).verdict.order == judged(session, 1).verdict.order
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_the_judge_sees_the_turns_above_unless_the_models_saw_none(session, once):
+    session.ask(Message.of("user", ECHO + "above"))
+    judged(session, options=TurnOptions(once=once))
+    *columns, judge = received(session)[1:]
+    assert {r.body["model"] for r in columns} == set(THREE)
+    above = [] if once else ["user", "assistant"]
+    assert [[m["role"] for m in r.body["messages"]] for r in (*columns, judge)] == [[*above, "user"]] * 4
+
+
 def test_a_judge_that_fails_spoils_no_comparison(session):
     compared = ask(session, TWO, before=ECHO + "sandbox: for gpt-5.4: status 400\n", judge="gpt-5.4")
     assert compared.error is None

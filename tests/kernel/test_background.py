@@ -23,14 +23,15 @@ def wait_for(condition, seconds: float = 20) -> bool:
 
 def later(kernel, ran, kind: str, seconds: float = 20) -> dict:
     """The bundle that replaces the output of a cell after it has ended."""
-    (shown,) = ran.of_type("display_data")
-    display_id = shown["transient"]["display_id"]
+    (message,) = [m for _, m in ran.messages if m["msg_type"] == "display_data"]
+    cell, display_id = message["parent_header"]["msg_id"], message["content"]["transient"]["display_id"]
     deadline = time.monotonic() + seconds
     while True:
         message = kernel.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
         content = message["content"]
         if message["msg_type"] == "update_display_data" and content["transient"]["display_id"] == display_id:
             assert kind in content["data"]
+            assert message["parent_header"]["msg_id"] == cell  # whichever cell runs by then
             return content["data"]
 
 
@@ -43,6 +44,7 @@ def test_the_cell_returns_and_its_output_settles_later(kernel, sandbox):
     assert wait_for(lambda: sandbox.received)
     assert sandbox.received[-1].ended_at is None  # it is still coming
     assert "application/vnd.jupyter.widget-view+json" in ran.of_type("display_data")[0]["data"]
+    kernel.run("'another cell'")
     settled = later(kernel, ran, TURN)
     assert settled[TURN]["completion"]["partial"] is None
     assert len(settled["text/plain"]) >= 600
