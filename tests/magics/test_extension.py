@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from shells import shell_of
 from traitlets import TraitError
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
-from xcyq_magic.magics.extension import Extension
+from xcyq_magic.magics.extension import MAGICS, Extension
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
 OURS = {
@@ -64,6 +65,13 @@ def test_unloading_gives_everything_back_also_after_use(bare_shell, monkeypatch,
     assert snapshot(bare_shell) == before
     unload_ipython_extension(bare_shell)  # once more is harmless
     capsys.readouterr()
+
+
+def test_ipythons_own_magics_of_the_same_names_stay_where_they_are(shell):
+    for ours in MAGICS:
+        with contextlib.suppress(KeyError):  # IPython has none of this name
+            assert type(shell.magics_manager.registry[ours.__name__]).__module__.startswith("IPython.")
+    assert "CodeMagics" in shell.magics_manager.registry
 
 
 def test_loading_twice_is_harmless(shell, run, sandbox):

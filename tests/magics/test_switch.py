@@ -181,3 +181,27 @@ def test_what_cannot_be_is_said_in_a_line_or_two(run):
             run(line)
         assert words in str(raised.value), line
         assert len(raised.value._render_traceback_()) <= 2
+
+
+ODD = ["²", "١٢", "1_000", "9" * 5000, "nan"]
+COUNTED = ["chat_history", "chat_undo", "chat_undo --turn", "chat_code", "chat --max-tokens", "chat --top-p", "chat -t"]
+
+
+@pytest.mark.parametrize("line", COUNTED)
+def test_an_odd_number_is_refused_and_changes_nothing(run, sandbox, shell, line):
+    run("%chat one")
+    turns = len(sandbox.received)
+    for odd in ODD:
+        with pytest.raises(OptionError) as raised:
+            run(f"%{line} {odd}" + " hello" * line.startswith("chat -"))
+        assert len(raised.value._render_traceback_()) <= 2
+    assert len(sandbox.received) == turns
+    run("%chat two")
+    assert asked(sandbox) == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["²", "١٢", "1_000", "9" * 5000, "nan"])
+def test_what_is_no_number_of_turns_is_the_name_of_the_fork(run, capsys, name):
+    run("%chat one")
+    run(f"%chat_switch --fork {name}")
+    assert f"The conversation is {name} now: 1 turn" in capsys.readouterr().out

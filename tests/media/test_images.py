@@ -304,7 +304,7 @@ def test_the_orientation_is_applied_and_the_place_is_gone(tmp_path, form, size):
     exif = Pillow.Exif()
     exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise by a quarter
     exif[ExifTags.Base.Make] = "Lumière"
-    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSMapDatum] = PLACE.decode()
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSMapDatum: PLACE.decode()}
     data = encode(picture, form, exif=exif, **({"lossless": True} if form == "WEBP" else {}))
     assert PLACE in data
     image = fit(attached(tmp_path, data), SMALL)

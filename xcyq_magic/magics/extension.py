@@ -229,8 +229,11 @@ class Extension:
             known = manager.magics[kind]
             self._replaced[kind] = {name: known[name] for name in names if name in known}
         self._magics = [magics(self) for magics in MAGICS]  # each enters itself into the shell's configurables
+        by_class = dict(manager.registry)  # IPython has a CodeMagics, too, and finds it by this name
         manager.register(*self._magics)
-        manager.registry[_NAME] = self
+        for magics in MAGICS:
+            del manager.registry[magics.__name__]
+        manager.registry |= {**by_class, _NAME: self}
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.shell.events.register("pre_run_cell", self._count_run)
         self.seen.register()
@@ -265,10 +268,8 @@ class Extension:
                     known.pop(name)
                     if name in self._replaced[kind]:
                         known[name] = self._replaced[kind][name]
-        ours = (self, *self._magics)
-        for name in (_NAME, *(m.__name__ for m in MAGICS)):
-            if any(manager.registry.get(name) is one for one in ours):
-                manager.registry.pop(name)
+        if manager.registry.get(_NAME) is self:
+            manager.registry.pop(_NAME)
         mine: tuple[object, ...] = (self.gateway, self.chat, *self._magics)
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.events.unregister("pre_run_cell", self._count_run)

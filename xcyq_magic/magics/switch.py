@@ -12,6 +12,7 @@ from IPython.core.magic_arguments import argument
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
+from xcyq_magic.magics.counts import is_whole
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Conversation
@@ -55,7 +56,7 @@ class SwitchMagics(ExtensionMagics):
         """
         options = parse_words(self.chat_switch, line)
         words, fork = options.words, options.fork
-        if fork not in {None, _ALL} and not fork.isdigit():  # the name, which argparse takes for the number
+        if fork not in {None, _ALL} and not is_whole(fork):  # the name, which argparse takes for the number
             words, fork = [fork, *words], _ALL
         name = " ".join(words)
         if len(words) > 1 or not name.isprintable():

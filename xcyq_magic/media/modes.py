@@ -17,7 +17,8 @@ def eight_bits(picture: PillowImage) -> tuple[PillowImage, str]:
     """
     if picture.mode in _PLAIN and "transparency" not in picture.info:
         return picture, ""
-    if picture.mode.startswith("I;16"):  # converting would clip them at 255
+    deep = picture.mode == "I" and picture.format == "PNG"  # 16 bits, as Pillow before 11 reads them
+    if deep or picture.mode.startswith("I;16"):  # converting to L would clip them at 255
         return picture.convert("I").point(lambda grey: grey * (1 / 257)).convert("L"), "scaled from 0..65535 to 0..255"
     if picture.mode in {"I", "F"}:
         return _stretched(picture)
@@ -27,10 +28,8 @@ def eight_bits(picture: PillowImage) -> tuple[PillowImage, str]:
 
 
 def _stretched(picture: PillowImage) -> tuple[PillowImage, str]:
-    """Greys of 32 bits from their own range; those of a PNG with 16 bits, which Pillow may read so, from its range."""
+    """Greys of 32 bits, scaled from their own range."""
     low, high = cast("tuple[float, float]", picture.getextrema())
-    if picture.mode == "I" and picture.format == "PNG":
-        low, high = 0, 65535
     scale = 255 / (high - low) if high > low else 0.0
     grey = picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
     return grey, f"scaled from {low:.4g}..{high:.4g} to 0..255"
