@@ -34,8 +34,11 @@ class GatewaySettings(Configurable):
         config=True
     )
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
-    first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of an answer.").tag(config=True)
-    read_timeout = Float(60.0, help="Seconds of silence to bear within an answer; keep-alives count as sound.").tag(
+    first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of a streamed answer.").tag(config=True)
+    read_timeout = Float(
+        60.0, help="Seconds of silence to bear within a streamed answer; keep-alives count as sound."
+    ).tag(config=True)
+    answer_timeout = Float(600.0, help="Seconds to wait for the whole of an answer that is not streamed.").tag(
         config=True
     )
 
@@ -83,7 +86,7 @@ class GatewaySettings(Configurable):
             raise TraitError(msg)
         return proposal["value"]
 
-    @validate("connect_timeout", "first_byte_timeout", "read_timeout")
+    @validate("connect_timeout", "first_byte_timeout", "read_timeout", "answer_timeout")
     def _positive(self, proposal: dict[str, float]) -> float:
         if not proposal["value"] > 0:
             msg = f"a time-out is more than 0 seconds, not {proposal['value']:g}"
