@@ -188,7 +188,7 @@ class GatewayClient:
                 if attempt.refused:
                     await attempt.read_refusal(chunks)
                     raise attempt.refusal(key)
-                await receive(chunks, pass_on, key.hide)
+                await receive(chunks, pass_on, key)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
