@@ -48,8 +48,8 @@ def where_shown(text: str) -> str:
     """What stands around the key in `text`, read in any of its codings; nothing if it is not there."""
     text = "\n".join((text, unquote(text), unescape(text), _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)))
     text += "".join(base64.b64decode(found + "==").decode("latin-1") for found in _BASE64.findall(text))
-    text += text.swapcase()
-    return next((text[max(0, at - 200) : at + 50] for p in PIECES if (at := text.find(p)) >= 0), "")
+    lowered = text.lower()
+    return next((text[max(0, at - 200) : at + 50] for p in PIECES if (at := lowered.find(p.lower())) >= 0), "")
 
 
 @dataclass(frozen=True)
