@@ -166,6 +166,43 @@ def test_a_stream_is_utf_8_whatever_its_charset_says(client, serve):
     assert (heard.error, heard.text) == (None, "é漢\u2028\u0085")
 
 
+def choice(index: int | None, text: str, where: str = "delta", finish_reason: str | None = None) -> dict:
+    return {"index": index, where: {"content": text}, "finish_reason": finish_reason}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(
+            http(
+                json.dumps(
+                    {"choices": [choice(1, "Other", "message", "length"), choice(0, "Hello", "message", "stop")]}
+                )
+            ),
+            id="whole",
+        ),
+        pytest.param(
+            chunked(
+                *(event({"choices": [choice(n, t)]}) for n, t in ((1, "Ot"), (0, "Hel"), (1, "her"), (0, "lo")))
+            ).removesuffix(b"0\r\n\r\n")
+            + chunked(
+                event({"choices": [choice(1, "", finish_reason="length")]}),
+                event({"choices": [choice(0, "", finish_reason="stop")]}),
+                DONE,
+            ).partition(b"\r\n\r\n")[2],
+            id="in chunks of their own",
+        ),
+        pytest.param(
+            chunked(event({"choices": [choice(1, "Other"), choice(0, "Hello")]}), FINISH, DONE), id="in one chunk"
+        ),
+        pytest.param(chunked(event({"choices": [choice(None, "Hello")]}), FINISH, DONE), id="without an index"),
+    ],
+)
+def test_a_second_answer_is_not_mixed_into_the_first(client, serve, payload):
+    heard = ask(client, serve(payload))
+    assert (heard.error, heard.text, heard.completion.finish_reason) == (None, "Hello", "stop")
+
+
 # Connections
 
 
