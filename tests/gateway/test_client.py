@@ -504,6 +504,13 @@ def test_the_usage_may_come_later_than_any_silence_within_the_answer(client, ser
     assert heard.completion.usage == Usage(11, 2, 13)
 
 
+def test_what_only_begins_like_the_key_does_not_wait_for_the_last_words(client, serve):
+    asked = Asked(client, serve(Answer(chunked(delta("mis") + delta("s") + FINISH, whole=False), "silence")))
+    assert isinstance(asked.next(), Deltas)
+    assert asked.until_text() == "miss"
+    asked.exchange.cancel()
+
+
 def test_silence_after_done_does_not_matter(client, serve):
     heard = ask(client, serve(Answer(chunked(delta("Hello"), DONE, whole=False), "silence")), read_timeout=0.2)
     assert (heard.error, heard.text) == (None, "Hello")

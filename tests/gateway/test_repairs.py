@@ -129,6 +129,8 @@ VALUES = [
     "`temperature` is not allowed to be greater than 1.",
     "`temperature` may only be set to 1 when thinking is enabled.",
     "temperature is not supported with this model when thinking is enabled",
+    "While thinking is enabled, 'stop' is not supported with this model.",
+    "`stop` and `max_tokens` cannot both be specified for this model.",
     "temperature and top_p must both be numbers",
     "Invalid 'stop': array too long. Expected an array with maximum length 4, but got 5.",
     "'stop[0]' is not supported with this model",
@@ -143,10 +145,16 @@ def test_a_value_that_is_refused_is_the_users_to_change(message):
     assert repair(message, ALL) is None
 
 
-@pytest.mark.parametrize("message", [NO_STOP, DEPRECATED, RENAME, BOTH, "Invalid request.", "Unsupported: 'top_k'"])
+@pytest.mark.parametrize("message", [NO_STOP, DEPRECATED, RENAME, BOTH, "Invalid.", "This is not supported: 'top_k'."])
 @pytest.mark.parametrize("param", ["top_k", "seed", "messages", "response_format.json_schema"])
 def test_where_param_names_another_field_nothing_is_repaired(message, param):
     assert repair(message, ALL, param=param) is None
+
+
+@pytest.mark.parametrize("instead", ["`temperature`", "`stop`", "'stream'", "defaults", "that"])
+def test_a_value_does_not_travel_under_the_name_of_another_field(instead):
+    message = f"`top_p` is deprecated for this model. Use {instead} instead."
+    assert repair(message, {"top_p": 0.5}) == LEFT_OUT["top_p"]
 
 
 def test_one_of_two_that_exclude_each_other_is_not_left_out_where_it_is_alone():

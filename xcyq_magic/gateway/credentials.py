@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from html import escape
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
@@ -182,7 +183,8 @@ def _written(key: str) -> str:
     def character(c: str) -> str:
         code = f"{ord(c):02x}"
         plain = c if c.isalnum() else rf"\\*{re.escape(c)}"
-        return rf"(?:{plain}|%{code}|\\+(?:u00|x){code}|&\#(?:x0*{code}|0*{ord(c)});)"
+        named = f"{escape(c)}|" if escape(c) != c else ""  # before the plain one, with which & and &amp; begin alike
+        return rf"(?:{named}{plain}|%{code}|\\+(?:u00|x){code}|&\#(?:x0*{code}|0*{ord(c)});)"
 
     in_base64 = [re.escape(form) for form in _in_base64(key)]
     firsts = re.escape("".join({form[0] for form in (key, *in_base64)} | set(_ESCAPES)))
