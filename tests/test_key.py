@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import gc
 import json
 import logging
 import os
 import pickle
+import re
 import socket
 import traceback
 from dataclasses import dataclass, field
+from html import unescape
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 from kernels import Kernel
-from servers import Answer, RawServer, chunked, delta, event, http
+from servers import DONE, Answer, RawServer, chunked, delta, event, http
 from shells import shell_of
 
 from xcyq_magic import errors, load_ipython_extension, unload_ipython_extension
@@ -23,18 +29,27 @@ from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import GatewaySettings
 from xcyq_magic.turn import TurnOptions
 
+if TYPE_CHECKING:
+    from xcyq_magic.chat.completion import Completion
+
 KEY = "sk-Vq7xW2mN9pLk4RtZ8bYc3HdF"
 WINDOW = 10  # so many characters of it are too many
+_ESCAPE = re.compile(r"\\+u00(..)")
+_BASE64 = re.compile(r"\b(?:[A-Za-z0-9]{4}){6,}")
 PIECES = [KEY[n : n + WINDOW] for n in range(len(KEY) - WINDOW + 1)]
 PROXIES = [n for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for n in (name, name.upper())]
 ECHO = {"error": {"message": f"Incorrect API key: {KEY}.", "type": KEY, "param": f"x {KEY}", "code": KEY}}
 PAGE = f"<html><head><title>No access with {KEY}</title></head><body>{KEY}</body></html>"
+END = delta("", "stop") + DONE
 ACROSS = f"{'x' * 285} {KEY}"
 
 
 def where_shown(text: str) -> str:
-    """What stands around the key in `text`; nothing if it is not there."""
-    return next((text[max(0, at - 200) : at + 50] for p in PIECES if (at := text.find(p)) >= 0), "")
+    """What stands around the key in `text`, read in any of its codings; nothing if it is not there."""
+    text = "\n".join((text, unquote(text), unescape(text), _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)))
+    text += "".join(base64.b64decode(found + "==").decode("latin-1") for found in _BASE64.findall(text))
+    lowered = text.lower()
+    return next((text[max(0, at - 200) : at + 50] for p in PIECES if (at := lowered.find(p.lower())) >= 0), "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,26 @@ def stream(body: bytes) -> Scenario:
     return played(http(body, kind="text/event-stream"))
 
 
+ESCAPED = "".join(f"\\u{ord(c):04x}" for c in KEY)
+PERCENT = "".join(f"%{ord(c):02X}" for c in KEY)
+ENTITIES = "".join(f"&#{ord(c)};" for c in KEY)
+IN_BASE64 = base64.b64encode(f"user:{KEY}".encode()).decode()
+LATER = b'data: {"error": "%s"}\n\n'
+
 SCENARIOS = {
+    "400, escaped": played(http(f'{{"error": "no: {ESCAPED}"}}', "400 Bad Request")),
+    "400, escaped where it is cut": played(http(f'{{"error": "{"x" * 285} {ESCAPED}"}}', "400 Bad Request")),
+    "400, escaped twice": played(http(json.dumps({"error": f'{{"message": "{ESCAPED}"}}'}), "400 Bad Request")),
+    "an error in JSON, escaped": played(http(f'{{"error": "no: {ESCAPED}"}}')),
+    "an error in the stream, escaped": stream(delta("Hel") + LATER % ESCAPED.encode()),
+    "no JSON in the stream, escaped": stream(delta("Hel") + f"data: {ESCAPED}\n\n".encode()),
+    "a page in entities": played(http(f"<html><title>No: {ENTITIES}</title>", "403 Forbidden", "text/html")),
+    "401 in base64": played(http(json.dumps({"error": f"Basic {IN_BASE64}"}), "401 Unauthorized")),
+    "401 in capitals": played(http(json.dumps({"error": f"BEARER {KEY.upper()}"}), "401 Unauthorized")),
+    "a redirect with the key in percent": played(
+        http(b"", "302 Found", Location=f"http://127.0.0.1:9/?key={PERCENT}"), in_head=True
+    ),
+    "the key as an encoding": played(http(b"", Content_Encoding=KEY), in_head=True),
     "401": played(http(json.dumps(ECHO), "401 Unauthorized")),
     "400": played(http(json.dumps(ECHO), "400 Bad Request")),
     "400 in text": played(http(f"no: {KEY}", "400 Bad Request", "text/plain")),
@@ -114,6 +148,7 @@ def base_url_of(monkeypatch):
             monkeypatch.setenv(name, value)
         return address
 
+    start.servers = servers
     yield start
     for server in servers:
         server.close()
@@ -188,6 +223,62 @@ def test_no_object_and_no_log_shows_the_key(scenario, base_url_of, logs, capfd):
     texts["log"] = "\n".join(f"{r.getMessage()} {r.exc_text}" for r in by_us)
     texts["printed"] = "".join(capfd.readouterr())
     assert {name: around for name, text in texts.items() if (around := where_shown(text))} == {}
+
+
+# In what a model says
+
+
+def chunk(where: str, words: str) -> bytes:
+    return event({"choices": [{"index": 0, "delta": {where: words}}]})
+
+
+CUTS = [*((n,) for n in range(len(KEY) + 1)), (1, 2), (3, 9, 17), tuple(range(1, len(KEY)))]
+
+
+@pytest.mark.parametrize("where", ["content", "reasoning_content"])
+def test_no_reply_shows_the_key_however_it_is_cut(base_url_of, where):
+    written = [KEY, KEY.swapcase(), f"sk-sk-{KEY}", f"{KEY}{KEY}"]
+    for words in (f"the word is {key} indeed, sk" for key in written):
+        start = words.index(next(key for key in written[::-1] if key in words))
+        cuts = [tuple(start + n for n in cut) for cut in CUTS]
+        pieces = [[words[a:b] for a, b in pairwise((0, *cut, len(words)))] for cut in cuts]
+        answers = [http(b"".join(chunk(where, p) for p in each) + END, kind="text/event-stream") for each in pieces]
+        for reply in replies(base_url_of, answers):
+            assert (reply.text or reply.reasoning) == re.sub(KEY, "(the API key)", words, flags=re.IGNORECASE)
+
+
+def replies(base_url_of, answers: list[bytes]) -> list[Completion]:
+    """What a session gets of each of the answers."""
+    address = base_url_of(Scenario(Answer(b"")))
+    base_url_of.servers[-1].answers = [Answer(a) for a in answers]
+    session = ChatSession(GatewaySettings(base_url=address))
+    outcomes = [session.ask(Message.of("user", "Hello"), TurnOptions(once=True)) for _ in answers]
+    session.close()
+    return [o.completion for o in outcomes]
+
+
+@pytest.mark.parametrize("words", [ESCAPED, KEY, "\\/".join((KEY, "")), "".join(f"\\u{ord(c):04X}" for c in KEY)])
+def test_no_reply_shows_the_key_however_its_json_is_written(base_url_of, words):
+    in_stream = b'data: {"model": "%b", "choices": [{"delta": {"content": "a %b"}}]}\n\n' % ((words.encode(),) * 2)
+    whole = b'{"model": "%b", "choices": [{"message": {"content": "a %b"}, "finish_reason": "stop"}]}'
+    answers = [http(in_stream + END, kind="text/event-stream"), http(whole % ((words.encode(),) * 2))]
+    for reply in replies(base_url_of, answers):
+        assert reply.text.startswith("a (the API key)")
+        assert reply.model.startswith("(the API key)")
+
+
+@pytest.mark.parametrize("written", [PERCENT, ENTITIES, IN_BASE64, KEY.lower(), ESCAPED], ids=lambda w: w[:6])
+def test_no_reply_shows_the_key_in_another_coding(base_url_of, written):
+    for reply in replies(base_url_of, [http(delta(f"a {written}.") + END, kind="text/event-stream")]):
+        assert where_shown(reply.text) == ""
+        assert "(the API key)" in reply.text
+
+
+@pytest.mark.parametrize("end", [delta("", "stop"), DONE, b"", event({"error": "Overloaded"}), b"data: no JSON\n\n"])
+@pytest.mark.parametrize("begun", [KEY[:1], KEY[:-1], "miss", KEY[:5].upper()])
+def test_what_only_begins_like_the_key_is_not_lost(base_url_of, begun, end):
+    for reply in replies(base_url_of, [http(delta("Hel") + delta(begun) + end, kind="text/event-stream")]):
+        assert reply.text == f"Hel{begun}"
 
 
 def test_an_entered_key_that_is_refused_is_in_no_traceback():

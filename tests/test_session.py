@@ -495,6 +495,25 @@ def test_first_words_do_not_wait_for_their_frame():
     assert painted == ["", "a", "abc"]
 
 
+class Closing:
+    """An exchange whose end is heard while it is being cancelled, as where the client's thread is the faster one."""
+
+    def __init__(self, sink) -> None:
+        self._sink = sink
+
+    def cancel(self) -> None:
+        self._sink(Ended(errors.GatewayError("The connection was closed from here."), time.monotonic()))
+
+
+@pytest.mark.parametrize("end", [LiveReply.stop, LiveReply.abandon])
+def test_a_reply_that_is_stopped_ends_as_stopped_however_fast_its_connection_closes(end):
+    reply, arrivals = LiveReply("gpt-5.5"), SimpleQueue()
+    reply.start(Closing, arrivals)
+    end(reply)
+    follow([reply], arrivals, lambda _: None)
+    assert (reply.state, reply.error) == ("stopped", None)
+
+
 def test_a_silent_reply_is_painted_too(session):
     times = []
     session.ask(user("sandbox: first 1"), paint=lambda _: times.append(time.monotonic()))

@@ -10,9 +10,12 @@ import pytest
 from kernels import KEY, Kernel
 from shells import shell_of
 from traitlets import TraitError
+from traitlets.config import Config
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import SettingError
+from xcyq_magic.gateway.request import endpoint
+from xcyq_magic.gateway.route import without_user
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
@@ -26,6 +29,8 @@ WRONG = [
     (GatewaySettings, "auth_scheme", "Bea\u200brer", "one word"),
     (GatewaySettings, "read_timeout", -1, "more than 0 seconds"),
     (GatewaySettings, "connect_timeout", "soon", "float"),
+    (GatewaySettings, "answer_timeout", 0, "more than 0 seconds"),
+    (GatewaySettings, "prices", {"gpt-5.5": (1, -1)}, "two numbers"),
     (GatewaySettings, "max_video_mb", 0, "more than 0 MB"),
     (GatewaySettings, "video_form", "mp4", "video_url"),
     (ChatSettings, "model", "gpt 5.5", "one word"),
@@ -56,6 +61,71 @@ def test_a_wrong_value_is_refused_at_once(loaded, caplog, wrong):
     loaded.run_cell(f"%config {cls.__name__}.{name} = {value!r}")
     assert words in caplog.text  # IPython logs the refusal
     assert getattr(settings, name) == before
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w[1]}={w[2]!r}")
+@pytest.mark.parametrize("environment", [{}, {"XCYQ_MODEL": "gpt-5.5-low", "XCYQ_BASE_URL": "https://gateway.example"}])
+def test_a_wrong_value_leaves_what_nobody_has_read_yet(monkeypatch, wrong, environment):
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    cls, name, value, words = wrong
+    settings, untouched = cls(), cls()
+    other = "read_timeout" if cls is GatewaySettings else "compare_limit"
+    refused = Config({cls.__name__: {other: 17, name: value}} if name != other else {cls.__name__: {name: value}})
+    with pytest.raises(TraitError, match=re.escape(words)):
+        settings.update_config(refused)
+    for each in cls.class_trait_names(config=True):
+        assert getattr(settings, each) == getattr(untouched, each)
+
+
+def test_a_wrong_value_in_a_cell_leaves_the_default_of_the_environment(monkeypatch, caplog):
+    monkeypatch.setenv("XCYQ_MODEL", "gpt-5.5-low")
+    with shell_of() as shell:
+        load_ipython_extension(shell)
+        shell.run_cell('%config ChatSettings.model = "two words"')
+        assert "one word" in caplog.text
+        assert shell.run_cell("%config ChatSettings.model").result == "gpt-5.5-low"
+        unload_ipython_extension(shell)
+
+
+# What stands before an @ may be a password
+
+SECRET_URLS = [
+    f"{before}{user}{at}gateway.example/path"
+    for before in ("https://", "http://", " HTTPS://", "ftp://", "//", "http:/", "")
+    for user in ("u:pa/pw", "u:pa#pw", "u:pa?pw", "u:pa\\pw", "u:pa pw", "u:pa@pw", "u:1/pw", "pw", "u:[pw", "u:pw\n")
+    for at in ("@", "@@", "%40", "\uff20")
+]
+
+
+def test_no_password_of_a_base_url_is_shown(monkeypatch, caplog, capsys):
+    monkeypatch.setenv("XCYQ_API_KEY", KEY)
+    with shell_of() as shell:
+        for url in SECRET_URLS[::9]:
+            monkeypatch.setenv("XCYQ_BASE_URL", url)
+            load_ipython_extension(shell)
+            for code in ("%chat", "%config GatewaySettings", "%chat_sandbox off"):
+                shell.run_cell(code)
+            assert isinstance(shell.run_cell("%chat Hello").error_in_exec, SettingError)
+            unload_ipython_extension(shell)
+        monkeypatch.delenv("XCYQ_BASE_URL")
+        load_ipython_extension(shell)
+        for url in SECRET_URLS[::9]:
+            shell.run_cell(f"%config GatewaySettings.base_url = {url!r}")
+        unload_ipython_extension(shell)
+    with shell_of(GatewaySettings={"base_url": SECRET_URLS[0]}) as shell:
+        assert isinstance(shell.run_cell("%load_ext xcyq_magic").error_in_exec, SettingError)
+    shown = caplog.text + "".join(capsys.readouterr())
+    assert shown.count("holds an @") > 2 * len(SECRET_URLS[::9])
+    assert [line for line in shown.split("\n") if "pw" in line] == []
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_no_error_repeats_a_password(url):
+    with pytest.raises(SettingError) as raised:
+        endpoint(url)
+    assert "pw" not in str(raised.value)
+    assert "pw" not in without_user(url)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ class GatewayAccess:
             settings.connect_timeout,
             settings.first_byte_timeout,
             settings.read_timeout,
+            settings.answer_timeout,
         )
 
     def start_sandbox(self) -> Sandbox:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default, validate
 from traitlets.config import Configurable
@@ -19,12 +19,26 @@ from xcyq_magic.chat.metrics import Price
 from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.video import MAX_VIDEO_MB, VIDEO_FORMS
 
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
 DEFAULT_MODEL = "claude-sonnet-4-6"
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
 
-class GatewaySettings(Configurable):
+class Settings(Configurable):
+    """Settings that a refused value leaves as they were."""
+
+    def update_config(self, config: Config) -> None:
+        """Load `config`; where a value of it is refused, all settings stay."""
+        # traitlets puts back the value from before: of a default that nobody has read yet, it knows the type's alone.
+        for name in self.trait_names(config=True):
+            getattr(self, name)
+        super().update_config(config)
+
+
+class GatewaySettings(Settings):
     """Where the gateway is, and how long to wait for it."""
 
     base_url = Unicode(help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL.").tag(
@@ -34,8 +48,11 @@ class GatewaySettings(Configurable):
         config=True
     )
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
-    first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of an answer.").tag(config=True)
-    read_timeout = Float(60.0, help="Seconds of silence to bear within an answer; keep-alives count as sound.").tag(
+    first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of a streamed answer.").tag(config=True)
+    read_timeout = Float(
+        60.0, help="Seconds of silence to bear within a streamed answer; keep-alives count as sound."
+    ).tag(config=True)
+    answer_timeout = Float(600.0, help="Seconds to wait for the whole of an answer that is not streamed.").tag(
         config=True
     )
 
@@ -54,7 +71,10 @@ class GatewaySettings(Configurable):
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
-        return os.environ.get("XCYQ_BASE_URL", "").strip() or DEFAULT_BASE_URL
+        from xcyq_magic.gateway.route import without_user  # noqa: PLC0415  # %load_ext stays quick
+
+        # A password in it is refused when a request is made; until then it is in no listing of the settings.
+        return without_user(os.environ.get("XCYQ_BASE_URL", "").strip(), "…@") or DEFAULT_BASE_URL
 
     @validate("base_url")
     def _address(self, proposal: dict[str, str]) -> str:
@@ -83,7 +103,7 @@ class GatewaySettings(Configurable):
             raise TraitError(msg)
         return proposal["value"]
 
-    @validate("connect_timeout", "first_byte_timeout", "read_timeout")
+    @validate("connect_timeout", "first_byte_timeout", "read_timeout", "answer_timeout")
     def _positive(self, proposal: dict[str, float]) -> float:
         if not proposal["value"] > 0:
             msg = f"a time-out is more than 0 seconds, not {proposal['value']:g}"
@@ -111,7 +131,7 @@ class GatewaySettings(Configurable):
         return None if nearest is None else self.prices[nearest]
 
 
-class ChatSettings(Configurable):
+class ChatSettings(Settings):
     """What a chat uses unless its cell says otherwise."""
 
     model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(config=True)

@@ -64,7 +64,7 @@ class Ours:
 
     def __call__(self) -> int:
         arrivals: SimpleQueue = SimpleQueue()
-        self._client.send(self._request, ApiKey("none", "here"), self._connection, arrivals.put)
+        self._client.send(self._request, ApiKey("sk-5ecret-0123456789", "here"), self._connection, arrivals.put)
         count = 0
         while not isinstance(arrival := arrivals.get(), Ended):
             if isinstance(arrival, Deltas):

@@ -166,6 +166,43 @@ def test_a_stream_is_utf_8_whatever_its_charset_says(client, serve):
     assert (heard.error, heard.text) == (None, "é漢\u2028\u0085")
 
 
+def choice(index: int | None, text: str, where: str = "delta", finish_reason: str | None = None) -> dict:
+    return {"index": index, where: {"content": text}, "finish_reason": finish_reason}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(
+            http(
+                json.dumps(
+                    {"choices": [choice(1, "Other", "message", "length"), choice(0, "Hello", "message", "stop")]}
+                )
+            ),
+            id="whole",
+        ),
+        pytest.param(
+            chunked(
+                *(event({"choices": [choice(n, t)]}) for n, t in ((1, "Ot"), (0, "Hel"), (1, "her"), (0, "lo")))
+            ).removesuffix(b"0\r\n\r\n")
+            + chunked(
+                event({"choices": [choice(1, "", finish_reason="length")]}),
+                event({"choices": [choice(0, "", finish_reason="stop")]}),
+                DONE,
+            ).partition(b"\r\n\r\n")[2],
+            id="in chunks of their own",
+        ),
+        pytest.param(
+            chunked(event({"choices": [choice(1, "Other"), choice(0, "Hello")]}), FINISH, DONE), id="in one chunk"
+        ),
+        pytest.param(chunked(event({"choices": [choice(None, "Hello")]}), FINISH, DONE), id="without an index"),
+    ],
+)
+def test_a_second_answer_is_not_mixed_into_the_first(client, serve, payload):
+    heard = ask(client, serve(payload))
+    assert (heard.error, heard.text, heard.completion.finish_reason) == (None, "Hello", "stop")
+
+
 # Connections
 
 
@@ -465,6 +502,13 @@ def test_the_usage_may_come_later_than_any_silence_within_the_answer(client, ser
     heard = ask(client, serve(Answer(payload, cuts=(len(reply),), pause_s=0.6)), read_timeout=0.2)
     assert (heard.error, heard.text) == (None, "Hello")
     assert heard.completion.usage == Usage(11, 2, 13)
+
+
+def test_what_only_begins_like_the_key_does_not_wait_for_the_last_words(client, serve):
+    asked = Asked(client, serve(Answer(chunked(delta("mis") + delta("s") + FINISH, whole=False), "silence")))
+    assert isinstance(asked.next(), Deltas)
+    assert asked.until_text() == "miss"
+    asked.exchange.cancel()
 
 
 def test_silence_after_done_does_not_matter(client, serve):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
 import pickle
 import traceback
+from html import escape
+from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xcyq_magic.errors import KeyFormatError
-from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.credentials import ApiKey, Hider
 
 SECRET = "sk-5ecret-0123456789"  # noqa: S105  # opens nothing
 
@@ -90,3 +97,34 @@ def test_a_key_comes_from_the_environment():
 @pytest.mark.parametrize("environment", [{}, {"XCYQ_API_KEY": ""}, {"XCYQ_API_KEY": " \n"}, {"OPENAI_API_KEY": SECRET}])
 def test_no_key_in_the_environment_is_no_key(environment):
     assert ApiKey.from_environment(environment) is None
+
+
+KEYS = [SECRET, "a?b>c~d?e>f~g", "q\"u\\o/t'e<d>&", "aaaaaaaab", "-is-not-ASCII"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", ["", "u", "u:", "user:"])
+def test_a_key_is_hidden_in_the_base64_of_what_holds_it(key, encode, before):
+    code = encode(f"{before}{key}@".encode()).decode()
+    hidden = ApiKey(key).hide(f"Basic {code} was refused")
+    assert code[4:-4] not in hidden
+    assert "(the API key)" in hidden
+    assert hidden.endswith(" was refused")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "written", [str, str.upper, str.lower, quote, json.dumps, escape, lambda k: json.dumps(json.dumps(k))]
+)
+def test_a_key_is_hidden_however_it_is_written(key, written):
+    text = written(key)
+    assert ApiKey(key).hide(f"İ {text} \U0001f511").strip('İ \U0001f511"\\') == "(the API key)"
+
+
+@given(st.sampled_from(KEYS), st.text(max_size=9), st.lists(st.integers(0, 40), max_size=6))
+def test_a_key_is_hidden_however_its_text_is_cut(key, around, at):
+    text = f"{around}{key}{key[:3]}{around}"
+    cuts = [0, *sorted(n for n in at if n < len(text)), len(text)]
+    hider = Hider(ApiKey(key))
+    assert "".join([hider(text[a:b]) for a, b in pairwise(cuts)]) + hider.flush() == ApiKey(key).hide(text)

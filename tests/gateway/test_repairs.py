@@ -29,25 +29,41 @@ NO_TOP_P = "Unsupported parameter: 'top_p' is not supported with this model."
 NO_STOP = "Unsupported parameter: 'stop' is not supported with this model."
 BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 DEPRECATED = "`temperature` is deprecated for this model."
+NO_VALUE = (
+    "Unsupported value: 'reasoning_effort' does not support 'minimal' with this model. "
+    "Supported values are: 'low', 'medium', and 'high'."
+)
 RANGE = "temperature: range: 0..1"
 WHOLE = http(delta("Hello") + delta("", "stop") + DONE, kind="text/event-stream")
 
 
-def refusal(message: str, param: str | None = None) -> dict:
-    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": None}}
+def refusal(message: str, param: str | None = None, code: str | None = None) -> dict:
+    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
 
 
 def refuse(message: str, param: str | None = None) -> bytes:
     return http(json.dumps(refusal(message, param)), "400 Bad Request")
 
 
-def repair(message: str, body: dict, param: str | None = None) -> Repair | None:
-    error = status_error(400, json.dumps(refusal(message, param)).encode())
+def repair(message: str, body: dict, param: str | None = None, code: str | None = None) -> Repair | None:
+    error = status_error(400, json.dumps(refusal(message, param, code)).encode())
     assert isinstance(error, errors.BadRequestError)
     return repair_for(error, {"model": GPT, "messages": [], "stream": True, **body})
 
 
-ALL = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "stop": ["END"], "stream_options": {}, "seed": 1}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+ALL = {
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "max_tokens": 9,
+    "stop": ["END"],
+    "stream_options": {},
+    "seed": 1,
+    "reasoning_effort": "minimal",
+    "response_format": SCHEMA,
+}
+LEFT_OUT = {name: Repair(name, None, always=True) for name in ALL}
+RENAMED = Repair("max_tokens", "max_completion_tokens", always=True)
 
 
 # What the words ask for
@@ -56,14 +72,26 @@ ALL = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "stop": ["END"], "stre
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (RENAME, Repair("max_tokens", "max_completion_tokens", always=True)),
+        (RENAME, RENAMED),
         (NO_TEMPERATURE, Repair("temperature", None, always=True)),
         (NO_TOP_P, Repair("top_p", None, always=True)),
         (NO_STOP, Repair("stop", None, always=True)),
         (BOTH, Repair("top_p", None, always=False)),
         (DEPRECATED, Repair("temperature", None, always=True)),
         (DEPRECATED.replace("temperature", "top_p"), Repair("top_p", None, always=True)),
-        (RANGE, Repair("temperature", None, always=False)),
+        (NO_VALUE, Repair("reasoning_effort", None, always=False)),
+        ("gpt-5 models don't support temperature=0.5. Only temperature=1 is supported", LEFT_OUT["temperature"]),
+        ("This model does not support the parameter `top_p`.", LEFT_OUT["top_p"]),
+        ("Error from upstream: 'stop' is no longer supported by this model", LEFT_OUT["stop"]),
+        ("seed: Extra inputs are not permitted", LEFT_OUT["seed"]),
+        ("TypeError: create() got an unexpected keyword argument 'seed'", LEFT_OUT["seed"]),
+        ("Unsupported parameters: 'stop', 'top_p'.", LEFT_OUT["stop"]),
+        ("max_tokens is deprecated in favor of max_completion_tokens.", RENAMED),
+        ("`max_tokens` is not supported by this model, please use `max_completion_tokens` instead.", RENAMED),
+        ("Please specify only one of `temperature` or `top_p`.", Repair("top_p", None, always=False)),
+        ("'stop' and 'seed' are mutually exclusive", Repair("seed", None, always=False)),
+        ("You can't use top_p together with temperature.", Repair("temperature", None, always=False)),
+        ("`top_p` is deprecated for this model. Use `stop` instead.", LEFT_OUT["top_p"]),
         ("Unknown parameter: 'seed'.", Repair("seed", None, always=True)),
         ("Unknown parameter: 'stream_options'.", Repair("stream_options", None, always=True)),
         ("stream_options: Extra inputs are not permitted", Repair("stream_options", None, always=True)),
@@ -77,12 +105,60 @@ def test_a_message_names_what_to_change(message, expected):
 
 
 def test_the_param_of_the_error_names_it_where_its_words_do_not():
-    assert repair("Invalid request.", ALL, param="temperature") == Repair("temperature", None, always=False)
-    assert repair("This is not supported here.", ALL, param="stop") == Repair("stop", None, always=True)
+    assert repair("This is not supported here.", ALL, param="stop") == LEFT_OUT["stop"]
+    assert repair("The parameter is not supported with this model.", ALL, param="seed") == LEFT_OUT["seed"]
+    assert repair("Invalid.", ALL, param="stop", code="unsupported_parameter") == LEFT_OUT["stop"]
 
 
-def test_the_param_of_the_error_wins_over_its_words():
-    assert repair(NO_STOP, ALL, param="temperature").name == "temperature"
+# What a request with another value, or another schema, would mend: leaving it out would buy something else.
+VALUES = [
+    RANGE,
+    "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens for claude-sonnet-4-6",
+    "max_tokens is too large: 100000. This model supports at most 8192 completion tokens, whereas you provided 100000.",
+    "Unsupported parameter: 'max_tokens' is not supported with this model.",
+    "Unsupported value: 'max_tokens' does not support 100000 with this model.",
+    "Invalid schema for response_format 'x': In context=(), 'additionalProperties' is required to be false.",
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+    "Unsupported value: 'response_format' does not support 'json_schema' with this model.",
+    "'response_format.type' is not supported with this model",
+    "Invalid value: 'minimal'. Supported values are: 'low', 'medium', and 'high'.",
+    "Invalid value for 'reasoning_effort': 'minimal' is not supported with this model.",
+    "reasoning_effort is not supported: must be one of low, medium, high",
+    "Values over 1 for `temperature` are not supported with this model.",
+    "The value of 'temperature' is not allowed.",
+    "`temperature` is not allowed to be greater than 1.",
+    "`temperature` may only be set to 1 when thinking is enabled.",
+    "temperature is not supported with this model when thinking is enabled",
+    "While thinking is enabled, 'stop' is not supported with this model.",
+    "`stop` and `max_tokens` cannot both be specified for this model.",
+    "temperature and top_p must both be numbers",
+    "Invalid 'stop': array too long. Expected an array with maximum length 4, but got 5.",
+    "'stop[0]' is not supported with this model",
+    "Invalid type for 'seed': expected an integer, but got a string instead.",
+    "Invalid 'temperature', 'top_p', 'max_tokens', 'stop', 'seed'",
+    "Invalid 'stop'. Use 'END' instead",
+]
+
+
+@pytest.mark.parametrize("message", VALUES)
+def test_a_value_that_is_refused_is_the_users_to_change(message):
+    assert repair(message, ALL) is None
+
+
+@pytest.mark.parametrize("message", [NO_STOP, DEPRECATED, RENAME, BOTH, "Invalid.", "This is not supported: 'top_k'."])
+@pytest.mark.parametrize("param", ["top_k", "seed", "messages", "response_format.json_schema"])
+def test_where_param_names_another_field_nothing_is_repaired(message, param):
+    assert repair(message, ALL, param=param) is None
+
+
+@pytest.mark.parametrize("instead", ["`temperature`", "`stop`", "'stream'", "defaults", "that"])
+def test_a_value_does_not_travel_under_the_name_of_another_field(instead):
+    message = f"`top_p` is deprecated for this model. Use {instead} instead."
+    assert repair(message, {"top_p": 0.5}) == LEFT_OUT["top_p"]
+
+
+def test_one_of_two_that_exclude_each_other_is_not_left_out_where_it_is_alone():
+    assert repair(BOTH, {"temperature": 0.5}) is None
 
 
 @pytest.mark.parametrize(
@@ -107,14 +183,8 @@ def test_what_was_not_sent_is_not_repaired(message):
     assert repair(message, {}) is None
 
 
-def test_both_drops_nothing_that_is_alone():
-    assert repair(BOTH, {"temperature": 0.5}).name == "temperature"
-    assert repair(BOTH, {"top_p": 0.5}).name == "top_p"
-
-
 def test_a_name_that_is_there_already_is_not_overwritten():
-    body = {"max_tokens": 9, "max_completion_tokens": 20}
-    assert repair(RENAME, body).apply(body) == {"max_completion_tokens": 20}
+    assert repair(RENAME, {"max_tokens": 9, "max_completion_tokens": 20}) is None
 
 
 def test_a_repair_changes_only_its_parameter():
@@ -205,14 +275,22 @@ CASES = {
         CLAUDE, BOTH, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, ("top_p", "left out"), always=False
     ),
     "deprecated": Case(OPUS, DEPRECATED, {"temperature": 0.5}, {}, ("temperature", "left out"), always=True),
-    "out of range": Case(CLAUDE, RANGE, {"temperature": 1.5}, {}, ("temperature", "left out"), always=False),
+    "a value": Case(
+        GPT,
+        NO_VALUE,
+        {"reasoning_effort": "minimal"},
+        {},
+        ("reasoning_effort", "left out"),
+        always=False,
+        param="reasoning_effort",
+    ),
     "by param alone": Case(
         CLAUDE,
-        "Invalid request.",
+        "This is not supported.",
         {"temperature": 0.5},
         {},
         ("temperature", "left out"),
-        always=False,
+        always=True,
         param="temperature",
     ),
     "stream_options": Case(
@@ -293,11 +371,18 @@ def test_a_turn_remembers_what_the_user_set(gateway):
 
 @pytest.mark.parametrize(
     ("message", "param"),
-    [("Bad request", None), ("'messages' is too long", "messages"), ("`top_k` is unknown", "top_k")],
+    [
+        ("Bad request", None),
+        ("'messages' is too long", "messages"),
+        ("`top_k` is unknown", "top_k"),
+        (VALUES[1], None),
+        (VALUES[5], "response_format"),
+        (RANGE, "temperature"),
+    ],
 )
-def test_a_refusal_that_names_nothing_of_ours_is_an_error_after_one_request(gateway, message, param):
+def test_a_refusal_that_asks_for_no_repair_is_an_error_after_one_request(gateway, message, param):
     session, server = gateway(refuse(message, param), WHOLE)
-    outcome = ask(session, GPT, temperature=0.5)
+    outcome = ask(session, GPT, temperature=0.5, max_tokens=100_000, extra={"response_format": SCHEMA})
     assert type(outcome.error) is errors.BadRequestError
     assert message in outcome.error.message
     assert len(server.requests) == 1
@@ -329,8 +414,9 @@ def test_a_gateway_that_keeps_refusing_ends(gateway, answers):
     assert outcome.turn is None
 
 
-def test_a_wrong_rename_does_not_spoil_the_next_request(gateway):
+def test_a_repair_that_was_refused_as_well_is_not_remembered(gateway):
     session, server = gateway(refuse(RENAME), refuse("Unknown parameter: 'max_completion_tokens'."), WHOLE)
-    first = ask(session, GPT, max_tokens=9)
-    assert isinstance(first.error, errors.BadRequestError) or "max_tokens" not in sent(server, -1)
-    assert ask(session, GPT).error is None
+    assert isinstance(ask(session, GPT, max_tokens=9).error, errors.BadRequestError)
+    assert len(server.requests) == 2
+    assert ask(session, GPT, max_tokens=9).error is None
+    assert sent(server, -1) == {"max_tokens": 9, **USAGE}

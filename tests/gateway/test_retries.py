@@ -183,10 +183,10 @@ def test_a_wait_in_words(retry, text):
 class Heard:
     """What a sink hears of one exchange."""
 
-    def __init__(self, client: GatewayClient, base_url: str, **timeouts: float) -> None:
+    def __init__(self, client: GatewayClient, base_url: str, *, stream: bool = True, **timeouts: float) -> None:
         self._queue: SimpleQueue = SimpleQueue()
         self.arrivals: list = []
-        request = ChatRequest("gpt-5.4", (Message.of("user", "Hello"),))
+        request = ChatRequest("gpt-5.4", (Message.of("user", "Hello"),), stream=stream)
         self.exchange = client.send(request, KEY, Connection(endpoint(base_url), **timeouts), self._queue.put)
 
     def until(self, *kinds: type) -> object:
@@ -204,8 +204,8 @@ class Heard:
         return "".join(d.text for a in self.arrivals if isinstance(a, Deltas) for d in a.deltas)
 
 
-def ask(client: GatewayClient, server: RawServer, **timeouts: float) -> tuple[Heard, Exception | None]:
-    heard = Heard(client, server.base_url, **timeouts)
+def ask(client: GatewayClient, server: RawServer, **options: float) -> tuple[Heard, Exception | None]:
+    heard = Heard(client, server.base_url, **options)
     return heard, heard.until(Ended).error
 
 
@@ -345,6 +345,71 @@ def test_a_reply_that_has_begun_is_not_sent_again(client, serve, payload, then):
     assert heard.waits == []
     assert heard.text in {"", "Hel"}
     assert len(server.requests) == 1
+
+
+# A whole answer comes after the work: from the request's last byte on, it may have been made and paid for
+
+
+@pytest.mark.parametrize("payload", [b"", *BEGUN.values()], ids=["nothing", *BEGUN])
+@pytest.mark.parametrize("then", ["close", "reset", "silence"])
+def test_a_whole_answer_that_does_not_come_is_not_asked_for_twice(client, serve, payload, then):
+    server = serve(Answer(payload, then), WHOLE)
+    heard, error = ask(client, server, stream=False, answer_timeout=0.3)
+    assert isinstance(error, errors.GatewayError)
+    assert heard.waits == []
+    assert len(server.requests) == 1
+    if not payload:
+        assert "may have been answered, and paid for" in error.hint
+    if then == "silence":
+        assert "no whole answer within 0.3 s" in error.message
+        assert "GatewaySettings.answer_timeout" in error.hint
+
+
+@pytest.mark.parametrize("cut", [0, 60], ids=["before its head", "within its body"])
+def test_a_whole_answer_may_take_longer_than_any_silence_within_a_stream(client, serve, cut):
+    whole = http(json.dumps(ANSWER))
+    server = serve(Answer(whole, cuts=(cut,), pause_s=0.4))
+    heard, error = ask(client, server, stream=False, first_byte_timeout=0.1, read_timeout=0.1)
+    assert (error, heard.text) == (None, "Hello")
+    assert len(server.requests) == 1
+
+
+def test_a_whole_answer_has_its_time_in_all(client, serve):
+    slow = Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", "silence", more=b" ", times=5)
+    started = time.monotonic()
+    assert type(ask(client, serve(slow), stream=False, answer_timeout=0.3)[1]) is errors.TimedOutError
+    assert time.monotonic() - started < 1
+
+
+def test_a_whole_answer_is_asked_for_again_where_the_proxy_let_nothing_through(client, serve, monkeypatch):
+    proxy = serve(http(b"", "502 Bad Gateway"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.base_url.removesuffix("/gateway"))
+    heard = Heard(client, "https://gateway.invalid", stream=False)
+    heard.until(Waiting)
+    heard.exchange.cancel()
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_a_whole_answer_that_is_refused_is_asked_for_again(client, serve, status):
+    server = serve(refuse(status), http(json.dumps(ANSWER)))
+    heard, error = ask(client, server, stream=False)
+    assert (error, heard.text) == (None, "Hello")
+    assert len(server.requests) == 2
+
+
+def test_a_whole_answer_is_asked_for_again_where_nobody_was_reached(client, serve):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    heard = Heard(client, f"http://127.0.0.1:{port}/gateway", stream=False)
+    heard.until(Waiting)
+    server = serve(http(json.dumps(ANSWER)), port=port)
+    assert heard.until(Ended).error is None
+    assert len(server.requests) == 1
+
+
+def test_a_connection_that_ended_between_two_whole_answers_costs_no_error(client, serve):
+    server = serve(Answer(http(json.dumps(ANSWER)), "close"), http(json.dumps(ANSWER)))
+    assert [ask(client, server, stream=False)[1] for _ in range(2)] == [None, None]
 
 
 @pytest.mark.parametrize(

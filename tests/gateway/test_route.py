@@ -36,8 +36,9 @@ def test_plain_http_elsewhere_is_told(url):
     assert route_notice(url.replace("http:", "https:")) is None
 
 
-def test_a_proxy_that_reads_along_is_named_without_its_password(monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://user:secret@proxy.example:3128")
+@pytest.mark.parametrize("user", ["user:secret@", "secret:a/b@", "secret/@", "secret%40@", ""])
+def test_a_proxy_that_reads_along_is_named_without_its_password(monkeypatch, user):
+    monkeypatch.setenv("http_proxy", f"http://{user}proxy.example:3128")
     assert "the proxy proxy.example:3128 among them" in route_notice(ELSEWHERE)
     assert "secret" not in route_notice(ELSEWHERE)
     monkeypatch.setenv("no_proxy", "gateway.example")

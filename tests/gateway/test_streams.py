@@ -22,6 +22,7 @@ from xcyq_magic.chat.completion import CompletionBuilder, Usage
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.gateway import wire
+from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.receive import read_body, receive
 from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import ChatSettings, GatewaySettings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from xcyq_magic.turn import Outcome
 
 MODEL = "claude-sonnet-4-6"
+KEY = ApiKey("sk-5ecret-0123456789")
 STREAM = "text/event-stream"
 BOM = b"\xef\xbb\xbf"
 FINISH = delta("", "stop")
@@ -480,7 +482,7 @@ def received(row: Row, chunks: Iterable[bytes]) -> Received:
 
     async def read() -> None:
         if row.status.startswith("200"):
-            await receive(each(chunks), lambda deltas: [builder.add(d) for d in deltas])
+            await receive(each(chunks), lambda deltas: [builder.add(d) for d in deltas], KEY)
         else:
             raise wire.status_error(int(row.status[:3]), await read_body(each(chunks)))
 

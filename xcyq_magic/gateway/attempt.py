@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from xcyq_magic.gateway.credentials import ApiKey
+    from xcyq_magic.gateway.repairs import Repair
 
 _OK = 200
 _REDIRECTS = range(300, 400)
 _LONGEST_WORDS = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
 _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
+PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
 
@@ -28,7 +30,9 @@ class Connection:
     Attributes
     ----------
     connect_timeout, first_byte_timeout, read_timeout
-        Seconds for a connection, for the answer's first byte, and of silence within the answer.
+        Seconds for a connection, for a stream's first byte, and of silence within it.
+    answer_timeout
+        Seconds for a whole answer, which is not streamed.
     """
 
     url: str
@@ -36,6 +40,7 @@ class Connection:
     connect_timeout: float = 10.0
     first_byte_timeout: float = 120.0
     read_timeout: float = 60.0
+    answer_timeout: float = 600.0
 
     @property
     def where(self) -> str:
@@ -50,6 +55,12 @@ class Attempt:
 
     Attributes
     ----------
+    whole
+        Whether the answer is to come in one piece.
+    repairs
+        What earlier refusals changed in the request.
+    sent
+        Whether there was a connection for the request, so that it may have arrived.
     status, headers
         Of its answer; 0 and empty while there is none.
     words
@@ -60,6 +71,9 @@ class Attempt:
         Whether a finish reason was in it.
     """
 
+    whole: bool = False
+    repairs: tuple[Repair, ...] = ()
+    sent: bool = False
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     words: bytearray = field(default_factory=bytearray)
@@ -68,8 +82,17 @@ class Attempt:
 
     @property
     def answered(self) -> bool:
-        """Whether a reply has come: from then on nothing is sent again."""
+        """Whether a reply has come."""
         return self.status == _OK
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing is sent again: a reply has come, or it may have been made and paid for.
+
+        A stream begins before its reply is written, a whole answer after that: while it is awaited, a gateway that
+        has the request is at work, or done with it.
+        """
+        return self.answered or (self.whole and self.sent and not self.status)
 
     @property
     def refused(self) -> bool:
@@ -106,7 +129,11 @@ class Attempt:
 
     def silence(self, connection: Connection) -> TimedOutError:
         """The error of an answer that did not come, or did not go on."""
-        if self.came_at:
+        if self.whole:
+            msg = f"{connection.where} gave no whole answer within {connection.answer_timeout:g} s."
+            hint = "Raise GatewaySettings.answer_timeout, or let the reply come as a stream."
+            hint = f"{PERHAPS_PAID} {hint}" if self.final else hint
+        elif self.came_at:
             msg = f"{connection.where} was silent for {connection.read_timeout:g} s in the middle of its answer."
             hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
         else:

@@ -19,7 +19,7 @@ import httpx
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
-from xcyq_magic.gateway.attempt import Attempt, Connection
+from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection
 from xcyq_magic.gateway.coalesce import Coalesced
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import exhaust, receive
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
+    from xcyq_magic.gateway.repairs import Repair
     from xcyq_magic.gateway.request import ChatRequest
 
 T = TypeVar("T")
@@ -133,23 +134,27 @@ class GatewayClient:
 
     async def _until_answered(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
+
+        def tell(*notices: str | None) -> None:
+            for notice in filter(None, notices):
+                sink(Told(key.hide(notice)))
+
         body, known = self.body(request)
-        _tell(sink, *known)
-        repaired: set[str] = set()
+        tell(*known)
+        repairs: list[Repair] = []
         number = 1
         while True:
-            attempt = Attempt()
+            attempt = Attempt(whole=not request.stream, repairs=tuple(repairs))
             try:
                 await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
-                if attempt.answered:
+                if attempt.final:
                     raise
                 repair = repair_for(error, body)
-                if repair is not None and repair.name not in repaired:
-                    repaired |= {repair.name, repair.new_name or repair.name}
-                    self._repairs.remember(request.model, repair)
+                if repair is not None and all(repair.name not in {r.name, r.new_name} for r in repairs):
+                    repairs.append(repair)
                     body = repair.apply(body)
-                    _tell(sink, repair.notice(request.model))
+                    tell(repair.notice(request.model))
                     continue
                 retry = retry_after(error, attempt.headers, number)
                 if retry is None:
@@ -163,7 +168,7 @@ class GatewayClient:
     async def _attempt(
         self, attempt: Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
     ) -> None:
-        """Send `body` once, and read what comes to its end."""
+        """Send `body` once, and read what comes to its end. `attempt` notes how far it came."""
 
         def pass_on(deltas: list[Delta]) -> None:
             sink(Deltas(tuple(deltas), attempt.came_at))
@@ -171,21 +176,25 @@ class GatewayClient:
 
         try:
             async with (
-                Watchdog(connection.first_byte_timeout) as watchdog,
+                Watchdog(connection.answer_timeout if attempt.whole else connection.first_byte_timeout) as watchdog,
                 self._open(body, key, connection) as response,
             ):
                 attempt.status, attempt.headers = response.status_code, response.headers
+                if attempt.answered:
+                    for repair in attempt.repairs:
+                        self._repairs.remember(body["model"], repair)
                 chunks = _watched(response, watchdog, attempt, connection)
                 attempt.check_encoding()
                 if attempt.refused:
                     await attempt.read_refusal(chunks)
                     raise attempt.refusal(key)
-                await receive(chunks, pass_on, key.hide)
+                await receive(chunks, pass_on, key)
                 sink(Ended(None, time.monotonic()))
                 # Reading the body to its end frees the connection for the next cell.
                 with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
                     await asyncio.wait_for(exhaust(chunks), _CLOSING_S)
         except (SilenceError, httpx.HTTPError) as e:
+            attempt.sent = not isinstance(e, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
             if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
                 sink(Ended(None, time.monotonic()))
             elif attempt.refused:  # what came of its words is enough
@@ -193,7 +202,7 @@ class GatewayClient:
             elif isinstance(e, SilenceError):
                 raise attempt.silence(connection) from None
             else:
-                raise _explain(e, connection, answered=attempt.answered) from None
+                raise _explain(e, connection, attempt) from None
         except httpx.InvalidURL as e:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
@@ -221,12 +230,6 @@ class GatewayClient:
         ) as response:
             response.stream = _Coalesced(cast("httpx.AsyncByteStream", response.stream))  # an AsyncClient's is async
             yield response
-
-
-def _tell(sink: Sink, *notices: str | None) -> None:
-    for notice in notices:
-        if notice:
-            sink(Told(notice))
 
 
 def _new_http(*, loopback: bool) -> httpx.AsyncClient:
@@ -275,14 +278,17 @@ async def _watched(
         attempt.came_at = time.monotonic()
         yield chunk
         # Not before it has been read: the finish reason may be in it.
-        watchdog.allow(_LAST_WORDS_S if attempt.finished else connection.read_timeout)
+        if attempt.finished:
+            watchdog.allow(_LAST_WORDS_S)
+        elif not attempt.whole:
+            watchdog.allow(connection.read_timeout)
 
 
-def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) -> errors.GatewayError:
+def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:
     """One of our errors for one of httpx's."""
     where = connection.where
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
-    if answered:
+    if attempt.answered:
         msg = f"The connection to {where} broke off before the reply was whole."
         return errors.IncompleteReplyError(msg, "What came, if anything, is in the output above. Run the cell again.")
     if isinstance(error, httpx.ConnectTimeout):
@@ -294,6 +300,7 @@ def _explain(error: httpx.HTTPError, connection: Connection, *, answered: bool) 
         msg = f"The proxy on the way to {where} refused: {error}"
     elif isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
         msg = f"{where} closed the connection before it answered."
+        check = PERHAPS_PAID if attempt.final else check
     else:
         msg = f"No connection to {where}: {error or type(error).__name__}"
     return errors.NotReachedError(msg, check)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from html import escape
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 ENVIRONMENT_NAME = "XCYQ_API_KEY"
 _SECRET = 8  # characters from which on a key can be one
 _HIDDEN = "(the API key)"
+_ESCAPES = ("%", "\\", "&")  # what a character written as something else begins with
+_URL_SAFE = str.maketrans("+/", "-_")
 # export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask.
 _DOTENV_LINE = re.compile(
     rf"^[ \t]*(?:export[ \t]+)?{ENVIRONMENT_NAME}[ \t]*="
@@ -39,7 +43,7 @@ class ApiKey:
         the whole value.)
     """
 
-    __slots__ = ("_header", "_hide", "source")
+    __slots__ = ("_begins", "_header", "_hide", "source")
 
     def __init__(self, text: str, source: str = "Python") -> None:
         self.source = source
@@ -50,7 +54,9 @@ class ApiKey:
             msg = f"The API key from {source} {flaw}; it is not used."
             raise KeyFormatError(msg, "Copy it again, whole and on one line: %chat_key asks for it without showing it.")
         # A short one (EMPTY, for a local server) is a word like any other.
-        self._hide: Callable[[str], str] = lambda text: text.replace(key, _HIDDEN) if len(key) >= _SECRET else text
+        self._hide: Callable[[str], str]
+        self._begins: Callable[[str], int]
+        self._hide, self._begins = _hiding(key) if len(key) >= _SECRET else (str, lambda _: 0)
         self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
@@ -95,8 +101,12 @@ class ApiKey:
         return self._header(scheme)
 
     def hide(self, text: str) -> str:
-        """`text` without the key, should it be in there: some gateways repeat it in their errors."""
+        """Return `text` without the key: some gateways repeat it, in another case, escaped, or in base64."""
         return self._hide(text)
+
+    def begins(self, text: str) -> int:
+        """Return how many characters at the end of `text` may be the beginning of the key."""
+        return self._begins(text)
 
     def __repr__(self) -> str:
         return f"<ApiKey from {self.source}, hidden>"
@@ -104,6 +114,83 @@ class ApiKey:
     def __reduce__(self) -> NoReturn:
         msg = "An API key is not pickled or copied."
         raise TypeError(msg)
+
+
+class Hider:
+    """Hides a key in a text that comes in pieces."""
+
+    __slots__ = ("_held", "_key")
+
+    def __init__(self, key: ApiKey) -> None:
+        self._key = key
+        self._held = ""
+
+    def __call__(self, piece: str) -> str:
+        """Return what can be shown with `piece`; an end that may be the beginning of the key waits for the next one."""
+        if not piece:
+            return ""
+        text = self._key.hide(self._held + piece)
+        held = self._key.begins(text)
+        if not held:
+            self._held = ""
+            return text
+        self._held = text[-held:]
+        return text[:-held]
+
+    def flush(self) -> str:
+        """Return what was held back: nothing follows, so it was not the key."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _hiding(key: str) -> tuple[Callable[[str], str], Callable[[str], int]]:
+    """Return `ApiKey.hide` and `ApiKey.begins`: closures, so that no object holds the key in the open."""
+    forms = [form.lower() for form in (key, *_in_base64(key))]
+    lowered, first, or_first = forms[0], forms[0][0], forms[0][0].upper()
+
+    def hide(text: str) -> str:
+        if len(text) < len(key):
+            return text
+        in_lower_case = text.lower()
+        if any(form in in_lower_case for form in forms) or any(mark in text for mark in _ESCAPES):
+            return re.sub(_written(key), _HIDDEN, text)  # compiled only where it may be found; `re` keeps it
+        return text
+
+    def begins(text: str) -> int:
+        tail = text[1 - len(key) :]
+        if first not in tail and or_first not in tail:
+            return 0
+        tail = tail.lower()
+        at = tail.find(first)
+        while at >= 0 and not lowered.startswith(tail[at:]):
+            at = tail.find(first, at + 1)
+        return len(tail) - at if at >= 0 else 0
+
+    return hide, begins
+
+
+def _in_base64(key: str) -> Iterator[str]:
+    """Yield the characters that stand for all of `key` in the base64 of any text that holds it."""
+    for before in range(3):  # bytes of a group of three that come before it
+        code = base64.b64encode(bytes(before) + key.encode()).decode()
+        form = code[-(-before * 8 // 6) : (before + len(key)) * 8 // 6]
+        yield from {form, form.translate(_URL_SAFE)}
+
+
+def _written(key: str) -> str:
+    """Return the pattern of `key` as text, with any of its characters escaped as in URLs, JSON, Python or HTML."""
+
+    def character(c: str) -> str:
+        code = f"{ord(c):02x}"
+        plain = c if c.isalnum() else rf"\\*{re.escape(c)}"
+        named = f"{escape(c)}|" if escape(c) != c else ""  # before the plain one, with which & and &amp; begin alike
+        return rf"(?:{named}{plain}|%{code}|\\+(?:u00|x){code}|&\#(?:x0*{code}|0*{ord(c)});)"
+
+    in_base64 = [re.escape(form) for form in _in_base64(key)]
+    firsts = re.escape("".join({form[0] for form in (key, *in_base64)} | set(_ESCAPES)))
+    # What it begins with is said first, which lets `re` skip to it.
+    firsts += firsts.upper() + firsts.lower()
+    return rf"(?=[{firsts}])(?i:{''.join(map(character, key))}|(?:{'|'.join(in_base64)})[\w+/=-]{{0,4}})"
 
 
 def _flaw(key: str) -> str | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import AnswerError, IncompleteReplyError
+from xcyq_magic.chat.completion import Delta
+from xcyq_magic.errors import AnswerError, GatewayError, IncompleteReplyError
 from xcyq_magic.gateway import wire
+from xcyq_magic.gateway.credentials import Hider
 from xcyq_magic.gateway.events import Event, EventDecoder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from xcyq_magic.chat.completion import Delta
+    from xcyq_magic.gateway.credentials import ApiKey
 
 LARGEST_BODY = 64 * 1024 * 1024  # bytes of an answer in one piece
 _EVENT_LINE = re.compile(rb":|(data|event|id|retry)\s*(:|$)", re.MULTILINE)
@@ -54,11 +56,9 @@ async def exhaust(chunks: AsyncIterator[bytes]) -> None:
 async def receive(
     chunks: AsyncIterator[bytes],
     pass_on: Callable[[list[Delta]], None],
-    hide: Callable[[str], str] = str,
+    key: ApiKey,
 ) -> None:
-    """Read a reply, giving its deltas to `pass_on` packet by packet.
-
-    `hide` takes out what must not be shown, before anything is cut to length.
+    """Read a reply, giving its deltas to `pass_on` packet by packet, without the key.
 
     The body itself tells what it is: gateways answer JSON or a page although a stream was asked for,
     under any content type. No line of an event stream begins like either.
@@ -78,23 +78,29 @@ async def receive(
             raise _too_large()
     if not begun:
         raise wire.no_completion(begun)
-    if begun[:1] in {b"{", b"[", b"<"}:
-        body = (await read_body(chunks, begun)).decode("utf-8-sig", "replace")
-        pass_on([wire.decode_answer(hide(body).encode("utf-8", "surrogatepass"))])
-    else:
-        await _receive_stream(begun, chunks, _Passing(pass_on, hide))
+    passing = _Passing(pass_on, key)
+    try:
+        if begun[:1] in {b"{", b"[", b"<"}:
+            passing.whole(await read_body(chunks, begun))
+        else:
+            await _receive_stream(begun, chunks, passing, key)
+    finally:
+        passing.flush()
 
 
-@dataclass
 class _Passing:
-    """Gives the deltas of events on, and notes how the stream stands."""
+    """Gives the deltas of events on without the key, and notes how the stream stands."""
 
-    pass_on: Callable[[list[Delta]], None]
-    hide: Callable[[str], str]
-    done: bool = False
-    finished: bool = False
-    begun: bool = False  # whether any event came
-    size: int = 0  # characters of text and reasoning
+    def __init__(self, pass_on: Callable[[list[Delta]], None], key: ApiKey) -> None:
+        self._pass_on = pass_on
+        self._key = key
+        self._text, self._reasoning = Hider(key), Hider(key)
+        self._names: tuple[str | None, ...] = ()  # the last delta's, and as they are shown
+        self._shown: tuple[str | None, ...] = ()
+        self.done = False
+        self.finished = False
+        self.begun = False  # whether any event came
+        self._size = 0  # characters of text and reasoning
 
     def __call__(self, events: list[Event]) -> None:
         deltas: list[Delta] = []
@@ -104,18 +110,51 @@ class _Passing:
                 self.done = event.data.strip() == wire.DONE
                 if self.done:
                     break
-                if delta := wire.decode_event(Event(self.hide(event.data), event.type)):
-                    deltas.append(delta)
+                if delta := self._decode(event):
+                    deltas.append(self._hidden(delta))
         finally:  # an error in the same packet must not swallow the text before it
             if deltas:
-                self.pass_on(deltas)
+                self._pass_on(deltas)
         self.finished = self.finished or any(d.finish_reason for d in deltas)
-        self.size += sum(len(d.text) + len(d.reasoning) for d in deltas)
-        if self.size > LARGEST_BODY:
+        self._size += sum(len(d.text) + len(d.reasoning) for d in deltas)
+        if self._size > LARGEST_BODY:
             raise _too_large()
 
+    def _decode(self, event: Event) -> Delta | None:
+        try:
+            return wire.decode_event(event)
+        except GatewayError:  # its words are cut to length: the key is taken out before, or half of it would show
+            return wire.decode_event(Event(self._key.hide(event.data), event.type))
 
-async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _Passing) -> None:
+    def whole(self, body: bytes) -> None:
+        """Take in an answer that is not streamed."""
+        text = body.decode("utf-8-sig", "replace")
+        try:
+            delta = wire.decode_answer(text.encode())
+        except GatewayError:  # as above
+            delta = wire.decode_answer(self._key.hide(text).encode())
+        self._pass_on([self._hidden(delta)])
+
+    def _hidden(self, delta: Delta) -> Delta:
+        names = (delta.id, delta.model, delta.finish_reason)
+        if names != self._names:  # they are repeated in each delta
+            self._names, self._shown = names, tuple(name and self._key.hide(name) for name in names)
+        text, reasoning = self._text(delta.text), self._reasoning(delta.reasoning)
+        if delta.finish_reason:
+            text, reasoning = text + self._text.flush(), reasoning + self._reasoning.flush()
+        if self._shown == names and text == delta.text and reasoning == delta.reasoning:
+            return delta
+        name, model, finish_reason = self._shown
+        return replace(delta, text=text, reasoning=reasoning, id=name, model=model, finish_reason=finish_reason)
+
+    def flush(self) -> None:
+        """Pass on what was held back because it might have been the beginning of the key."""
+        last = Delta(self._text.flush(), self._reasoning.flush())
+        if last.text or last.reasoning:
+            self._pass_on([last])
+
+
+async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _Passing, key: ApiKey) -> None:
     decoder = EventDecoder()
     passing(decoder.decode(begun))
     if passing.done:
@@ -129,7 +168,7 @@ async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _
     with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
         passing(decoder.flush())
     if not passing.begun and not _EVENT_LINE.match(begun):
-        raise wire.no_completion(passing.hide(begun.decode("utf-8", "replace")).encode())
+        raise wire.no_completion(key.hide(begun.decode("utf-8", "replace")).encode())
     if not (passing.done or passing.finished):
         msg = "The reply broke off: the stream ended without a finish reason."
         raise IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")

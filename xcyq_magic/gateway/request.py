@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from xcyq_magic.chat.messages import Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
 from xcyq_magic.gateway.catalog import VIDEO_MODELS, takes_video
+from xcyq_magic.gateway.route import holds_user
 from xcyq_magic.gateway.video import MAX_VIDEO_MB
 
 if TYPE_CHECKING:
@@ -138,7 +140,9 @@ def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON valu
 
 
 def _no_address(text: str) -> SettingError:
-    return SettingError(f"The base URL {text!r} is no address of a gateway; nothing was sent.", _BASE_URL_HINT)
+    shown = re.sub(r"([?#]).+", r"\1…", text, flags=re.DOTALL)  # what follows may be a key
+    msg = f"The base URL {shown!r} is no address of a gateway; nothing was sent."
+    return SettingError(msg, _BASE_URL_HINT)
 
 
 def endpoint(base_url: str) -> str:
@@ -147,20 +151,21 @@ def endpoint(base_url: str) -> str:
     Raises
     ------
     SettingError
-        `base_url` has no scheme or no host, or carries a query.
+        `base_url` has no scheme or no host, carries a query, or may hold a password, which is not repeated.
     """
     text = base_url.strip()
+    if holds_user(text):  # first: what is said of anything else repeats the address
+        msg = "The base URL holds an @: a user name or a password would be shown; nothing was sent."
+        raise SettingError(msg, "Leave it out; %chat_key asks for the key.")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
-    except ValueError:  # a bracket without its other half, a port that is no number
-        raise _no_address(text) from None
+    except ValueError:  # a bracket without its other half, a port that is no number, which may be a password
+        msg = "The base URL is no address of a gateway; nothing was sent."
+        raise SettingError(msg, _BASE_URL_HINT) from None
     if parts.scheme not in {"http", "https"}:
         msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
         raise SettingError(msg, _BASE_URL_HINT)
-    if parts.username is not None or parts.password is not None:
-        msg = "The base URL holds a user name or a password, which would be shown; nothing was sent."
-        raise SettingError(msg, "Leave it out; %chat_key asks for the key.")
     if not host or not text.isprintable() or any(c in text for c in " ?#"):
         raise _no_address(text)
     path = text.rstrip("/").removesuffix("/chat/completions")

@@ -7,6 +7,7 @@ import re
 import urllib.request
 from urllib.parse import urlsplit
 
+_AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
 PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
 
 
@@ -19,9 +20,17 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def without_user(url: str) -> str:
-    """`url` without the user and password that it may hold; it need not be a good one."""
-    return re.sub(r"//[^/@]*@", "//", url)
+def holds_user(url: str) -> bool:
+    """Return whether `url` may hold a user and a password: whatever stands before an @, in any of its forms."""
+    return _AT.search(url) is not None
+
+
+def without_user(url: str, instead: str = "") -> str:
+    """Return `url` without what stands before its last @: a password may hold a ``/``, and need not be well written."""
+    if not holds_user(url):
+        return url
+    scheme = re.match(r"\s*[a-z][a-z0-9+.-]*://", url, re.IGNORECASE)
+    return f"{scheme[0] if scheme else ''}{instead}{_AT.split(url)[-1]}"
 
 
 def route_notice(url: str) -> str | None:
@@ -43,6 +52,7 @@ def _proxy_of(host: str) -> str | None:
     address = proxies.get("http") or proxies.get("all")
     if not address or urllib.request.proxy_bypass(host):
         return None
+    address = without_user(address)
     parts = urlsplit(address if "://" in address else f"http://{address}")
     try:
         return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname

@@ -32,6 +32,7 @@ class Watchdog:
             msg = "a watchdog watches a task"
             raise RuntimeError(msg)
         self._task = task
+        self._cancelling = _cancelling(task)
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + self._seconds
         self._timer = self._loop.call_at(self._end, self._look)
@@ -55,7 +56,15 @@ class Watchdog:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        if self._expired and kind is asyncio.CancelledError:
-            if hasattr(self._task, "uncancel"):  # from Python 3.11 on, cancellations are counted
+        if self._expired:
+            # Taken back, because from Python 3.11 on cancellations are counted. If there is another, it is of whoever
+            # asked, and wins: what is no longer wanted must not be sent again as after a silence.
+            if hasattr(self._task, "uncancel"):
                 self._task.uncancel()
-            raise SilenceError from None
+            if kind is asyncio.CancelledError and _cancelling(self._task) <= self._cancelling:
+                raise SilenceError from None
+
+
+def _cancelling(task: asyncio.Task[object]) -> int:
+    """Return how many cancellations of `task` are under way; 0 before Python 3.11, which does not count."""
+    return task.cancelling() if hasattr(task, "cancelling") else 0

@@ -89,7 +89,7 @@ class AccessMagics(ExtensionMagics):
         session = self.session
         if word == "off":
             session.access.stop_sandbox()
-            self.say(f"Requests go to {session.access.base_url} from now on.")
+            self.say(f"Requests go to {session.access.shown_url} from now on.")
             return
         session.access.start_sandbox()
         self.say(
