@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
+from xcyq_magic.forks import RLock
 from xcyq_magic.gateway import saved
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
@@ -38,12 +39,14 @@ class GatewayAccess:
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
+        self._lock = RLock()  # threads may come first at once, but a sandbox is started once, and a keyring asked once
 
     def route_notice(self) -> str | None:
         """A line on who can read what is sent; told once, so None from then on."""
-        notice = None if self._route_told else route_notice(self.base_url)
-        self._route_told = self._route_told or notice is not None
-        return notice
+        with self._lock:
+            notice = None if self._route_told else route_notice(self.base_url)
+            self._route_told = self._route_told or notice is not None
+            return notice
 
     @property
     def base_url(self) -> str:
@@ -74,11 +77,12 @@ class GatewayAccess:
         return key
 
     def _saved_key(self) -> ApiKey | None:
-        address = self._settings.base_url
-        key = self._saved.get(address) or saved.saved_key(address)
-        if key is not None:
-            self._saved[address] = key
-        return key
+        with self._lock:
+            address = self._settings.base_url
+            key = self._saved.get(address) or saved.saved_key(address)
+            if key is not None:
+                self._saved[address] = key
+            return key
 
     def enter_key(self, text: str) -> ApiKey:
         """Use the key `text` until the kernel ends.
@@ -144,18 +148,20 @@ class GatewayAccess:
         SandboxError
             tornado is not installed.
         """
-        if self.sandbox is None:
-            try:
-                from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
-            except ModuleNotFoundError as e:
-                msg = f"The sandbox needs {e.name}, which is not installed."
-                raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
-            self.sandbox = Sandbox()
-        return self.sandbox
+        with self._lock:
+            if self.sandbox is None:
+                try:
+                    from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
+                except ModuleNotFoundError as e:
+                    msg = f"The sandbox needs {e.name}, which is not installed."
+                    raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
+                self.sandbox = Sandbox()
+            return self.sandbox
 
     def stop_sandbox(self) -> None:
         """Send requests to the gateway again."""
-        sandbox, self.sandbox = self.sandbox, None
+        with self._lock:
+            sandbox, self.sandbox = self.sandbox, None
         if sandbox is not None:
             sandbox.close()
 

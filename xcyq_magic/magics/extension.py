@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
+from xcyq_magic.forks import RLock
 from xcyq_magic.magics import shown
 from xcyq_magic.magics.access import AccessMagics
 from xcyq_magic.magics.background import Background
@@ -84,6 +85,7 @@ class Extension:
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
         self.background = Background()
+        self._lock = RLock()
         self._session: ChatSession | None = None
         self._conversations: Conversations | None = None
         self._said: set[str] = set()  # lines on what is resumed
@@ -122,26 +124,28 @@ class Extension:
     @property
     def session(self) -> ChatSession:
         """The shell's session; made, and its modules imported, when first used."""
-        conversations = self.conversations
-        if self._session is None:
-            from xcyq_magic.session import ChatSession
+        with self._lock:  # threads may be the first to ask, and at once
+            conversations = self.conversations
+            if self._session is None:
+                from xcyq_magic.session import ChatSession
 
-            self._session = ChatSession(self.gateway, self.chat, conversations)
-        return self._session
+                self._session = ChatSession(self.gateway, self.chat, conversations)
+            return self._session
 
     @property
     def conversations(self) -> Conversations:
         """The notebook's conversations; imported and, where there are any, resumed when first used."""
-        if self._conversations is None:
-            from xcyq_magic.conversations import Conversations
+        with self._lock:
+            if self._conversations is None:
+                from xcyq_magic.conversations import Conversations
 
-            self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
-            self._say_what_is_resumed(*self._conversations.resume())
-        elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
-            self._say_what_is_resumed(*self._conversations.belong_to(notebook))
-        else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
-            self._say_what_is_resumed(*self._conversations.resume())
-        return self._conversations
+                self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
+                self._say_what_is_resumed(*self._conversations.resume())
+            elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
+                self._say_what_is_resumed(*self._conversations.belong_to(notebook))
+            else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
+                self._say_what_is_resumed(*self._conversations.resume())
+            return self._conversations
 
     @property
     def notebook(self) -> Notebook | None:
