@@ -31,11 +31,13 @@ class GatewayAccess:
     ----------
     sandbox
         The sandbox that takes the gateway's place; None while there is none.
+    entered
+        The key that was entered; None if none was.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._entered: ApiKey | None = None
+        self.entered: ApiKey | None = None
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
@@ -68,7 +70,7 @@ class GatewayAccess:
         """
         if self.sandbox is not None:
             return self.sandbox.key
-        key = self._entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
+        key = self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
         if key is None:
             msg = "There is no API key, so nothing was sent."
             raise MissingKeyError(
@@ -93,11 +95,11 @@ class GatewayAccess:
             It cannot be a key; the one before stays.
         """
         try:
-            self._entered = ApiKey(text, "%chat_key")
+            self.entered = ApiKey(text, "%chat_key")
         except KeyFormatError as e:
             del text  # this frame is in the traceback of the error
             raise e.with_traceback(None) from None
-        return self._entered
+        return self.entered
 
     def save_key(self, key: ApiKey) -> str:
         """Keep `key` in the system keyring, for the gateway of the settings; returns the keyring's name.
@@ -118,7 +120,7 @@ class GatewayAccess:
         KeyringError
             The keyring does not delete it.
         """
-        entered, self._entered = self._entered, None
+        entered, self.entered = self.entered, None
         self._saved.clear()
         from_keyring = saved.forget(self._settings.base_url)
         return [*(["this kernel"] if entered else []), *([saved.SOURCE] if from_keyring else [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
+    from traitlets.config import Configurable
 
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.conversations import Conversations
+    from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.session import ChatSession
     from xcyq_magic.store.database import Database
     from xcyq_magic.store.notebooks import Notebook
@@ -54,6 +57,48 @@ MAGICS = (
     AccessMagics,
 )
 _NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
+
+
+@dataclass
+class _Left:
+    """What outlives the extension in its shell: where requests go, and with which key.
+
+    ``%reload_ext`` must not send to a gateway what was meant for the sandbox or a server of one's own.
+
+    Attributes
+    ----------
+    settings
+        Those that ``%config`` set, by class and name.
+    offline
+        Whether requests went to the sandbox.
+    key
+        The one that was entered.
+    """
+
+    settings: dict[tuple[str, str], Any] = field(default_factory=dict)
+    offline: bool = False
+    key: ApiKey | None = None
+
+    def apply(self, *all_settings: Configurable) -> None:
+        """Set again what was set, and note what is set from now on."""
+        for settings in all_settings:
+            names = settings.trait_names(config=True)
+            for name in names:
+                if (where := (type(settings).__name__, name)) in self.settings:
+                    setattr(settings, name, self.settings[where])
+            settings.observe(self._note, names)
+
+    def _note(self, change: Any) -> None:  # noqa: ANN401  # traitlets', without types
+        self.settings[type(change.owner).__name__, change.name] = change.new
+
+    @property
+    def lines(self) -> list[str]:
+        """What to say of it when the extension is loaded again."""
+        names = ", ".join(".".join(where) for where in self.settings)
+        kept = [f"As %config set it before: {names}."] if names else []
+        if self.offline:
+            kept.append("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.")
+        return kept
 
 
 class Extension:
@@ -81,6 +126,8 @@ class Extension:
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
             raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
+        self._left = shell.meta.pop(_NAME, None) or _Left()
+        self._left.apply(self.gateway, self.chat)
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
@@ -129,7 +176,11 @@ class Extension:
             if self._session is None:
                 from xcyq_magic.session import ChatSession
 
-                self._session = ChatSession(self.gateway, self.chat, conversations)
+                session = ChatSession(self.gateway, self.chat, conversations)
+                if self._left.offline:
+                    session.access.start_sandbox()
+                session.access.entered = self._left.key
+                self._session = session
             return self._session
 
     @property
@@ -246,6 +297,7 @@ class Extension:
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
+        sys.stdout.writelines(f"{line}\n" for line in self._left.lines)
         if self.chat.resume and (notebook := self.notebook):
             self._say_what_is_resumed(*resumption(self._open_database(), notebook))
         return self
@@ -284,10 +336,17 @@ class Extension:
         shown.forget(self._mimebundles)
         self._completer.unregister()
         self.chat.unobserve(self._move_store, "store")
-        self.background.close()
+        self._end()
+
+    def _end(self) -> None:
+        """End the replies and the session, and leave in the shell what is to outlive them."""
         if self._session is not None:
+            self._left.offline = self._session.access.sandbox is not None
+            self._left.key = self._session.access.entered
+        if self._left != _Left():
+            self.shell.meta[_NAME] = self._left
+        self.background.close()
+        if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
             self._session.close()
-            self._session = None
         elif self._conversations is not None:
             self._conversations.close()
-        self._conversations = None
