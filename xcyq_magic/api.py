@@ -47,6 +47,7 @@ class _Source:
     def __init__(self, given: ChatSession | None) -> None:
         self.travelled = False
         self._given = given is not None
+        self._alone = False  # with a session of its own
         current = None if self._given else Extension.current()
         self._session = current.session if current else given
         self._settings: dict[str, Any] = {}
@@ -61,19 +62,17 @@ class _Source:
             It is closed, and no other has taken its place.
         """
         with self._lock:
-            ended = self._session is not None and self._session.closed
-            if self._session is None or ended:
-                current = None if self._given else Extension.current()
-                if current is not None:  # after %reload_ext, its new one
-                    self._session = current.session
-                elif self._session is None:
-                    self._session = self._of_its_own()
-                else:
-                    raise InputError(*ENDED)
+            current = None if self._given or self._alone else Extension.current()
+            notebooks = current.session if current else None  # asked each time: it looks which notebook this is
+            if self._session is None or self._session.closed:  # or after %reload_ext
+                self._session = notebooks or self._session or self._of_its_own()
+            if self._session.closed:
+                raise InputError(*ENDED)
             return self._session
 
     def _of_its_own(self) -> ChatSession:
         settings = self._settings
+        self._alone = True
         session = ChatSession(GatewaySettings(**settings.get("gateway", {})), ChatSettings(**settings.get("chat", {})))
         weakref.finalize(self, session.close)  # nobody else can end its thread and connections
         if settings.get("sandbox"):  # what was offline stays so
@@ -96,7 +95,7 @@ class _Source:
         return {"_given": self._given, "_settings": settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, travelled=True, _session=None, _lock=RLock())
+        self.__dict__.update(state, travelled=True, _session=None, _alone=False, _lock=RLock())
 
 
 class Chat:

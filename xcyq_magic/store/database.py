@@ -66,6 +66,7 @@ class Database:
         self._lock = RLock()
         self._busy_s = _BUSY_S
         self._done = False
+        self._under_way = 0  # calls, one within the other
         _databases.add(self)
 
     @property
@@ -144,12 +145,14 @@ class Database:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what SQLite or the file system says into a `StoreError`."""
+        self._under_way += 1
         try:
             yield
         except (sqlite3.Error, OSError) as e:
             raise self._explain(e) from None
         finally:
-            if self._done:
+            self._under_way -= 1
+            if self._done and not self._under_way:
                 self.close()
         self._busy_s = _BUSY_S
 
