@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from traitlets import TraitError
 from xcyq_magic.errors import SettingError
 from xcyq_magic.forks import RLock
 from xcyq_magic.magics import shown
-from xcyq_magic.magics.access import AccessMagics
+from xcyq_magic.magics.access import AccessMagics, WhatOutlives
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
-    from traitlets.config import Configurable
 
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.conversations import Conversations
-    from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.session import ChatSession
     from xcyq_magic.store.database import Database
     from xcyq_magic.store.notebooks import Notebook
@@ -57,48 +54,6 @@ MAGICS = (
     AccessMagics,
 )
 _NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
-
-
-@dataclass
-class _Left:
-    """What outlives the extension in its shell: where requests go, and with which key.
-
-    ``%reload_ext`` must not send to a gateway what was meant for the sandbox or a server of one's own.
-
-    Attributes
-    ----------
-    settings
-        Those that ``%config`` set, by class and name.
-    offline
-        Whether requests went to the sandbox.
-    key
-        The one that was entered.
-    """
-
-    settings: dict[tuple[str, str], Any] = field(default_factory=dict)
-    offline: bool = False
-    key: ApiKey | None = None
-
-    def apply(self, *all_settings: Configurable) -> None:
-        """Set again what was set, and note what is set from now on."""
-        for settings in all_settings:
-            names = settings.trait_names(config=True)
-            for name in names:
-                if (where := (type(settings).__name__, name)) in self.settings:
-                    setattr(settings, name, self.settings[where])
-            settings.observe(self._note, names)
-
-    def _note(self, change: Any) -> None:  # noqa: ANN401  # traitlets', without types
-        self.settings[type(change.owner).__name__, change.name] = change.new
-
-    @property
-    def lines(self) -> list[str]:
-        """What to say of it when the extension is loaded again."""
-        names = ", ".join(".".join(where) for where in self.settings)
-        kept = [f"As %config set it before: {names}."] if names else []
-        if self.offline:
-            kept.append("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.")
-        return kept
 
 
 class Extension:
@@ -126,7 +81,7 @@ class Extension:
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
             raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
-        self._left = shell.meta.pop(_NAME, None) or _Left()
+        self._left = shell.meta.pop(_NAME, None) or WhatOutlives()
         self._left.apply(self.gateway, self.chat)
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
@@ -343,7 +298,7 @@ class Extension:
         if self._session is not None:
             self._left.offline = self._session.access.sandbox is not None
             self._left.key = self._session.access.entered
-        if self._left != _Left():
+        if self._left != WhatOutlives():
             self.shell.meta[_NAME] = self._left
         self.background.close()
         if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
