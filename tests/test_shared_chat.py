@@ -20,6 +20,9 @@ from servers import DONE, Answer, RawServer, chunked, delta, eventually
 from xcyq_magic import errors
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.client import GatewayClient
+from xcyq_magic.gateway.request import ChatRequest
 from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
@@ -156,6 +159,22 @@ def test_a_closed_session_refuses_and_starts_no_thread(session, sandbox):
     assert our_threads() == {"xcyq_magic sandbox"}  # the test's
     assert prompts(chat) == ["one"]
     assert len(sandbox.received) == 1
+
+
+def test_a_session_that_was_offline_asks_for_no_key_when_it_is_closed():
+    session = ChatSession()
+    session.access.start_sandbox()
+    session.close()
+    with pytest.raises(errors.InputError, match="was closed"):
+        session.ask(Message.of("user", "one"))
+
+
+def test_a_client_that_is_closed_for_good_begins_no_thread(sandbox):
+    client, request = GatewayClient(), ChatRequest("gpt-5.5", (Message.of("user", ECHO),))
+    client.close(for_good=True)
+    with pytest.raises(errors.InputError, match="was closed"):
+        client.send(request, sandbox.key, Connection(f"{sandbox.base_url}/v1/chat/completions"), lambda _: None)
+    assert our_threads() == {"xcyq_magic sandbox"}
 
 
 def test_whoever_waits_for_a_reply_when_the_session_is_closed_sends_nothing(session, sandbox):
