@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
+from xcyq_magic.forks import RLock
 from xcyq_magic.gateway import saved
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
@@ -30,20 +31,24 @@ class GatewayAccess:
     ----------
     sandbox
         The sandbox that takes the gateway's place; None while there is none.
+    entered
+        The key that was entered; None if none was.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._entered: ApiKey | None = None
+        self.entered: ApiKey | None = None
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
+        self._lock = RLock()  # threads may come first at once, but a sandbox is started once, and a keyring asked once
 
     def route_notice(self) -> str | None:
         """A line on who can read what is sent; told once, so None from then on."""
-        notice = None if self._route_told else route_notice(self.base_url)
-        self._route_told = self._route_told or notice is not None
-        return notice
+        with self._lock:
+            notice = None if self._route_told else route_notice(self.base_url)
+            self._route_told = self._route_told or notice is not None
+            return notice
 
     @property
     def base_url(self) -> str:
@@ -65,7 +70,7 @@ class GatewayAccess:
         """
         if self.sandbox is not None:
             return self.sandbox.key
-        key = self._entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
+        key = self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
         if key is None:
             msg = "There is no API key, so nothing was sent."
             raise MissingKeyError(
@@ -74,11 +79,12 @@ class GatewayAccess:
         return key
 
     def _saved_key(self) -> ApiKey | None:
-        address = self._settings.base_url
-        key = self._saved.get(address) or saved.saved_key(address)
-        if key is not None:
-            self._saved[address] = key
-        return key
+        with self._lock:
+            address = self._settings.base_url
+            key = self._saved.get(address) or saved.saved_key(address)
+            if key is not None:
+                self._saved[address] = key
+            return key
 
     def enter_key(self, text: str) -> ApiKey:
         """Use the key `text` until the kernel ends.
@@ -89,11 +95,11 @@ class GatewayAccess:
             It cannot be a key; the one before stays.
         """
         try:
-            self._entered = ApiKey(text, "%chat_key")
+            self.entered = ApiKey(text, "%chat_key")
         except KeyFormatError as e:
             del text  # this frame is in the traceback of the error
             raise e.with_traceback(None) from None
-        return self._entered
+        return self.entered
 
     def save_key(self, key: ApiKey) -> str:
         """Keep `key` in the system keyring, for the gateway of the settings; returns the keyring's name.
@@ -114,7 +120,7 @@ class GatewayAccess:
         KeyringError
             The keyring does not delete it.
         """
-        entered, self._entered = self._entered, None
+        entered, self.entered = self.entered, None
         self._saved.clear()
         from_keyring = saved.forget(self._settings.base_url)
         return [*(["this kernel"] if entered else []), *([saved.SOURCE] if from_keyring else [])]
@@ -145,18 +151,20 @@ class GatewayAccess:
         SandboxError
             tornado is not installed.
         """
-        if self.sandbox is None:
-            try:
-                from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
-            except ModuleNotFoundError as e:
-                msg = f"The sandbox needs {e.name}, which is not installed."
-                raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
-            self.sandbox = Sandbox()
-        return self.sandbox
+        with self._lock:
+            if self.sandbox is None:
+                try:
+                    from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
+                except ModuleNotFoundError as e:
+                    msg = f"The sandbox needs {e.name}, which is not installed."
+                    raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
+                self.sandbox = Sandbox()
+            return self.sandbox
 
     def stop_sandbox(self) -> None:
         """Send requests to the gateway again."""
-        sandbox, self.sandbox = self.sandbox, None
+        with self._lock:
+            sandbox, self.sandbox = self.sandbox, None
         if sandbox is not None:
             sandbox.close()
 

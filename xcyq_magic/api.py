@@ -9,14 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.comparison import Comparison
-from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.chat.conversation import EARLIER, Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.comparing import compare as compare_in
-from xcyq_magic.errors import OptionError
+from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.forks import RLock
+from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.media.resolve import attach
 from xcyq_magic.session import ChatSession
+from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.store.sync import Slot
 from xcyq_magic.turn import TurnOptions
 
 if TYPE_CHECKING:
@@ -29,8 +33,77 @@ __all__ = ["Chat", "Comparison", "compare"]
 _PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "system")
 
 
+class _Source:
+    """Where a `Chat` and its copies have their session from: the one given, else the notebook's, else one of their own.
+
+    In another process it is the notebook's there, unless one was given, else one of their own with the same settings.
+
+    Attributes
+    ----------
+    travelled
+        Whether it came from another process.
+    """
+
+    def __init__(self, given: ChatSession | None) -> None:
+        self.travelled = False
+        self._given = given is not None
+        self._alone = False  # with a session of its own
+        current = None if self._given else Extension.current()
+        self._session = current.session if current else given
+        self._settings: dict[str, Any] = {}
+        self._lock = RLock()
+
+    def get(self) -> ChatSession:
+        """Return the session to use now.
+
+        Raises
+        ------
+        InputError
+            It is closed, and no other has taken its place.
+        """
+        with self._lock:
+            current = None if self._given or self._alone else Extension.current()
+            notebooks = current.session if current else None  # asked each time: it looks which notebook this is
+            if self._session is None or self._session.closed:  # or after %reload_ext
+                self._session = notebooks or self._session or self._of_its_own()
+            if self._session.closed:
+                raise InputError(*ENDED)
+            return self._session
+
+    def _of_its_own(self) -> ChatSession:
+        settings = self._settings
+        self._alone = True
+        session = ChatSession(GatewaySettings(**settings.get("gateway", {})), ChatSettings(**settings.get("chat", {})))
+        weakref.finalize(self, session.close)  # nobody else can end its thread and connections
+        if settings.get("sandbox"):  # what was offline stays so
+            session.access.start_sandbox()
+        return session
+
+    def __deepcopy__(self, _: object) -> _Source:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels: the settings, and whether the sandbox is used. The key does not."""
+        settings, session = self._settings, self._session
+        if session is not None or not settings:
+            gateway, chat = (session.gateway, session.chat) if session else (GatewaySettings(), ChatSettings())
+            settings = {
+                "gateway": gateway.trait_values(config=True),
+                "chat": chat.trait_values(config=True),
+                "sandbox": session is not None and session.access.sandbox is not None,
+            }
+        return {"_given": self._given, "_settings": settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, travelled=True, _session=None, _alone=False, _lock=RLock())
+
+
 class Chat:
-    """A conversation from Python.
+    """A conversation from Python. Threads may use it at once; it has one reply at a time.
+
+    It can be copied and pickled, with its turns and without the key. A copy goes on with a conversation of its own,
+    unless that has a name. In another process it uses the notebook's session, or one of its own with the same settings
+    and the key of that process's environment.
 
     Parameters
     ----------
@@ -71,13 +144,9 @@ class Chat:
         **extra: Any,  # noqa: ANN401  # any JSON value
     ) -> None:
         _check_names("Chat", extra)
-        current = Extension.current()
-        if session is None and current is None:
-            session = ChatSession()
-            weakref.finalize(self, session.close)  # nobody else can end its thread and connections
-        self._session = session or current.session  # type: ignore[union-attr]  # one of the two is there
+        self._source = _Source(session)
         self._name = conversation
-        self._own = Conversation("Chat")
+        self._own = Slot(Conversation("Chat"), own=True)  # with a name, what it brought from another process
         self._options = TurnOptions(
             model,
             system,
@@ -88,7 +157,7 @@ class Chat:
     @property
     def conversation(self) -> Conversation:
         """The conversation as it stands."""
-        return self._session.conversation(self._name) if self._name else self._own
+        return self._session().conversation(self._name) if self._name else self._own.now
 
     def __call__(self, prompt: str, *media: object, once: bool = False, stream: bool | None = None) -> Completion:
         """Ask, and wait for the reply.
@@ -112,27 +181,37 @@ class Chat:
         KeyboardInterrupt
             The user's; what came is kept as well.
         """
-        chars = self._session.chat.value_chars
+        session = self._session()
+        chars = session.chat.value_chars
         message = Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
         options = replace(self._options, once=once, stream=stream)
-        if self._name:
-            current = Extension.current()
-            outcome = self._session.ask(
-                message, options, conversation=self._name, cell=current.cell if current else None
-            )
-        else:
-            outcome = self._session.reply(self._own, message, options)
-            self._own = outcome.conversation
-            if outcome.turn is not None and not once:
-                self._session.conversations.record(outcome.turn)
-        return outcome.result()
+        current = Extension.current() if self._name else None
+        cell = current.cell if current else None
+        return session.ask(message, options, conversation=self._name or self._own, cell=cell).result()
+
+    def _session(self) -> ChatSession:
+        """Return the session to use now, with what a named conversation brought along, unless it is known there."""
+        session = self._source.get()
+        if self._name and self._source.travelled:
+            with self._own.reply_lock:
+                brought, self._own.now = self._own.now, Conversation(self._name)
+                if brought.turns:
+                    session.conversations.edit(self._name, lambda now: now if now.turns else brought)
+        return session
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_own": self.conversation}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        was = state["_own"]
+        # In another kernel the runs of cells are counted anew.
+        turns = tuple(replace(t, cell=t.cell and replace(t.cell, run=EARLIER)) for t in was.turns)
+        self.__dict__.update(state, _own=Slot(replace(was, turns=turns), own=True))
 
     def undo(self, count: int = 1) -> None:
         """Take back the last `count` turns."""
-        if self._name:
-            self._session.conversations.take_back(self._name, lambda now: now.without_last(count))
-        else:
-            self._own = self._own.without_last(count)
+        conversations = self._session().conversations
+        conversations.take_back(self._name or self._own, lambda now: now.without_last(count))
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import InputError
+from xcyq_magic.forks import RLock
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.notebooks import find
 from xcyq_magic.store.summaries import MAIN, column, latest
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.forks import Lock
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
     from xcyq_magic.store.notebooks import Notebook
@@ -52,17 +53,17 @@ class Conversations:
         self._slots: dict[str, Slot] = {}
         self._aside: list[Slot] = []  # those that the store does not have yet
         self._begun: set[str] = set()  # the ids of those that began here
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     # As they stand
 
-    def open(self, name: str | None = None) -> Slot:
-        """Return a handle of the conversation called `name`, the current one unless given.
+    def open(self, which: str | Slot | None = None) -> Slot:
+        """Return a handle of a conversation by its name, the current one unless given; a handle stays itself.
 
         Whoever waits for a reply holds on to it: the name may be another conversation's when the reply has come.
         """
         with self._lock:
-            return self._slot(name)
+            return self._slot(which)
 
     def get(self, which: str | Slot | None = None) -> Conversation:
         """Return a conversation as it stands: by its name, or as `open` gave it; the current one unless given."""
@@ -82,7 +83,12 @@ class Conversations:
         """
         with self._lock:
             slot = self._slot(which)
-            slot.now = change(slot.now)
+            before, slot.now = slot.now, change(slot.now)
+            if slot.own:
+                known = {t.id for t in before.turns}
+                for turn in (t for t in slot.now.turns if t.id not in known):
+                    self.record(turn)
+                return slot.now
             self._sync.note_cell(slot)
             if all(s is not slot for s in self._all):
                 self._aside.append(slot)
@@ -121,7 +127,7 @@ class Conversations:
                     return back
             return ()
 
-    def reply_lock(self, which: str | Slot | None = None) -> threading.Lock:
+    def reply_lock(self, which: str | Slot | None = None) -> Lock:
         """Return the lock that is held while a reply of the conversation comes: the next one has to know it."""
         with self._lock:
             return self._slot(which).reply_lock
@@ -307,7 +313,7 @@ class Conversations:
             database = self._sync.database
             if any(s.behind(database.identity) for s in self._all):
                 self._write()
-            database.close()
+            database.close(for_good=True)
 
     @property
     def _all(self) -> list[Slot]:

@@ -13,8 +13,10 @@ from xcyq_magic.chat.context import context
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.conversations import Conversations
+from xcyq_magic.errors import InputError
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import catalog
-from xcyq_magic.gateway.client import GatewayClient
+from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.digest import digest
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.request import ChatRequest, check
@@ -51,6 +53,8 @@ class ChatSession:
         The key, the address, the sandbox.
     comparison
         The last one; None before the first.
+    closed
+        Whether it has ended: nothing more is sent.
     """
 
     def __init__(
@@ -64,14 +68,19 @@ class ChatSession:
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.comparison: Comparison | None = None
-        self._client = GatewayClient()
+        self._clients = PerProcess(GatewayClient)
+        self.closed = False
         self._fitting = Fitting()
+
+    @property
+    def _client(self) -> GatewayClient:
+        return self._clients.get()
 
     # What a turn is made of
 
-    def conversation(self, name: str | None = None) -> Conversation:
-        """The conversation called `name` as it stands, the current one unless given."""
-        return self.conversations.get(name)
+    def conversation(self, which: str | Slot | None = None) -> Conversation:
+        """Return a conversation as it stands: by its name, or a `Chat`'s own; the current one unless given."""
+        return self.conversations.get(which)
 
     def model_of(self, conversation: Conversation) -> str:
         """The model that the next turn of `conversation` asks."""
@@ -159,11 +168,11 @@ class ChatSession:
         prompt: Message,
         options: TurnOptions | None = None,
         *,
-        conversation: str | None = None,
+        conversation: str | Slot | None = None,
         cell: CellRun | None = None,
         paint: Paint | None = None,
     ) -> Outcome:
-        """One turn of the conversation called `conversation`; see `reply`. Its turn is kept.
+        """Ask within `conversation`, which is a name, or a `Chat`'s own; see `reply`. The turn is kept.
 
         A conversation has one reply at a time: a second one waits until the first has ended.
         """
@@ -276,8 +285,10 @@ class ChatSession:
         Raises
         ------
         InputError
-            There is no key, or no address. Nothing was sent.
+            There is no key, or no address, or the session is closed. Nothing was sent.
         """
+        if self.closed:  # before the key is looked for: its sandbox has ended, too
+            raise InputError(*ENDED)
         replies = [live for live, _ in exchanges]
         key, connection = self.access.key(), self.access.connection()
         if route := self.access.route_notice():
@@ -303,7 +314,11 @@ class ChatSession:
         return None
 
     def close(self) -> None:
-        """End its threads and connections, and let the store go; its conversations stay in memory."""
+        """End its threads and connections, and let the store go; its conversations stay in memory.
+
+        Replies under way end; nothing is sent from then on.
+        """
+        self.closed = True
+        self._client.close(for_good=True)
         self.conversations.close()
         self.access.stop_sandbox()
-        self._client.close()

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
+import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
+from IPython import get_ipython
+from servers import eventually
 from shells import shell_of
 from traitlets import TraitError
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.api import Chat
+from xcyq_magic.errors import InputError, XcyqError
 from xcyq_magic.magics.extension import MAGICS, Extension
 from xcyq_magic.settings import ChatSettings, GatewaySettings
 
@@ -181,3 +188,135 @@ def test_importing_the_package_alone_imports_no_other_package():
     code = "import sys; import xcyq_magic; print(*{'IPython', 'traitlets', 'httpx', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""
+
+
+# What outlives the extension, and what does not
+
+
+def ours() -> set[str]:
+    return {t.name for t in threading.enumerate() if t.name.startswith(("xcyq", "asyncio"))} - {"xcyq_magic sandbox"}
+
+
+@pytest.fixture
+def loaded(run):
+    """Loaded as users do it, so that IPython knows of it."""
+    run("%load_ext xcyq_magic")
+
+
+RELOADS = ["%reload_ext xcyq_magic", "%unload_ext xcyq_magic\n%load_ext xcyq_magic"]
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("again", RELOADS)
+def test_what_was_offline_stays_offline_when_it_is_loaded_again(run, sandbox, capsys, again):
+    run("%chat_sandbox")
+    run("%chat Hello")
+    for _ in range(2):  # the second time, nothing was asked in between
+        capsys.readouterr()
+        run(again)
+        assert "sandbox on this machine, as before. %chat_sandbox off" in capsys.readouterr().out
+    run("%chat Hello")
+    assert sandbox.received == []
+    run("%chat_sandbox off")
+    capsys.readouterr()
+    run(again)
+    assert capsys.readouterr().out == ""
+    run("%chat Hello")
+    assert len(sandbox.received) == 1
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("again", RELOADS)
+def test_a_server_and_a_key_of_ones_own_stay_when_it_is_loaded_again(run, sandbox, monkeypatch, capsys, again):
+    run(f"%config GatewaySettings.base_url = 'http://127.0.0.1:{sandbox.port}/gw_llm_power'")
+    run("%config ChatSettings.store = ':memory:'")
+    monkeypatch.setenv("XCYQ_BASE_URL", "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setattr("getpass.getpass", lambda _: "sandbox-test-key")
+    run("%chat_key")
+    monkeypatch.setenv("XCYQ_API_KEY", "another-key")
+    for _ in range(2):
+        capsys.readouterr()
+        run(again)
+        assert "before: GatewaySettings.base_url, ChatSettings.store." in capsys.readouterr().out
+    run("%chat Hello")
+    assert len(sandbox.received) == 1
+    monkeypatch.delenv("XCYQ_BASE_URL")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_what_the_environment_says_is_read_anew_when_it_is_loaded_again(run, sandbox, monkeypatch):
+    monkeypatch.setenv("XCYQ_MODEL", "gpt-5.5")
+    run("%reload_ext xcyq_magic")
+    run("%chat Hello")
+    monkeypatch.setenv("XCYQ_MODEL", "gpt-5.4")
+    run("%reload_ext xcyq_magic\n%chat_reset")
+    run("%chat Hello")
+    assert [r.body["model"] for r in sandbox.received] == ["gpt-5.5", "gpt-5.4"]
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("name", ["None", "'review'"])
+def test_a_chat_says_that_its_session_ended_and_goes_on_when_it_is_loaded_again(run, sandbox, shell, name):
+    run(f"from xcyq_magic import Chat\nchat, unused = Chat(conversation={name}), Chat()\nchat('one')")
+    run("%unload_ext xcyq_magic")
+    before = ours()
+    for code in ("chat('two')", "unused('two')"):
+        with pytest.raises(InputError, match="extension unloaded; nothing was sent"):
+            run(code)
+    assert (ours(), len(sandbox.received)) == (before, 1)
+    run("%load_ext xcyq_magic")
+    run("chat('three')")
+    assert len(sandbox.received[-1].body["messages"]) == (3 if name == "None" else 1)  # this shell has no notebook
+    run("%reload_ext xcyq_magic")
+    run("chat('four')")
+    run("%unload_ext xcyq_magic")
+    assert ours() == set()
+
+
+STATES = {
+    "a stopped reply": "chat = Chat()\nstop()\nchat('sandbox: markdown 900\\nsandbox: stall 40')",
+    "a reply in the background": "get_ipython().run_cell_magic('chat', '--background', 'sandbox: stall 40')",
+    "a reply of a thread": "start('sandbox: first 0\\nsandbox: markdown 900\\nsandbox: stall 40')",
+    "a failed reply": "Chat()('sandbox: drop 5')",
+    "the sandbox": "%chat_sandbox\n%chat Hello",
+    "a store that nobody asked": "%chat_history",
+}
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("state", STATES)
+def test_unloading_leaves_no_thread_and_nothing_open(run, sandbox, monkeypatch, tmp_path, state):
+    monkeypatch.setenv("XCYQ_BASE_URL", sandbox.base_url.replace("127.0.0.1", "localhost"))  # a thread looks it up
+    threads, before = [], set(threading.enumerate())
+
+    def start(prompt: str) -> None:
+        def ask() -> None:
+            with contextlib.suppress(XcyqError):
+                Chat(conversation="review")(prompt)
+
+        threads.append(threading.Thread(target=ask))
+        threads[0].start()
+        assert eventually(lambda: sandbox.received and sandbox.received[-1].chars_sent)
+
+    def stop() -> None:
+        def interrupt() -> None:
+            assert eventually(lambda: sandbox.received and sandbox.received[-1].chars_sent)
+            signal.raise_signal(signal.SIGINT)
+
+        threads.append(threading.Thread(target=interrupt))
+        threads[0].start()
+
+    get_ipython().push({"start": start, "stop": stop, "Chat": Chat})
+    run(f"%config ChatSettings.store = {str(tmp_path / 'kept.sqlite')!r}\n%reload_ext xcyq_magic")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        get_ipython().run_cell(STATES[state])
+        run("%unload_ext xcyq_magic")
+        for thread in threads:
+            thread.join(5)
+        gc.collect()
+    assert [str(w.message) for w in caught if w.category is ResourceWarning] == []
+    assert {t for t in threading.enumerate() if t.name != "IPythonHistorySavingThread"} <= before
+    assert not [
+        p for p in tmp_path.iterdir() if p.name.endswith(("-wal", "-shm"))
+    ]  # the last connection takes them away

@@ -282,6 +282,16 @@ def test_a_chat_that_began_without_a_cell_belongs_to_the_notebook_once_a_cell_ru
         assert "Be brief." in run("%chat_system")
 
 
+def test_a_chat_from_python_that_began_without_a_cell_belongs_to_the_notebook_too(kernel):
+    """A callback, or a thread: it has no cell, and asks the session that the `Chat` found when it was made."""
+    with kernel() as run:
+        run(LOAD, None)
+        run("from xcyq_magic import Chat\nchat = Chat(conversation='main')\nchat('a')", None)
+        assert run.asked("chat('b')", "cell-b") == ["a", "b"]
+    with kernel() as run:
+        assert "2 turns" in run(LOAD)
+
+
 def test_what_runs_within_a_notebook_is_not_taken_for_it(kernel):
     """A kernel that nbclient or papermill starts from a notebook inherits its name, but its cells have no ids."""
     said(kernel, "a")

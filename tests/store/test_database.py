@@ -262,3 +262,15 @@ def test_processes_that_open_a_new_file_at_once_do_not_meet_a_lock(path, databas
         process.stdin.flush()
     assert [p.communicate(timeout=60)[1] for p in running] == [""] * 4
     assert len(names(database)) == 100
+
+
+def test_a_file_that_was_closed_for_good_is_opened_for_a_call_and_let_go_at_its_end(path):
+    database = Database(path)
+    database.close(for_good=True)
+    with database.transaction() as execute:
+        execute("CREATE TABLE words (word TEXT)")
+        database.read("SELECT 1 FROM file")  # within the other call
+        execute("INSERT INTO words VALUES ('kept')")
+    assert not path.with_name(f"{path.name}-wal").exists()
+    assert database.read("SELECT word FROM words") == [("kept",)]
+    assert not path.with_name(f"{path.name}-wal").exists()

@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENDED = (
+    "The session was closed, or its extension unloaded; nothing was sent.",
+    "Type %load_ext xcyq_magic, or make a new Chat().",
+)
 _LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
-_CLOSE_S = 5.0
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
 
@@ -63,10 +66,17 @@ class GatewayClient:
         self._loop: LoopThread | None = None
         self._https: dict[bool, httpx.AsyncClient] = {}  # for loopback, and for everywhere else
         self._under_way: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._repairs = Repairs()
 
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
-        """Send `request` and return at once; `sink` hears every arrival, `Ended` last."""
+        """Send `request` and return at once; `sink` hears every arrival, `Ended` last.
+
+        Raises
+        ------
+        InputError
+            It was closed for good. Nothing was sent.
+        """
         return Exchange(self._submit(self._exchange(request, key, connection, sink)))
 
     def prepare(self, connection: Connection) -> None:
@@ -76,8 +86,11 @@ class GatewayClient:
 
     def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         with self._lock:
+            if self._closed:
+                coroutine.close()
+                raise errors.InputError(*ENDED)
             if self._loop is None:
-                self._loop = LoopThread("xcyq_magic client")
+                self._loop = LoopThread("xcyq_magic client", self._end)
             return self._loop.submit(coroutine)
 
     def body(self, request: ChatRequest) -> tuple[dict[str, Any], list[str]]:
@@ -85,15 +98,12 @@ class GatewayClient:
         body, known = self._repairs.apply(request.model, encoding.encode(request))
         return body, [n for r in known if (n := r.notice(request.model))]
 
-    def close(self) -> None:
-        """End its thread and connections. The next `send` begins anew."""
+    def close(self, *, for_good: bool = False) -> None:
+        """End its thread and connections. The next `send` begins anew, unless it is closed `for_good`."""
         with self._lock:
+            self._closed = self._closed or for_good
             loop, self._loop = self._loop, None
-            if loop is None:
-                return
-            try:
-                loop.submit(self._end()).result(_CLOSE_S)
-            finally:
+            if loop is not None:
                 loop.close()
 
     async def _end(self) -> None:

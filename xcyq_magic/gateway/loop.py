@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -17,10 +17,19 @@ _CLOSE_S = 5.0
 
 
 class LoopThread:
-    """An event loop on a daemon thread of its own; it starts at once."""
+    """An event loop on a daemon thread of its own; it starts at once.
 
-    def __init__(self, name: str) -> None:
+    Parameters
+    ----------
+    name
+        Of the thread.
+    finish
+        Runs on the loop when it is closed, before everything that still runs there is cancelled.
+    """
+
+    def __init__(self, name: str, finish: Callable[[], Awaitable[None]]) -> None:
         self._loop = asyncio.new_event_loop()
+        self._finish = finish
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -29,29 +38,43 @@ class LoopThread:
         try:
             self._loop.run_forever()
             # Here, where it cannot come too late: the thread that closes does not wait for ever.
-            self._loop.run_until_complete(_cancel_others())
+            self._loop.run_until_complete(self._end())
         finally:
             self._loop.close()
 
+    async def _end(self) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._finish(), _CLOSE_S)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run `coroutine` as a task; cancelling the future cancels the task."""
+        """Run `coroutine` as a task; cancelling the future cancels the task.
+
+        Raises
+        ------
+        RuntimeError
+            The loop does not run: it was closed, or it is the parent's of a forked process.
+        """
+        if not self.running:
+            coroutine.close()
+            msg = "the event loop does not run in this process"
+            raise RuntimeError(msg)
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     @property
     def running(self) -> bool:
-        """Whether it has not been closed."""
-        return not self._loop.is_closed()
+        """Whether its thread runs, in this process: a forked child has the parent's loop, but not its thread."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
-        """Cancel what runs, end the loop and wait for its thread. Harmless when done before."""
-        with contextlib.suppress(RuntimeError):  # it is closed
+        """End the loop and wait for its thread. Harmless when done before, in a forked child, and on the loop."""
+        if not self.running:
+            return
+        with contextlib.suppress(RuntimeError):  # another thread closes it, too
             self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CLOSE_S)
-
-
-async def _cancel_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+        if threading.current_thread() is not self._thread:  # there, the garbage collector may close it
+            self._thread.join(_CLOSE_S)

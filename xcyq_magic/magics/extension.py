@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
+from xcyq_magic.forks import RLock
 from xcyq_magic.magics import shown
-from xcyq_magic.magics.access import AccessMagics
+from xcyq_magic.magics.access import AccessMagics, WhatOutlives
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
@@ -80,10 +81,13 @@ class Extension:
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
             raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
+        self._left = shell.meta.pop(_NAME, None) or WhatOutlives()
+        self._left.apply(self.gateway, self.chat)
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
         self.background = Background()
+        self._lock = RLock()
         self._session: ChatSession | None = None
         self._conversations: Conversations | None = None
         self._said: set[str] = set()  # lines on what is resumed
@@ -122,26 +126,32 @@ class Extension:
     @property
     def session(self) -> ChatSession:
         """The shell's session; made, and its modules imported, when first used."""
-        conversations = self.conversations
-        if self._session is None:
-            from xcyq_magic.session import ChatSession
+        with self._lock:  # threads may be the first to ask, and at once
+            conversations = self.conversations
+            if self._session is None:
+                from xcyq_magic.session import ChatSession
 
-            self._session = ChatSession(self.gateway, self.chat, conversations)
-        return self._session
+                session = ChatSession(self.gateway, self.chat, conversations)
+                if self._left.offline:
+                    session.access.start_sandbox()
+                session.access.entered = self._left.key
+                self._session = session
+            return self._session
 
     @property
     def conversations(self) -> Conversations:
         """The notebook's conversations; imported and, where there are any, resumed when first used."""
-        if self._conversations is None:
-            from xcyq_magic.conversations import Conversations
+        with self._lock:
+            if self._conversations is None:
+                from xcyq_magic.conversations import Conversations
 
-            self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
-            self._say_what_is_resumed(*self._conversations.resume())
-        elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
-            self._say_what_is_resumed(*self._conversations.belong_to(notebook))
-        else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
-            self._say_what_is_resumed(*self._conversations.resume())
-        return self._conversations
+                self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
+                self._say_what_is_resumed(*self._conversations.resume())
+            elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
+                self._say_what_is_resumed(*self._conversations.belong_to(notebook))
+            else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
+                self._say_what_is_resumed(*self._conversations.resume())
+            return self._conversations
 
     @property
     def notebook(self) -> Notebook | None:
@@ -245,6 +255,7 @@ class Extension:
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
+        sys.stdout.writelines(f"{line}\n" for line in self._left.lines)
         if self.chat.resume and (notebook := self.notebook):
             self._say_what_is_resumed(*resumption(self._open_database(), notebook))
         return self
@@ -281,10 +292,17 @@ class Extension:
         shown.forget(self._mimebundles)
         self._completer.unregister()
         self.chat.unobserve(self._move_store, "store")
-        self.background.close()
+        self._end()
+
+    def _end(self) -> None:
+        """End the replies and the session, and leave in the shell what is to outlive them."""
         if self._session is not None:
+            self._left.offline = self._session.access.sandbox is not None
+            self._left.key = self._session.access.entered
+        if self._left != WhatOutlives():
+            self.shell.meta[_NAME] = self._left
+        self.background.close()
+        if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
             self._session.close()
-            self._session = None
         elif self._conversations is not None:
             self._conversations.close()
-        self._conversations = None

@@ -46,7 +46,7 @@ class LastFailure:
 
     @property
     def error(self) -> BaseException:
-        """It.
+        """The last exception that a cell raised, other than one of this package's own.
 
         Raises
         ------

@@ -11,10 +11,12 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
+from xcyq_magic.forks import RLock
 from xcyq_magic.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -61,8 +63,11 @@ class Database:
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._busy_s = _BUSY_S
+        self._done = False
+        self._under_way = 0  # calls, one within the other
+        _databases.add(self)
 
     @property
     def exists(self) -> bool:
@@ -94,13 +99,24 @@ class Database:
             with _transaction(connection):
                 yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
-    def close(self) -> None:
-        """Let the file go; the next call opens it again."""
+    def close(self, *, for_good: bool = False) -> None:
+        """Let the file go; the next call opens it again, and lets it go at its end if this is `for_good`."""
         with self._lock:
+            self._done = self._done or for_good
             connection, self._connection = self._connection, None
             if connection is not None:
                 with contextlib.suppress(sqlite3.Error):
                     connection.close()
+
+    def hold(self) -> None:
+        """Let the file go, and let no thread open it, until `release`. What is in memory alone stays."""
+        self._lock.__enter__()
+        if self.path is not None:
+            self.close()
+
+    def release(self) -> None:
+        """End `hold`."""
+        self._lock.__exit__()
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self.path is not None and _inode(self.path) != self._inode:
@@ -129,10 +145,15 @@ class Database:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what SQLite or the file system says into a `StoreError`."""
+        self._under_way += 1
         try:
             yield
         except (sqlite3.Error, OSError) as e:
             raise self._explain(e) from None
+        finally:
+            self._under_way -= 1
+            if self._done and not self._under_way:
+                self.close()
         self._busy_s = _BUSY_S
 
     def _explain(self, error: Exception) -> StoreError:
@@ -185,6 +206,45 @@ def together(execute: Execute, what: str) -> Iterator[None]:
         msg, hint = f"{what} cannot be kept ({e}).", "It is only in this kernel's memory; what comes after it is kept."
         raise StoreError(msg, hint, refused=True) from None
     execute("RELEASE together")
+
+
+class _Databases:
+    """The databases of this process: none is carried over a fork.
+
+    See https://www.sqlite.org/howtocorrupt.html, *Carrying an open database file across a fork()*. A child opens the
+    file anew; what is in memory alone, it has as it was, for no thread is amid a statement when the process forks.
+    """
+
+    def __init__(self) -> None:
+        self._all: weakref.WeakSet[Database] = weakref.WeakSet()
+        self._held: list[Database] = []
+        self._lock = threading.Lock()  # held while the process forks
+        if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._after_in_child)
+
+    def add(self, database: Database) -> None:
+        """See to `database`, for as long as it lives."""
+        with self._lock:
+            self._all.add(database)
+
+    def _before(self) -> None:
+        self._lock.acquire()
+        self._held = list(self._all)
+        for database in self._held:
+            database.hold()
+
+    def _after(self) -> None:
+        for database in self._held:
+            database.release()
+        self._held = []
+        self._lock.release()
+
+    def _after_in_child(self) -> None:
+        self._held = []  # their locks are free here
+        self._lock.release()  # by the thread that took it
+
+
+_databases = _Databases()
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:

@@ -6,12 +6,12 @@ missed: each slot knows what the store has of it, and only the difference is wri
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from xcyq_magic.chat.conversation import CellRun, Conversation
 from xcyq_magic.errors import StoreError
+from xcyq_magic.forks import Lock, RLock
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.notebooks import free_name, known
@@ -49,6 +49,8 @@ class Slot:
         The ids of the cells that it was changed in, which are not in the store yet.
     reply_lock
         Held while a reply of it comes.
+    own
+        Whether it is a `Chat`'s own: in no list, and in the store its turns alone.
     id
         Its name in the store.
     """
@@ -61,7 +63,8 @@ class Slot:
     kept_aside: bool = False
     taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
     cells: set[str] = field(default_factory=set)
-    reply_lock: threading.Lock = field(default_factory=threading.Lock)
+    reply_lock: Lock = field(default_factory=Lock)
+    own: bool = False
     id: str = field(default_factory=new_id)
 
     @property
@@ -107,7 +110,7 @@ class Sync:
         self._notices: list[str] = []
         self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
         self._refused: set[str] = set()  # the ids of what the store can never take; each was said
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     @property
     def database(self) -> Database:

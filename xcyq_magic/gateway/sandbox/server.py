@@ -66,6 +66,8 @@ class _State:
 class Sandbox:
     """A gateway on loopback, on a thread of its own, from its making until `close`.
 
+    A forked child reaches it, and does not end it.
+
     Parameters
     ----------
     port
@@ -90,7 +92,8 @@ class Sandbox:
 
     def __init__(self, port: int = 0, key: str | None = None) -> None:
         self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"))
-        self._loop = LoopThread("xcyq_magic sandbox")
+        self._server: tornado.httpserver.HTTPServer | None = None
+        self._loop = LoopThread("xcyq_magic sandbox", self._stop)
         try:
             self.port = self._loop.submit(self._listen(port)).result()
         except (OSError, ValueError) as e:
@@ -129,14 +132,13 @@ class Sandbox:
         return self._state.received
 
     async def _stop(self) -> None:
-        self._server.stop()
-        await self._server.close_all_connections()
+        if self._server is not None:  # it may not have come to listen
+            self._server.stop()
+            await self._server.close_all_connections()
 
     def close(self) -> None:
         """End its connections and its thread."""
-        if self._loop.running:
-            self._loop.submit(self._stop()).result()
-            self._loop.close()
+        self._loop.close()
 
 
 class _Elsewhere(tornado.web.RequestHandler):

@@ -20,6 +20,8 @@ _AROUND = 2  # lines before and after the one that ran, of the user's code
 _MOST_FRAMES = 8  # of the user's, the last ones
 _MOST_CHAINED = 4
 _CELL = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<(?:ipython-input|stdin)")
+# Where packages are put, whoever's they are: the machine's, a user's, a virtual environment's, an archive's.
+_INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages|python\d+\.zip|[^/\\]+\.(?:egg|whl))[/\\]", re.IGNORECASE)
 # What runs a cell: of no use to whoever reads the traceback.
 _RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
 
@@ -47,8 +49,8 @@ def _one(error: BaseException) -> str:
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:
     frames = [(f.f_code.co_filename, line, f.f_code.co_name) for f, line in traceback.walk_tb(trace)]
-    frames = [f for f in frames if not _RUNNERS.search(f[0])]
     users = {file for file in {f[0] for f in frames} if _is_users(file)}
+    frames = [f for f in frames if f[0] in users or not _RUNNERS.search(f[0])]
     mine = [n for n, (file, _, _) in enumerate(frames) if file in users]
     shown = {*mine[-_MOST_FRAMES:], len(frames) - 1} if frames else set()
     skipped = 0
@@ -67,9 +69,11 @@ def _is_users(file: str) -> bool:
     """Whether a file is neither the standard library's nor an installed package's."""
     if _CELL.search(file):
         return True
-    installed = {sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")}
     # A compiled library's frames name files that are not there.
-    return bool(linecache.getlines(file)) and not any(file.startswith(str(folder)) for folder in installed)
+    if not linecache.getlines(file) or _INSTALLED.search(file):
+        return False
+    folders = {Path(sysconfig.get_path(n)).resolve() for n in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return not any(Path(file).resolve().is_relative_to(folder) for folder in folders)
 
 
 def _where(file: str) -> str:
