@@ -86,6 +86,9 @@ def test_a_wrong_value_in_a_cell_leaves_the_default_of_the_environment(monkeypat
         assert "one word" in caplog.text
         assert shell.run_cell("%config ChatSettings.model").result == "gpt-5.5-low"
         unload_ipython_extension(shell)
+        load_ipython_extension(shell)  # the shell did not keep it either
+        assert shell.run_cell("%config ChatSettings.model").result == "gpt-5.5-low"
+        unload_ipython_extension(shell)
 
 
 # What stands before an @ may be a password

@@ -35,7 +35,12 @@ class Settings(Configurable):
         # traitlets puts back the value from before: of a default that nobody has read yet, it knows the type's alone.
         for name in self.trait_names(config=True):
             getattr(self, name)
-        super().update_config(config)
+        try:
+            super().update_config(config)
+        except TraitError:
+            # %config gives the same object to the shell next, which would keep it for the next load of the extension.
+            config.pop(type(self).__name__, None)
+            raise
 
 
 class GatewaySettings(Settings):
