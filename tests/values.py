@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.given import MOST_COUNTED
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.parameters import Parameters
 
 texts = st.text(max_size=40)
-counts = st.none() | st.integers(min_value=0)
+counts = st.none() | st.integers(0, MOST_COUNTED)
 seconds = st.floats(min_value=0, max_value=1e9)
 usages = st.builds(Usage, counts, counts, counts)
 completions = st.builds(
@@ -37,7 +38,7 @@ parameter_sets = st.builds(
     Parameters,
     temperature=st.none() | st.floats(0, 2),
     top_p=st.none() | st.floats(0, 1),
-    max_tokens=st.none() | st.integers(min_value=1),
+    max_tokens=st.none() | st.integers(1, MOST_COUNTED),
     stop=st.lists(texts, max_size=4).map(tuple),
     extra=st.dictionaries(field_names, json_values, max_size=3),
 )

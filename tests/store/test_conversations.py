@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zlib
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
@@ -255,6 +256,55 @@ def test_a_turn_that_cannot_be_read_is_left_out_and_said(kernel, path):
     again = kernel()
     assert prompts(again.get()) == ["b"]
     assert "1 of the kept turns of main cannot be read" in again.take_notices()[0]
+
+
+ODD = {
+    "NaN": "NaN",
+    "a number": "-1",
+    "5000 digits": "9" * 5000,
+    "endless": "1e999",
+    "some text": '"x"',
+    "a list": "[[1]]",
+    "deep": "[" * 100_000 + "]" * 100_000,
+    "half a character": '"\\ud800"',
+    "no JSON": "{",
+}
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "UPDATE turns SET prompt = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET completion = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET system = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET parameters = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET request = ? WHERE prompt LIKE ?",
+    ],
+)
+def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
+    said(kernel, *ODD, "last")
+    with Database(path).transaction() as execute:
+        for name, odd in ODD.items():
+            execute(update, odd, f'%"{name}"%')
+    again = kernel()
+    assert prompts(again.get())[-1] == "last"
+    assert len(again.spent()) >= 1
+    again.add("main", turn("after it", CellRun("new", 1)))
+    assert prompts(kernel().get())[-1] == "after it"
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_a_figure_of_a_row_that_cannot_be_is_not_known(kernel, path, odd):
+    said(kernel, "a")
+    usage = dict.fromkeys(["prompt_tokens", "completion_tokens", "total_tokens"], "ODD")
+    figures = {"usage": usage, "first_token_s": "ODD", "duration_s": "ODD", "created": "ODD"}
+    record = json.dumps({**turn("a").completion.to_dict(), **figures}).replace('"ODD"', odd)
+    with Database(path).transaction() as execute:
+        execute("UPDATE turns SET completion = ?, asked_at = ?", record, float("inf"))
+    conversations = kernel()
+    assert all(s[1:] in {(None, None, 0.0), (Usage(), None, 0.0)} for s in conversations.spent())
+    for turn_ in conversations.get().turns:
+        assert (turn_.completion.usage, turn_.completion.created, turn_.asked_at) == (Usage(), None, 0.0)
 
 
 def ask(now: Conversations, number: int, cell_id: str | None) -> None:
