@@ -182,9 +182,16 @@ def test_figures_of_a_file_that_cannot_be_are_not_known(saved, tmp_path):
     for wrong in WRONG.values():
         if wrong == DIGITS:  # no JSON of Python's
             continue
-        load(with_values(good, wrong, *NOT_KNOWN))
+        assert "1 turn has values that cannot be" in load(with_values(good, wrong, *NOT_KNOWN))
         use_everything(run, tmp_path)
         assert "cannot be" not in run("%%chat\nHello again")
+        assert "cannot be" not in run(f"%chat_load {tmp_path}/good.md")
+
+
+@pytest.mark.parametrize("field", ["parameters.seed", *NOT_KNOWN])
+def test_each_figure_of_a_file_that_cannot_be_is_said(saved, field):
+    _, good, load = saved
+    assert "1 turn has values that cannot be" in load(with_values(good, "[NaN]", field))
 
 
 def test_words_of_a_file_that_are_none_are_refused(saved, tmp_path):
