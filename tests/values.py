@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
@@ -33,6 +35,25 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
+wrong_values = (  # where none of them may be
+    st.sampled_from([None, True, -1, 10**400, 1.5, float("nan"), float("inf"), 1e300, "", "\0\ud800\u202e", [], {}])
+    | json_values
+    | st.integers(1, 400).map(lambda levels: reduce(lambda inner, _: [inner], range(levels), 0))
+)
+
+
+def put_wrong_values(draw, record: object, most: int = 3) -> None:
+    """Put any JSON in the place of some values of `record`, however deep they are."""
+    for _ in range(draw(st.integers(1, most))):
+        places = [(record, name) for name in record]
+        for inner, name in places:  # grows: whatever is within
+            value = inner[name]
+            named = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+            places += [(value, n) for n in named if len(places) < 200]
+        inner, name = draw(st.sampled_from(places))
+        inner[name] = draw(wrong_values)
+
+
 field_names = texts.filter(lambda name: name not in {"temperature", "top_p", "max_tokens", "stop"})
 parameter_sets = st.builds(
     Parameters,

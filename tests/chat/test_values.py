@@ -6,13 +6,12 @@ import base64
 import json
 import time
 from dataclasses import replace
-from functools import reduce
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from values import completions, json_values, messages, parameter_sets, texts, turns, usages
+from values import completions, messages, parameter_sets, put_wrong_values, texts, turns, usages, wrong_values
 
 from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.comparison import Column, Comparison
@@ -142,15 +141,6 @@ def test_parameters_hold_only_what_was_set():
 
 # Whatever JSON stands in a record
 
-WRONG = (
-    st.sampled_from(
-        [None, True, -1, 10**400, 1.5, float("nan"), float("inf"), 1e300, "", "a\u0000\ud800\u202e", [], {}]
-    )
-    | json_values
-    | st.integers(1, 400).map(lambda levels: reduce(lambda inner, _: [inner], range(levels), 0))
-)
-
-
 PIXEL = base64.b64decode(  # a picture, of one pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
@@ -161,14 +151,7 @@ def wrong_records(draw):
     """The record of a turn with any JSON in the place of some of its fields, and its media."""
     turn = draw(FULL)
     record = turn.to_dict()
-    for _ in range(draw(st.integers(1, 3))):
-        places = [(record, name) for name in record]
-        for inner, name in places:  # grows: whatever is within
-            value = inner[name]
-            named = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-            places += [(value, n) for n in named if len(places) < 200]
-        inner, name = draw(st.sampled_from(places))
-        inner[name] = draw(WRONG)
+    put_wrong_values(draw, record)
     return record, media_of(turn.prompt)
 
 
@@ -223,7 +206,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
     assert Comparison.from_dict(through_json(comparison.to_dict()), media).columns == comparison.columns
 
 
-@settings(max_examples=100, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.data())
 def test_whatever_the_record_of_a_comparison_holds_it_is_read_or_refused(data):
     record, media = data.draw(wrong_records())
@@ -233,7 +216,7 @@ def test_whatever_the_record_of_a_comparison_holds_it_is_read_or_refused(data):
     column |= {"duration_s": 1.0, "cost": 2}
     whole = {**record, "columns": [column], "conversation": "main", "verdict": verdict}
     place = data.draw(st.sampled_from([whole, verdict, error, column]))
-    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(WRONG)
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(wrong_values)
     try:
         comparison = Comparison.from_dict(whole, media)
     except (ValueError, KeyError):

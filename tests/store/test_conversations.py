@@ -293,6 +293,13 @@ def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
     assert prompts(kernel().get())[-1] == "after it"
 
 
+def test_a_reply_whose_usage_holds_no_count_is_counted_once(kernel):
+    conversations = kernel()
+    odd = turn("a")
+    conversations.add("main", replace(odd, completion=replace(odd.completion, usage=Usage())))
+    assert len({*conversations.spent()}) == 1
+
+
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_a_figure_of_a_row_that_cannot_be_is_not_known(kernel, path, odd):
     said(kernel, "a")

@@ -71,19 +71,15 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
 
 
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-_FIGURES = ("usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens", "first_token_s", "duration_s")
-_PATHS = ", ".join(f"'$.{path}'" for path in _FIGURES)
-SPENT = f"model, json_extract(completion, {_PATHS})"
+SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
 
 
 def spent_of(row: Row) -> Spent:
     """What the reply of a turn took; what is no number in its row is not known."""
     model, figures = row
     try:
-        *tokens, first_token_s, duration_s = json.loads(figures)
+        usage, first_token_s, duration_s = json.loads(figures)
     except _UNREADABLE:
         return Spent(str(model), None, None, 0.0)
-    counts = dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), tokens, strict=True))
-    counted = any(v is not None for v in tokens)
-    usage = Usage.from_dict(counts) if counted else None
-    return Spent(str(model), usage, seconds(first_token_s), seconds(duration_s) or 0.0)
+    counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
+    return Spent(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)

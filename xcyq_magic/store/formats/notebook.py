@@ -135,7 +135,8 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
             lost += missing
     others = len(found) - len(shown)
     notices = [f"{others} of its turns are of other conversations, or of none, and were left out."] if others else []
-    choice = notebook.get("metadata", {}).get(_METADATA) or {}
+    metadata = notebook.get("metadata")
+    choice = metadata.get(_METADATA) if isinstance(metadata, dict) else None
     conversation = with_choice(Conversation(turns=in_their_places(shown)), choice if isinstance(choice, dict) else {})
     return ReadConversation(conversation, (*notices, *notices_of(lost)))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.given import text
 from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.errors import ConversationFileError
 
@@ -101,5 +102,5 @@ def chosen(conversation: Conversation) -> dict[str, str | None]:
 
 def with_choice(conversation: Conversation, record: Mapping[str, Any]) -> Conversation:
     """Undo `chosen`."""
-    model, system = (t if isinstance(t := record.get(name), str) else None for name in ("model", "system"))
+    model, system = (text(record.get(name)) for name in ("model", "system"))
     return replace(conversation, model=model, system=system)
