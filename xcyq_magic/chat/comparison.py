@@ -11,7 +11,7 @@ from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import CellRun, Turn
 from xcyq_magic.chat.given import moment, number, record_of, said, seconds, text, texts
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.metrics import tokens_per_s
+from xcyq_magic.chat.metrics import pandas, tokens_per_s
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import OptionError, XcyqError
 
@@ -251,8 +251,7 @@ class Comparison(Mapping[str, Completion | XcyqError]):
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """A ``pandas.DataFrame`` with a row for each column, by name: times in seconds, tokens, cost, and the text."""
-        import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # optional
-
+        pd = pandas()
         rows = [{**c.metrics, "text": c.text if c.completion else None} for c in self.columns]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="name"))
 
