@@ -133,6 +133,14 @@ def test_what_is_no_count_is_left_out_of_the_usage(record, usage):
     assert Usage.from_dict(record) == usage
 
 
+def test_parameters_of_a_record_are_what_can_be_sent():
+    deep = json.loads("[" * 400 + "]" * 400)
+    assert Parameters.from_dict({"a": deep, "b": [float("nan")], "c": 10**400, "temperature": True}) == Parameters()
+    assert (
+        Parameters.from_dict({"stop": "END"}) == Parameters.from_dict({"stop": ["END", 1]}) == Parameters(stop=("END",))
+    )
+
+
 def test_parameters_hold_only_what_was_set():
     assert Parameters().to_dict() == {}
     assert Parameters(temperature=0, top_p=0.0).to_dict() == {"temperature": 0, "top_p": 0.0}

@@ -15,8 +15,9 @@ from xcyq_magic.chat.usage import Spent, UsageReport
 from xcyq_magic.display.bundle import completion_bundle
 from xcyq_magic.display.comparison import comparison_bundle
 from xcyq_magic.display.markup import to_html
-from xcyq_magic.display.plain import plain_line, without_controls
+from xcyq_magic.display.plain import without_controls
 from xcyq_magic.display.tables import table_bundle
+from xcyq_magic.display.terminal import dim
 from xcyq_magic.display.usage import usage_bundle
 from xcyq_magic.errors import ServerError
 
@@ -115,7 +116,7 @@ TURNED = "gpt\u202e5.5\u2066x\u200f\u061c"
 AS_IT_IS = "gpt‹U+202E›5.5‹U+2066›x‹U+200F›‹U+061C›"
 
 
-def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is():
+def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is(capsys):
     completion = Completion("Hi", "gpt-5.5", TURNED, finish_reason=TURNED)
     column = Column("gpt-5.5", "gpt-5.5", completion, notices=(TURNED,), error=ServerError(TURNED))
     other = Column("b", "b", None, ServerError(TURNED), (TURNED,))
@@ -130,7 +131,8 @@ def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is():
             assert not set(shown[mime]) & set(TURNED) - set(AS_IT_IS), mime
         assert AS_IT_IS in shown["text/html"]
     assert AS_IT_IS in ServerError(TURNED).message
-    assert plain_line(TURNED) == AS_IT_IS
+    dim(TURNED)
+    assert capsys.readouterr().out == AS_IT_IS + "\n"
 
 
 @pytest.mark.parametrize(
