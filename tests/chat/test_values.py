@@ -192,7 +192,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
         return
     assert Turn.from_dict(through_json(turn.to_dict()), media) == turn
     conversations = Conversations(Database(None))
-    conversations.add("main", turn)
+    conversations.edit("main", lambda now: now.with_turn(turn))
     assert conversations.take_notices() == []
     assert [*map(Spent.of, [turn.completion])] == [*{*conversations.spent()}]
     conversations.close()

@@ -289,14 +289,14 @@ def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
     again = kernel()
     assert prompts(again.get())[-1] == "last"
     assert len(again.spent()) >= 1
-    again.add("main", turn("after it", CellRun("new", 1)))
+    again.edit("main", with_turn(turn("after it", CellRun("new", 1))))
     assert prompts(kernel().get())[-1] == "after it"
 
 
 def test_a_reply_whose_usage_holds_no_count_is_counted_once(kernel):
     conversations = kernel()
     odd = turn("a")
-    conversations.add("main", replace(odd, completion=replace(odd.completion, usage=Usage())))
+    conversations.edit("main", with_turn(replace(odd, completion=replace(odd.completion, usage=Usage()))))
     assert len({*conversations.spent()}) == 1
 
 
@@ -430,7 +430,7 @@ def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(ke
 
 def test_nothing_of_a_turn_that_can_never_be_written_stays(kernel, path):
     image = Image(b"pixels", "image/png", 2, 3)
-    said(kernel, "a").add("main", refused({"prompt": Message.of("user", image), "asked_at": float("nan")}))
+    said(kernel, "a").edit("main", with_turn(refused({"prompt": Message.of("user", image), "asked_at": float("nan")})))
     assert Database(path).read("SELECT count(*) FROM media") == [(0,)]
 
 
