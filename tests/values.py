@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.given import MOST_COUNTED
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.parameters import Parameters
 
 texts = st.text(max_size=40)
-counts = st.none() | st.integers(min_value=0)
+counts = st.none() | st.integers(0, MOST_COUNTED)
 seconds = st.floats(min_value=0, max_value=1e9)
 usages = st.builds(Usage, counts, counts, counts)
 completions = st.builds(
@@ -32,12 +35,31 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
+wrong_values = (  # where none of them may be
+    st.sampled_from([None, True, -1, 10**400, 1.5, float("nan"), float("inf"), 1e300, "", "\0\ud800\u202e", [], {}])
+    | json_values
+    | st.integers(1, 400).map(lambda levels: reduce(lambda inner, _: [inner], range(levels), 0))
+)
+
+
+def put_wrong_values(draw, record: object, most: int = 3) -> None:
+    """Put any JSON in the place of some values of `record`, however deep they are."""
+    for _ in range(draw(st.integers(1, most))):
+        places = [(record, name) for name in record]
+        for inner, name in places:  # grows: whatever is within
+            value = inner[name]
+            named = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+            places += [(value, n) for n in named if len(places) < 200]
+        inner, name = draw(st.sampled_from(places))
+        inner[name] = draw(wrong_values)
+
+
 field_names = texts.filter(lambda name: name not in {"temperature", "top_p", "max_tokens", "stop"})
 parameter_sets = st.builds(
     Parameters,
     temperature=st.none() | st.floats(0, 2),
     top_p=st.none() | st.floats(0, 1),
-    max_tokens=st.none() | st.integers(min_value=1),
+    max_tokens=st.none() | st.integers(1, MOST_COUNTED),
     stop=st.lists(texts, max_size=4).map(tuple),
     extra=st.dictionaries(field_names, json_values, max_size=3),
 )

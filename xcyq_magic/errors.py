@@ -34,7 +34,8 @@ not for a subclass, and `jupyter execute` has to see a failure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,9 +70,31 @@ __all__ = [
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
+# Characters that turn the direction of what follows. In our own lines, they make one name look like another.
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Those that turn letters around, or that make code look as it does not run; no language is written with them in code.
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_OVERRIDES = re.compile("[\u202d\u202e]")
+
+
+def show_directions(text: str, *, within: Literal["a line", "code", "a reply"] = "a line") -> str:
+    """Show the characters that turn the direction of text as what they are, by their numbers in Unicode.
+
+    Parameters
+    ----------
+    within
+        A line of ours shows all of them, code those that reorder it. A reply in Arabic or Hebrew needs most of them:
+        there, only overrides are shown.
+    """
+    if text.isascii():
+        return text
+    shown = {"a line": _DIRECTIONS, "code": _REORDERING, "a reply": _OVERRIDES}[within]
+    return shown.sub(lambda found: f"\u2039U+{ord(found[0]):04X}\u203a", text)
+
+
 def printable(text: str) -> str:
     """`text` on one line, without control characters: it may have come over the wire."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() else " " for c in show_directions(text))
 
 
 def short_traceback(name: str, message: str, hint: str = "") -> list[str]:

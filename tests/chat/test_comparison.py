@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -148,6 +149,11 @@ def test_the_judge_sees_the_prompt_the_instructions_and_the_replies_without_name
         ("BEST: tie", None),
         ("BEST: 3", None),
         ("BEST: 0", None),
+        ("BEST: 02", "b"),
+        ("BEST: " + "9" * 5000, None),
+        ("BEST: " + "0" * 5000 + "1", "a"),
+        ("BEST: ²", None),
+        ("BEST: ٢", None),
         ("BEST: B", None),
         ("Reply 1 is the best.", None),
         ("", None),
@@ -155,6 +161,14 @@ def test_the_judge_sees_the_prompt_the_instructions_and_the_replies_without_name
 )
 def test_a_verdict_is_read_however_it_is_written(said, winner):
     assert verdict_of(said, ["a", "b"])[0] == winner
+
+
+@pytest.mark.parametrize("unit", ["\n", "best:\n", "best \n", "best: !\n", "reply 1 ", "* ", "9", "best reply "])
+def test_a_judge_that_repeats_itself_is_read_in_time(unit):
+    """What a looping model emits must not hold the cell: a pattern that begins again at each line takes minutes."""
+    started = time.monotonic()
+    verdict_of("BEST: " + unit * 20_000, ["a", "b"])
+    assert time.monotonic() - started < 1
 
 
 def test_the_names_come_back_and_the_last_line_goes():

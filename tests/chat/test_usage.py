@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -64,3 +67,25 @@ def test_a_reply_that_was_taken_from_the_store_counts_once():
     other = Completion("Hi", "gpt-5.5", "gpt-5.5-low", usage=Usage(3, 4, 7), first_token_s=0.25, duration_s=1.625)
     report = UsageReport.from_replies("main", map(Spent.of, (first, again, other)), PRICES.get)
     assert [(m.model, m.turns, m.prompt_tokens) for m in report.models] == [("gpt-5.5", 2, 6)]
+
+
+@pytest.mark.parametrize("what", ["a comparison", "what was spent"])
+def test_without_pandas_a_table_says_what_to_type(what):
+    """In an interpreter that has no pandas: importing it fails as it does there."""
+    code = f"""
+import sys
+sys.modules["pandas"] = None
+from xcyq_magic.chat.comparison import Comparison
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.usage import UsageReport
+from xcyq_magic.errors import InputError
+spent = UsageReport.from_replies("main", [], lambda _: None)
+try:
+    ({{"a comparison": Comparison(Message.of("user", "a"), ()), "what was spent": spent}}[{what!r}]).to_frame()
+except InputError as e:
+    print(e)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == (
+        "A table needs pandas, which is not installed here.\nType %pip install pandas and run the cell again.\n"
+    )

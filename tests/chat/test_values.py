@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from values import completions, messages, parameter_sets, texts, turns, usages
+from values import completions, messages, parameter_sets, put_wrong_values, texts, turns, usages, wrong_values
 
+from xcyq_magic.chat.characters import whole_characters
+from xcyq_magic.chat.comparison import Column, Comparison
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
-from xcyq_magic.chat.conversation import Turn
+from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
+from xcyq_magic.chat.metrics import Price, cost
 from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.chat.usage import Spent, UsageReport
+from xcyq_magic.conversations import Conversations
+from xcyq_magic.display.attachments import attachments
+from xcyq_magic.display.bundle import completion_bundle
+from xcyq_magic.display.comparison import comparison_bundle
+from xcyq_magic.display.usage import usage_bundle
 from xcyq_magic.errors import MediaError
+from xcyq_magic.magics.base import day_and_time
+from xcyq_magic.store.database import Database
+from xcyq_magic.store.formats import markdown, notebook
+from xcyq_magic.store.formats import messages as openai_messages
 
 
 def through_json(record):
@@ -119,10 +133,103 @@ def test_what_is_no_count_is_left_out_of_the_usage(record, usage):
     assert Usage.from_dict(record) == usage
 
 
+def test_parameters_of_a_record_are_what_can_be_sent():
+    deep = json.loads("[" * 400 + "]" * 400)
+    assert Parameters.from_dict({"a": deep, "b": [float("nan")], "c": 10**400, "temperature": True}) == Parameters()
+    assert (
+        Parameters.from_dict({"stop": "END"}) == Parameters.from_dict({"stop": ["END", 1]}) == Parameters(stop=("END",))
+    )
+
+
 def test_parameters_hold_only_what_was_set():
     assert Parameters().to_dict() == {}
     assert Parameters(temperature=0, top_p=0.0).to_dict() == {"temperature": 0, "top_p": 0.0}
     assert Parameters(stop=("a", "b"), extra={"top_k": None}).to_dict() == {"stop": ["a", "b"], "top_k": None}
+
+
+# Whatever JSON stands in a record
+
+PIXEL = base64.b64decode(  # a picture, of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+)
+
+
+@st.composite
+def wrong_records(draw):
+    """The record of a turn with any JSON in the place of some of its fields, and its media."""
+    turn = draw(FULL)
+    record = turn.to_dict()
+    put_wrong_values(draw, record)
+    return record, media_of(turn.prompt)
+
+
+FULL = st.builds(
+    Turn,
+    prompt=st.just(
+        Message.of(
+            "user",
+            "a",
+            Image(PIXEL, "image/png", 2, 3, "plot.png", "scaled", (4, 6)),
+            Video(b"v", "video/mp4", "film.mp4", 2.5),
+            MediaLink("https://example.org/a.png", "image", "b"),
+        )
+    ),
+    completion=st.just(Completion("Hi", "m", "n", "hm", "stop", Usage(1, 2, 3), 0.5, 1.5, "stopped", "id", 5)),
+    system=st.just("Be brief."),
+    parameters=st.just(Parameters(0.5, 0.9, 10, ("END",), {"seed": 1})),
+    asked_at=st.just(1e9),
+)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(wrong_records())
+def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
+    """What is read can be written, kept, counted and shown."""
+    record, media = wrong
+    try:
+        turn = Turn.from_dict(record, media)
+    except (ValueError, KeyError):
+        return
+    assert Turn.from_dict(through_json(turn.to_dict()), media) == turn
+    conversations = Conversations(Database(None))
+    conversations.edit("main", lambda now: now.with_turn(turn))
+    assert conversations.take_notices() == []
+    assert [*map(Spent.of, [turn.completion])] == [*{*conversations.spent()}]
+    conversations.close()
+    day_and_time(turn.asked_at)
+    report = UsageReport.from_replies("main", [Spent.of(turn.completion)], lambda _: Price(1.25, 10))
+    usage_bundle(report)
+    completion_bundle(turn.completion)
+    attachments(turn.prompt)
+    kept = Conversation(turns=(turn,))
+    for written in (
+        markdown.dumps(kept),
+        openai_messages.dumps(kept),
+        notebook.dumps(kept, lambda t: completion_bundle(t.completion)),
+    ):
+        whole_characters(written).encode()
+    column = Column("m", "m", turn.completion, cost=cost(turn.completion.usage, Price(1.25, 10)))
+    comparison = Comparison(turn.prompt, (column, column), turn.system, turn.parameters, asked_at=turn.asked_at)
+    comparison_bundle(comparison)
+    assert Comparison.from_dict(through_json(comparison.to_dict()), media).columns == comparison.columns
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.data())
+def test_whatever_the_record_of_a_comparison_holds_it_is_read_or_refused(data):
+    record, media = data.draw(wrong_records())
+    verdict = {"model": "m", "order": ["a"], "winner": "a", "reason": "", "completion": None, "error": None, "cost": 1}
+    error = {"type": "ServerError", "message": "a", "hint": "b"}
+    column = {"name": "a", "model": "m", "completion": record.get("completion"), "error": error, "notices": ["a"]}
+    column |= {"duration_s": 1.0, "cost": 2}
+    whole = {**record, "columns": [column], "conversation": "main", "verdict": verdict}
+    place = data.draw(st.sampled_from([whole, verdict, error, column]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(wrong_values)
+    try:
+        comparison = Comparison.from_dict(whole, media)
+    except (ValueError, KeyError):
+        return
+    assert Comparison.from_dict(through_json(comparison.to_dict()), media).to_dict() == comparison.to_dict()
 
 
 # How a reply is cut into deltas does not matter.

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+
 import hostile
 import pytest
 from inspector import maths, problems
 
+from xcyq_magic.chat.comparison import Column, Comparison, Verdict
+from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.usage import Spent, UsageReport
+from xcyq_magic.display.bundle import completion_bundle
+from xcyq_magic.display.comparison import comparison_bundle
 from xcyq_magic.display.markup import to_html
+from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.tables import table_bundle
+from xcyq_magic.display.terminal import dim
+from xcyq_magic.display.usage import usage_bundle
+from xcyq_magic.errors import ServerError
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 
 
 def _line(payload: str) -> str:
@@ -93,3 +108,44 @@ def test_the_inspector_finds_what_is_not(html):
 )
 def test_the_inspector_reads_math_as_mathjax_does(text, found):
     assert list(maths(text)) == found
+
+
+# What turns the direction of text
+
+TURNED = "gpt\u202e5.5\u2066x\u200f\u061c"
+AS_IT_IS = "gpt‹U+202E›5.5‹U+2066›x‹U+200F›‹U+061C›"
+
+
+def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is(capsys):
+    completion = Completion("Hi", "gpt-5.5", TURNED, finish_reason=TURNED)
+    column = Column("gpt-5.5", "gpt-5.5", completion, notices=(TURNED,), error=ServerError(TURNED))
+    other = Column("b", "b", None, ServerError(TURNED), (TURNED,))
+    verdict = Verdict(TURNED, winner=TURNED, completion=completion)
+    comparison = Comparison(
+        Message.of("user", Image(PIXEL, "image/png", 1, 1, TURNED)), (column, other), verdict=verdict
+    )
+    usage = UsageReport.from_replies(TURNED, [Spent(TURNED, None, None, 0.0)], lambda _: None)
+    table = table_bundle(["model"], [[TURNED]], TURNED)
+    for shown in (completion_bundle(completion), comparison_bundle(comparison, TURNED), usage_bundle(usage), table):
+        for mime in ("text/html", "text/plain"):
+            assert not set(shown[mime]) & set(TURNED) - set(AS_IT_IS), mime
+        assert AS_IT_IS in shown["text/html"]
+    assert AS_IT_IS in ServerError(TURNED).message
+    dim(TURNED)
+    assert capsys.readouterr().out == AS_IT_IS + "\n"
+
+
+@pytest.mark.parametrize(
+    "source", ["`a\u202eb\u2066`", "```\na\u202eb\u2066\n```", "```python\na = 'x\u202eb\u2066'\n```"]
+)
+def test_code_cannot_be_reordered(source):
+    html = to_html(source)
+    assert "‹U+202E›b‹U+2066›" in html
+    assert not {"\u202e", "\u2066"} & set(html)
+
+
+def test_a_reply_in_another_script_keeps_its_marks():
+    reply = "\u05e9\u200f, \u2067\u0627\u2069, \u202bx\u202c"
+    assert reply in to_html(reply)
+    assert without_controls(reply) == reply
+    assert without_controls("a\u202eb\u202dc") == "a‹U+202E›b‹U+202D›c"

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -658,3 +659,95 @@ def test_run_alone_on_a_port_in_use_it_says_so(sandbox):
     assert output == ""
     assert f"cannot listen on port {sandbox.port}" in complaints
     assert "Traceback" not in complaints
+
+
+# Who may ask
+
+
+def first_answer(
+    sandbox: Sandbox, *headers: str, line: str = "POST {path} HTTP/1.1", body: bytes = b""
+) -> tuple[int, dict]:
+    """The status and the JSON of what the sandbox says to these headers, and to no more of a body than this."""
+    path = f"{urlsplit(sandbox.base_url).path}/v1/chat/completions"
+    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as connection:
+        connection.sendall("\r\n".join([line.format(path=path), *headers, "", ""]).encode() + body)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, json.loads(answer.read())["error"]
+
+
+HOST = "Host: 127.0.0.1"
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 400000000", "Content-Length: 10", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("key", ["Authorization: Bearer wrong", "Authorization:", "X-Key: none"])
+def test_a_wrong_key_is_refused_before_the_body_comes(sandbox, key, length):
+    status, error = first_answer(sandbox, HOST, key, length)
+    assert (status, error["type"]) == (401, "authentication_error")
+
+
+def test_a_body_after_a_wrong_key_is_thrown_away_and_no_longer_read_than_a_little(sandbox):
+    path = f"{urlsplit(sandbox.base_url).path}/v1/chat/completions"
+    headers = f"POST {path} HTTP/1.1\r\n{HOST}\r\nContent-Length: 90000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as connection:
+        connection.sendall(headers.encode())
+        with pytest.raises(ConnectionError):
+            connection.sendall(bytes(90_000_000))
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost.evil", "[::2]"],
+)
+@pytest.mark.parametrize("line", ["POST {path} HTTP/1.1", "GET /elsewhere HTTP/1.1"])
+def test_a_page_that_gave_its_name_to_this_address_is_refused(sandbox, host, line):
+    status, error = first_answer(sandbox, f"Host: {host}", f"Authorization: {sandbox.key.header('Bearer')}", line=line)
+    assert (status, error["param"]) == (403, "Host")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8765", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8765"])
+def test_every_name_of_loopback_is_answered(sandbox, host):
+    status, error = first_answer(
+        sandbox, f"Host: {host}", f"Authorization: {sandbox.key.header('Bearer')}", "Content-Length: 2", body=b"{}"
+    )
+    assert (status, error["param"]) == (400, "model")
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_comes(sandbox):
+    for length in ("999999999999", "9" * 5000):
+        status, _ = first_answer(
+            sandbox, HOST, f"Authorization: {sandbox.key.header('Bearer')}", f"Content-Length: {length}"
+        )
+        assert status == 413
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused(sandbox):
+    deep = b"[" * 100_000
+    key = f"Authorization: {sandbox.key.header('Bearer')}"
+    assert first_answer(sandbox, HOST, key, f"Content-Length: {len(deep)}", body=deep)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "markdown 999999999999",
+        "think 1000001",
+        "pace 1e-300",
+        "pace 20 1000001",
+        "pace inf",
+        "first 1e9",
+        "first nan",
+        "stall 99999999",
+        "drop -1",
+        "error 1e400",
+        "garbage 99999999",
+        "status 200",
+        "status 429 -1",
+        "retry-after inf",
+    ],
+)
+def test_a_number_without_bounds_is_refused(sandbox, directive):
+    status, error = refusal(sandbox, body_of(**message(f"sandbox: {directive}")))
+    assert status == 400
+    assert re.match(r"It takes a number from [\d.,]+ to [\d.,]+, not \S+\. Write it like this", error["message"])

@@ -302,6 +302,28 @@ def test_a_refusal_of_any_bytes_is_an_error_that_prints(status, body):
     assert error.message.isprintable()
 
 
+def test_an_error_within_errors_shows_its_innermost_words():
+    record = "the innermost"
+    for _ in range(5000):
+        record = {"error": record}
+    assert "the innermost" in str(wire.stream_error(record))
+
+
+@pytest.mark.parametrize("name", ["model", "id"])
+def test_a_name_is_no_longer_than_a_line(name):
+    delta = wire.decode_chunk({**chunk(content="a"), name: "word\n" * 20_000})
+    assert len(getattr(delta, name)) < 310
+    assert "\n" not in getattr(delta, name)
+
+
+def test_a_number_without_an_end_costs_nothing_but_itself():
+    usage = f'{{"prompt_tokens": {"9" * 5000}, "completion_tokens": 2}}'
+    event = Event(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}], "usage": {usage}}}')
+    assert wire.decode_event(event).text == "a"
+    assert wire.decode_event(event).usage.prompt_tokens is None
+    assert wire.decode_answer(event.data.encode()).text == "a"
+
+
 def test_an_error_of_many_words_is_cut_to_a_line_or_two():
     message = wire.status_error(500, json.dumps({"error": {"message": "word \n" * 2000}}).encode()).message
     assert len(message) < 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zlib
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.parameters import Parameters
@@ -257,6 +258,62 @@ def test_a_turn_that_cannot_be_read_is_left_out_and_said(kernel, path):
     assert "1 of the kept turns of main cannot be read" in again.take_notices()[0]
 
 
+ODD = {
+    "NaN": "NaN",
+    "a number": "-1",
+    "5000 digits": "9" * 5000,
+    "endless": "1e999",
+    "some text": '"x"',
+    "a list": "[[1]]",
+    "deep": "[" * 100_000 + "]" * 100_000,
+    "half a character": '"\\ud800"',
+    "no JSON": "{",
+}
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "UPDATE turns SET prompt = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET completion = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET system = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET parameters = ? WHERE prompt LIKE ?",
+        "UPDATE turns SET request = ? WHERE prompt LIKE ?",
+    ],
+)
+def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
+    said(kernel, *ODD, "last")
+    with Database(path).transaction() as execute:
+        for name, odd in ODD.items():
+            execute(update, odd, f'%"{name}"%')
+    again = kernel()
+    assert prompts(again.get())[-1] == "last"
+    assert len(again.spent()) >= 1
+    again.edit("main", with_turn(turn("after it", CellRun("new", 1))))
+    assert prompts(kernel().get())[-1] == "after it"
+
+
+def test_a_reply_whose_usage_holds_no_count_is_counted_once(kernel):
+    conversations = kernel()
+    odd = turn("a")
+    conversations.edit("main", with_turn(replace(odd, completion=replace(odd.completion, usage=Usage()))))
+    assert len({*conversations.spent()}) == 1
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_a_figure_of_a_row_that_cannot_be_is_not_known(kernel, path, odd):
+    said(kernel, "a")
+    usage = dict.fromkeys(["prompt_tokens", "completion_tokens", "total_tokens"], "ODD")
+    figures = {"usage": usage, "first_token_s": "ODD", "duration_s": "ODD", "created": "ODD"}
+    record = json.dumps({**turn("a").completion.to_dict(), **figures}).replace('"ODD"', odd)
+    with Database(path).transaction() as execute:
+        execute("UPDATE turns SET completion = ?, asked_at = ?", record, float("inf"))
+    conversations = kernel()
+    assert all(s[1:] in {(None, None, 0.0), (Usage(), None, 0.0)} for s in conversations.spent())
+    for turn_ in conversations.get().turns:
+        assert (turn_.completion.usage, turn_.completion.created, turn_.asked_at) == (Usage(), None, 0.0)
+
+
 def ask(now: Conversations, number: int, cell_id: str | None) -> None:
     for k in range(1 + number % 2):
         said = turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number))
@@ -371,6 +428,24 @@ def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(ke
     assert (prompts(again.get()), prompts(again.get("other"))) == (["a", "b"], ["c"])
 
 
+def test_nothing_of_a_turn_that_can_never_be_written_stays(kernel, path):
+    image = Image(b"pixels", "image/png", 2, 3)
+    said(kernel, "a").edit("main", with_turn(refused({"prompt": Message.of("user", image), "asked_at": float("nan")})))
+    assert Database(path).read("SELECT count(*) FROM media") == [(0,)]
+
+
+def test_what_is_no_hash_names_no_media(kernel):
+    assert said(kernel, "a").media({None, 5, 10**400, "\ud800", "a"}) == {}
+
+
+def test_a_reply_from_the_store_has_a_time_that_a_calendar_knows(kernel, path):
+    conversations = kernel()
+    conversations.record(replace(turn("a"), request="hash"))
+    with Database(path).transaction() as execute:
+        execute("UPDATE turns SET asked_at = 1e300")
+    assert conversations.answered("hash").asked_at == 0.0
+
+
 def test_each_turn_that_can_never_be_written_is_said(kernel):
     conversations = said(kernel, "a")
     conversations.edit("main", lambda _: replace(conversations.get(), turns=tuple(map(refused, IMPOSSIBLE.values()))))
@@ -403,7 +478,8 @@ def test_a_turn_that_was_not_written_can_be_taken_back_and_replaced(kernel):
 def test_a_turn_of_no_conversation_that_can_never_be_written_is_said(kernel):
     conversations = said(kernel, "a")
     conversations.record(refused({"asked_at": float("nan")}))
-    assert len(conversations.take_notices()) == 1
+    (notice,) = conversations.take_notices()
+    assert "The chat goes on in memory" not in notice  # the store works
     conversations.record(replace(turn("b"), request="hash"))
     assert conversations.answered("hash") is not None
     assert conversations.take_notices() == []

@@ -9,15 +9,16 @@ from dataclasses import replace
 import nbformat
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import KEY
 from PIL import Image as Pillow
-from values import completions, messages, parameter_sets, seconds
+from values import completions, messages, parameter_sets, put_wrong_values, seconds
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.chat.settled import TURN_MIME, turn_record
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.files import load, save
@@ -320,3 +321,45 @@ def test_what_cannot_be_written_or_read_says_so(tmp_path):
     (tmp_path / "chat.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConversationFileError, match="UTF-8"):
         load(tmp_path / "chat.md", "m", nothing, "main")
+
+
+# Whatever JSON a file holds
+
+MESSAGES = [
+    {"role": "system", "content": "Be brief."},
+    {
+        "role": "user",
+        "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": str(PICTURE.data_url)}}],
+    },
+    {"role": "assistant", "content": "b"},
+    {"role": "user", "content": [{"type": "file", "file": {"filename": "f.mp4", "file_data": "http://a.org/f.mp4"}}]},
+]
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.data())
+def test_messages_of_any_json_are_read_or_refused(data):
+    record = {"messages": json.loads(json.dumps(MESSAGES))}
+    put_wrong_values(data.draw, record)
+    try:
+        read = openai_messages.loads(json.dumps(record), "m")
+    except ConversationFileError:
+        return
+    openai_messages.dumps(read.conversation)
+    for turn in read.conversation.turns:
+        assert Turn.from_dict(turn.to_dict(), {i.sha256: i.data for i in turn.prompt.images}) == turn
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.data())
+def test_a_notebook_of_any_json_is_read_or_refused(data):
+    turns = [Turn(Message.of("user", "a"), Completion("b", "m", "m"), parameters=Parameters(0.5))] * 2
+    notebook_ = json.loads(notebook.dumps(Conversation(turns=tuple(turns), model="m"), bundle_of))
+    record = notebook_["cells"][-1]["outputs"][0]["data"][TURN_MIME]
+    record |= {"sections": {"of": "x", "count": 1}, "in_place_of": {"turn": "x", "cell": "turn-1"}}
+    put_wrong_values(data.draw, notebook_)
+    try:
+        read = notebook.loads(json.dumps(notebook_), nothing)
+    except ConversationFileError:
+        return
+    notebook.dumps(read.conversation, bundle_of)

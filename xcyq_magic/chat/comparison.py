@@ -9,8 +9,9 @@ from typing import Any
 from xcyq_magic import errors
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.given import moment, number, record_of, said, seconds, text, texts
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.metrics import tokens_per_s
+from xcyq_magic.chat.metrics import pandas, tokens_per_s
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import OptionError, XcyqError
 
@@ -89,17 +90,24 @@ class Column:
         }
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Column:
-        """Undo `to_dict`."""
-        completion = record["completion"]
+    def from_dict(cls, record: Any) -> Column:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not known.
+
+        Raises
+        ------
+        ValueError
+            It is no record of a column.
+        """
+        record = record_of(record, "a column")
+        completion = record.get("completion")
         return cls(
-            record["name"],
-            record["model"],
+            said(record, "name"),
+            said(record, "model"),
             Completion.from_dict(completion) if completion else None,
-            _error_from_dict(record["error"]),
-            tuple(record["notices"]),
-            record["duration_s"],
-            record["cost"],
+            _error_from_dict(record.get("error")),
+            texts(record.get("notices")),
+            seconds(record.get("duration_s")) or 0.0,
+            number(record.get("cost")),
         )
 
 
@@ -144,17 +152,24 @@ class Verdict:
         }
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Verdict:
-        """Undo `to_dict`."""
-        completion = record["completion"]
+    def from_dict(cls, record: Any) -> Verdict:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not known.
+
+        Raises
+        ------
+        ValueError
+            It is no record of a verdict.
+        """
+        record = record_of(record, "a verdict")
+        completion = record.get("completion")
         return cls(
-            record["model"],
-            tuple(record["order"]),
-            record["winner"],
-            record["reason"],
+            said(record, "model"),
+            texts(record.get("order")),
+            text(record.get("winner")),
+            text(record.get("reason")) or "",
             Completion.from_dict(completion) if completion else None,
-            _error_from_dict(record["error"]),
-            record["cost"],
+            _error_from_dict(record.get("error")),
+            number(record.get("cost")),
         )
 
 
@@ -220,8 +235,8 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         """
         if found := next((c for c in self.columns if c.name == named), None):
             return found
-        if named.isascii() and named.isdigit() and 1 <= int(named) <= len(self.columns):
-            return self.columns[int(named) - 1]
+        if found := next((c for n, c in enumerate(self.columns, 1) if named.lstrip("0") == str(n)), None):
+            return found
         several = [c.name for c in self.columns if c.model == named]
         names = several or [f"{n} {c.name}" for n, c in enumerate(self.columns, 1)]
         what = "was asked several times" if several else "is no column of the last comparison"
@@ -236,8 +251,7 @@ class Comparison(Mapping[str, Completion | XcyqError]):
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """A ``pandas.DataFrame`` with a row for each column, by name: times in seconds, tokens, cost, and the text."""
-        import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # optional
-
+        pd = pandas()
         rows = [{**c.metrics, "text": c.text if c.completion else None} for c in self.columns]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="name"))
 
@@ -255,16 +269,26 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         }
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], media: Mapping[str, bytes]) -> Comparison:
-        """Undo `to_dict`; `media` maps a hash to its bytes."""
+    def from_dict(cls, record: Any, media: Mapping[str, bytes]) -> Comparison:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; `media` maps a hash to its bytes. What cannot be is read as not known.
+
+        Raises
+        ------
+        ValueError
+            It is no record of a comparison.
+        KeyError
+            `media` lacks the bytes of a picture or a film.
+        """
+        record = record_of(record, "a comparison")
+        columns, verdict = record.get("columns"), record.get("verdict")
         return cls(
-            prompt=Message.from_dict(record["prompt"], media),
-            columns=tuple(Column.from_dict(c) for c in record["columns"]),
-            system=record["system"],
-            parameters=Parameters.from_dict(record["parameters"]),
-            conversation=record["conversation"],
-            asked_at=record["asked_at"],
-            verdict=Verdict.from_dict(record["verdict"]) if record["verdict"] else None,
+            prompt=Message.from_dict(record.get("prompt"), media),
+            columns=tuple(map(Column.from_dict, columns if isinstance(columns, list) else ())),
+            system=text(record.get("system")),
+            parameters=Parameters.from_dict(record.get("parameters")),
+            conversation=said(record, "conversation"),
+            asked_at=moment(record.get("asked_at")),
+            verdict=Verdict.from_dict(verdict) if verdict else None,
         )
 
 
@@ -272,9 +296,10 @@ def _error_to_dict(error: XcyqError | None) -> dict[str, str] | None:
     return {"type": type(error).__name__, "message": error.message, "hint": error.hint} if error else None
 
 
-def _error_from_dict(record: Mapping[str, str] | None) -> XcyqError | None:
-    if record is None:
+def _error_from_dict(record: object) -> XcyqError | None:
+    if not isinstance(record, Mapping):
         return None
-    kind = getattr(errors, record["type"]) if record["type"] in errors.__all__ else XcyqError
-    error: XcyqError = kind(record["message"], record["hint"])
+    name = record.get("type")
+    kind = getattr(errors, name) if name in errors.__all__ else XcyqError
+    error: XcyqError = kind(text(record.get("message")) or "", text(record.get("hint")) or "")
     return error

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from xcyq_magic.chat.characters import Pieces
 from xcyq_magic.chat.code import code_blocks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from xcyq_magic.chat.given import count, record_of, said, seconds, text
 
 Partial: TypeAlias = Literal["stopped", "incomplete"]
 
@@ -29,8 +28,7 @@ class Usage:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Usage:
         """Undo `to_dict`; fields that are no counts are left out."""
-        names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        return cls(*(v if type(v := record.get(name)) is int else None for name in names))
+        return cls(*(count(record.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")))
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,32 @@ class Completion:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Completion:
-        """Undo `to_dict`."""
-        usage = record.get("usage")
-        return cls(**{**record, "usage": None if usage is None else Usage.from_dict(usage)})
+    def from_dict(cls, record: Any) -> Completion:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not known.
+
+        Raises
+        ------
+        ValueError
+            It lacks the reply's text, or the model that was asked.
+        """
+        record = record_of(record, "a reply")
+        asked, usage, partial = said(record, "requested_model"), record.get("usage"), record.get("partial")
+        model = text(record.get("model"))
+        return cls(
+            text=said(record, "text"),
+            requested_model=asked,
+            model=asked if model is None else model,
+            reasoning=text(record.get("reasoning")) or "",
+            finish_reason=text(record.get("finish_reason")),
+            usage=Usage.from_dict(usage) if isinstance(usage, Mapping) else None,
+            first_token_s=seconds(record.get("first_token_s")),
+            duration_s=seconds(record.get("duration_s")) or 0.0,
+            # Half a reply must not look whole, whatever word a newer version has for it.
+            partial="stopped" if partial == "stopped" else "incomplete" if partial else None,
+            id=text(record.get("id")),
+            created=count(record.get("created")),
+            cached=record.get("cached") is True,
+        )
 
 
 class CompletionBuilder:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.given import moment, record_of, said
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 
@@ -90,14 +91,23 @@ class Turn:
         }
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], media: Mapping[str, bytes]) -> Turn:
-        """Undo `to_dict`; `media` maps a hash to its bytes."""
+    def from_dict(cls, record: Any, media: Mapping[str, bytes]) -> Turn:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; `media` maps a hash to its bytes. What cannot be is read as not known.
+
+        Raises
+        ------
+        ValueError
+            It lacks what was said.
+        KeyError
+            `media` lacks the bytes of a picture or a film.
+        """
+        record = record_of(record, "a turn")
         return cls(
-            prompt=Message.from_dict(record["prompt"], media),
-            completion=Completion.from_dict(record["completion"]),
-            system=record["system"],
-            parameters=Parameters.from_dict(record["parameters"]),
-            asked_at=record["asked_at"],
+            prompt=Message.from_dict(record.get("prompt"), media),
+            completion=Completion.from_dict(record.get("completion")),
+            system=None if record.get("system") is None else said(record, "system"),
+            parameters=Parameters.from_dict(record.get("parameters")),
+            asked_at=moment(record.get("asked_at")),
         )
 
 

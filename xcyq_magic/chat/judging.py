@@ -29,7 +29,7 @@ _SYSTEM = "\n=={mark} the instructions that the assistants were given\n{system}"
 _REPLY = "\n=={mark} Reply {number}\n{text}"
 
 _BEST = re.compile(
-    r"^[\s*_#>`-]*best(?:\s+reply)?[\s*_`]*[:=][\s*_`\"]*(?:(?:reply|no\.?|number|#)[\s#]*)?(?P<best>\d+|\w+).*$",
+    r"^[ \t*_#>`-]*best(?:\s+reply)?[\s*_`]*[:=][\s*_`\"]*(?:(?:reply|no\.?|number|#)[\s#]*)?(?P<best>\d+|\w+).*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"\breply\s+#?(?P<number>\d+)\b", re.IGNORECASE)
@@ -63,4 +63,5 @@ def verdict_of(text: str, order: Sequence[str]) -> tuple[str | None, str]:
 
 
 def _name(number: str, order: Sequence[str]) -> str | None:
-    return order[int(number) - 1] if number.isascii() and number.isdigit() and 1 <= int(number) <= len(order) else None
+    """The name behind a number as the judge wrote it, which may have thousands of digits."""
+    return next((name for n, name in enumerate(order, 1) if number.lstrip("0") == str(n)), None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from xcyq_magic.chat.given import count, record_of, said, seconds, text
 from xcyq_magic.errors import MediaError
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 MediaKind: TypeAlias = Literal["image", "video"]
+_MEDIA_KINDS = ("image", "video")
+_MIME = re.compile(r"[a-z]+/[A-Za-z0-9.+-]+")
 
 
 @dataclass(frozen=True)
@@ -210,32 +214,53 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-def part_from_dict(record: Mapping[str, Any], media: Mapping[str, bytes]) -> Part:
-    """Undo ``to_dict`` of a part; `media` maps a hash to its bytes.
+def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: ANN401  # any JSON value
+    """Undo ``to_dict`` of a part; `media` maps a hash to its bytes. What cannot be is read as not known.
 
     Raises
     ------
+    ValueError
+        It is no record of a part.
     KeyError
         `media` lacks the bytes.
     """
-    if record["type"] == "text":
-        return Text(record["text"])
-    if record["type"] == "link":
-        return MediaLink(record["url"], record["kind"], record["name"])
-    data, mime, name = media[record["sha256"]], record["mime"], record["name"]
-    if record["type"] == "video":
-        return Video(data, mime, name, record["duration_s"])
-    # Records from before there were notes lack the last two.
-    original = record.get("original")
-    return Image(
-        data,
-        mime,
-        width=record["width"],
-        height=record["height"],
-        name=name,
-        note=record.get("note", ""),
-        original=(original[0], original[1]) if original else None,
-    )
+    record = record_of(record, "a part of a message")
+    kind, name = record.get("type"), text(record.get("name")) or ""
+    if kind == "text":
+        return Text(said(record, "text"))
+    if kind == "link":
+        return link(said(record, "url"), "video" if record.get("kind") == "video" else "image", name)
+    data, mime = media[said(record, "sha256")], said(record, "mime")
+    if kind not in _MEDIA_KINDS or not _MIME.fullmatch(mime) or not mime.startswith(f"{kind}/"):
+        msg = "neither text nor a picture nor a film"
+        raise ValueError(msg)
+    if kind == "video":
+        return Video(data, mime, name, seconds(record.get("duration_s")))
+    width, height = (count(record.get(edge)) or 0 for edge in ("width", "height"))
+    note = text(record.get("note")) or ""
+    return Image(data, mime, width, height, name, note, _original(record.get("original")))
+
+
+def link(url: str, kind: MediaKind, name: str) -> MediaLink:
+    """The link that a record holds.
+
+    Raises
+    ------
+    ValueError
+        Its address cannot be passed on.
+    """
+    try:
+        return MediaLink(url, kind, name)
+    except MediaError as e:
+        raise ValueError(e.message) from None
+
+
+def _original(size: object) -> tuple[int, int] | None:
+    """The size of a picture before it was scaled down, where a record has it."""
+    if not isinstance(size, list | tuple) or len(size) != 2:  # noqa: PLR2004  # width and height
+        return None
+    width, height = map(count, size)
+    return None if width is None or height is None else (width, height)
 
 
 @dataclass(frozen=True)
@@ -290,6 +315,19 @@ class Message:
         return {"role": self.role, "parts": [p.to_dict() for p in self.parts]}
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], media: Mapping[str, bytes]) -> Message:
-        """Undo `to_dict`; `media` maps a hash to its bytes."""
-        return cls(record["role"], tuple(part_from_dict(p, media) for p in record["parts"]))
+    def from_dict(cls, record: Any, media: Mapping[str, bytes]) -> Message:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; `media` maps a hash to its bytes.
+
+        Raises
+        ------
+        ValueError
+            It is no record of a message.
+        KeyError
+            `media` lacks the bytes of a part.
+        """
+        record = record_of(record, "a message")
+        role, parts = record.get("role"), record.get("parts")
+        if role not in ("system", "user", "assistant") or not isinstance(parts, list | tuple):
+            msg = "no message of the system, the user or the assistant"
+            raise ValueError(msg)
+        return cls(role, tuple(part_from_dict(p, media) for p in parts))

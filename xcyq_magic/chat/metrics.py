@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xcyq_magic.errors import InputError
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
@@ -15,6 +18,21 @@ class Price(NamedTuple):
 
     prompt: float
     completion: float
+
+
+def pandas() -> Any:  # noqa: ANN401  # it is imported for whoever has it, and not for its types
+    """Return the module ``pandas``, for a table of figures.
+
+    Raises
+    ------
+    InputError
+        It is not installed.
+    """
+    try:
+        return importlib.import_module("pandas")
+    except ModuleNotFoundError as e:
+        msg = f"A table needs {e.name}, which is not installed here."
+        raise InputError(msg, f"Type %pip install {e.name} and run the cell again.") from None
 
 
 def tokens_per_s(completion: Completion) -> float | None:

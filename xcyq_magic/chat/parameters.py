@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.given import count, is_json, number, record_of, texts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,13 +46,21 @@ class Parameters:
         return {name: value for name, value in named.items() if value is not None} | dict(self.extra)
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Parameters:
-        """Undo `to_dict`."""
+    def from_dict(cls, record: Any) -> Parameters:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not set.
+
+        Raises
+        ------
+        ValueError
+            It is no record.
+        """
+        record = record_of(record, "parameters")
         own = {"temperature", "top_p", "max_tokens", "stop"}
+        stop = record.get("stop")
         return cls(
-            temperature=record.get("temperature"),
-            top_p=record.get("top_p"),
-            max_tokens=record.get("max_tokens"),
-            stop=tuple(record.get("stop", ())),
-            extra={name: value for name, value in record.items() if name not in own},
+            temperature=number(record.get("temperature")),
+            top_p=number(record.get("top_p")),
+            max_tokens=count(record.get("max_tokens")),
+            stop=texts(stop if isinstance(stop, list | tuple) else [stop]),  # the endpoint takes one string, too
+            extra={n: v for n, v in record.items() if n not in own and isinstance(n, str) and is_json(v)},
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xcyq_magic.chat.metrics import cost
+from xcyq_magic.chat.metrics import cost, pandas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -113,8 +113,7 @@ class UsageReport:
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """A ``pandas.DataFrame`` with a row for each model: turns, tokens, seconds, cost."""
-        import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # optional
-
+        pd = pandas()
         fields = [name for name in ModelUsage.__dataclass_fields__ if name != "model"]
         index = pd.Index([m.model for m in self.models], name="model")
         frame = pd.DataFrame([asdict(m) for m in self.models], index=index, columns=fields)

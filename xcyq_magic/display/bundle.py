@@ -8,7 +8,7 @@ from xcyq_magic.chat.settled import SECTION_MIME, TURN_MIME, section_record, tur
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption, opening_caption
 from xcyq_magic.display.markup import to_html_sections
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.plain import plain_line, without_controls
 from xcyq_magic.display.sections import Sections, sources
 from xcyq_magic.display.style import folded, output, quiet, section_body, styled
 
@@ -35,7 +35,7 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
         caption = failure_caption(outcome.reply, label)
         lines = [caption, *outcome.reply.notices]
         html = "".join(quiet(line) for line in lines)
-        return [{"text/html": styled(html), "text/plain": without_controls("\n".join(f"[{line}]" for line in lines))}]
+        return [{"text/html": styled(html), "text/plain": plain_line("\n".join(f"[{line}]" for line in lines))}]
     attached = attachments(outcome.reply.prompt)
     first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections)
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None

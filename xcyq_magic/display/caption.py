@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xcyq_magic.errors import show_directions
+
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
     from xcyq_magic.live import LiveReply
@@ -26,12 +28,12 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
         parts.append("waiting")
     elif reply.builder.reasoning_pieces and not chars:
         parts.append("thinking")
-    return _SEPARATOR.join(p for p in parts if p)
+    return _joined(*parts)
 
 
 def opening_caption(reply: LiveReply, label: str = "") -> str:
     """For the first section of a long reply, whose end is not known yet."""
-    return _SEPARATOR.join(p for p in (reply.model, label, "goes on below") if p)
+    return _joined(reply.model, label, "goes on below")
 
 
 def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
@@ -48,7 +50,7 @@ def completion_caption(completion: Completion, label: str = "") -> str:
     if completion.usage:
         parts.append(tokens(completion.usage))
     parts.append(ending(completion))
-    return _SEPARATOR.join(p for p in parts if p)
+    return _joined(*parts)
 
 
 def ending(completion: Completion) -> str:
@@ -57,7 +59,7 @@ def ending(completion: Completion) -> str:
         return _PARTIAL[completion.partial]
     if completion.finish_reason == "length":
         return "cut off by the token limit"
-    return "" if completion.finish_reason in {None, "stop"} else f"ended: {completion.finish_reason}"
+    return "" if completion.finish_reason in {None, "stop"} else show_directions(f"ended: {completion.finish_reason}")
 
 
 def advice(completion: Completion) -> str | None:
@@ -76,7 +78,7 @@ def advice(completion: Completion) -> str | None:
 def failure_caption(reply: LiveReply, label: str = "") -> str:
     """For a reply that ended without a word of the model's."""
     ending = "stopped before the reply began" if reply.state == "stopped" else "no reply"
-    return _SEPARATOR.join(p for p in (reply.model, label, f"{reply.elapsed_s:.1f} s", ending) if p)
+    return _joined(reply.model, label, f"{reply.elapsed_s:.1f} s", ending)
 
 
 def tokens(usage: Usage) -> str:
@@ -84,6 +86,10 @@ def tokens(usage: Usage) -> str:
     if usage.prompt_tokens is not None and usage.completion_tokens is not None:
         return f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"
     return f"{usage.total_tokens:,} tokens" if usage.total_tokens is not None else ""
+
+
+def _joined(*parts: str) -> str:
+    return show_directions(_SEPARATOR.join(p for p in parts if p))
 
 
 def _who(completion: Completion) -> str:

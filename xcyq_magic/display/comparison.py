@@ -12,6 +12,7 @@ from xcyq_magic.display.markup import escape, to_html
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown, price, seconds
 from xcyq_magic.display.plain import without_controls
 from xcyq_magic.display.style import folded, quiet, reply_body, styled
+from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +45,7 @@ def comparison_bundle(
         quiet(next_step) if next_step else "",
     ]
     plain = [
-        *(f"[{line}]" for line in notices),
+        *(show_directions(f"[{line}]") for line in notices),
         *(f"## {c.name}\n\n{_plain_reply(c)}" for c in columns),
         summary_markdown(comparison, diff=diff, kept=kept),
     ]
@@ -171,5 +172,5 @@ def _verdict_html(verdict: Verdict) -> str:
 
 
 def _verdict_plain(verdict: Verdict) -> str:
-    first, *rest = _verdict_lines(verdict)
+    first, *rest = map(show_directions, _verdict_lines(verdict))
     return "\n\n".join(p for p in (f"## {first}", verdict.reason, *(f"[{line}]" for line in rest)) if p)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from xcyq_magic.display.markup import escape
+from xcyq_magic.display.markup import as_text, escape
 from xcyq_magic.display.style import quiet
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def difference_html(replies: Mapping[str, str]) -> str:
         stretches = by_words(first, second)
         if all(s.change == "same" for s in stretches):
             return quiet(_NOTHING)
-        merged = "".join(marks[s.change].format(escape(_short(s))) for s in stretches)
+        merged = "".join(marks[s.change].format(as_text(_short(s))) for s in stretches)
         legend = f"<del>only {escape(one)}</del> <ins>only {escape(other)}</ins>"
         return (
             f'<div class="xcyq-quiet">What differs: {legend}</div>'
@@ -106,7 +106,7 @@ def difference_html(replies: Mapping[str, str]) -> str:
     if not any(only.values()):
         return quiet(_NOTHING)
     lists = "".join(
-        f"<li><strong>{escape(name)}</strong><ul>{''.join(f'<li>{escape(s)}</li>' for s in said)}</ul></li>"
+        f"<li><strong>{escape(name)}</strong><ul>{''.join(f'<li>{as_text(s)}</li>' for s in said)}</ul></li>"
         for name, said in only.items()
         if said
     )

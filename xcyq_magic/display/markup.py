@@ -17,6 +17,7 @@ import nh3
 from xcyq_magic.display.gfm.document import Document
 from xcyq_magic.display.gfm.highlight import CLASSES as TOKEN_CLASSES
 from xcyq_magic.display.gfm.tex import may_be_typeset
+from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +90,13 @@ _MATH_DELIMITER = re.compile(r"\$|\\(?=[()\[\]]|begin\b|end\b|ref\b|eqref\b)")
 
 
 def escape(text: str) -> str:
-    """`text` for a place in HTML where no markup is meant; nor is math."""
-    return without_stray_math(html.escape(text))
+    """`text` for a line of ours in HTML, where no markup is meant, nor math, nor another direction."""
+    return as_text(show_directions(text))
+
+
+def as_text(said: str) -> str:
+    """What a reply says, for a place in HTML where no markup is meant; nor is math."""
+    return without_stray_math(html.escape(said))
 
 
 def to_html(source: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import ending
 from xcyq_magic.display.markup import escape
+from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,5 +163,5 @@ def table_markdown(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> s
 
 
 def _escaped(cell: Cell) -> str:
-    text = cell.text.replace("|", "\\|")
+    text = show_directions(cell.text).replace("|", "\\|")
     return f"**{text}**" if cell.best else text

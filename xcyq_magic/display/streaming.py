@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_path
 from xcyq_magic.display.gfm.loops import is_loop_of, loop_at_end
-from xcyq_magic.display.markup import escape, safe, to_html
+from xcyq_magic.display.markup import as_text, safe, to_html
 from xcyq_magic.display.pieces import Piece, cut
 from xcyq_magic.display.sections import sources
 
@@ -144,7 +144,7 @@ class StreamingMarkdown:
         """The HTML of a tail that only repeats itself: text, as in the whole (`gfm.loops`)."""
         whole = len(self._tail) - len(self._tail) % len(self._fragment) if len(self._tail) > CUT_CHARS else 0
         element = "pre" if "\n" in self._fragment else "p"
-        shown, rest = (f"<{element}>{escape(t)}</{element}>" for t in (self._tail[:whole], self._tail[whole:]))
+        shown, rest = (f"<{element}>{as_text(t)}</{element}>" for t in (self._tail[:whole], self._tail[whole:]))
         if whole:
             self._take(shown, self._tail[whole:], Piece(goes_on=True), goes_on=True)
         return rest if self._tail.strip() else ""

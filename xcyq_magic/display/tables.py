@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.markup import escape
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.plain import plain_line
 from xcyq_magic.display.style import body, quiet, styled
 
 if TYPE_CHECKING:
@@ -35,4 +35,4 @@ def _plain(header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> s
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)]
     lines.insert(1, "  ".join("-" * w for w in widths))
-    return without_controls("\n".join([*lines, note] if note else lines))
+    return plain_line("\n".join([*lines, note] if note else lines))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.comparison import summary_markdown
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.plain import plain_line, without_controls
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def write(text: str) -> None:
 def dim(line: str) -> None:
     """Write a line of ours beside a reply."""
     before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
-    sys.stdout.write(f"{before}{without_controls(line)}{after}\n")
+    sys.stdout.write(f"{before}{plain_line(line)}{after}\n")
     sys.stdout.flush()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xcyq_magic.display.comparison_style import COMPARISON_STYLE
 from xcyq_magic.display.metrics import Cell, price, seconds, table_html, table_markdown
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.plain import plain_line
 from xcyq_magic.display.style import quiet, styled
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def usage_bundle(report: UsageReport) -> Bundle:
     table, notes = table_html(headings, rows, classes="xcyq-metrics xcyq-usage"), list(_notes(report))
     html = styled(COMPARISON_STYLE + table + "".join(map(quiet, notes)))
     plain = "\n\n".join([table_markdown(headings, rows), *notes])
-    return {"text/html": html, "text/plain": without_controls(plain)}
+    return {"text/html": html, "text/plain": plain_line(plain)}
 
 
 def usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:

@@ -8,7 +8,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import DataUrl, Image, Media, MediaLink, Message, Part, Text, Video
+from xcyq_magic.chat.given import said, text
+from xcyq_magic.chat.messages import DataUrl, Image, Media, MediaLink, Message, Part, Text, Video, link
 from xcyq_magic.media.video import SUFFIXES
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def decode_message(record: dict[str, Any]) -> Message:
     """Undo `encode_message`. A picture's size and a film's length do not travel, nor the names of most."""
     content = record["content"]
     if isinstance(content, str):
-        return Message.of(record["role"], content)
+        return Message.of(record["role"], said(record, "content"))
     return Message(record["role"], tuple(decode_part(p) for p in content))
 
 
@@ -98,11 +99,11 @@ def decode_part(record: dict[str, Any]) -> Part:
     """
     kind = record["type"]
     if kind == "text":
-        return Text(record["text"])
+        return Text(said(record, "text"))
     file = record["file"] if kind == "file" else {}
-    address, name = (file["file_data"], file["filename"]) if kind == "file" else (record[kind]["url"], "")
+    address, name = file["file_data"] if kind == "file" else record[kind]["url"], text(file.get("filename")) or ""
     if str(address).lower().startswith(("http://", "https://")):
-        return MediaLink(address, "image" if kind == "image_url" else "video", name)
+        return link(address, "image" if kind == "image_url" else "video", name)
     url = _DATA_URL.fullmatch(str(address))
     if url is None:
         msg = "media that are neither in the message itself nor at an address"

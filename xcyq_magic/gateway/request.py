@@ -133,7 +133,7 @@ def _within(name: str, value: float | None, low: float, high: float, example: st
 def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON value
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         shown = "NaN" if isinstance(value, float) and math.isnan(value) else repr(value)
         msg = f"{name} = {shown} cannot be written as JSON; nothing was sent."
         raise RequestError(msg, f"Try -p {name}=0.5 or -p '{name}={{\"a\": 1}}'.") from None

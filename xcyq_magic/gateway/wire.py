@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.completion import Delta, Usage
+from xcyq_magic.chat.given import count
 from xcyq_magic.errors import (
     AnswerError,
     AuthenticationError,
@@ -42,7 +43,7 @@ def decode_event(event: Event) -> Delta | None:
     if not event.data.strip():
         return None
     try:
-        record = json.loads(event.data)
+        record = _loads(event.data)
     except (ValueError, RecursionError):
         if event.type == "error":
             raise stream_error(event.data) from None
@@ -51,6 +52,13 @@ def decode_event(event: Event) -> Delta | None:
     if event.type == "error" or _is_error(record):
         raise stream_error(record)
     return decode_chunk(record) if isinstance(record, dict) else None
+
+
+def _loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
+    try:
+        return json.loads(text)
+    except ValueError:  # Python makes no int of thousands of digits; such a number is not known
+        return json.loads(text, parse_int=float)
 
 
 def _is_error(record: Any) -> bool:  # noqa: ANN401  # any JSON value
@@ -77,12 +85,11 @@ def decode_chunk(record: dict[str, Any]) -> Delta:
     if not isinstance(said, dict):
         said = {}
     usage = record.get("usage")
-    created = record.get("created")
     return Delta(
         text=_content(said.get("content")),
         reasoning=_content(said.get("reasoning_content") or said.get("reasoning")),
         id=_text(record.get("id")),
-        created=created if type(created) is int else None,
+        created=count(record.get("created")),
         model=_text(record.get("model")),
         finish_reason=_text(choice.get("finish_reason")),
         usage=Usage.from_dict(usage) if isinstance(usage, dict) else None,
@@ -100,7 +107,7 @@ def decode_answer(body: bytes) -> Delta:
         It is no chat completion.
     """
     try:
-        record = json.loads(body)
+        record = _loads(body)
     except (ValueError, RecursionError):
         raise no_completion(body) from None
     if _is_error(record):
@@ -157,7 +164,7 @@ def status_error(status: int, body: bytes) -> StatusError:
     cls, hint = _BY_STATUS.get(status, fallback)
     record: Any = None
     try:
-        record = json.loads(body)
+        record = _loads(body)
     except (ValueError, RecursionError):
         title = page_title(body)
         words = f"a web page {title!r}" if title else _short(body.decode("utf-8", "replace"))
@@ -181,9 +188,8 @@ def status_error(status: int, body: bytes) -> StatusError:
 
 def _error_message(record: Any) -> str:  # noqa: ANN401  # any JSON value
     """The words of an error in any of the shapes that gateways use."""
-    if isinstance(record, dict):
-        inner = record.get("error") or record.get("message") or record.get("detail")
-        return _error_message(inner) if inner else ""
+    while isinstance(record, dict):
+        record = record.get("error") or record.get("message") or record.get("detail")
     return _short(record) if isinstance(record, str) else ""
 
 
@@ -197,7 +203,8 @@ def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
-    return whole_characters(value) if isinstance(value, str) and value else None
+    """A name or a word, in whole characters and no longer than a line."""
+    return _short(whole_characters(value)) if isinstance(value, str) and value else None
 
 
 def _short(text: str) -> str:

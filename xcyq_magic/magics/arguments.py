@@ -280,7 +280,7 @@ def _field(text: str) -> tuple[str, Any]:
         raise OptionError(msg, hint)
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         if _WORD.fullmatch(value):  # a bare word can only be meant as a string
             return name, value
         msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."

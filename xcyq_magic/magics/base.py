@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """Show a line of plain text."""
-    from xcyq_magic.display.plain import without_controls
+    from xcyq_magic.display.plain import plain_line
 
-    print(without_controls(text))  # noqa: T201  # this is a magic's output
+    print(plain_line(text))  # noqa: T201  # this is a magic's output
 
 
 class ExtensionMagics(Magics):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.chat.given import moment
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
 from xcyq_magic.store.rows import SPENT, completion_of, hashes, row_of, spent_of, turn_of
@@ -78,13 +79,14 @@ class ConversationStore:
             "SELECT completion, asked_at FROM turns WHERE request = ? ORDER BY asked_at DESC LIMIT 1", request
         )
         completion = completion_of(rows[0][0]) if rows else None
-        return None if completion is None else Answered(completion, rows[0][1])
+        return None if completion is None else Answered(completion, moment(rows[0][1]))
 
     def media(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """The bytes of media by their SHA-256; those that are not kept are left out."""
         if not self.database.exists:
             return {}
-        rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in hashes}
+        named = [digest for digest in hashes if isinstance(digest, str) and digest.isascii()]
+        rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in named}
         return {digest: found[0][0] for digest, found in rows.items() if found}
 
     def spent(self) -> list[Spent]:

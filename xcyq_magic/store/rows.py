@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Turn
-from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.chat.given import seconds
 from xcyq_magic.chat.usage import Spent
-from xcyq_magic.errors import XcyqError
 from xcyq_magic.store.summaries import column
 
 if TYPE_CHECKING:
@@ -34,12 +33,15 @@ def row_of(turn: Turn) -> Row:
     )
 
 
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+
+
 def hashes(prompt: str) -> set[str]:
     """The SHA-256 of the media of a prompt, as its row has it."""
     try:
         parts = json.loads(prompt)["parts"]
         return {part["sha256"] for part in parts if "sha256" in part}
-    except (ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return set()
 
 
@@ -47,7 +49,7 @@ def completion_of(record: str) -> Completion | None:
     """The completion of a turn's row; None if it cannot be read."""
     try:
         return Completion.from_dict(json.loads(record))
-    except (ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
 
 
@@ -55,35 +57,29 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
     """The turn of a row; None if it cannot be read."""
     identifier, asked_at, prompt, completion, system, parameters, request, cell_id = row
     try:
-        return Turn(
-            Message.from_dict(json.loads(prompt), media),
-            Completion.from_dict(json.loads(completion)),
-            None if system is None else json.loads(system),
-            Parameters.from_dict(json.loads(parameters)),
-            None if cell_id is None else CellRun(cell_id, EARLIER),
-            asked_at,
-            identifier,
-            request,
-        )
-    except (ValueError, KeyError, TypeError, XcyqError):
+        record = {
+            "prompt": json.loads(prompt),
+            "completion": json.loads(completion),
+            "system": None if system is None else json.loads(system),
+            "parameters": json.loads(parameters),
+            "asked_at": asked_at,
+        }
+        turn = Turn.from_dict(record, media)
+    except _UNREADABLE:
         return None
+    return replace(turn, cell=None if cell_id is None else CellRun(cell_id, EARLIER), id=identifier, request=request)
 
 
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-_FIGURES = ("usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens", "first_token_s", "duration_s")
-_PATHS = ", ".join(f"'$.{path}'" for path in _FIGURES)
-SPENT = f"model, json_extract(completion, {_PATHS})"
+SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
 
 
 def spent_of(row: Row) -> Spent:
     """What the reply of a turn took; what is no number in its row is not known."""
     model, figures = row
-    *tokens, first_token_s, duration_s = json.loads(figures)
-    counts = dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), tokens, strict=True))
-    counted = any(v is not None for v in tokens)
-    return Spent(
-        model,
-        Usage.from_dict(counts) if counted else None,
-        float(first_token_s) if isinstance(first_token_s, (int, float)) else None,
-        float(duration_s) if isinstance(duration_s, (int, float)) else 0.0,
-    )
+    try:
+        usage, first_token_s, duration_s = json.loads(figures)
+    except _UNREADABLE:
+        return Spent(str(model), None, None, 0.0)
+    counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
+    return Spent(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)

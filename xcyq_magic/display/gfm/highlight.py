@@ -13,6 +13,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, Comment, Keyword, Literal, Name, Operator
 from pygments.util import ClassNotFound
 
+from xcyq_magic.errors import show_directions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -73,4 +75,4 @@ def _class_of(kind: _TokenType) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;")
+    return show_directions(text, within="code").replace("&", "&amp;")

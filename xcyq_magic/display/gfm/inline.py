@@ -17,6 +17,7 @@ from xcyq_magic.display.gfm.loops import find_loops
 from xcyq_magic.display.gfm.references import Reference, encoded
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
 from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Token, Whole
+from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,12 +178,12 @@ class _Reader:
         found = bisect_right(places, self._at)
         if found == len(places):
             if self._unfinished and (half := _HALF_CODE.fullmatch(self._text, self._at + length)):
-                return self._take(Whole("code", half[0]), length + len(half[0]))
+                return self._take(Whole("code", show_directions(half[0], within="code")), length + len(half[0]))
             return self._take("`" * length)
         code = self._text[self._at + length : places[found]].replace("\n", " ")
         if code.startswith(" ") and code.endswith(" ") and code.strip(" "):
             code = code[1:-1]
-        return self._take(Whole("code", code), places[found] + length - self._at)
+        return self._take(Whole("code", show_directions(code, within="code")), places[found] + length - self._at)
 
     def _angle(self) -> bool:
         if tag := _TAG.match(self._text, self._at):

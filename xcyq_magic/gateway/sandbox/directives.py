@@ -11,6 +11,9 @@ from typing import TypeAlias
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
 
+MOST_CHARS = 1_000_000  # of an answer, its reasoning, or a delta
+MOST_SECONDS = 86_400  # to wait, or to ask to wait
+
 
 class UnknownDirectiveError(ValueError):
     """A directive that the sandbox does not know, or whose argument it cannot read."""
@@ -94,15 +97,17 @@ DIRECTIVES = {
     "markdown": Directive(
         "markdown 20000",
         "answers with that many characters of mixed Markdown",
-        lambda p, a: replace(p, markdown_chars=int(a[0])),
+        lambda p, a: replace(p, markdown_chars=_chars(a[0])),
     ),
     "think": Directive(
-        "think 400", "sends that many characters of reasoning first", lambda p, a: replace(p, thinking_chars=int(a[0]))
+        "think 400",
+        "sends that many characters of reasoning first",
+        lambda p, a: replace(p, thinking_chars=_chars(a[0])),
     ),
     "pace": Directive(
         "pace 20 8",
         "20 deltas a second, of 8 characters each",
-        lambda p, a: replace(p, deltas_per_s=_positive(a[0]), delta_chars=_count(a[1]) if a[1:] else p.delta_chars),
+        lambda p, a: replace(p, deltas_per_s=_pace(a[0]), delta_chars=_chars(a[1], 1) if a[1:] else p.delta_chars),
     ),
     "first": Directive(
         "first 2", "waits 2 seconds before the first delta", lambda p, a: replace(p, first_s=_seconds(a[0]))
@@ -110,22 +115,22 @@ DIRECTIVES = {
     "stall": Directive(
         "stall 40",
         "falls silent after 40 characters, with the connection open",
-        lambda p, a: replace(p, stall_after=int(a[0]) if a else 40),
+        lambda p, a: replace(p, stall_after=_chars(a[0]) if a else 40),
     ),
     "drop": Directive(
         "drop 500",
         "cuts the connection after 500 characters",
-        lambda p, a: replace(p, drop_after=int(a[0]) if a else 500),
+        lambda p, a: replace(p, drop_after=_chars(a[0]) if a else 500),
     ),
     "error": Directive(
         "error 100",
         "sends an error inside the stream after 100 characters",
-        lambda p, a: replace(p, error_after=int(a[0]) if a else 100),
+        lambda p, a: replace(p, error_after=_chars(a[0]) if a else 100),
     ),
     "status": Directive(
         "status 429 2",
         "refuses with 429 the first 2 times (without a number: always)",
-        lambda p, a: replace(p, status=_status(a[0]), status_times=int(a[1]) if a[1:] else 0),
+        lambda p, a: replace(p, status=_status(a[0]), status_times=_chars(a[1]) if a[1:] else 0),
     ),
     "retry-after": Directive(
         "retry-after 2", "asks, when it refuses, to wait 2 seconds", lambda p, a: replace(p, retry_after=_seconds(a[0]))
@@ -133,7 +138,7 @@ DIRECTIVES = {
     "garbage": Directive(
         "garbage 100",
         "sends what is no JSON after 100 characters",
-        lambda p, a: replace(p, garbage_after=int(a[0]) if a else 100),
+        lambda p, a: replace(p, garbage_after=_chars(a[0]) if a else 100),
     ),
     "unsupported": Directive(
         "unsupported temperature",
@@ -180,32 +185,33 @@ def _alone(argument: list[str]) -> Plan:
     raise ValueError(argument)  # what stands behind `for` is read by `parse`; this is a `for` within one
 
 
-def _positive(text: str) -> float:
+class _OutOfBoundsError(ValueError):
+    """A number that a directive does not take."""
+
+
+def _bounded(text: str, least: float, most: float) -> float:
     value = float(text)
-    if not value > 0:
-        raise ValueError(text)
+    if not least <= value <= most:  # NaN is not between anything
+        msg = f"It takes a number from {least:,} to {most:,}, not {text[:20]}."
+        raise _OutOfBoundsError(msg)
     return value
+
+
+def _pace(text: str) -> float:
+    return _bounded(text, 0.01, MOST_CHARS)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError(text)
-    return value
+    return _bounded(text, 0, MOST_SECONDS)
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+def _chars(text: str, least: int = 0, most: int = MOST_CHARS) -> int:
+    _bounded(text, least, most)
+    return int(text)
 
 
 def _status(text: str) -> int:
-    value = int(text)
-    if not 400 <= value <= 599:  # noqa: PLR2004  # the error statuses of HTTP
-        raise ValueError(text)
-    return value
+    return _chars(text, 400, 599)  # the error statuses of HTTP
 
 
 def parse(prompt: str, model: str = "") -> tuple[Plan, str]:
@@ -228,8 +234,9 @@ def parse(prompt: str, model: str = "") -> tuple[Plan, str]:
             raise UnknownDirectiveError(msg)
         try:
             changed = directive.change(plan, argument.split())
-        except (ValueError, IndexError):
-            msg = f"Write it like this: sandbox: {directive.example}"
+        except (ValueError, IndexError) as e:
+            why = f"{e} " if isinstance(e, _OutOfBoundsError) else ""
+            msg = f"{why}Write it like this: sandbox: {directive.example}"
             raise UnknownDirectiveError(msg) from None
         plan = changed if fnmatchcase(model, pattern.strip()) else plan
     return plan, _LINE.sub("", prompt).strip("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox import answers
@@ -79,10 +80,10 @@ class Reply:
         """The chunks of the stream, each with the text that it carries."""
         size = self.plan.delta_chars
         thoughts = answers.thinking(self.plan.thinking_chars)
-        deltas = [{"role": "assistant", "content": ""}]
-        deltas += [{"reasoning_content": thoughts[i : i + size]} for i in range(0, len(thoughts), size)]
-        deltas += [{"content": self.text[i : i + size]} for i in range(0, len(self.text), size)]
-        for delta in deltas:
+        opening = [{"role": "assistant", "content": ""}]
+        thinking = ({"reasoning_content": thoughts[i : i + size]} for i in range(0, len(thoughts), size))
+        saying = ({"content": self.text[i : i + size]} for i in range(0, len(self.text), size))
+        for delta in chain(opening, thinking, saying):
             yield delta.get("content", ""), self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
         yield "", self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
         if (self.body.get("stream_options") or {}).get("include_usage"):

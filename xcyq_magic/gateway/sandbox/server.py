@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import re
 import secrets
 import socket
 import time
@@ -25,7 +26,12 @@ from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, p
 from xcyq_magic.gateway.sandbox.reply import Reply
 
 PATH = "/gw_llm_power"
+ENDPOINT = f"{PATH}/v1/chat/completions"
 _MOST_BYTES = 512 * 1024 * 1024
+_MOST_DIGITS = 12  # of a length
+_MOST_IGNORED = 1024 * 1024  # of the body of a request that was refused by its headers
+_LONGEST_IGNORED_S = 5.0
+_LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _MOST_LOGGED = 1000
 _LAST_PORT = 65_535
 _LONGEST_STALL_S = 600.0
@@ -103,7 +109,7 @@ class Sandbox:
 
     async def _listen(self, port: int) -> int:
         application = tornado.web.Application(
-            [(rf"{PATH}/v1/chat/completions", _Completions, {"state": self._state}), (r".*", _Elsewhere)],
+            [(ENDPOINT, _Completions, {"state": self._state}), (r".*", _Elsewhere)],
             log_function=lambda _: None,
         )
         if not 0 <= port <= _LAST_PORT:
@@ -141,19 +147,77 @@ class Sandbox:
         self._loop.close()
 
 
-class _Elsewhere(tornado.web.RequestHandler):
-    def prepare(self) -> None:
-        self.set_status(404)
+@tornado.web.stream_request_body
+class _HeadersFirst(tornado.web.RequestHandler):
+    """Refuses by the headers, before the body comes: who may not ask cannot fill the memory."""
+
+    _refused = False
+
+    def refusal(self) -> Refusal | None:
+        """The refusal of the request's headers; None if its body is to be read."""
+        if not _LOOPBACK.fullmatch(self.request.host):  # a page may have given its own name to this address
+            return Refusal(403, "The sandbox answers to 127.0.0.1 and localhost only.", "permission_error", "Host")
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdigit() and (len(length) > _MOST_DIGITS or int(length) > _MOST_BYTES):
+            return Refusal(413, f"The request is larger than {_MOST_BYTES:,} bytes.")
+        return None
+
+    async def prepare(self) -> None:
+        refusal = self.refusal()
+        if refusal is None:
+            return
+        self._refused = True
+        body = json.dumps(refusal.body())
+        self.set_status(refusal.status)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Length", len(body))
+        self.set_header("Connection", "close")
+        self.write(body)
+        headers = self.request.headers
+        if headers.get("Expect") or not (headers.get("Content-Length") or headers.get("Transfer-Encoding")):
+            await self.finish()
+            return
+        await self.flush()
+        # What is on its way is thrown away: closing now could cost the client the answer.
+        self.request.connection.set_max_body_size(_MOST_IGNORED)  # type: ignore[union-attr]  # HTTP/1's has it
+        self.request.connection.set_body_timeout(_LONGEST_IGNORED_S)  # type: ignore[union-attr]  # the same
+
+    def data_received(self, chunk: bytes) -> None:
+        """Throw the body away."""
+
+    async def post(self) -> None:
+        """End the refusal."""
+        await self.finish()
+
+    put = patch = delete = post
+
+
+class _Elsewhere(_HeadersFirst):
+    def refusal(self) -> Refusal | None:
         address = f"{self.request.method} {self.request.path}"
-        self.finish(Refusal(404, f"There is no {address}; the endpoint is POST {PATH}/v1/chat/completions.").body())
+        return super().refusal() or Refusal(404, f"There is no {address}; the endpoint is POST {ENDPOINT}.")
 
 
-class _Completions(tornado.web.RequestHandler):
+class _Completions(_HeadersFirst):
+    SUPPORTED_METHODS = ("POST",)
     log: Received | None = None
 
     def initialize(self, state: _State) -> None:
         self.state = state
         self._client_left = asyncio.Event()
+        self._body = bytearray()
+
+    def refusal(self) -> Refusal | None:
+        expected = self.state.key.header("Bearer").encode()
+        if refusal := super().refusal():
+            return refusal
+        if hmac.compare_digest(self.request.headers.get("Authorization", "").encode(), expected):
+            return None
+        return Refusal(401, "Incorrect API key provided.", "authentication_error", code="invalid_api_key")
+
+    def data_received(self, chunk: bytes) -> None:
+        if not self._refused:
+            self._body += chunk
 
     def on_connection_close(self) -> None:
         self._client_left.set()
@@ -161,14 +225,14 @@ class _Completions(tornado.web.RequestHandler):
             self.log.end("closed by the client")
 
     async def post(self) -> None:
-        expected = self.state.key.header("Bearer").encode()
-        if not hmac.compare_digest(self.request.headers.get("Authorization", "").encode(), expected):
-            self._refuse(Refusal(401, "Incorrect API key provided.", "authentication_error", code="invalid_api_key"))
+        if self._refused:
+            await self.finish()
             return
         try:
-            body = json.loads(self.request.body)
-        except ValueError:
+            body = json.loads(bytes(self._body))
+        except (ValueError, RecursionError):
             body = None
+        self._body.clear()
         self.log = Received(body, time.monotonic())
         self.state.received.append(self.log)
         del self.state.received[:-_MOST_LOGGED]
@@ -215,7 +279,8 @@ class _Completions(tornado.web.RequestHandler):
 
     async def _whole(self, reply: Reply, log: Received) -> None:
         # What a whole answer takes is what its stream would take.
-        await asyncio.sleep(len(reply.text) / reply.plan.delta_chars / reply.plan.deltas_per_s)
+        pace = reply.plan.delta_chars * reply.plan.deltas_per_s
+        await asyncio.sleep(min(len(reply.text) / pace, _LONGEST_STALL_S))
         log.chars_sent = len(reply.text)
         if await self._misbehave(reply, log):
             return

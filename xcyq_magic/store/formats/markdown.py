@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.formats.turns import ReadConversation, chosen, gone_notice, media_of, turn_of_record, with_choice
+from xcyq_magic.store.formats.turns import ReadConversation, chosen, media_of, notices_of, turn_of_record, with_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,17 +91,17 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]]) -> ReadConver
     )
     texts: list[str] = []
     turns: list[Turn] = []
-    gone = 0
+    lost: Counter[str] = Counter()
     for found in piece.finditer(text, first.end()):
         if found["turn"] is None:
             texts.append(found["text"])
             continue
         turn, missing = turn_of_record(_with_texts(found["turn"], texts), find)
         turns.append(turn)
-        gone += missing
+        lost += missing
         texts = []
     conversation = with_choice(Conversation(turns=tuple(turns)), _record(first["record"]))
-    return ReadConversation(conversation, gone_notice(gone))
+    return ReadConversation(conversation, notices_of(lost))
 
 
 def _with_texts(text: str, texts: list[str]) -> dict[str, Any]:

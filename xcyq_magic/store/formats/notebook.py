@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.formats.turns import ReadConversation, chosen, gone_notice, media_of, turn_of_record, with_choice
+from xcyq_magic.store.formats.turns import ReadConversation, chosen, media_of, notices_of, turn_of_record, with_choice
 from xcyq_magic.store.summaries import MAIN
 
 if TYPE_CHECKING:
@@ -125,18 +126,19 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         msg = "No cell of it holds the reply to a %%chat."
         raise ConversationFileError(msg, "A chat's reply is in the file once the notebook was saved.")
     wanted = name if name in names else names[0]
-    shown, gone = [], 0
+    shown, lost = [], Counter[str]()
     for (cell, record), whose in zip(said, names, strict=True):
         if whose == wanted:
             own = cell if (place := place_of(record)) is None else place.get("cell")
             turn, missing = turn_of_record(record, find, CellRun(own, EARLIER) if isinstance(own, str) else None)
             shown.append((turn, record))
-            gone += missing
+            lost += missing
     others = len(found) - len(shown)
     notices = [f"{others} of its turns are of other conversations, or of none, and were left out."] if others else []
-    choice = notebook.get("metadata", {}).get(_METADATA) or {}
+    metadata = notebook.get("metadata")
+    choice = metadata.get(_METADATA) if isinstance(metadata, dict) else None
     conversation = with_choice(Conversation(turns=in_their_places(shown)), choice if isinstance(choice, dict) else {})
-    return ReadConversation(conversation, (*notices, *gone_notice(gone)))
+    return ReadConversation(conversation, (*notices, *notices_of(lost)))
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:

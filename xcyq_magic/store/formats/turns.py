@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.given import text
 from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.errors import ConversationFileError
 
@@ -39,10 +41,10 @@ def media_of(turn: Turn) -> dict[str, str]:
 
 def turn_of_record(
     record: Mapping[str, Any], find: Callable[[set[str]], dict[str, bytes]], cell: CellRun | None = None
-) -> tuple[Turn, int]:
-    """The turn of a JSON record, and the number of its media whose bytes are gone.
+) -> tuple[Turn, Counter[str]]:
+    """The turn of a JSON record, and what of it is not as it was: the number of its ``media`` whose bytes are gone.
 
-    What is gone leaves a line of text in its place.
+    What is gone leaves a line of text in its place. A turn with values that cannot be counts as ``odd``.
 
     Raises
     ------
@@ -60,19 +62,37 @@ def turn_of_record(
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
         msg = "It holds a turn that cannot be read."
         raise ConversationFileError(msg, "Was it written by a newer xcyq_magic, or changed by hand?") from None
-    return replace(turn, cell=cell), sum(a is not b for a, b in zip(there, parts, strict=True))
+    gone = sum(a is not b for a, b in zip(there, parts, strict=True))
+    return replace(turn, cell=cell), Counter(media=gone, odd=_differs(turn.to_dict(), whole))
+
+
+def _differs(read: Any, given: Any) -> bool:  # noqa: ANN401  # JSON values
+    """Whether a value was read as another one than was given: `from_dict` does so where it cannot be."""
+    if isinstance(read, dict) and isinstance(given, dict):
+        left_out = (given.get("parameters") or {}).keys() - (read.get("parameters") or {}).keys()
+        return bool(left_out) or any(_differs(value, given[name]) for name, value in read.items() if name in given)
+    if isinstance(read, list) and isinstance(given, list) and len(read) == len(given):
+        return any(map(_differs, read, given))
+    return bool(read != given)
 
 
 def _gone(part: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "text", "text": f"[{part.get('name') or part['type']}, which is not kept any more]"}
 
 
-def gone_notice(count: int) -> tuple[str, ...]:
-    """A line on media whose bytes are neither in the file nor in the store."""
-    if not count:
-        return ()
-    them = "1 picture or video is" if count == 1 else f"{count} pictures or videos are"
-    return (f"{them} neither in the file nor in the store; a line of text stands for each.",)
+def notices_of(lost: Counter[str]) -> tuple[str, ...]:
+    """Lines on media whose bytes are neither in the file nor in the store, and on values that cannot be."""
+    media, odd = lost["media"], lost["odd"]
+    them = "1 picture or video is" if media == 1 else f"{media} pictures or videos are"
+    turns = "1 turn has" if odd == 1 else f"{odd} turns have"
+    return (
+        *([f"{them} neither in the file nor in the store; a line of text stands for each."] if media else []),
+        *(
+            [f"{turns} values that cannot be, such as a time that is no number; they are taken as unknown."]
+            if odd
+            else []
+        ),
+    )
 
 
 def chosen(conversation: Conversation) -> dict[str, str | None]:
@@ -82,5 +102,5 @@ def chosen(conversation: Conversation) -> dict[str, str | None]:
 
 def with_choice(conversation: Conversation, record: Mapping[str, Any]) -> Conversation:
     """Undo `chosen`."""
-    model, system = (t if isinstance(t := record.get(name), str) else None for name in ("model", "system"))
+    model, system = (text(record.get(name)) for name in ("model", "system"))
     return replace(conversation, model=model, system=system)
