@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import resource
+import stat
 from dataclasses import replace
 
 import nbformat
 import openai
 import pytest
+from files import ENDLESS, at_once, make_endless
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import KEY
@@ -363,3 +366,84 @@ def test_a_notebook_of_any_json_is_read_or_refused(data):
     except ConversationFileError:
         return
     notebook.dumps(read.conversation, bundle_of)
+
+
+SUFFIXES = [".md", ".json", ".ipynb"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_file_without_an_end_is_refused_unread(tmp_path, kind, suffix):
+    make_endless(kind, tmp_path / f"chat{suffix}")
+    with at_once(), pytest.raises(ConversationFileError, match=r"cannot be (read|loaded)") as raised:
+        load(tmp_path / f"chat{suffix}", "m", nothing, "main")
+    assert len(raised.value._render_traceback_()) == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "chat.md"
+    make_endless(kind, path)
+    with at_once(), pytest.raises(ConversationFileError, match="is no regular file"):
+        save(path, chat("one"), "", bundle_of)
+    assert not path.is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
+
+
+@pytest.mark.parametrize("name", ["a file/chat.md", "no folder/chat.md", f"{'n' * 300}.md", "null\0.md", "\ud800.md"])
+def test_where_nothing_can_be_written_an_error_says_so(tmp_path, name):
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(ConversationFileError, match="cannot be written") as raised:
+        save(tmp_path / name, chat("one"), "", bundle_of)
+    assert len(raised.value._render_traceback_()) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["a file"]
+    with pytest.raises(ConversationFileError, match="cannot be read"):
+        load(tmp_path / name, "m", nothing, "main")
+
+
+def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
+    path = tmp_path / f"{'n' * 252}.md"
+    save(path, chat("one"), "", bundle_of)
+    assert len(load(path, "m", nothing, "main").conversation.turns) == 1
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    path = tmp_path / "chat.md"
+    path.write_text("mine")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ConversationFileError, match="cannot be written"):
+            save(path, chat("one"), "", bundle_of)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, mode):
+    path = tmp_path / "chat.md"
+    path.touch()
+    path.chmod(mode)
+    save(path, chat("one"), "", bundle_of)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "other").touch()
+    save(tmp_path / "chat.md", chat("one"), "", bundle_of)
+    assert (tmp_path / "chat.md").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("target", ["mine", "nowhere", "/dev/full"])
+def test_no_link_is_followed_where_a_file_is_written(tmp_path, target):
+    (tmp_path / "mine").write_text("mine")
+    for name in ("chat.md", ".chat.md.part"):
+        (tmp_path / name).symlink_to(tmp_path / target)
+    save(tmp_path / "chat.md", chat("one"), "", bundle_of)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "chat.md").is_file()
+    assert not (tmp_path / "chat.md").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+    assert (tmp_path / ".chat.md.part").readlink() == tmp_path / target
