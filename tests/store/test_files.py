@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import resource
@@ -286,6 +287,9 @@ def test_messages_of_other_tools():
     assert "Unanswered" in read.notices[1]
 
 
+DEEP = "[" * 600 + "]" * 600  # which Python reads
+DEEP_RECORD = f'{{"a": {DEEP}}}'
+BEGUN = "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n"
 REFUSED = [
     ("chat.txt", "", "does not say what kind"),
     ("chat.json", "{", "no JSON"),
@@ -302,6 +306,21 @@ REFUSED = [
     ("chat.md", "# Notes", "no conversation"),
     ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {x} -->\n", "no JSON any more"),
     ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n<!-- xcyq-0 turn {} -->\n", "is missing"),
+    ("chat.md", "<!-- xcyq_magic conversation 99999999999 xcyq-0 {} -->\n", "no conversation"),
+    ("chat.md", f"<!-- xcyq_magic conversation 1 xcyq-0 {DEEP_RECORD} -->\n", "no JSON any more"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 turn {DEEP_RECORD} -->\n", "no JSON any more"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\nHi\n\n<!-- xcyq-0 turn {{}} -->\n", "is missing"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\n<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.json", DEEP, "no JSON"),
+    ("chat.json", "[" * 10**6, "no JSON"),
+    ("chat.json", f"[{'9' * 5000}]", "no JSON"),
+    (
+        "chat.json",
+        '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a b"}}]}]',
+        "else than",
+    ),
+    ("chat.ipynb", DEEP, "no notebook"),
     ("chat.ipynb", "{}", "no notebook"),
     ("chat.ipynb", '{"cells": []}', "No cell of it"),
     ("chat.ipynb", json.dumps({"cells": [{"outputs": [{"data": {TURN_MIME: {"version": 1}}}]}]}), "cannot be read"),
@@ -366,6 +385,40 @@ def test_a_notebook_of_any_json_is_read_or_refused(data):
     except ConversationFileError:
         return
     notebook.dumps(read.conversation, bundle_of)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<!-- xcyq-0 text -->\n",
+        "<!-- xcyq-0 text -->",
+        "<!-- xcyq-0 turn { ",
+        "<!-- xcyq-0 turn {\n",
+        "<!-- xcyq-0 turn {} -->",
+        "<!-- ",
+        "\n",
+        "<!-- xcyq-0 text -->\n\n\n\n<!-- xcyq-0 end -->\n",
+    ],
+)
+def test_a_file_of_comments_is_read_at_once(tmp_path, line):
+    path = tmp_path / "chat.md"
+    path.write_text(BEGUN + line * (2_000_000 // len(line)))
+    with at_once(), contextlib.suppress(ConversationFileError):
+        load(path, "m", nothing, "main")
+
+
+@pytest.mark.parametrize("text", ["".join(f"xcyq-{n} " for n in range(100_000)), "xcyq-" + "1" * 10**6])
+def test_a_text_of_boundaries_is_written_at_once(text):
+    said = Conversation(turns=(Turn(Message.of("user", text), Completion("r", "m", "m")),))
+    with at_once():
+        assert markdown.loads(markdown.dumps(said), nothing).conversation == said
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_many_messages_of_one_role_are_joined_at_once(role):
+    said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
+    with at_once():
+        openai_messages.loads(json.dumps(said), "m")
 
 
 SUFFIXES = [".md", ".json", ".ipynb"]

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.formats.turns import ReadConversation, chosen, media_of, notices_of, turn_of_record, with_choice
+from xcyq_magic.store.formats.turns import (
+    ReadConversation,
+    chosen,
+    media_of,
+    notices_of,
+    parsed_json,
+    turn_of_record,
+    with_choice,
+)
 from xcyq_magic.store.summaries import MAIN
 
 if TYPE_CHECKING:
@@ -114,9 +122,9 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         It is no notebook, or none with the output of a chat.
     """
     try:
-        notebook = json.loads(text)
+        notebook = parsed_json(text)
         cells = list(_cells(notebook))
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         msg = "It is no notebook of format 4."
         raise ConversationFileError(msg, "Open and save it in JupyterLab to bring it to the newest format.") from None
     found = [(cell, record) for cell, record in cells if record.get("version") == TURN_VERSION]
