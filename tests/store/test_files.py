@@ -180,7 +180,7 @@ def test_a_notebook_has_cells_that_run():
     assert [c["source"] for c in written["cells"]] == [
         "%load_ext xcyq_magic",
         "%chat_model gpt-5.4",
-        '%%chat -m gpt-5.5 -t 0.5 --stop "the end" -p seed=[1] -a plot.png\nWhy?',
+        f'%%chat -m gpt-5.5 -t 0.5 --stop "the end" -p seed=[1] -a sha256:{turn.prompt.media[0].sha256}\nWhy?',
     ]
 
 
