@@ -37,8 +37,10 @@ def read_file(path: Path, most_bytes: int) -> bytes:
         No system takes such a path.
     """
     mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+        raise OSError(errno.EINVAL, "it is no regular file")
     with os.fdopen(os.open(path, _READING), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
