@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _METADATA = "xcyq_magic"  # of the notebook: what was chosen for the conversation
 _NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)  # of a model, on the line of %chat_model
 _FIELD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as -p takes it before a `=`
+_ENDING = "--"  # of the options: argparse of Python before 3.13 drops it also as the value of one
 _PLAIN = re.compile(r"[^\s\"'\\]+")
 
 
@@ -102,7 +103,7 @@ def _source(turn: Turn, model: str | None) -> str:
         ("--max-tokens", parameters.max_tokens),
     ):
         options += [] if value is None else [_option(option, str(value))]
-    if all(s.isprintable() for s in parameters.stop):
+    if all(s.isprintable() and s != _ENDING for s in parameters.stop):
         options += [_option("--stop", s) for s in parameters.stop]
     else:  # a magic's line cannot hold a line end
         options.append(_field("stop", list(parameters.stop)))
@@ -122,6 +123,7 @@ def _field(name: str, value: object) -> str:
 
 def _option(option: str, value: str) -> str:
     """An option and its value on a magic's line. A `=` keeps one that begins with a dash from being an option."""
+    value = f"{value} " if value == _ENDING else value
     return f"{option}{'=' if value.startswith('-') else ' '}{_quoted(printable(value))}"
 
 
