@@ -312,6 +312,7 @@ REFUSED = [
     ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\nHi\n\n<!-- xcyq-0 turn {{}} -->\n", "is missing"),
     ("chat.md", f"{BEGUN}<!-- xcyq-0 end -->\n", "is missing"),
     ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\n<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.json", '[{"role": "user", "content": [{"type": "text", "text": 5}]}]', "Message 1 holds something else"),
     ("chat.json", DEEP, "no JSON"),
     ("chat.json", "[" * 10**6, "no JSON"),
     ("chat.json", f"[{'9' * 5000}]", "no JSON"),

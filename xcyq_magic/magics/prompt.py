@@ -149,14 +149,21 @@ def _attached(extension: Extension, text: str) -> Part:
         try:
             value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
         except ExpressionError:
-            if not Path(text).is_file():  # `plot.png` where there is a variable `plot`
+            if not _exists(text):  # `plot.png` where there is a variable `plot`
                 raise
-    if text.isidentifier() and not Path(text).exists() and text not in shell.user_ns:
+    if text.isidentifier() and not _exists(text) and text not in shell.user_ns:
         near = nearest_name(text, shell.user_ns)
         msg = f"-a {text}: there is neither a variable nor a file of that name; nothing was sent."
         raise MediaError(msg, f"Did you mean {near}?" if near else f"Paths count from {Path.cwd()}.")
     part = attach(value, "" if isinstance(value, str) else text, value_chars=extension.chat.value_chars)
     return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # before Python 3.14 for a name that is too long
+        return False
 
 
 def _kept(extension: Extension, digest: str) -> Part:

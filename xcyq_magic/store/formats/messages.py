@@ -57,9 +57,12 @@ def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON v
         raise ConversationFileError(msg, _HINT)
     try:
         message = decode_message({**record, "role": role})
+        whole = all(isinstance(p.text, str) for p in message.parts if isinstance(p, Text))
     except (KeyError, TypeError, ValueError, AttributeError, MediaError):
+        whole = False
+    if not whole:
         msg = f"Message {number} holds something else than text, pictures and videos."
-        raise ConversationFileError(msg, _HINT) from None
+        raise ConversationFileError(msg, _HINT)
     return Message(role, tuple(_measured(p, number) if isinstance(p, Image) else p for p in message.parts))
 
 
