@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
+from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import InputError
 from xcyq_magic.forks import RLock
@@ -148,8 +149,11 @@ class Conversations:
         return self._sync.attempt(lambda: self._sync.store.answered(request))
 
     def media(self, hashes: set[str]) -> dict[str, bytes]:
-        """The bytes of kept media, by their SHA-256."""
-        return self._sync.attempt(lambda: self._sync.store.media(hashes)) or {}
+        """The bytes of media by their SHA-256: those of the conversations here, then those of the store."""
+        with self._lock:
+            parts = [p for slot in self._all for t in slot.now.turns for p in t.prompt.media]
+        here = {p.sha256: p.data for p in parts if not isinstance(p, MediaLink) and p.sha256 in hashes}
+        return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
     def spent(self) -> list[Spent]:
         """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""

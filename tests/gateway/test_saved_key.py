@@ -7,6 +7,7 @@ import io
 import keyring
 import pytest
 from dotenv import dotenv_values
+from files import ENDLESS, at_once, make_endless
 from hypothesis import given
 from hypothesis import strategies as st
 from keyrings import FileKeyring
@@ -120,9 +121,18 @@ def test_without_a_notebook_the_file_is_in_the_current_folder(monkeypatch, tmp_p
     assert key_of(access().key()) == KEY
 
 
-def test_a_file_that_cannot_be_read_is_no_file(folder):
-    (folder / ".env").mkdir()
-    assert ApiKey.from_file(folder) is None
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_file_that_cannot_be_read_is_no_file(folder, kind):
+    make_endless(kind, folder / ".env")
+    with at_once():
+        assert ApiKey.from_file(folder) is None
+
+
+@pytest.mark.parametrize("text", [" " * 10**6, "# " * 400_000, "'" * 10**6, "\nXCYQ_API_KEY=" * 50_000, " #" * 400_000])
+def test_a_long_file_is_read_at_once(folder, text):
+    (folder / ".env").write_text(f"XCYQ_API_KEY={text[:900_000]}=\nXCYQ_API_KEY={KEY}\n")
+    with at_once():
+        assert key_of(ApiKey.from_file(folder)) == KEY
 
 
 def test_a_key_in_a_file_that_cannot_be_one_is_said_and_not_shown(folder):

@@ -189,6 +189,11 @@ def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, mon
     assert prompt(sandbox) == "count:\n3\n\nLook"
 
 
+def test_a_name_longer_than_a_file_may_have_is_no_file(run):
+    with pytest.raises(MediaError, match="neither a variable nor a file"):
+        run(f"%chat -a {'n' * 300} what is this?")
+
+
 def test_what_is_attached_and_is_not_there(run, shell, sandbox):
     shell.run_cell("plot = 1")
     with pytest.raises(MediaError, match=r"plt\.png cannot be attached: no such file"):

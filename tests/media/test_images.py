@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import re
 import struct
+import threading
+import weakref
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, GPT, image_limits
 from xcyq_magic.media.files import read_media
 from xcyq_magic.media.fit import Fitting, fit
 from xcyq_magic.media.limits import ImageLimits
+from xcyq_magic.media.thumbnails import thumbnail
 
 # Small, so that the tests' pictures can be: 100 pixels, any number of bytes.
 SMALL = ImageLimits(frozenset({"image/png", "image/jpeg", "image/webp"}), long_edge=100)
@@ -291,6 +296,35 @@ def test_what_was_not_used_for_longest_is_forgotten(tmp_path, most, most_bytes):
     again = [fitting.message(m, limits).images[0] for m in (messages[1], messages[3], messages[0])]
     assert [a is f for a, f in zip(again, (first[1], first[3], first[0]), strict=True)] == [True, True, False]
     assert again[2] == first[0]
+
+
+def test_threads_that_fit_the_same_picture_count_it_once(tmp_path):
+    """Counted by each of them, it would be 1.9 MB, and forgotten for the next."""
+    fitting, together = Fitting(100, 700_000), threading.Barrier(8)
+    limits = ImageLimits(SMALL.mimes, long_edge=190)
+    messages = [Message.of("user", attached(tmp_path, encode(noise(200 + n, 180)))) for n in range(3)]
+
+    def fitted(_):
+        together.wait()
+        return fitting.message(messages[0], limits).images[0]
+
+    with ThreadPoolExecutor(8) as threads:
+        first = set(map(id, list(threads.map(fitted, range(8)))))
+    for message in messages[1:]:
+        fitting.message(message, limits)
+    assert first == {id(fitting.message(messages[0], limits).images[0])}
+
+
+def test_a_small_copy_is_made_once_and_holds_no_picture(tmp_path):
+    image = attached(tmp_path, encode(noise(300, 200)))
+    small = thumbnail(image)
+    assert thumbnail(image) is small
+    assert small.startswith("data:image/webp;base64,")
+    assert len(small) < 20_000
+    held = weakref.ref(image)
+    del image
+    gc.collect()
+    assert held() is None
 
 
 # Orientation and metadata

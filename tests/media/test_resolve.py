@@ -14,6 +14,7 @@ from typing import NamedTuple
 import IPython.display
 import numpy as np
 import pytest
+from files import ENDLESS, at_once, make_endless
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from shells import shell_of
@@ -360,6 +361,14 @@ def test_media_that_cannot_be_sent_are_refused_with_a_hint(value, words):
 def test_what_is_nothing_to_attach_is_refused(value):
     with pytest.raises(MediaError, match="nothing was sent"):
         attach(value)
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_file_without_an_end_is_refused_unread(tmp_path, kind):
+    make_endless(kind, tmp_path / "film.mp4")
+    with at_once(), pytest.raises(MediaError, match="nothing was sent") as raised:
+        attach(str(tmp_path / "film.mp4"))
+    assert raised.value.hint
 
 
 def test_a_file_too_large_to_read_is_refused_unread(tmp_path):

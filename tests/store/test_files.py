@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import resource
+import stat
 from dataclasses import replace
 
 import nbformat
 import openai
 import pytest
+from files import ENDLESS, at_once, make_endless
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import KEY
@@ -176,7 +180,7 @@ def test_a_notebook_has_cells_that_run():
     assert [c["source"] for c in written["cells"]] == [
         "%load_ext xcyq_magic",
         "%chat_model gpt-5.4",
-        '%%chat -m gpt-5.5 -t 0.5 --stop "the end" -p seed=[1] -a plot.png\nWhy?',
+        f'%%chat -m gpt-5.5 -t 0.5 --stop "the end" -p seed=[1] -a sha256:{turn.prompt.media[0].sha256}\nWhy?',
     ]
 
 
@@ -283,6 +287,9 @@ def test_messages_of_other_tools():
     assert "Unanswered" in read.notices[1]
 
 
+DEEP = "[" * 600 + "]" * 600  # which Python reads
+DEEP_RECORD = f'{{"a": {DEEP}}}'
+BEGUN = "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n"
 REFUSED = [
     ("chat.txt", "", "does not say what kind"),
     ("chat.json", "{", "no JSON"),
@@ -299,6 +306,22 @@ REFUSED = [
     ("chat.md", "# Notes", "no conversation"),
     ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {x} -->\n", "no JSON any more"),
     ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n<!-- xcyq-0 turn {} -->\n", "is missing"),
+    ("chat.md", "<!-- xcyq_magic conversation 99999999999 xcyq-0 {} -->\n", "no conversation"),
+    ("chat.md", f"<!-- xcyq_magic conversation 1 xcyq-0 {DEEP_RECORD} -->\n", "no JSON any more"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 turn {DEEP_RECORD} -->\n", "no JSON any more"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\nHi\n\n<!-- xcyq-0 turn {{}} -->\n", "is missing"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\n<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.json", '[{"role": "user", "content": [{"type": "text", "text": 5}]}]', "Message 1 holds something else"),
+    ("chat.json", DEEP, "no JSON"),
+    ("chat.json", "[" * 10**6, "no JSON"),
+    ("chat.json", f"[{'9' * 5000}]", "no JSON"),
+    (
+        "chat.json",
+        '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a b"}}]}]',
+        "else than",
+    ),
+    ("chat.ipynb", DEEP, "no notebook"),
     ("chat.ipynb", "{}", "no notebook"),
     ("chat.ipynb", '{"cells": []}', "No cell of it"),
     ("chat.ipynb", json.dumps({"cells": [{"outputs": [{"data": {TURN_MIME: {"version": 1}}}]}]}), "cannot be read"),
@@ -363,3 +386,118 @@ def test_a_notebook_of_any_json_is_read_or_refused(data):
     except ConversationFileError:
         return
     notebook.dumps(read.conversation, bundle_of)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<!-- xcyq-0 text -->\n",
+        "<!-- xcyq-0 text -->",
+        "<!-- xcyq-0 turn { ",
+        "<!-- xcyq-0 turn {\n",
+        "<!-- xcyq-0 turn {} -->",
+        "<!-- ",
+        "\n",
+        "<!-- xcyq-0 text -->\n\n\n\n<!-- xcyq-0 end -->\n",
+    ],
+)
+def test_a_file_of_comments_is_read_at_once(tmp_path, line):
+    path = tmp_path / "chat.md"
+    path.write_text(BEGUN + line * (2_000_000 // len(line)))
+    with at_once(), contextlib.suppress(ConversationFileError):
+        load(path, "m", nothing, "main")
+
+
+@pytest.mark.parametrize("text", ["".join(f"xcyq-{n} " for n in range(100_000)), "xcyq-" + "1" * 10**6])
+def test_a_text_of_boundaries_is_written_at_once(text):
+    said = Conversation(turns=(Turn(Message.of("user", text), Completion("r", "m", "m")),))
+    with at_once():
+        assert markdown.loads(markdown.dumps(said), nothing).conversation == said
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_many_messages_of_one_role_are_joined_at_once(role):
+    said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
+    with at_once():
+        openai_messages.loads(json.dumps(said), "m")
+
+
+SUFFIXES = [".md", ".json", ".ipynb"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_file_without_an_end_is_refused_unread(tmp_path, kind, suffix):
+    make_endless(kind, tmp_path / f"chat{suffix}")
+    with at_once(), pytest.raises(ConversationFileError, match=r"cannot be (read|loaded)") as raised:
+        load(tmp_path / f"chat{suffix}", "m", nothing, "main")
+    assert len(raised.value._render_traceback_()) == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "chat.md"
+    make_endless(kind, path)
+    with at_once(), pytest.raises(ConversationFileError, match="is no regular file"):
+        save(path, chat("one"), "", bundle_of)
+    assert not path.is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
+
+
+@pytest.mark.parametrize("name", ["a file/chat.md", "no folder/chat.md", f"{'n' * 300}.md", "null\0.md", "\ud800.md"])
+def test_where_nothing_can_be_written_an_error_says_so(tmp_path, name):
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(ConversationFileError, match="cannot be written") as raised:
+        save(tmp_path / name, chat("one"), "", bundle_of)
+    assert len(raised.value._render_traceback_()) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["a file"]
+    with pytest.raises(ConversationFileError, match="cannot be read"):
+        load(tmp_path / name, "m", nothing, "main")
+
+
+def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
+    path = tmp_path / f"{'n' * 252}.md"
+    save(path, chat("one"), "", bundle_of)
+    assert len(load(path, "m", nothing, "main").conversation.turns) == 1
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    path = tmp_path / "chat.md"
+    path.write_text("mine")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ConversationFileError, match="cannot be written"):
+            save(path, chat("one"), "", bundle_of)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, mode):
+    path = tmp_path / "chat.md"
+    path.touch()
+    path.chmod(mode)
+    save(path, chat("one"), "", bundle_of)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "other").touch()
+    save(tmp_path / "chat.md", chat("one"), "", bundle_of)
+    assert (tmp_path / "chat.md").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("target", ["mine", "nowhere", "/dev/full"])
+def test_no_link_is_followed_where_a_file_is_written(tmp_path, target):
+    (tmp_path / "mine").write_text("mine")
+    for name in ("chat.md", ".chat.md.part"):
+        (tmp_path / name).symlink_to(tmp_path / target)
+    save(tmp_path / "chat.md", chat("one"), "", bundle_of)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "chat.md").is_file()
+    assert not (tmp_path / "chat.md").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+    assert (tmp_path / ".chat.md.part").readlink() == tmp_path / target

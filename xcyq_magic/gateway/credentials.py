@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
+from xcyq_magic.media.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +19,12 @@ _SECRET = 8  # characters from which on a key can be one
 _HIDDEN = "(the API key)"
 _ESCAPES = ("%", "\\", "&")  # what a character written as something else begins with
 _URL_SAFE = str.maketrans("+/", "-_")
-# export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask.
+_MOST_BYTES = 1024 * 1024  # of a .env
+# export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask. Spaces belong to a value without
+# quotes where more of it follows.
 _DOTENV_LINE = re.compile(
     rf"^[ \t]*(?:export[ \t]+)?{ENVIRONMENT_NAME}[ \t]*="
-    r"""(?:[ \t]*"([^"\n]*)"|[ \t]*'([^'\n]*)'|(.*?))(?:[ \t]+#.*)?[ \t]*$""",
+    r"""(?:[ \t]*"([^"\n]*)"|[ \t]*'([^'\n]*)'|((?:[^ \t\n]|[ \t]+(?=[^ \t\n#]))*))(?:[ \t]+#.*)?[ \t]*$""",
     re.MULTILINE,
 )
 
@@ -88,12 +91,13 @@ class ApiKey:
         prompts are sent.
         """
         try:
-            found = _DOTENV_LINE.findall((folder / ".env").read_text("utf-8-sig", errors="replace"))
+            text = read_file(folder / ".env", _MOST_BYTES).decode("utf-8-sig", errors="replace")
+            found = _DOTENV_LINE.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
             return cls.of("".join(found[-1]) if found else None, "the .env file")
         except OSError:
             return None
         except KeyFormatError as e:
-            del found  # as above
+            del text, found  # as above
             raise e.with_traceback(None) from None
 
     def header(self, scheme: str) -> str:

@@ -80,7 +80,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="TEXT",
             action="append",
             default=[],
-            help="A string that ends the reply; up to four times.",
+            help="A string that ends the reply; up to four times. One with a line end: -p 'stop=[\"\\n\"]'.",
         ),
         argument(
             "-p",
@@ -88,7 +88,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="NAME=JSON",
             action="append",
             default=[],
-            help="Any other field of the request; again for more.",
+            help="Any other field of the request, or several as a JSON object; again for more.",
         ),
         argument_group("the prompt"),
         argument(
@@ -256,6 +256,9 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
     from xcyq_magic.turn import TurnOptions
 
     check_variable(options.out)
+    extra = {name: value for p in options.param for name, value in _fields(p).items()}
+    stop = extra.get("stop")  # in JSON it may hold line ends
+    in_json = isinstance(stop, list) and all(isinstance(s, str) for s in stop)
     return TurnOptions(
         model=options.model,
         system=options.system if options.raw or not options.system else expanded_text(extension, options.system),
@@ -263,8 +266,8 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
             temperature=options.temperature,
             top_p=options.top_p,
             max_tokens=options.max_tokens,
-            stop=tuple(options.stop),
-            extra=dict(_field(p) for p in options.param),
+            stop=tuple(extra.pop("stop") if in_json else options.stop),
+            extra=extra,
         ),
         once=options.once,
         stream=False if options.no_stream else None,
@@ -272,16 +275,19 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
     )
 
 
-def _field(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
+def _fields(text: str) -> dict[str, Any]:
+    """The fields that ``-p`` sets: NAME=JSON, or an object in JSON whatever their names."""
+    is_object = text.startswith("{")
+    name, equals, value = ("", "", text) if is_object else text.partition("=")
     hint = 'Write -p top_k=5, or in quotes: -p \'thinking={"type": "enabled"}\'.'
-    if not equals or not _WORD.fullmatch(name):
+    if not is_object and not (equals and _WORD.fullmatch(name)):
         msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
         raise OptionError(msg, hint)
     try:
-        return name, json.loads(value)
+        found = json.loads(value)
     except (ValueError, RecursionError):
-        if _WORD.fullmatch(value):  # a bare word can only be meant as a string
-            return name, value
+        if not is_object and _WORD.fullmatch(value):  # a bare word can only be meant as a string
+            return {name: value}
         msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."
         raise OptionError(msg, hint) from None
+    return found if is_object else {name: found}

@@ -22,7 +22,8 @@ class FileMagics(ExtensionMagics):
     def chat_save(self, line: str) -> None:
         """Save the conversation: ``.md`` to read, ``.json`` to exchange, ``.ipynb`` to run.
 
-        Markdown and notebooks hold all there is, pictures included. JSON is the messages array of OpenAI's API.
+        Markdown and notebooks hold all there is, pictures included. JSON is the messages array of OpenAI's API. A file
+        of that name is replaced; a link becomes a file, and what it points to stays as it is.
 
         Examples::
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.extension import Extension
+
+_KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
@@ -134,24 +137,45 @@ def _figures(extension: Extension, count: int | None) -> list[Part]:
 
 
 def _attached(extension: Extension, text: str) -> Part:
-    """What ``-a`` names: an expression whose names exist, else a path or an address."""
+    """What ``-a`` names: media that are kept, an expression whose names exist, else a path or an address."""
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.resolve import attach
 
+    if found := _KEPT.fullmatch(text):
+        return _kept(extension, found[1])
     shell = extension.shell
     value: object = text
     if known_names(text, shell.user_ns):
         try:
             value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
         except ExpressionError:
-            if not Path(text).is_file():  # `plot.png` where there is a variable `plot`
+            if not _exists(text):  # `plot.png` where there is a variable `plot`
                 raise
-    if text.isidentifier() and not Path(text).exists() and text not in shell.user_ns:
+    if text.isidentifier() and not _exists(text) and text not in shell.user_ns:
         near = nearest_name(text, shell.user_ns)
         msg = f"-a {text}: there is neither a variable nor a file of that name; nothing was sent."
         raise MediaError(msg, f"Did you mean {near}?" if near else f"Paths count from {Path.cwd()}.")
     part = attach(value, "" if isinstance(value, str) else text, value_chars=extension.chat.value_chars)
     return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # before Python 3.14 for a name that is too long
+        return False
+
+
+def _kept(extension: Extension, digest: str) -> Part:
+    """The picture or video of that SHA-256, as a notebook that ``%chat_save`` wrote names it."""
+    from xcyq_magic.media.files import media_of_bytes
+
+    data = extension.conversations.media({digest}).get(digest)
+    shown = f"sha256:{digest[:12]}…"
+    if data is None:
+        msg = f"{shown} is not kept here; nothing was sent."
+        raise MediaError(msg, "Type %chat_load and the name of this notebook: what it shows is in its file.")
+    return media_of_bytes(data, "", shown)
 
 
 def _hint_for_stray_text(magic: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -98,13 +99,14 @@ class Fitting:
     """Remembers what it fitted: a conversation sends its pictures again with every turn.
 
     What is remembered is the picture with its base64, so that neither is made again. Of what was not used
-    for longest, the memory is freed.
+    for longest, the memory is freed. Replies in the background use it at the same time, each in its thread.
     """
 
     def __init__(self, most: int = _MOST, most_bytes: int = _MOST_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
         self._fitted: OrderedDict[tuple[str, str, str, ImageLimits], Image] = OrderedDict()
         self._bytes = 0
+        self._lock = threading.Lock()  # not held while a picture is fitted, which takes a second for a large one
 
     def message(self, message: Message, limits: ImageLimits) -> Message:
         """The message with its pictures as `limits` allow them."""
@@ -115,15 +117,19 @@ class Fitting:
 
     def _image(self, image: Image, limits: ImageLimits) -> Image:
         known = (image.sha256, image.name, image.note, limits)
-        if known in self._fitted:
-            self._fitted.move_to_end(known)
-            return self._fitted[known]
+        with self._lock:
+            if found := self._fitted.get(known):
+                self._fitted.move_to_end(known)
+                return found
         fitted = fit(image, limits)
-        self._fitted[known] = fitted
-        self._bytes += _weight(fitted)
-        while len(self._fitted) > 1 and (len(self._fitted) > self._most or self._bytes > self._most_bytes):
-            _, oldest = self._fitted.popitem(last=False)
-            self._bytes -= _weight(oldest)
+        with self._lock:
+            if found := self._fitted.get(known):  # another thread was faster
+                return found
+            self._fitted[known] = fitted
+            self._bytes += _weight(fitted)
+            while len(self._fitted) > 1 and (len(self._fitted) > self._most or self._bytes > self._most_bytes):
+                _, oldest = self._fitted.popitem(last=False)
+                self._bytes -= _weight(oldest)
         return fitted
 
 

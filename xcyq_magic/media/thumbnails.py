@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,12 +13,22 @@ EDGE = 192  # pixels: twice what is shown, for screens of high density
 _QUALITY = 60  # of WebP: a chart of this size is 2 to 5 kB
 
 
-@lru_cache(maxsize=32)  # shown at least twice: live, and settled
 def thumbnail(image: Image) -> str:
-    """A small copy of `image`, at most 192 by 192 pixels, as a data URL of a few kB."""
+    """Return a small copy of `image`, at most 192 by 192 pixels, as a data URL of a few kB.
+
+    It is shown at least twice, live and settled, and made once: the picture keeps it, as a cached property would, and
+    takes it along when nobody needs the picture any more.
+    """
+    kept = vars(image)
+    if "thumbnail" not in kept:
+        kept["thumbnail"] = _made(image.data)
+    return str(kept["thumbnail"])
+
+
+def _made(data: bytes) -> str:
     import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
 
-    with PIL.Image.open(io.BytesIO(image.data)) as picture:
+    with PIL.Image.open(io.BytesIO(data)) as picture:
         small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     small.thumbnail((EDGE, EDGE), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
     small.info = {}  # no metadata: it stays in the notebook

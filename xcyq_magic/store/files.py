@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import secrets
+import stat
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.errors import ConversationFileError
+from xcyq_magic.media.files import read_file, reason
 from xcyq_magic.store.formats import markdown, messages, notebook
 
 if TYPE_CHECKING:
@@ -15,11 +21,15 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.store.formats.turns import ReadConversation
 
+_MOST_BYTES = 256 * 1024 * 1024  # parsed, JSON takes ten times the memory
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _KINDS = ".md to read, .json to exchange, .ipynb to run"
 
 
 def save(path: Path, conversation: Conversation, system: str, bundle_of: Callable[[Turn], dict[str, Any]]) -> None:
     """Write a conversation to a file; one that is there is replaced, whole or not at all.
+
+    A link of that name becomes a file: what it points to was not named, and stays as it is.
 
     Parameters
     ----------
@@ -40,14 +50,31 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
         text = messages.dumps(conversation, system)
     else:
         text = notebook.dumps(conversation, bundle_of)
-    beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_bytes(whole_characters(text).encode())
-        beside.replace(path)
-    except OSError as e:
-        beside.unlink(missing_ok=True)
-        msg = f"{path} cannot be written ({e.strerror})."
+        _replace(path, whole_characters(text).encode())
+    except (OSError, ValueError) as e:
+        msg = f"{path} cannot be written: {reason(e)}."
         raise ConversationFileError(msg, "Save it elsewhere, such as %chat_save ~/chat.md.") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a new file in the place of `path`, with the permissions of the one that was there."""
+    mode = path.lstat().st_mode if os.path.lexists(path) else None
+    if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        raise OSError(errno.EEXIST, "what has that name is no regular file")
+    kept = mode if mode is not None and stat.S_ISREG(mode) else None
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")  # nobody can have put a link there
+    descriptor = os.open(beside, _WRITING, 0o666 if kept is None else 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        if kept is not None:
+            beside.chmod(kept & 0o777)
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], name: str) -> ReadConversation:
@@ -69,13 +96,13 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
     """
     suffix = _suffix(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as e:
-        msg = f"{path} cannot be read ({e.strerror})."
-        raise ConversationFileError(msg, "Check the path: it begins at the notebook's folder.") from None
+        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         msg = f"{path} is no text in UTF-8."
         raise ConversationFileError(msg, f"%chat_load takes {_KINDS}.") from None
+    except (OSError, ValueError) as e:
+        msg = f"{path} cannot be read: {reason(e)}."
+        raise ConversationFileError(msg, "Check the path: it begins at the notebook's folder.") from None
     try:
         if suffix == ".md":
             return markdown.loads(text, find)

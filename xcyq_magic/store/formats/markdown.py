@@ -10,16 +10,27 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.formats.turns import ReadConversation, chosen, media_of, notices_of, turn_of_record, with_choice
+from xcyq_magic.store.formats.turns import (
+    ReadConversation,
+    chosen,
+    media_of,
+    notices_of,
+    parsed_json,
+    turn_of_record,
+    with_choice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_FIRST = re.compile(r"<!-- xcyq_magic conversation (?P<version>\d+) (?P<boundary>[a-z0-9-]+) (?P<record>\{.*\}) -->\n")
+_FIRST = re.compile(
+    r"<!-- xcyq_magic conversation (?P<version>\d{1,9}) (?P<boundary>[a-z0-9-]{1,40}) (?P<record>\{.*\}) -->\n"
+)
 _VERSION = 1
 _HINT = "%chat_save FILE.md writes such a file."
 
@@ -83,25 +94,47 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]]) -> ReadConver
     if first is None or int(first["version"]) != _VERSION:
         msg = "It is no conversation that %chat_save wrote."
         raise ConversationFileError(msg, _HINT)
-    boundary = re.escape(first["boundary"])
-    piece = re.compile(
-        rf"<!-- {boundary} text -->\n\n(?P<text>.*?)\n\n<!-- {boundary} end -->\n|"
-        rf"<!-- {boundary} turn (?P<turn>\{{.*?\}}) -->\n",
-        re.DOTALL,
-    )
     texts: list[str] = []
     turns: list[Turn] = []
     lost: Counter[str] = Counter()
-    for found in piece.finditer(text, first.end()):
-        if found["turn"] is None:
-            texts.append(found["text"])
+    for record, said in _pieces(text, first["boundary"], first.end()):
+        if record is None:
+            texts.append(said)
             continue
-        turn, missing = turn_of_record(_with_texts(found["turn"], texts), find)
+        turn, missing = turn_of_record(_with_texts(record, texts), find)
         turns.append(turn)
         lost += missing
         texts = []
     conversation = with_choice(Conversation(turns=tuple(turns)), _record(first["record"]))
     return ReadConversation(conversation, notices_of(lost))
+
+
+def _pieces(text: str, boundary: str, start: int) -> Iterator[tuple[str | None, str]]:
+    """The texts, and the records of turns, in the order of the file: None and a text, or a record and nothing.
+
+    It is read line by line, once: a file of beginnings without an end takes no longer than another.
+    """
+    comment = re.compile(
+        rf"^<!-- {boundary} (?:(?P<kind>text|end)|turn (?P<record>\{{.*\}})) -->(?:\n|\Z)", re.MULTILINE
+    )
+    begun = None
+    for found in comment.finditer(text, start):
+        if (found["kind"] == "end") != (begun is not None):
+            raise _missing()
+        if found["kind"] is None:
+            yield found["record"], ""
+        elif begun is None:
+            begun = found.end()
+        else:
+            framed = text[begun : found.start()]
+            if not framed.startswith("\n") or not framed[1:].endswith("\n\n"):
+                raise _missing()
+            yield None, framed[1:-2]
+            begun = None
+
+
+def _missing() -> ConversationFileError:
+    return ConversationFileError("A comment or a text of a turn is missing.", _HINT)
 
 
 def _with_texts(text: str, texts: list[str]) -> dict[str, Any]:
@@ -116,14 +149,13 @@ def _with_texts(text: str, texts: list[str]) -> dict[str, Any]:
             if name not in record["completion"]:
                 record["completion"][name] = next(rest)
     except (KeyError, TypeError, StopIteration):
-        msg = "A comment or a text of a turn is missing."
-        raise ConversationFileError(msg, _HINT) from None
+        raise _missing() from None
     return record
 
 
 def _record(text: str) -> dict[str, Any]:
     try:
-        record = json.loads(text)
+        record = parsed_json(text)
     except ValueError:
         record = None
     if not isinstance(record, dict):
@@ -138,8 +170,5 @@ def _json(record: dict[str, Any]) -> str:
 
 
 def _boundary(conversation: Conversation) -> str:
-    texts = json.dumps([t.to_dict() for t in conversation.turns])
-    number = 0
-    while (boundary := f"xcyq-{number}") in texts:
-        number += 1
-    return boundary
+    taken = set(re.findall(r"xcyq-(\d+)", json.dumps([t.to_dict() for t in conversation.turns])))
+    return next(f"xcyq-{n}" for n in count() if str(n) not in taken)

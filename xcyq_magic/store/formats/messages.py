@@ -7,6 +7,7 @@ times and parameters are not in it.
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import Any
 
 from xcyq_magic.chat.completion import Completion
@@ -14,7 +15,7 @@ from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.chat.messages import Image, Message, Role, Text
 from xcyq_magic.errors import ConversationFileError, MediaError
 from xcyq_magic.gateway.encoding import decode_message, encode_message
-from xcyq_magic.store.formats.turns import ReadConversation
+from xcyq_magic.store.formats.turns import ReadConversation, parsed_json
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _HINT = "A conversation in JSON is an array of messages, each with a role and a content."
@@ -36,9 +37,9 @@ def loads(text: str, model: str) -> ReadConversation:
         They are no such messages, or some that are no chat between a user and a model.
     """
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        msg = "It is no JSON."
+        record = parsed_json(text)
+    except ValueError:
+        msg = "It is no JSON that can be read."
         raise ConversationFileError(msg, _HINT) from None
     records = record.get("messages") if isinstance(record, dict) else record
     if not isinstance(records, list):
@@ -56,9 +57,12 @@ def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON v
         raise ConversationFileError(msg, _HINT)
     try:
         message = decode_message({**record, "role": role})
-    except (KeyError, TypeError, ValueError, AttributeError):
+        whole = all(isinstance(p.text, str) for p in message.parts if isinstance(p, Text))
+    except (KeyError, TypeError, ValueError, AttributeError, MediaError):
+        whole = False
+    if not whole:
         msg = f"Message {number} holds something else than text, pictures and videos."
-        raise ConversationFileError(msg, _HINT) from None
+        raise ConversationFileError(msg, _HINT)
     return Message(role, tuple(_measured(p, number) if isinstance(p, Image) else p for p in message.parts))
 
 
@@ -77,20 +81,16 @@ def _conversation(messages: list[Message], system: str | None, model: str) -> Re
     turns: list[Turn] = []
     prompt: list[Message] = []
     joined = 0
-    for message in messages:
-        if message.role == "user":
-            joined += bool(prompt)
-            prompt.append(message)
+    for role, group in groupby(messages, key=lambda m: m.role):
+        said = list(group)
+        joined += len(said) - 1
+        if role == "user":
+            prompt = said
         elif prompt:
             parts = tuple(p for m in prompt for p in m.parts)
-            reply = Completion(message.text, requested_model=model, model=model)
+            reply = Completion("\n\n".join(m.text for m in said), requested_model=model, model=model)
             turns.append(Turn(Message("user", parts), reply, system))
             prompt = []
-        elif turns:
-            joined += 1
-            last = turns.pop()
-            reply = Completion(f"{last.completion.text}\n\n{message.text}", requested_model=model, model=model)
-            turns.append(Turn(last.prompt, reply, system))
         else:
             msg = "It begins with a reply, to no prompt."
             raise ConversationFileError(msg, _HINT)

@@ -8,20 +8,35 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.settled import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
-from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.formats.turns import ReadConversation, chosen, media_of, notices_of, turn_of_record, with_choice
+from xcyq_magic.errors import ConversationFileError, printable
+from xcyq_magic.store.formats.turns import (
+    ReadConversation,
+    chosen,
+    media_of,
+    notices_of,
+    parsed_json,
+    turn_of_record,
+    with_choice,
+)
 from xcyq_magic.store.summaries import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _METADATA = "xcyq_magic"  # of the notebook: what was chosen for the conversation
+_NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)  # of a model, on the line of %chat_model
+_FIELD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as -p takes it before a `=`
+_ENDING = "--"  # of the options: argparse of Python before 3.13 drops it also as the value of one
 _PLAIN = re.compile(r"[^\s\"'\\]+")
 
 
 def dumps(conversation: Conversation, bundle_of: Callable[[Turn], dict[str, Any]]) -> str:
     """The conversation as a notebook of format 4.5.
+
+    What its cells hold may come from a file or a gateway. So it stands in them as text that no way of reading a cell
+    takes for code: IPython's, a magic's, or that of ``{{ }}``.
 
     Parameters
     ----------
@@ -29,17 +44,18 @@ def dumps(conversation: Conversation, bundle_of: Callable[[Turn], dict[str, Any]
         Gives the MIME types that show a turn to people.
     """
     cells = [_cell("setup", "%load_ext xcyq_magic")]
-    if conversation.model:
-        cells.append(_cell("model", f"%chat_model {conversation.model}"))
+    model = conversation.model if _NAME.fullmatch(conversation.model or "") else None
+    if model:
+        cells.append(_cell("model", f"%chat_model {model}"))
     system = None
     for turn in conversation.turns:
         if turn.system != system:
             system = turn.system
-            cells.append(_cell(f"system-{turn.id}"[:64], f"%%chat_system\n{system or 'off'}"))
+            cells.append(_cell(f"system-{turn.id}"[:64], f"%%chat_system\n{_system(system)}"))
         shown = bundle_of(turn)
         record = {**turn_record(turn, MAIN, shown["text/plain"]), "media": media_of(turn)}
         output = {"output_type": "display_data", "metadata": {}, "data": {**shown, TURN_MIME: record}}
-        cells.append(_cell(_cell_id(turn), _source(turn, conversation.model), [output]))
+        cells.append(_cell(_cell_id(turn), _source(turn, model), [output]))
     notebook = {
         "cells": cells,
         "metadata": {
@@ -69,33 +85,55 @@ def _cell_id(turn: Turn) -> str:
     return f"turn-{turn.id}"[:64]
 
 
+def _system(system: str | None) -> str:
+    """The body of the cell that sets a system prompt."""
+    said = (system or "").strip()
+    if said in {"", "off"}:  # `off` alone would end it
+        return '{{ "off" }}' if said else "off"
+    return said.replace("{{", r"\{{")
+
+
 def _source(turn: Turn, model: str | None) -> str:
     """The cell that asks a turn again, as far as options can say it."""
-    parameters = turn.parameters
-    asked = turn.completion.requested_model
-    options = [] if asked == model else ["-m", asked]
+    asked, parameters, text = turn.completion.requested_model, turn.parameters, turn.prompt.text
+    options = [] if asked == model else [_option("-m", asked)]
     for option, value in (
         ("-t", parameters.temperature),
         ("--top-p", parameters.top_p),
         ("--max-tokens", parameters.max_tokens),
     ):
-        options += [] if value is None else [option, str(value)]
-    for stop in parameters.stop:
-        options += ["--stop", stop]
-    for name, value in parameters.extra.items():
-        options += ["-p", f"{name}={json.dumps(value)}"]
-    for media in turn.prompt.media:
-        options += ["-a", media.name] if media.name else []
-    text = turn.prompt.text
-    line = " ".join(["%%chat", *map(_quoted, options), *(["--raw"] if "{{" in text else [])])
+        options += [] if value is None else [_option(option, str(value))]
+    if all(s.isprintable() and s != _ENDING for s in parameters.stop):
+        options += [_option("--stop", s) for s in parameters.stop]
+    else:  # a magic's line cannot hold a line end
+        options.append(_field("stop", list(parameters.stop)))
+    options += [_field(name, value) for name, value in parameters.extra.items()]
+    # By their hash: a name may be an expression, and the file of a path another one by now.
+    options += [_option("-a", m.url if isinstance(m, MediaLink) else f"sha256:{m.sha256}") for m in turn.prompt.media]
+    line = " ".join(["%%chat", *options, *(["--raw"] if "{{" in text else [])])
     return f"{line}\n{text}"
 
 
+def _field(name: str, value: object) -> str:
+    """The option that sets a field of the request, in JSON of printable ASCII without single quotes."""
+    plain = _FIELD.fullmatch(name)
+    text = json.dumps(value if plain else {name: value}).replace("'", "\\u0027").replace("\x7f", "\\u007f")
+    return _option("-p", f"{name}={text}" if plain else text)
+
+
+def _option(option: str, value: str) -> str:
+    """An option and its value on a magic's line. A `=` keeps one that begins with a dash from being an option."""
+    value = f"{value} " if value == _ENDING else value
+    return f"{option}{'=' if value.startswith('-') else ' '}{_quoted(printable(value))}"
+
+
 def _quoted(word: str) -> str:
-    """`word` as one word on a magic's line."""
+    """A printable text as one word on a magic's line. Within single quotes, nothing but their end means anything."""
     if _PLAIN.fullmatch(word):
         return word
-    return '"' + " ".join(word.splitlines()).replace('"', '\\"') + '"'
+    if '"' not in word and "\\" not in word:
+        return f'"{word}"'
+    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = MAIN) -> ReadConversation:
@@ -114,9 +152,9 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         It is no notebook, or none with the output of a chat.
     """
     try:
-        notebook = json.loads(text)
+        notebook = parsed_json(text)
         cells = list(_cells(notebook))
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         msg = "It is no notebook of format 4."
         raise ConversationFileError(msg, "Open and save it in JupyterLab to bring it to the newest format.") from None
     found = [(cell, record) for cell, record in cells if record.get("version") == TURN_VERSION]

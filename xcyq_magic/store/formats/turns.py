@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.given import text
 from xcyq_magic.chat.messages import MediaLink
-from xcyq_magic.errors import ConversationFileError
+from xcyq_magic.errors import ConversationFileError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_MOST_NESTED = 100  # JSON within JSON: what is much deeper can be read, and not be written again
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,27 @@ class ReadConversation:
 
     conversation: Conversation
     notices: tuple[str, ...] = ()
+
+
+def parsed_json(text: str) -> Any:  # noqa: ANN401  # any JSON value
+    """Parse JSON.
+
+    Raises
+    ------
+    ValueError
+        It is none, or nested too deeply.
+    """
+    msg = "it is nested too deeply"
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(msg) from None
+    level = [value]
+    for _ in range(_MOST_NESTED):
+        level = [inner for v in level for inner in (v.values() if type(v) is dict else v if type(v) is list else ())]
+        if not level:
+            return value
+    raise ValueError(msg)
 
 
 def media_of(turn: Turn) -> dict[str, str]:
@@ -54,12 +78,12 @@ def turn_of_record(
     try:
         media = {digest: base64.b64decode(data) for digest, data in record.get("media", {}).items()}
         parts = record["prompt"]["parts"]
-        unknown = {p["sha256"] for p in parts if "sha256" in p} - media.keys()
+        unknown = {str(p["sha256"]) for p in parts if "sha256" in p} - media.keys()
         media |= find(unknown) if unknown else {}
         there = [p if p.get("sha256", "") in media or "sha256" not in p else _gone(p) for p in parts]
         whole = {**record, "prompt": {**record["prompt"], "parts": there}}
         turn = Turn.from_dict(whole, media)
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, MediaError):
         msg = "It holds a turn that cannot be read."
         raise ConversationFileError(msg, "Was it written by a newer xcyq_magic, or changed by hand?") from None
     gone = sum(a is not b for a, b in zip(there, parts, strict=True))
