@@ -163,7 +163,7 @@ def test_an_unknown_model_is_sent_with_a_notice(run, sandbox, capsys):
         ("%%chat\n   \n\n", InputError, "prompt is empty"),
         ("%chat -m gpt-5.5", InputError, "prompt is empty"),
         ("%%chat -t 3\nHello", RequestError, "from 0 to 2, not 3"),
-        ("%%chat -t nan\nHello", RequestError, "from 0 to 2"),
+        ("%%chat -t nan\nHello", OptionError, "invalid number value"),
         ("%%chat --top-p -1\nHello", RequestError, "from 0 to 1"),
         ("%%chat --max-tokens 0\nHello", RequestError, "at least 1, not 0"),
         ("%%chat --stop a --stop b --stop c --stop d --stop e\nHello", RequestError, "up to 4 strings, not 5"),

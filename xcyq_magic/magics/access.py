@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
@@ -16,51 +16,25 @@ from xcyq_magic.magics.arguments import takes
 from xcyq_magic.magics.base import ExtensionMagics
 
 if TYPE_CHECKING:
-    from traitlets.config import Configurable
-
     from xcyq_magic.gateway.credentials import ApiKey
 
 
 @dataclass
-class WhatOutlives:
-    """What outlives the extension in its shell: where requests go, and with which key.
+class Access:
+    """How requests went when the extension was unloaded: loaded again, it must not send elsewhere.
 
-    ``%reload_ext`` must not send to a gateway what was meant for the sandbox or a server of one's own.
+    What ``%config`` set is not among it: IPython keeps that itself.
 
     Attributes
     ----------
-    settings
-        Those that ``%config`` set, by class and name.
     offline
-        Whether requests went to the sandbox.
+        Whether they went to the sandbox.
     key
         The one that was entered.
     """
 
-    settings: dict[tuple[str, str], Any] = field(default_factory=dict)
     offline: bool = False
     key: ApiKey | None = None
-
-    def apply(self, *all_settings: Configurable) -> None:
-        """Set again what was set, and note what is set from now on."""
-        for settings in all_settings:
-            names = settings.trait_names(config=True)
-            for name in names:
-                if (where := (type(settings).__name__, name)) in self.settings:
-                    setattr(settings, name, self.settings[where])
-            settings.observe(self._note, names)
-
-    def _note(self, change: Any) -> None:  # noqa: ANN401  # traitlets', without types
-        self.settings[type(change.owner).__name__, change.name] = change.new
-
-    @property
-    def lines(self) -> list[str]:
-        """What to say of it when the extension is loaded again."""
-        names = ", ".join(".".join(where) for where in self.settings)
-        kept = [f"As %config set it before: {names}."] if names else []
-        if self.offline:
-            kept.append("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.")
-        return kept
 
 
 @magics_class

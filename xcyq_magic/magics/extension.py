@@ -11,7 +11,7 @@ from traitlets import TraitError
 from xcyq_magic.errors import SettingError
 from xcyq_magic.forks import RLock
 from xcyq_magic.magics import shown
-from xcyq_magic.magics.access import AccessMagics, WhatOutlives
+from xcyq_magic.magics.access import Access, AccessMagics
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
@@ -81,8 +81,7 @@ class Extension:
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
             raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
-        self._left = shell.meta.pop(_NAME, None) or WhatOutlives()
-        self._left.apply(self.gateway, self.chat)
+        self._access: Access = shell.meta.pop(_NAME, None) or Access()
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
@@ -132,9 +131,9 @@ class Extension:
                 from xcyq_magic.session import ChatSession
 
                 session = ChatSession(self.gateway, self.chat, conversations)
-                if self._left.offline:
+                if self._access.offline:
                     session.access.start_sandbox()
-                session.access.entered = self._left.key
+                session.access.entered = self._access.key
                 self._session = session
             return self._session
 
@@ -255,7 +254,8 @@ class Extension:
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
-        sys.stdout.writelines(f"{line}\n" for line in self._left.lines)
+        if self._access.offline:
+            sys.stdout.write("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.\n")
         if self.chat.resume and (notebook := self.notebook):
             self._say_what_is_resumed(*resumption(self._open_database(), notebook))
         return self
@@ -297,10 +297,9 @@ class Extension:
     def _end(self) -> None:
         """End the replies and the session, and leave in the shell what is to outlive them."""
         if self._session is not None:
-            self._left.offline = self._session.access.sandbox is not None
-            self._left.key = self._session.access.entered
-        if self._left != WhatOutlives():
-            self.shell.meta[_NAME] = self._left
+            self._access = Access(self._session.access.sandbox is not None, self._session.access.entered)
+        if self._access != Access():
+            self.shell.meta[_NAME] = self._access
         self.background.close()
         if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
             self._session.close()
