@@ -8,15 +8,16 @@ from html import unescape
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import FRAGMENTS, looping
+from loops import FRAGMENTS, HONEST, looping
 from readmes import load
 from snippets import SNIPPETS
 
 from xcyq_magic.display.markup import to_html
+from xcyq_magic.display.pieces import ENDLESS_CHARS
 from xcyq_magic.display.streaming import CUT_CHARS, StreamingMarkdown
 from xcyq_magic.gateway.sandbox.answers import sample
 
-DOCUMENTS = {**SNIPPETS, **{f"{name}.md": text for name, text in load().items()}}
+DOCUMENTS = {**SNIPPETS, **HONEST, **{f"{name}.md": text for name, text in load().items()}}
 
 MARKS = [
     "word",
@@ -188,10 +189,12 @@ def test_the_pieces_of_a_list_go_on_counting():
 
 @pytest.mark.parametrize("name", FRAGMENTS)
 def test_what_a_looping_model_says_is_shown_to_its_end(name):
-    text = looping(name, 4_000)
-    screen = streamed(text, [100])
+    text = looping(name, 8_000)
+    screen = streamed(text, [400])
     assert screen.streaming.finish() == to_html(text)
     assert len(screen.segments) <= 10
+    if text.strip(" \t`~"):  # a run of these is one step
+        assert len(screen.streaming._tail) < ENDLESS_CHARS + 500  # what a frame reads is bounded
 
 
 @pytest.mark.parametrize(
