@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loops import FRAGMENTS, HONEST, looping
 from readmes import load
@@ -123,7 +123,6 @@ def test_each_document_grows_to_what_it_is_and_loses_no_word(name):
     assert screen.streaming.finish() == to_html(text)
 
 
-@settings(max_examples=60)
 @given(st.sampled_from(sorted(SNIPPETS)), st.lists(st.integers(1, 30), min_size=1, max_size=20))
 def test_so_it_does_in_any_chunks(name, sizes):
     screen = streamed(SNIPPETS[name], sizes)
@@ -131,7 +130,6 @@ def test_so_it_does_in_any_chunks(name, sizes):
     assert screen.streaming.finish() == to_html(SNIPPETS[name])
 
 
-@settings(max_examples=200)
 @given(st.lists(st.sampled_from(MARKS), max_size=40), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_so_does_what_no_one_would_write(marks, sizes):
     text = "".join(marks)

@@ -59,6 +59,7 @@ class Received:
 @dataclass
 class _State:
     key: ApiKey
+    plan: Plan | None
     received: list[Received] = field(default_factory=list)
     refused: dict[tuple[str, str], int] = field(default_factory=dict)  # by model and prompt, for `status 429 2`
 
@@ -72,6 +73,8 @@ class Sandbox:
         0 for any free one.
     key
         The only API key that it accepts; a random one unless given.
+    plan
+        How to answer a prompt without directives.
 
     Attributes
     ----------
@@ -88,8 +91,8 @@ class Sandbox:
         The port cannot be used.
     """
 
-    def __init__(self, port: int = 0, key: str | None = None) -> None:
-        self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"))
+    def __init__(self, port: int = 0, key: str | None = None, plan: Plan | None = None) -> None:
+        self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"), plan)
         self._loop = LoopThread("xcyq_magic sandbox")
         try:
             self.port = self._loop.submit(self._listen(port)).result()
@@ -184,7 +187,7 @@ class _Completions(tornado.web.RequestHandler):
     async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
         prompt = answers.text_of(body["messages"][-1])
         try:
-            plan, rest = parse(prompt, body["model"])
+            plan, rest = parse(prompt, body["model"], self.state.plan)
         except UnknownDirectiveError as e:
             return Refusal(400, str(e))
         if plan.status and self._still_refused(plan, (body["model"], prompt)):
