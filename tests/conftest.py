@@ -9,10 +9,9 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
-from kernels import KEY
+from kernels import AT_ONCE, KEY
 from xdist.scheduler import LoadFileScheduling
 
-from xcyq_magic.gateway.sandbox.directives import Plan
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
 # No deadline for an example, and no complaint of slow ones: machines are slow at times. What is tried is the same in
@@ -51,10 +50,6 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
     place, number = tmp_path_factory.getbasetemp(), next(COUNT)
     monkeypatch.setenv("IPYTHONDIR", str(place / f"ipython{number}"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(place / f"runtime{number}"))
-
-
-# Unless a prompt says otherwise: most tests are about what comes, not when.
-AT_ONCE = Plan(first_s=0, deltas_per_s=5_000)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jupyter
 import pytest
-from kernels import KEY
+from kernels import AT_ONCE, KEY
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
@@ -21,23 +21,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gateway():
-    server = Sandbox(key=KEY)
+    server = Sandbox(key=KEY, plan=AT_ONCE)
     yield server
     server.close()
 
 
 @pytest.fixture
 def sandbox(gateway):
-    """The gateway of the module's kernels, with a log that is the test's own."""
+    """The gateway of all kernels, with a log that is the test's own."""
     gateway.received.clear()
     return gateway
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def jupyters(tmp_path_factory, gateway):
-    """Servers whose kernels ask the sandbox, and a browser, once for all tests of a module."""
+    """Servers whose kernels ask the sandbox, and a browser, once for all tests."""
     env = {"XCYQ_BASE_URL": gateway.base_url, "XCYQ_API_KEY": KEY}
     running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"), env)
     yield running
