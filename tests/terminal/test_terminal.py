@@ -92,10 +92,8 @@ def test_an_error_is_a_line_or_two(terminal):
 
 
 def test_colours_show_blocks_as_they_end_and_code_line_by_line(coloured, sandbox):
-    more = r"\n".join(f"- and item {n}" for n in range(6))  # a second of them, after the code
-    prompt = (
-        rf"sandbox: echo\n# Title\nSome **bold** text.\n```python\nx = 1\ny = 2\n```\n- one\n{more}\nsandbox: pace 6"
-    )
+    more = r"\n".join(f"- item {n}" for n in range(8))  # a second of them
+    prompt = rf"sandbox: echo\n# Title\nSome **bold** text.\n```python\nx = 1\ny = 2\n```\n- one\n{more}"
     coloured.sendline(f"get_ipython().run_cell_magic('chat', '', '{prompt}')")
     coloured.expect("\r\n")
     coloured.expect("y = 2|y.{1,30}=.{1,30}2")
