@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway():
     server = Sandbox(key=KEY, plan=AT_ONCE)
     yield server
@@ -30,14 +30,14 @@ def gateway():
 
 @pytest.fixture
 def sandbox(gateway):
-    """The gateway of all kernels, with a log that is the test's own."""
+    """The gateway of the module's kernels, with a log that is the test's own."""
     gateway.received.clear()
     return gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def jupyters(tmp_path_factory, gateway):
-    """Servers whose kernels ask the sandbox, and a browser, once for all tests."""
+    """Servers whose kernels ask the sandbox, and a browser, once for all tests of a module."""
     env = {"XCYQ_BASE_URL": gateway.base_url, "XCYQ_API_KEY": KEY}
     running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"), env)
     yield running
