@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
+import signal
 
 import pytest
-from hypothesis import settings
-from kernels import KEY
+from hypothesis import HealthCheck, settings
+from kernels import AT_ONCE, KEY
 from xdist.scheduler import LoadFileScheduling
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
-# No deadline for an example: machines are slow at times.
-settings.register_profile("tests", deadline=None)
+# No deadline for an example, and no complaint of slow ones: machines are slow at times. What is tried is the same in
+# each run; `--hypothesis-profile=explore` tries other examples and more of them, and prints how to see a failure again.
+COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tests", COMMON, derandomize=True)
+settings.register_profile("explore", COMMON, derandomize=False, max_examples=2_000, print_blob=True)
 settings.load_profile("tests")
+
+# What a shell starts in the background ignores interrupts, and so does all that this process starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+COUNT = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis reads the seed
+def pytest_configure(config):
+    if config.option.hypothesis_profile == "explore" and config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))  # the workers get it, too
+
+
+def pytest_report_header(config):
+    return f"--hypothesis-seed={seed}" if (seed := config.option.hypothesis_seed) else None
 
 
 @pytest.fixture(autouse=True)
@@ -23,15 +46,16 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
         monkeypatch.delenv(name)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
-    # jupyter_client writes connection files there.
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    # Who needs them makes them; jupyter_client writes connection files into the other.
+    place, number = tmp_path_factory.getbasetemp(), next(COUNT)
+    monkeypatch.setenv("IPYTHONDIR", str(place / f"ipython{number}"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(place / f"runtime{number}"))
 
 
 @pytest.fixture
 def sandbox():
     """A gateway on loopback whose log the test can read."""
-    server = Sandbox(key=KEY)
+    server = Sandbox(key=KEY, plan=AT_ONCE)
     yield server
     server.close()
 

@@ -13,9 +13,13 @@ from queue import Empty
 
 from jupyter_client.manager import start_new_kernel
 
+from xcyq_magic.gateway.sandbox.directives import Plan
+
 TIMEOUT_S = 60.0
 COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
 KEY = "sandbox-test-key"  # what the tests' sandbox accepts
+# How it answers, unless a prompt says otherwise: most tests are about what comes, not when.
+AT_ONCE = Plan(first_s=0, deltas_per_s=5_000)
 
 
 @dataclass

@@ -107,6 +107,33 @@ FRAGMENTS: dict[str, str] = {
     "spaces at the end": "a  \n",
 }
 
+# What repeats itself for a reason, and means each time what it means once.
+HONEST: dict[str, str] = {
+    "rows": "| a | b |\n|---|---|\n" + "| the same | 0 |\n" * 300,
+    "wide rows": "| 0 " * 60 + "|\n" + "|---" * 60 + "|\n" + ("| 0 " * 60 + "|\n") * 60,
+    "items": "- the same\n" * 300,
+    "numbered items": "1. the same\n" * 300,
+    "tasks": "- [x] done\n" * 300,
+    "nested items": "- a\n  - b\n" * 200,
+    "lines of code": "```\n" + "x += 1\n" * 300 + "```\n",
+    "code that is not closed": "```python\n" + "x += 1\n" * 300,
+    "indented code": "    x += 1\n" * 300,
+    "a long rule": "a\n\n" + "-" * 5_000 + "\n\nb",
+    "rules": "---\n\n" * 300,
+    "a drawing": "```\n" + ("#" * 60 + "\n") * 60 + "```\n",
+    "a drawing without a fence": "#=#=#=#=#=#=#=#=\n" * 80,
+    "headings": "## the same\n\n" * 300,
+    "paragraphs": "the same\n\n" * 300,
+    "quotations": "> the same\n\ntext\n\n" * 200,
+    "bold words": "**ha** " * 300,
+    "links": "[a](https://a.example) " * 300,
+    "badges": "[![b](https://a.example/b.svg)](https://a.example) " * 150,
+    "code in a line": "`x` " * 300,
+    "addresses": "https://a.example/ " * 300,
+    "line breaks": "ha  \n" * 300,
+    "one word": "ha" * 3_000,
+}
+
 # Those that grow as they repeat.
 DEEPER = "deeper lists"
 DEEPER_QUOTES = "deeper quotes"

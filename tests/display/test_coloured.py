@@ -7,7 +7,7 @@ import sys
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.display.coloured import ColouredText
@@ -66,7 +66,6 @@ def chunked(draw):
     return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-@settings(max_examples=60)
 @given(chunked())
 def test_any_chunking_ends_in_the_same_screen(chunks):
     assert screen(written(chunks)) == screen(written(["".join(chunks)]))

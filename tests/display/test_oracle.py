@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from loops import HONEST
 from oracle import both, difference, documents, structure
 from readmes import LONGEST, index
 from snippets import EXPECTED, SNIPPETS
@@ -41,6 +42,12 @@ def test_a_snippet_means_what_it_means_on_github(name):
 @pytest.mark.parametrize("name", READMES)
 def test_and_so_does_a_readme(name):
     check(name)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_what_repeats_itself_means_what_it_means_once(name):
+    theirs, ours = both(name, HONEST[name])
+    assert ours == theirs
 
 
 def test_nearly_all_of_them_do():

@@ -44,7 +44,7 @@ def test_turns_of_many_threads_are_all_kept_over_one_client(session):
     assert len(session.conversation().turns) == 16
     assert client_threads() == 1
     session.close()
-    assert client_threads() == 0
+    assert eventually(lambda: client_threads() == 0)
 
 
 def test_closing_under_way_ends_the_wait_of_whoever_asked(session, sandbox):
@@ -67,7 +67,7 @@ def test_a_chat_of_its_own_leaves_nothing_behind(sandbox, monkeypatch):
     assert chat(f"{FAST}Hello").text
     assert client_threads() == 1
     del chat
-    assert client_threads() == 0
+    assert eventually(lambda: client_threads() == 0)
 
 
 def test_at_whatever_step_a_client_is_closed_it_leaves_no_connection_open(sandbox, client):

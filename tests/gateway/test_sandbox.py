@@ -645,7 +645,7 @@ def test_it_runs_alone_until_it_is_interrupted():
             with openai.OpenAI(base_url=f"{address[0]}/v1", api_key="a-key", max_retries=0) as client:
                 assert "Hello" in create(client, FAST + "Hello").choices[0].message.content
             process.send_signal(signal.SIGINT)
-            rest, complaints = process.communicate(timeout=10)
+            rest, complaints = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 0
@@ -654,7 +654,7 @@ def test_it_runs_alone_until_it_is_interrupted():
 
 def test_run_alone_on_a_port_in_use_it_says_so(sandbox):
     with alone("--port", str(sandbox.port)) as process:
-        output, complaints = process.communicate(timeout=20)
+        output, complaints = process.communicate(timeout=60)
     assert process.returncode == 1
     assert output == ""
     assert f"cannot listen on port {sandbox.port}" in complaints

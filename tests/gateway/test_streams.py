@@ -9,12 +9,9 @@ import gzip
 import json
 from dataclasses import dataclass, replace
 from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from servers import DONE, Answer, RawServer, chunked, delta, event, http
 
 from xcyq_magic import errors
@@ -428,16 +425,6 @@ def test_an_answer_byte_by_byte(play, row):
 
 
 @table
-def test_an_answer_in_two_packets(play, row):
-    payload = row.payload()
-    body = payload.index(b"\r\n\r\n") + 4
-    cuts = sorted({body + (len(payload) - body) * n // 9 for n in range(10)} - {len(payload)})
-    session = play(*(row.answer([cut]) for cut in cuts))
-    for _ in cuts:
-        must_be(ask(session), row, session)
-
-
-@table
 def test_what_follows_on_a_failure_is_not_harmed_by_it(play, row):
     session = play(row.answer(), Answer(http(HELLO + FINISH + DONE, kind=STREAM)))
     first = ask(session)
@@ -496,20 +483,6 @@ def received(row: Row, chunks: Iterable[bytes]) -> Received:
 
 
 @table
-def test_a_body_in_one_chunk(row):
-    whole = received(row, [row.body])
-    assert (whole.text, whole.reasoning) == (row.text, row.reasoning)
-    assert (whole.finish_reason, whole.usage, whole.model) == (row.finish_reason, row.usage, row.model)
-    if row.dropped:
-        return  # the chunks do not tell
-    assert (whole.error is None) == (row.error is None)
-    if whole.error:
-        kind, words = whole.error
-        assert issubclass(kind, row.error)
-        assert row.words in words
-
-
-@table
 def test_a_body_cut_in_two_anywhere(row):
     whole = received(row, [row.body])
     for n in range(len(row.body) + 1):
@@ -517,23 +490,9 @@ def test_a_body_cut_in_two_anywhere(row):
 
 
 @table
-def test_a_body_byte_by_byte(row):
-    chunks = [row.body[n : n + 1] for n in range(len(row.body))]
-    assert received(row, chunks) == received(row, [row.body])
-
-
-@table
 def test_a_body_byte_by_byte_with_empty_chunks_between(row):
     chunks = [chunk for n in range(len(row.body)) for chunk in (row.body[n : n + 1], b"")]
     assert received(row, [b"", *chunks]) == received(row, [row.body])
-
-
-@settings(max_examples=1000)
-@given(st.sampled_from(sorted(TABLE)), st.lists(st.integers(0, 700), max_size=20))
-def test_a_body_cut_in_any_way(name, cuts):
-    row = TABLE[name]
-    bounds = [0, *sorted(min(c, len(row.body)) for c in cuts), len(row.body)]
-    assert received(row, [row.body[a:b] for a, b in pairwise(bounds)]) == received(row, [row.body])
 
 
 @table

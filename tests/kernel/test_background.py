@@ -87,7 +87,7 @@ def test_a_long_reply_has_one_output(kernel):
 
 
 def test_the_next_chat_of_the_conversation_waits_and_others_do_not(kernel, sandbox):
-    kernel.run("%%chat --background\nsandbox: markdown 900\nsandbox: pace 10", cell_id="A")
+    kernel.run("%%chat --background\nsandbox: markdown 900\nsandbox: pace 20", cell_id="A")
     kernel.run("%%chat --once\nmeanwhile", cell_id="B")
     refused = kernel.run("%chat_reset")
     ran = kernel.run("%%chat\nand on", cell_id="C")

@@ -79,8 +79,8 @@ def test_an_interrupt_of_a_stalled_stream_gives_the_prompt_back(kernel, sandbox)
     took = time.monotonic() - asked
     assert ran.status == "error"
     assert ran.reply["ename"] == "KeyboardInterrupt"
-    assert took < 5  # it stalls for minutes; benchmarks/interrupt.py measures
-    assert wait_for(lambda: sandbox.received[-1].ending == "closed by the client", 1.0)
+    assert took < 20  # it stalls for minutes; benchmarks/interrupt.py measures
+    assert wait_for(lambda: sandbox.received[-1].ending == "closed by the client", 20)
     assert kernel.value("_reply.partial") == "stopped"
     assert kernel.value("len(_reply.text)") >= "300"
     settled = ran.outputs[-1]
@@ -122,8 +122,8 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
         ("sandbox: status 400", "BadRequestError"),
         ("sandbox: status 401", "AuthenticationError"),
         ("sandbox: status 404", "NotFoundError"),
-        ("sandbox: status 429", "RateLimitError"),
-        ("sandbox: status 503", "ServerError"),
+        ("sandbox: status 429\nsandbox: retry-after 0", "RateLimitError"),
+        ("sandbox: status 503\nsandbox: retry-after 0", "ServerError"),
         ("sandbox: page", "AnswerError"),
         ("sandbox: drop 0", "NotReachedError"),
     ],
@@ -166,7 +166,7 @@ def test_an_interrupt_ends_the_wait_for_a_retry(kernel, sandbox):
     asked = time.monotonic()
     kernel.interrupt()
     ran = kernel.finish(cell)
-    assert time.monotonic() - asked < 5  # of 60
+    assert time.monotonic() - asked < 20  # of 60
     assert ran.reply["ename"] == "KeyboardInterrupt"
     assert len(sandbox.received) == 1
 

@@ -86,7 +86,7 @@ def test_an_interrupt_stops_all_and_settles_what_came(kernel, sandbox):
     assert len(ran.error) <= 2
     assert ran.outputs[-1]["text/plain"].count("[stopped]") == 3
     assert page.closed == set(page.widgets)
-    assert eventually(lambda: {r.ending for r in sandbox.received} == {"closed by the client"}, within_s=2.0)
+    assert eventually(lambda: {r.ending for r in sandbox.received} == {"closed by the client"})
     assert kernel.value("{r.partial for r in _comparison.values()}") == "{'stopped'}"
     assert kernel.run("%chat_keep 2\n%chat and on").status == "ok"
     assert len(sandbox.received[-1].body["messages"]) == 3
@@ -115,7 +115,7 @@ def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, san
     assert "claude-opus-4-7 is kept" in ran.outputs[-1]["text/plain"]
     assert turn_of(ran)["completion"]["model"] == "claude-opus-4-7"  # a page's outputs make its conversation again
     stopped = next(r for r in sandbox.received if r.body["model"] == "gpt-5.5")
-    assert eventually(lambda: stopped.ending == "closed by the client", within_s=2.0)
+    assert eventually(lambda: stopped.ending == "closed by the client")
     assert kernel.value("[r.partial for r in _comparison.values()]") == "['stopped', None, None]"
 
     # The magic gives the same history as the button, in the next request.

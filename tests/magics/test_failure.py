@@ -105,7 +105,7 @@ def test_a_long_failure_is_shortened(run, fail, sandbox):
 
 def test_a_failure_of_ours_is_passed_over(run, fail, sandbox):
     fail(FAILING)
-    fail("%%chat\nsandbox: status 429 9")
+    fail("%%chat\nsandbox: status 429 9\nsandbox: retry-after 0")
     run("%chat_error")
     assert "ZeroDivisionError" in sent(sandbox)
 

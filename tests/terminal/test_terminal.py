@@ -20,7 +20,7 @@ def start(sandbox, kind: str, *options: str):
     env = {n: v for n, v in os.environ.items() if n != "NO_COLOR"}
     env |= {"XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY, "TERM": kind}
     arguments = ["-m", "IPython", "--no-banner", "--simple-prompt", "--HistoryManager.enabled=False", *options]
-    child = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(HEIGHT, WIDTH))
+    child = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=60, dimensions=(HEIGHT, WIDTH))
     child.expect(PROMPT)
     child.sendline("%load_ext xcyq_magic")
     child.expect(PROMPT)
@@ -92,7 +92,8 @@ def test_an_error_is_a_line_or_two(terminal):
 
 
 def test_colours_show_blocks_as_they_end_and_code_line_by_line(coloured, sandbox):
-    prompt = r"sandbox: echo\n# Title\nSome **bold** text.\n```python\nx = 1\ny = 2\n```\n- one\nsandbox: pace 20"
+    more = r"\n".join(f"- item {n}" for n in range(8))  # a second of them
+    prompt = rf"sandbox: echo\n# Title\nSome **bold** text.\n```python\nx = 1\ny = 2\n```\n- one\n{more}"
     coloured.sendline(f"get_ipython().run_cell_magic('chat', '', '{prompt}')")
     coloured.expect("\r\n")
     coloured.expect("y = 2|y.{1,30}=.{1,30}2")

@@ -90,7 +90,8 @@ def _cut_anywhere(tail: str, document: Document) -> tuple[list[Block], str, Piec
     leaf = last_leaf(document.blocks)
     fence = leaf is not None and leaf.kind == "fence" and not leaf.closed
     head = f"{leaf.marker}{leaf.info}\n" if leaf is not None and fence else ""
-    return Document(tail[:at]).blocks, head + tail[at:], Piece(goes_on=True)
+    rest = tail[at:].lstrip(" ") if leaf is not None and leaf.kind == "paragraph" else tail[at:]  # no code begins here
+    return Document(tail[:at]).blocks, head + rest, Piece(goes_on=True)
 
 
 def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tuple[list[Block], str, Piece] | None:

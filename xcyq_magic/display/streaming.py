@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xcyq_magic.display.gfm.blocks import BlockParser
 from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_path
-from xcyq_magic.display.gfm.loops import is_loop_of, loop_at_end
-from xcyq_magic.display.markup import as_text, safe, to_html
+from xcyq_magic.display.markup import safe, to_html
 from xcyq_magic.display.pieces import Piece, cut
 from xcyq_magic.display.sections import sources
 
@@ -32,7 +32,7 @@ CUT_CHARS = 800  # a block longer than this is cut, where it can be
 _GROWTH = 0.03  # a tail is painted again once it grew by this part, for each level that its end is nested
 _OPEN_MATH_LINES = 100  # math that did not end by then is none
 
-_ENDED_BY_A_BLANK_LINE = {"paragraph", "table", "loop"}
+_ENDED_BY_A_BLANK_LINE = {"paragraph", "table"}
 # The end of a line that may yet turn into marks, which are not shown: an entity, a tag, a footnote's label,
 # a list's number, a task's box, the definition of a link. It waits until it is known what it is.
 _MARKS = r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # of the containers that a line stands in
@@ -41,6 +41,7 @@ _UNDECIDED = re.compile(
     rf"|{_MARKS}\[[ xX]?\]?[ \t]*$"
     rf"|{_MARKS}\[[^\[\]]{{0,200}}(?:\](?::\s*\S*\s*(?:[\"'(].*)?)?)?$"
 )
+_BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
 _NUMBER = re.compile(rf"{_MARKS}\d{{1,9}}[.)]?[ \t]*$")
 
 
@@ -67,6 +68,8 @@ class StreamingMarkdown:
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._line_ends = 0
+        self._structure = BlockParser()  # of all complete lines, because where a block begins depends on those above
+        self._line = ""  # the last line, not complete yet
         self._tail = ""  # from the first block that is not finished
         self._half_line_end = ""
         self._piece = Piece()  # what of that block has been shown already
@@ -77,7 +80,6 @@ class StreamingMarkdown:
         self._segment_chars = 0
         self._painted = 0  # characters of the tail that the last frame showed
         self._depth = 1  # of what it showed last
-        self._fragment = ""  # while the text only repeats itself: what it repeats
 
     def feed(self, text: str) -> Frame:
         """Take in more text; returns what changed."""
@@ -87,8 +89,11 @@ class StreamingMarkdown:
         text = self._half_line_end + text
         self._half_line_end = "\r" if text.endswith("\r") else ""
         text = text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
-        self._line_ends += text.count("\n")
         self._tail += text
+        *lines, self._line = (self._line + text).split("\n")
+        self._line_ends += len(lines)
+        for line in lines:
+            self._structure.feed(line)
         if len(self._tail) < self._painted * (1 + _GROWTH * self._depth):
             return Frame()
         return self._paint()
@@ -100,9 +105,8 @@ class StreamingMarkdown:
     @property
     def finished_lines(self) -> int | None:
         """How many lines are finished; None if the end of these is within a block."""
-        if self._piece.goes_on or self._fragment:
-            return None
-        return self._line_ends - self._tail.count("\n")
+        lines = self._line_ends - self._tail.count("\n")
+        return None if self._piece.goes_on or not self._structure.is_between_blocks(lines) else lines
 
     def between(self, first: int, end: int) -> tuple[str, str]:
         """The HTML and the Markdown of lines that are finished, from number `first`, counted from 0, up to `end`.
@@ -117,37 +121,22 @@ class StreamingMarkdown:
         return to_html("".join(self._pieces))
 
     def _paint(self) -> Frame:
-        if not is_loop_of(self._fragment, self._tail):
-            self._fragment = ""
-        tail = self._repeated() if self._fragment else self._read_tail()
+        tail = self._read_tail()
         self._painted = len(self._tail)
         segment, closed = self._moved()
         return Frame(segment, closed, "".join([*self._finished, tail]))
 
     def _read_tail(self) -> str:
         """The tail's HTML, after what is finished has been taken off it."""
+        self._tail = _BLANK_LINES.sub("", self._tail)
         document = _read(self._tail)
         finished = _finished(document)
         if finished:
             self._finish(document, finished)
         while len(self._tail) > CUT_CHARS and self._cut():
             document = _read(self._tail)
-        path = last_path(document.blocks)
-        self._depth = max(1, len(path))
-        if not (path and path[-1].kind == "fence") and (fragment := loop_at_end(self._tail)):
-            self._take(self._html(Document(self._tail).blocks), "", Piece())
-            self._fragment = fragment
-            return ""
+        self._depth = max(1, len(last_path(document.blocks)))
         return self._piece.framed(self._html(document.blocks, unfinished=True), goes_on=False)
-
-    def _repeated(self) -> str:
-        """The HTML of a tail that only repeats itself: text, as in the whole (`gfm.loops`)."""
-        whole = len(self._tail) - len(self._tail) % len(self._fragment) if len(self._tail) > CUT_CHARS else 0
-        element = "pre" if "\n" in self._fragment else "p"
-        shown, rest = (f"<{element}>{as_text(t)}</{element}>" for t in (self._tail[:whole], self._tail[whole:]))
-        if whole:
-            self._take(shown, self._tail[whole:], Piece(goes_on=True), goes_on=True)
-        return rest if self._tail.strip() else ""
 
     def _html(self, blocks: Sequence[Block], *, unfinished: bool = False) -> str:
         self._piece.continue_list(blocks)

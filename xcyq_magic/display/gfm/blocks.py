@@ -12,7 +12,6 @@ from itertools import pairwise
 
 from xcyq_magic.display.gfm import starts
 from xcyq_magic.display.gfm.line import Line
-from xcyq_magic.display.gfm.loops import LONGEST
 from xcyq_magic.display.gfm.references import Reference, take_definitions
 
 # Containers within containers. What is nested deeper is text: no person indents that far, a looping model does.
@@ -30,7 +29,7 @@ class Block:
     ----------
     kind
         ``document``, ``quote``, ``list``, ``item``, ``footnote``, ``details``; ``paragraph``, ``heading``,
-        ``rule``, ``fence``, ``indented``, ``math``, ``table``, ``summary``, ``loop``.
+        ``rule``, ``fence``, ``indented``, ``math``, ``table``, ``summary``.
     start, end
         Numbers of its first line and of its last that is not blank.
     marker
@@ -103,17 +102,12 @@ class BlockParser:
             raw = "</details>"
         self._line(raw)
 
-    def feed_loop(self, lines: list[str]) -> None:
-        """Take in lines that only repeat themselves: as text, where they are not code."""
-        tip = self._open[-1]
-        if tip.kind == "fence" and not any(starts.end_of_fence(tip.marker, Line(text)) for text in lines[:LONGEST]):
-            for line in lines:
-                self.feed(line)
-            return
-        self._close_to(1)
-        if any(line.strip() for line in lines):
-            self.root.children.append(Block("loop", self._number + 1, self._number + len(lines), lines=lines))
-        self._number += len(lines)
+    def is_between_blocks(self, line: int) -> bool:
+        """Whether no block of the document goes on across the start of a line, whose number is counted from 0."""
+        for block in reversed(self.root.children):
+            if block.start <= line:
+                return block not in self._open and block.last_line <= line
+        return True
 
     def finish(self) -> Block:
         """Close what is open; returns the document."""

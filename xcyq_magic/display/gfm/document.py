@@ -11,11 +11,10 @@ from markdown.serializers import to_html_string
 
 from xcyq_magic.display.gfm.blocks import BlockParser
 from xcyq_magic.display.gfm.footnotes import Footnotes
-from xcyq_magic.display.gfm.loops import find_loops
 from xcyq_magic.display.gfm.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from xcyq_magic.display.gfm.blocks import Block
     from xcyq_magic.display.gfm.references import Reference
@@ -42,12 +41,8 @@ class Document:
     def __init__(self, source: str) -> None:
         parser = BlockParser()
         text = _LINE_END.sub("\n", _NO_CHARACTER.sub("\ufffd", source))
-        for lines, loops in _parts(text.removesuffix("\n")):
-            if loops:
-                parser.feed_loop(lines)
-                continue
-            for line in lines:
-                parser.feed(line)
+        for line in text.removesuffix("\n").split("\n"):
+            parser.feed(line)
         self.blocks = parser.finish().children
         self.references = parser.references
         self.lines = text.count("\n") + 1
@@ -95,20 +90,6 @@ def last_path(blocks: Sequence[Block]) -> list[Block]:
         path.append(blocks[-1])
         blocks = blocks[-1].children
     return path
-
-
-def _parts(text: str) -> Iterator[tuple[list[str], bool]]:
-    """The lines of `text`, and whether they only repeat those before."""
-    done = 0
-    for loop in find_loops(text):
-        start = text.find("\n", loop.start, loop.end) + 1
-        if "\n" in loop.fragment and start:
-            end = text.rfind("\n", start, loop.end)
-            if end > start:
-                yield text[done : start - 1].split("\n"), False
-                yield text[start:end].split("\n"), True
-                done = end + 1
-    yield text[done:].split("\n"), False
 
 
 def _taken_footnotes(blocks: list[Block]) -> list[Block]:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.brackets import Bracket, half_target, link, picture, target
 from xcyq_magic.display.gfm.delimiters import Run, Stack, run_at
 from xcyq_magic.display.gfm.entities import ENTITY, character
-from xcyq_magic.display.gfm.loops import find_loops
 from xcyq_magic.display.gfm.references import Reference, encoded
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
-from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Token, Whole
+from xcyq_magic.display.gfm.tokens import Close, Open, Token, Whole
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
@@ -78,11 +77,8 @@ class _Reader:
     def tokens(self) -> list[Token]:
         """All of them."""
         text = self._text
-        loops = find_loops(text)
         while self._at < len(text):
-            if loops and self._at >= loops[0].start:
-                self._skip(loops.pop(0).end)
-            elif plain := _PLAIN.match(text, self._at, loops[0].start if loops else len(text)):
+            if plain := _PLAIN.match(text, self._at):
                 self._take(plain[0])
             else:
                 self._special(text[self._at])
@@ -100,10 +96,6 @@ class _Reader:
                 part.opens.append(begin)
                 ends.append(Close(begin))
         return ends[::-1]
-
-    def _skip(self, end: int) -> None:
-        if self._at < end:
-            self._take(Raw(self._text[self._at : end]))
 
     @staticmethod
     def _flat(parts: list[Token | Run]) -> list[Token]:

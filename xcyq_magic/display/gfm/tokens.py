@@ -6,12 +6,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
-class Raw(str):
-    """Text in which nothing is to be found any more, not even addresses."""
-
-    __slots__ = ()
-
-
 @dataclass(eq=False)
 class Open:
     """An element begins; `source` is what to show where it turns out to be none."""

@@ -13,7 +13,7 @@ from xcyq_magic.display.gfm.inline import Inline
 from xcyq_magic.display.gfm.references import encoded
 from xcyq_magic.display.gfm.tables import alignments, cells
 from xcyq_magic.display.gfm.tex import may_be_typeset
-from xcyq_magic.display.gfm.tokens import Close, Open, Raw, Whole
+from xcyq_magic.display.gfm.tokens import Close, Open, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,6 @@ class Tree:
             "heading": self._heading,
             "indented": self._indented,
             "list": self._list,
-            "loop": self._loop,
             "math": self._math,
             "rule": self._rule,
             "summary": self._summary,
@@ -108,10 +107,6 @@ class Tree:
     @staticmethod
     def _rule(parent: Element, _: Block) -> None:
         SubElement(parent, "hr")
-
-    @staticmethod
-    def _loop(parent: Element, block: Block) -> None:
-        SubElement(parent, "pre").text = _escaped("\n".join(block.lines))
 
     def _fence(self, parent: Element, block: Block) -> None:
         language = block.info.split(None, 1)[0] if block.info and self._unfinished is None else ""
@@ -185,10 +180,7 @@ class _Writer:
         """Append all tokens."""
         refused = _refused(tokens)
         for token in tokens:
-            if isinstance(token, Raw):
-                self._flush()
-                _append(self._path[-1], token)
-            elif isinstance(token, str):
+            if isinstance(token, str):
                 self._text.append(token)
             elif isinstance(token, Whole):
                 self._flush()

@@ -214,15 +214,24 @@ def _status(text: str) -> int:
     return _chars(text, 400, 599)  # the error statuses of HTTP
 
 
-def parse(prompt: str, model: str = "") -> tuple[Plan, str]:
+def parse(prompt: str, model: str = "", plan: Plan | None = None) -> tuple[Plan, str]:
     """The plan that the directives in `prompt` ask for when `model` is asked, and the prompt without them.
+
+    Parameters
+    ----------
+    prompt
+        With its directives.
+    model
+        The model that was asked.
+    plan
+        How to answer a prompt without directives.
 
     Raises
     ------
     UnknownDirectiveError
         One of them is not known, or its argument is wrong.
     """
-    plan = Plan(asked=model)
+    plan = replace(plan or Plan(), asked=model)
     for line in _LINE.finditer(prompt):
         name, argument, pattern = line["name"], line["argument"], "*"
         if name == "for" and ":" in argument:

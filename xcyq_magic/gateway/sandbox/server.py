@@ -65,6 +65,7 @@ class Received:
 @dataclass
 class _State:
     key: ApiKey
+    plan: Plan | None
     received: list[Received] = field(default_factory=list)
     refused: dict[tuple[str, str], int] = field(default_factory=dict)  # by model and prompt, for `status 429 2`
 
@@ -80,6 +81,8 @@ class Sandbox:
         0 for any free one.
     key
         The only API key that it accepts; a random one unless given.
+    plan
+        How to answer a prompt without directives.
 
     Attributes
     ----------
@@ -96,8 +99,8 @@ class Sandbox:
         The port cannot be used.
     """
 
-    def __init__(self, port: int = 0, key: str | None = None) -> None:
-        self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"))
+    def __init__(self, port: int = 0, key: str | None = None, plan: Plan | None = None) -> None:
+        self._state = _State(ApiKey(key or f"sandbox-{secrets.token_hex(8)}", "the sandbox"), plan)
         self._server: tornado.httpserver.HTTPServer | None = None
         self._loop = LoopThread("xcyq_magic sandbox", self._stop)
         try:
@@ -250,7 +253,7 @@ class _Completions(_HeadersFirst):
     async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
         prompt = answers.text_of(body["messages"][-1])
         try:
-            plan, rest = parse(prompt, body["model"])
+            plan, rest = parse(prompt, body["model"], self.state.plan)
         except UnknownDirectiveError as e:
             return Refusal(400, str(e))
         if plan.status and self._still_refused(plan, (body["model"], prompt)):
