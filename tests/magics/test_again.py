@@ -52,7 +52,9 @@ def test_a_retry_can_be_undone_and_nothing_is_removed_for_it(run, shell, capsys)
     run("%chat_undo --restore")
     assert replies(shell) == [one, two, again, three, four]
     out = capsys.readouterr().out
-    assert out == ("Brought back: two (claude-sonnet-4-6)\nTurn 3 asks the same: %chat_undo --turn 3 takes it back.\n")
+    assert out == (
+        "Brought back: two (claude-sonnet-4-6)\nTurn 3 asks the same, and stays: %chat_undo --turn 3 takes it back.\n"
+    )
     run("%chat_undo --turn 3")
     assert replies(shell) == [one, two, three, four]
 

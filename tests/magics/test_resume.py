@@ -99,9 +99,9 @@ def test_a_new_notebook_at_an_old_path_begins_afresh_and_what_was_is_offered(ker
     (tmp_path / NOTEBOOK).rename(tmp_path / "renamed.ipynb")
     write_notebook(tmp_path / NOTEBOOK, {"new-1": ""})
     with kernel() as run:
-        (line,) = run(LOAD).splitlines()
-        assert line.startswith("What was kept of analysis.ipynb: 2 turns has no cell in this notebook")
-        identifier = re.findall(r"%chat_switch (\w+) goes on with it", line)[0]
+        said_at_loading = run(LOAD)
+        assert "kept for analysis.ipynb: 2 turns. This notebook has none of its cells" in said_at_loading
+        identifier = re.findall(r"%chat_switch (\w+) goes on with it", said_at_loading)[0]
         assert run.asked("%chat c", "new-2") == ["c"]
         assert re.search(rf"{identifier} +this one +2 .*set aside", run("%chat_switch"))
     with kernel() as run:

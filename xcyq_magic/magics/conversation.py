@@ -152,7 +152,7 @@ class ConversationMagics(ExtensionMagics):
         now = self.session.conversation(conversation.name).turns
         again = [n for n, t in enumerate(now, 1) if any(_same_question(t, b) for b in back)]
         if again:
-            self.say(f"Turn {again[0]} asks the same: %chat_undo --turn {again[0]} takes it back.")
+            self.say(f"Turn {again[0]} asks the same, and stays: %chat_undo --turn {again[0]} takes it back.")
 
     @line_magic
     @no_var_expand

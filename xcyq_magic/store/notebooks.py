@@ -154,7 +154,7 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     if found is not None or last is None or not last.turns:
         return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
-        f"What was kept of {last} has no cell in this notebook, so it is set aside; "
+        f"A conversation was kept for {last}. This notebook has none of its cells, so it is set aside.\n"
         f"%chat_switch {last.id} goes on with it."
     )
 
