@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import gc
 import json
@@ -304,9 +305,16 @@ def test_a_key_of_a_file_that_is_refused_is_in_no_traceback(monkeypatch, tmp_pat
 
 
 def test_no_object_that_outlives_a_failure_holds_the_key_in_the_open(base_url_of):
-    session = ChatSession(GatewaySettings(base_url=base_url_of(SCENARIOS["dropped in the middle"])))
-    outcome = session.ask(Message.of("user", "Hello"))
+    with contextlib.closing(
+        ChatSession(GatewaySettings(base_url=base_url_of(SCENARIOS["dropped in the middle"])))
+    ) as session:
+        outcome = session.ask(Message.of("user", "Hello"))
+        shown = objects_that_show_the_key()
     assert isinstance(outcome.error, errors.IncompleteReplyError)
+    assert shown == []
+
+
+def objects_that_show_the_key() -> list[str]:
     gc.collect()
     # A text that holds it would be a field or an item of one of ours, of httpx or of httpcore.
     ours = [
@@ -314,9 +322,11 @@ def test_no_object_that_outlives_a_failure_holds_the_key_in_the_open(base_url_of
         for o in gc.get_objects()
         if str(type(o).__module__).split(".")[0] in {"xcyq_magic", "httpx", "httpcore", "h11"}
     ]
-    shown = [type(o).__qualname__ for o in ours if where_shown(repr(getattr(o, "__dict__", "")))]
-    session.close()
-    assert shown == []
+    found = []
+    for o in ours:
+        with contextlib.suppress(ValueError):  # what another test left has a number of too many digits to be shown
+            found += [type(o).__qualname__] if where_shown(repr(getattr(o, "__dict__", ""))) else []
+    return found
 
 
 # In IPython

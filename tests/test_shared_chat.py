@@ -224,6 +224,14 @@ def test_a_copy_of_a_chat_with_a_name_takes_part_in_the_same_conversation(sessio
     assert prompts(chat) == prompts(twin) == ["two"]
 
 
+def test_a_chat_whose_session_is_closed_can_be_copied():
+    session = ChatSession()
+    chat = Chat(session=session, conversation="review")
+    session.close()
+    with pytest.raises(errors.InputError):
+        copy.copy(chat)("one")
+
+
 def test_a_copy_keeps_the_session_that_the_first_one_made(server, monkeypatch):
     monkeypatch.setenv("XCYQ_BASE_URL", server.base_url)
     chat = Chat()
@@ -316,11 +324,12 @@ def test_a_child_forked_in_the_middle_of_a_reply_has_no_lock_of_its_parent(sessi
     slow = threading.Thread(target=chat, args=("sandbox: first 1\nsandbox: echo\nslow",))
     slow.start()
     assert eventually(lambda: sandbox.received)
-    with session.conversations._lock, session.conversations._sync._lock, session.access._lock:
+    ours = (session.conversations._lock, session.conversations._sync._lock, session.access._lock)
+    with ours[0].get(), ours[1].get(), ours[2].get():
         held = threading.Event()
 
         def hold() -> None:
-            with session._client._lock, chat._source._lock:
+            with session._client._lock, chat._source._lock.get():
                 held.set()
                 done.wait()
 

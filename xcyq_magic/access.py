@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
-from xcyq_magic.forks import RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import saved
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
@@ -41,11 +42,12 @@ class GatewayAccess:
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
-        self._lock = RLock()  # threads may come first at once, but a sandbox is started once, and a keyring asked once
+        # Threads may come first at once, but a sandbox is started once, and a keyring asked once.
+        self._lock = PerProcess(threading.RLock)
 
     def route_notice(self) -> str | None:
         """A line on who can read what is sent; told once, so None from then on."""
-        with self._lock:
+        with self._lock.get():
             notice = None if self._route_told else route_notice(self.base_url)
             self._route_told = self._route_told or notice is not None
             return notice
@@ -79,7 +81,7 @@ class GatewayAccess:
         return key
 
     def _saved_key(self) -> ApiKey | None:
-        with self._lock:
+        with self._lock.get():
             address = self._settings.base_url
             key = self._saved.get(address) or saved.saved_key(address)
             if key is not None:
@@ -151,7 +153,7 @@ class GatewayAccess:
         SandboxError
             tornado is not installed.
         """
-        with self._lock:
+        with self._lock.get():
             if self.sandbox is None:
                 try:
                     from xcyq_magic.gateway.sandbox.server import Sandbox  # noqa: PLC0415  # needs an extra
@@ -163,7 +165,7 @@ class GatewayAccess:
 
     def stop_sandbox(self) -> None:
         """Send requests to the gateway again."""
-        with self._lock:
+        with self._lock.get():
             sandbox, self.sandbox = self.sandbox, None
         if sandbox is not None:
             sandbox.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import threading
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.comparing import compare as compare_in
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.forks import RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.media.resolve import attach
@@ -51,7 +52,7 @@ class _Source:
         current = None if self._given else Extension.current()
         self._session = current.session if current else given
         self._settings: dict[str, Any] = {}
-        self._lock = RLock()
+        self._lock = PerProcess(threading.RLock)
 
     def get(self) -> ChatSession:
         """Return the session to use now.
@@ -61,7 +62,7 @@ class _Source:
         InputError
             It is closed, and no other has taken its place.
         """
-        with self._lock:
+        with self._lock.get():
             current = None if self._given or self._alone else Extension.current()
             notebooks = current.session if current else None  # asked each time: it looks which notebook this is
             if self._session is None or self._session.closed:  # or after %reload_ext
@@ -95,7 +96,7 @@ class _Source:
         return {"_given": self._given, "_settings": settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, travelled=True, _session=None, _alone=False, _lock=RLock())
+        self.__dict__.update(state, travelled=True, _session=None, _alone=False, _lock=PerProcess(threading.RLock))
 
 
 class Chat:
@@ -200,7 +201,11 @@ class Chat:
         return session
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_own": self.conversation}
+        try:
+            now = self.conversation
+        except InputError:  # its session is closed: what it brought itself goes along
+            now = self._own.now
+        return {**self.__dict__, "_own": now}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         was = state["_own"]

@@ -1,7 +1,8 @@
-"""The conversations of one notebook: which there are, which one it is in, and that they are kept."""
+"""Keep one notebook's conversations: list them, switch between them, and write each change to the store."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import InputError
-from xcyq_magic.forks import RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.notebooks import find
 from xcyq_magic.store.summaries import MAIN, column, latest
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.forks import Lock
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
     from xcyq_magic.store.notebooks import Notebook
@@ -54,7 +54,7 @@ class Conversations:
         self._slots: dict[str, Slot] = {}
         self._aside: list[Slot] = []  # those that the store does not have yet
         self._begun: set[str] = set()  # the ids of those that began here
-        self._lock = RLock()
+        self._lock = PerProcess(threading.RLock)
 
     # As they stand
 
@@ -63,16 +63,16 @@ class Conversations:
 
         Whoever waits for a reply holds on to it: the name may be another conversation's when the reply has come.
         """
-        with self._lock:
+        with self._lock.get():
             return self._slot(which)
 
     def get(self, which: str | Slot | None = None) -> Conversation:
         """Return a conversation as it stands: by its name, or as `open` gave it; the current one unless given."""
-        with self._lock:
+        with self._lock.get():
             return self._slot(which).now
 
     def edit(self, which: str | Slot | None, change: Callable[[Conversation], Conversation]) -> Conversation:
-        """Change a conversation as it is now, and write it. Nothing else writes one.
+        """Change a conversation as it is now, and write it. Nothing else changes one that there is.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Conversations:
             Takes the conversation as it is and returns it as it should be. Called once, while no other thread can
             write; what it raises changes nothing.
         """
-        with self._lock:
+        with self._lock.get():
             slot = self._slot(which)
             before, slot.now = slot.now, change(slot.now)
             if slot.own:
@@ -91,7 +91,8 @@ class Conversations:
                     self.record(turn)
                 return slot.now
             self._sync.note_cell(slot)
-            if all(s is not slot for s in self._all):
+            if all(s is not slot for s in self._all):  # another one has its name by now
+                slot.aside = True
                 self._aside.append(slot)
             self._write()
             return slot.now
@@ -99,7 +100,7 @@ class Conversations:
     def take_back(self, which: str | Slot | None, change: Callable[[Conversation], Conversation]) -> tuple[Turn, ...]:
         """Change a conversation with `edit`, and return the turns that it lost by it: `restore` brings them back."""
         taken: list[Turn] = []
-        with self._lock:
+        with self._lock.get():
             slot = self._slot(which)
 
             def take(now: Conversation) -> Conversation:
@@ -118,7 +119,7 @@ class Conversations:
 
         Nothing is removed for it: a turn that took the place of one of them stays behind it.
         """
-        with self._lock:
+        with self._lock.get():
             slot = self._slot(which)
             here = {t.id for t in slot.now.turns}
             while slot.taken:
@@ -128,9 +129,9 @@ class Conversations:
                     return back
             return ()
 
-    def reply_lock(self, which: str | Slot | None = None) -> Lock:
+    def reply_lock(self, which: str | Slot | None = None) -> threading.Lock:
         """Return the lock that is held while a reply of the conversation comes: the next one has to know it."""
-        with self._lock:
+        with self._lock.get():
             return self._slot(which).reply_lock
 
     # Turns, wherever they are
@@ -150,14 +151,14 @@ class Conversations:
 
     def media(self, hashes: set[str]) -> dict[str, bytes]:
         """The bytes of media by their SHA-256: those of the conversations here, then those of the store."""
-        with self._lock:
+        with self._lock.get():
             parts = [p for slot in self._all for t in slot.now.turns for p in t.prompt.media]
         here = {p.sha256: p.data for p in parts if not isinstance(p, MediaLink) and p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
     def spent(self) -> list[Spent]:
         """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""
-        with self._lock:
+        with self._lock.get():
             kept = self._sync.attempt(self._sync.store.spent) or []
             here = (Spent.of(t.completion) for slot in self._all for t in slot.now.turns)
             return [*kept, *here]
@@ -184,7 +185,7 @@ class Conversations:
             A line for the user; ``""`` if there is nothing to say.
         """
         notebook = self._sync.notebook
-        with self._lock:
+        with self._lock.get():
             begun = any(s.worth_keeping or s.reply_lock.locked() for s in self._all)
             if notebook is None or not self._resume or begun:
                 return None, ""
@@ -199,7 +200,7 @@ class Conversations:
 
         What was said until now comes after what is kept of the notebook.
         """
-        with self._lock:
+        with self._lock.get():
             until_now, self._slots = self._slots, {}
             self._sync.notebook = notebook
             found, line = self.resume()
@@ -228,7 +229,7 @@ class Conversations:
         Summary or None
             The one that was set aside; None if there was nothing in it.
         """
-        with self._lock:
+        with self._lock.get():
             old = self._slot(conversation.name)
             self._slots[conversation.name] = new = self._new(conversation, wanted=True)
             self._sync.note_cell(new)
@@ -238,7 +239,7 @@ class Conversations:
 
     def switch(self, name: str) -> Conversation:
         """Go to the conversation called `name`; begin it if there is none."""
-        with self._lock:
+        with self._lock.get():
             slot = self._slot(name)
             slot.wanted = True
             self._sync.note_cell(slot)
@@ -248,13 +249,13 @@ class Conversations:
 
     def has(self, name: str) -> bool:
         """Whether there is a conversation called `name`."""
-        with self._lock:
+        with self._lock.get():
             return self._slot(name).worth_keeping or name in {MAIN, self.current}
 
     @property
     def names(self) -> list[str]:
         """The names of the notebook's conversations."""
-        with self._lock:
+        with self._lock.get():
             kept = [s.name for s in self.summaries() if self._is_mine(s) and not s.set_aside]
             return list(dict.fromkeys([MAIN, self.current, *kept]))
 
@@ -268,7 +269,7 @@ class Conversations:
 
     def summaries(self) -> list[Summary]:
         """The conversations of this notebook, then the latest of others; the latest first."""
-        with self._lock:
+        with self._lock.get():
             kept = self._sync.attempt(lambda: latest(self._sync.database, self.path, _OTHERS_LISTED)) or []
             known = {s.id for s in self._sync.attempt(self._sync.known) or ()}
             slots = [s for s in self._all if s.worth_keeping]
@@ -290,7 +291,7 @@ class Conversations:
         InputError
             It cannot be read.
         """
-        with self._lock:
+        with self._lock.get():
             slot = next((s for s in self._all if s.id == found.id), None) or self._sync.load(found)
             if slot is None:
                 msg = f"The conversation {found.id} cannot be read from the store; nothing was changed."
@@ -313,7 +314,7 @@ class Conversations:
 
     def close(self) -> None:
         """Keep what has not been kept yet, and let the file go."""
-        with self._lock:
+        with self._lock.get():
             database = self._sync.database
             if any(s.behind(database.identity) for s in self._all):
                 self._write()

@@ -7,7 +7,6 @@ loop that another thread ran never runs again.
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -20,7 +19,8 @@ class PerProcess(Generic[T]):
     """A value that each process makes for itself when it first asks for it.
 
     The parent's is kept in the child, unused: to end it there would end it in the parent too, whose sockets and
-    epoll it shares.
+    epoll it shares. A lock is taken by ``with lock.get():``, which runs no Python code at its end, where an interrupt
+    could come before the release.
 
     Parameters
     ----------
@@ -37,28 +37,3 @@ class PerProcess(Generic[T]):
         pid = os.getpid()
         found = self._made.get(pid)
         return self._made.setdefault(pid, self._make()) if found is None else found
-
-
-class Lock:
-    """A lock that a forked child finds free, whoever held it in the parent."""
-
-    _make: Callable[[], threading.Lock | threading.RLock] = staticmethod(threading.Lock)
-
-    def __init__(self) -> None:
-        self._mine = PerProcess(self._make)
-
-    def __enter__(self) -> None:
-        self._mine.get().acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._mine.get().release()
-
-    def locked(self) -> bool:
-        """Whether somebody in this process holds it."""
-        return self._mine.get().locked()  # type: ignore[union-attr]  # an RLock has it from 3.14 on
-
-
-class RLock(Lock):
-    """A `Lock` that the thread which holds it can take again."""
-
-    _make = staticmethod(threading.RLock)

@@ -39,7 +39,9 @@ def retry(
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
         old = before.turns[-1]
         options = TurnOptions(model or old.completion.requested_model, old.system or "", old.parameters, cached=False)
-        outcome = session.reply(before.without([old]), old.prompt, options, cell=old.cell, paint=paint)
+        # All others stand above it, whichever their cells are.
+        above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))
+        outcome = session.reply(above, old.prompt, options, cell=old.cell, paint=paint)
 
         def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
             if (turn := outcome.turn) is not None:

@@ -124,9 +124,9 @@ class Preview:
 
 
 def even_if_interrupted(do: Callable[[KeyboardInterrupt | None], Outcome]) -> Outcome:
-    """What `do` returns; if it is interrupted, it is done again with the interrupt.
+    """Call `do(None)`. If a KeyboardInterrupt arrives meanwhile, call `do(interrupt)`.
 
-    Who interrupts is impatient, and may interrupt again: what came is kept and shown all the same.
+    So a second Ctrl-C cannot lose the reply. `do` must be safe to call twice.
     """
     try:
         return do(None)

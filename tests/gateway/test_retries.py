@@ -389,6 +389,15 @@ def test_a_whole_answer_is_asked_for_again_where_the_proxy_let_nothing_through(c
     heard.exchange.cancel()
 
 
+@pytest.mark.parametrize("status", [504, 524])
+def test_a_whole_answer_that_a_proxy_did_not_wait_for_is_not_asked_for_twice(client, serve, status):
+    server = serve(refuse(status), http(json.dumps(ANSWER)))
+    _, error = ask(client, server, stream=False)
+    assert isinstance(error, errors.ServerError)
+    assert "may have been answered, and paid for" in error.hint
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_a_whole_answer_that_is_refused_is_asked_for_again(client, serve, status):
     server = serve(refuse(status), http(json.dumps(ANSWER)))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from kernels import KEY, write_notebook
@@ -354,5 +354,7 @@ class Histories(RuleBasedStateMachine):
 @pytest.mark.parametrize("examples", [45])
 def test_a_plain_model_says_what_stands_in_the_conversations(examples, tmp_path_factory, monkeypatch, capsys):
     machine = type("Machine", (Histories,), {"folders": tmp_path_factory, "monkeypatch": monkeypatch, "capsys": capsys})
-    steps = settings(max_examples=examples, stateful_step_count=50, suppress_health_check=list(HealthCheck))
+    steps = settings(
+        max_examples=examples, stateful_step_count=50, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+    )
     run_state_machine_as_test(machine, settings=steps)

@@ -216,6 +216,19 @@ def test_what_was_taken_back_can_be_brought_back_and_stays_in_the_file(kernel, p
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 
+def test_the_cell_of_a_change_that_could_not_be_written_is_noted_with_the_next(path):
+    conversations = Conversations(Database(path), Notebook(NOTEBOOK, lambda: "first"))
+    path.mkdir()
+    conversations.edit(None, lambda now: replace(now, model="gpt-5.5"))
+    path.rmdir()
+    conversations._sync.notebook.running = lambda: None
+    conversations.edit(None, lambda now: replace(now, system="Be brief."))
+    conversations.close()
+    again = Conversations(Database(path), Notebook(NOTEBOOK, ran={"first": ""}))
+    assert again.get().model == "gpt-5.5"
+    again.close()
+
+
 def test_a_reply_goes_into_the_conversation_that_asked_whatever_has_its_name_by_then(kernel):
     conversations = said(kernel, "a")
     place = conversations.open("main")
@@ -419,7 +432,7 @@ def test_a_turn_that_can_never_be_written_costs_no_other_one_and_is_said_once(ke
     conversations.edit("main", with_turn(refused(values)))
     (notice,) = conversations.take_notices()
     assert notice.startswith("One turn cannot be kept")
-    assert "only in this kernel's memory" in notice
+    assert "in this kernel's memory only" in notice
     conversations.edit("main", with_turn(turn("b")))
     conversations.edit("other", with_turn(turn("c")))
     assert conversations.take_notices() == []

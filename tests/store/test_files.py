@@ -173,6 +173,17 @@ def test_a_text_may_be_edited():
     assert markdown.loads(text, nothing).conversation.turns[0].completion.text == "two"
 
 
+@pytest.mark.parametrize("extra", [{"parameters": 5}, {"parameters": {"a": 1}}, {"seed": {"parameters": [1]}}])
+def test_a_field_of_any_name_comes_back(extra):
+    said = Conversation(turns=(replace(chat("one").turns[0], parameters=Parameters(extra=extra)),))
+    for read in (
+        markdown.loads(markdown.dumps(said), nothing),
+        notebook.loads(notebook.dumps(said, bundle_of), nothing),
+    ):
+        assert read.conversation.turns[0].parameters.extra == extra
+        assert read.notices == ()
+
+
 def test_a_notebook_has_cells_that_run():
     turn = chat("Why?").turns[0]
     turn = replace(turn, parameters=replace(turn.parameters, temperature=0.5, stop=("the end",), extra={"seed": [1]}))

@@ -19,6 +19,7 @@ _OK = 200
 _REDIRECTS = range(300, 400)
 _LONGEST_WORDS = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
 _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
+_PROXY_WAITED = {504, 524}  # a proxy gave up waiting for the answer
 PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
@@ -90,9 +91,10 @@ class Attempt:
         """Whether nothing is sent again: a reply has come, or it may have been made and paid for.
 
         A stream begins before its reply is written, a whole answer after that: while it is awaited, a gateway that
-        has the request is at work, or done with it.
+        has the request is at work, or done with it, also where a proxy does not wait for it.
         """
-        return self.answered or (self.whole and self.sent and not self.status)
+        unknown = self.status in _PROXY_WAITED or (self.sent and not self.status)
+        return self.answered or (self.whole and unknown)
 
     @property
     def refused(self) -> bool:
@@ -125,7 +127,10 @@ class Attempt:
             msg = f"The gateway answered {self.status} and points to {self.headers.get('location', 'nowhere')}."
             return AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
         # The key is taken out before the words are cut to length: half of it would show otherwise.
-        return wire.status_error(self.status, key.hide(self.words.decode("utf-8", "replace")).encode())
+        error = wire.status_error(self.status, key.hide(self.words.decode("utf-8", "replace")).encode())
+        if self.final:
+            error.hint = PERHAPS_PAID
+        return error
 
     def silence(self, connection: Connection) -> TimedOutError:
         """The error of an answer that did not come, or did not go on."""

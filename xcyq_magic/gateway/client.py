@@ -80,8 +80,11 @@ class GatewayClient:
         return Exchange(self._submit(self._exchange(request, key, connection, sink)))
 
     def prepare(self, connection: Connection) -> None:
-        """Have ready what a request needs. The first takes a moment, which is none of the gateway's time."""
-        with contextlib.suppress(Exception):  # whatever it is, the request meets it again, and says it
+        """Create the HTTP client (TLS context, proxies) before the clock starts.
+
+        Errors are left to the request, which meets them again.
+        """
+        with contextlib.suppress(Exception):
             self._submit(self._prepare(connection)).result()
 
     def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -305,7 +308,7 @@ def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -
         msg = f"No connection to {where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
-        return errors.AnswerError(f"{where} answered what is no HTTP: {error}", check)
+        return errors.AnswerError(f"{where} sent an answer that is not HTTP: {error}", check)
     if isinstance(error, httpx.ProxyError):
         msg = f"The proxy on the way to {where} refused: {error}"
     elif isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):

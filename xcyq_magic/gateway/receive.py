@@ -89,7 +89,7 @@ async def receive(
 
 
 class _Passing:
-    """Gives the deltas of events on without the key, and notes how the stream stands."""
+    """Decode events, pass their deltas on without the key, and record whether the end or a finish reason came."""
 
     def __init__(self, pass_on: Callable[[list[Delta]], None], key: ApiKey) -> None:
         self._pass_on = pass_on

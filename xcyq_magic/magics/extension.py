@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
-from xcyq_magic.forks import RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.magics import shown
 from xcyq_magic.magics.access import Access, AccessMagics
 from xcyq_magic.magics.background import Background
@@ -86,7 +87,7 @@ class Extension:
         self.failure = LastFailure(shell)
         self._completer = MagicCompleter(self)
         self.background = Background()
-        self._lock = RLock()
+        self._lock = PerProcess(threading.RLock)
         self._session: ChatSession | None = None
         self._conversations: Conversations | None = None
         self._said: set[str] = set()  # lines on what is resumed
@@ -125,7 +126,7 @@ class Extension:
     @property
     def session(self) -> ChatSession:
         """The shell's session; made, and its modules imported, when first used."""
-        with self._lock:  # threads may be the first to ask, and at once
+        with self._lock.get():  # threads may be the first to ask, and at once
             conversations = self.conversations
             if self._session is None:
                 from xcyq_magic.session import ChatSession
@@ -140,7 +141,7 @@ class Extension:
     @property
     def conversations(self) -> Conversations:
         """The notebook's conversations; imported and, where there are any, resumed when first used."""
-        with self._lock:
+        with self._lock.get():
             if self._conversations is None:
                 from xcyq_magic.conversations import Conversations
 

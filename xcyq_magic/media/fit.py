@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.media.containers import only_pixels
 from xcyq_magic.media.images import damaged, encoded, opened, scaled, upright_of
 from xcyq_magic.media.looks import looks_the_same
@@ -106,7 +107,8 @@ class Fitting:
         self._most, self._most_bytes = most, most_bytes
         self._fitted: OrderedDict[tuple[str, str, str, ImageLimits], Image] = OrderedDict()
         self._bytes = 0
-        self._lock = threading.Lock()  # not held while a picture is fitted, which takes a second for a large one
+        # Not held while a picture is fitted, which takes a second for a large one.
+        self._lock = PerProcess(threading.Lock)
 
     def message(self, message: Message, limits: ImageLimits) -> Message:
         """The message with its pictures as `limits` allow them."""
@@ -117,12 +119,12 @@ class Fitting:
 
     def _image(self, image: Image, limits: ImageLimits) -> Image:
         known = (image.sha256, image.name, image.note, limits)
-        with self._lock:
+        with self._lock.get():
             if found := self._fitted.get(known):
                 self._fitted.move_to_end(known)
                 return found
         fitted = fit(image, limits)
-        with self._lock:
+        with self._lock.get():
             if found := self._fitted.get(known):  # another thread was faster
                 return found
             self._fitted[known] = fitted

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
-from xcyq_magic.forks import RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Database:
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
-        self._lock = RLock()
+        self._lock = PerProcess(threading.RLock)
         self._busy_s = _BUSY_S
         self._done = False
         self._under_way = 0  # calls, one within the other
@@ -82,7 +82,7 @@ class Database:
         StoreError
             The file cannot be read.
         """
-        with self._lock, self._explained():
+        with self._lock.get(), self._explained():
             return self._open().execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
@@ -94,14 +94,14 @@ class Database:
         StoreError
             They took no effect.
         """
-        with self._lock, self._explained():
+        with self._lock.get(), self._explained():
             connection = self._open()
             with _transaction(connection):
                 yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
     def close(self, *, for_good: bool = False) -> None:
         """Let the file go; the next call opens it again, and lets it go at its end if this is `for_good`."""
-        with self._lock:
+        with self._lock.get():
             self._done = self._done or for_good
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -110,13 +110,13 @@ class Database:
 
     def hold(self) -> None:
         """Let the file go, and let no thread open it, until `release`. What is in memory alone stays."""
-        self._lock.__enter__()
+        self._lock.get().acquire()
         if self.path is not None:
             self.close()
 
     def release(self) -> None:
         """End `hold`."""
-        self._lock.__exit__()
+        self._lock.get().release()
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self.path is not None and _inode(self.path) != self._inode:
@@ -203,7 +203,10 @@ def together(execute: Execute, what: str) -> Iterator[None]:
     except _REFUSALS as e:
         execute("ROLLBACK TO together")
         execute("RELEASE together")
-        msg, hint = f"{what} cannot be kept ({e}).", "It is only in this kernel's memory; what comes after it is kept."
+        msg, hint = (
+            f"{what} cannot be kept ({e}).",
+            "It stays in this kernel's memory only; later changes are still saved.",
+        )
         raise StoreError(msg, hint, refused=True) from None
     execute("RELEASE together")
 

@@ -3,8 +3,8 @@
 A path is no proof of that: a new notebook may stand where another one stood, and a renamed one stands elsewhere. What
 a notebook's file keeps are the ids of its cells
 (https://nbformat.readthedocs.io/en/latest/format_description.html#cell-ids) and, in its outputs, the ids of turns.
-Nor is an id alone: programs that write notebooks call their cells ``cell-1``, ``cell-2``. So it takes two of path,
-cell id and prompt, or an output.
+Nor is an id alone: programs that write notebooks call their cells ``cell-1``, ``cell-2``. So a conversation is the
+notebook's if an output holds one of its turns, or if two of these match: path, cell id, prompt.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ missed: each slot knows what the store has of it, and only the difference is wri
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from xcyq_magic.chat.conversation import CellRun, Conversation
 from xcyq_magic.errors import StoreError
-from xcyq_magic.forks import Lock, RLock
+from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.notebooks import free_name, known
@@ -47,8 +48,8 @@ class Slot:
         What was taken back from it: each time the turns that were, and all turns before that; the latest last.
     cells
         The ids of the cells that it was changed in, which are not in the store yet.
-    reply_lock
-        Held while a reply of it comes.
+    lock
+        Its `reply_lock`, in each process.
     own
         Whether it is a `Chat`'s own: in no list, and in the store its turns alone.
     id
@@ -63,9 +64,14 @@ class Slot:
     kept_aside: bool = False
     taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
     cells: set[str] = field(default_factory=set)
-    reply_lock: Lock = field(default_factory=Lock)
+    lock: PerProcess[threading.Lock] = field(default_factory=lambda: PerProcess(threading.Lock))
     own: bool = False
     id: str = field(default_factory=new_id)
+
+    @property
+    def reply_lock(self) -> threading.Lock:
+        """The lock that is held while a reply of it comes."""
+        return self.lock.get()
 
     @property
     def empty(self) -> bool:
@@ -110,7 +116,7 @@ class Sync:
         self._notices: list[str] = []
         self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
         self._refused: set[str] = set()  # the ids of what the store can never take; each was said
-        self._lock = RLock()
+        self._lock = PerProcess(threading.RLock)
 
     @property
     def database(self) -> Database:
@@ -119,7 +125,7 @@ class Sync:
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """What `action` returns; None where the store fails, which the user hears of once."""
-        with self._lock:
+        with self._lock.get():
             try:
                 try:
                     done = action()
@@ -141,7 +147,8 @@ class Sync:
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""
-        notices, self._notices = self._notices, []
+        with self._lock.get():
+            notices, self._notices = self._notices, []
         return notices
 
     def load(self, found: Summary) -> Slot | None:
@@ -191,6 +198,7 @@ class Sync:
         for slot in slots:
             if slot not in failed and slot.behind(database.identity):
                 slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
+                slot.cells.clear()
         self._current = chosen
         return not self._refused  # what the store can never take stays in memory
 
@@ -213,7 +221,6 @@ class Sync:
             for turn, error in self.store.change(execute, slot.id, kept, slot.now):
                 self._say_refused(turn.id, error)
         self.store.note_cells(execute, slot.id, slot.cells)
-        slot.cells.clear()
 
     def _free_name(self, execute: Execute, path: str, name: str) -> None:
         """Set aside the conversation that has the name, unless it is the notebook's, which another kernel began."""
@@ -246,7 +253,7 @@ class Sync:
 
     def use(self, database: Database) -> None:
         """Keep everything in `database` from the next write on."""
-        with self._lock:
+        with self._lock.get():
             old, self.store = self.store, ConversationStore(database)
             self._failing = False
             old.database.close()

@@ -57,7 +57,7 @@ class Received:
     chars_sent: int = 0
 
     def end(self, ending: str) -> None:
-        """Write down how it ended; the first word counts."""
+        """Record the ending; later calls are ignored."""
         if not self.ending:
             self.ending, self.ended_at = ending, time.monotonic()
 

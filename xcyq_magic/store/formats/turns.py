@@ -93,7 +93,8 @@ def turn_of_record(
 def _differs(read: Any, given: Any) -> bool:  # noqa: ANN401  # JSON values
     """Whether a value was read as another one than was given: `from_dict` does so where it cannot be."""
     if isinstance(read, dict) and isinstance(given, dict):
-        left_out = (given.get("parameters") or {}).keys() - (read.get("parameters") or {}).keys()
+        ours, theirs = read.get("parameters"), given.get("parameters")
+        left_out = theirs.keys() - ours.keys() if isinstance(ours, dict) and isinstance(theirs, dict) else set()
         return bool(left_out) or any(_differs(value, given[name]) for name, value in read.items() if name in given)
     if isinstance(read, list) and isinstance(given, list) and len(read) == len(given):
         return any(map(_differs, read, given))
@@ -112,7 +113,7 @@ def notices_of(lost: Counter[str]) -> tuple[str, ...]:
     return (
         *([f"{them} neither in the file nor in the store; a line of text stands for each."] if media else []),
         *(
-            [f"{turns} values that cannot be, such as a time that is no number; they are taken as unknown."]
+            [f"{turns} values that cannot be, such as a time that is not a number; they are treated as unknown."]
             if odd
             else []
         ),
