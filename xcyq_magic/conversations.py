@@ -222,12 +222,9 @@ class Conversations:
             self.edit(slot, lambda now: replace(now, turns=turns, model=model, system=system))
 
     def begin(self, conversation: Conversation) -> Summary | None:
-        """Let `conversation` take the place of the one of its name, which is set aside.
+        """Let `conversation` take the place of the one of its name.
 
-        Returns
-        -------
-        Summary or None
-            The one that was set aside; None if there was nothing in it.
+        Returns that one, which is set aside; None if there was nothing in it.
         """
         with self._lock.get():
             old = self._slot(conversation.name)

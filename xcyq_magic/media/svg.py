@@ -1,6 +1,6 @@
 """SVG becomes PNG, by a library that the user has installed for it.
 
-Those libraries read what an SVG refers to: ``<image href="/home/me/scan.png"/>`` would put that file's pixels into
+Those libraries read what an SVG refers to: ``<image href="scan.png"/>`` would put that file's pixels into
 what is sent. So they are given an SVG that is written anew from what was parsed, and refers only to itself.
 """
 

@@ -203,10 +203,7 @@ def together(execute: Execute, what: str) -> Iterator[None]:
     except _REFUSALS as e:
         execute("ROLLBACK TO together")
         execute("RELEASE together")
-        msg, hint = (
-            f"{what} cannot be kept ({e}).",
-            "It stays in this kernel's memory only; later changes are still saved.",
-        )
+        msg, hint = f"{what} cannot be kept ({e}).", "It stays in this kernel's memory only; later changes are saved."
         raise StoreError(msg, hint, refused=True) from None
     execute("RELEASE together")
 
