@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import secrets
@@ -33,6 +34,12 @@ COUNT = itertools.count()
 def pytest_configure(config):
     if config.option.hypothesis_profile == "explore" and config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))  # the workers get it, too
+
+
+def pytest_collection_finish():
+    """Leave the thousands of tests out of the garbage collection that each shell does at its end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config):
