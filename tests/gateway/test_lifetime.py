@@ -8,9 +8,10 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
-from kernels import KEY
+from kernels import AT_ONCE, KEY
 from servers import eventually
 
 from xcyq_magic.api import Chat
@@ -18,11 +19,16 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import GatewayError
 from xcyq_magic.gateway.arrivals import Ended
 from xcyq_magic.gateway.attempt import Connection
-from xcyq_magic.gateway.request import ChatRequest
+from xcyq_magic.gateway.request import ChatRequest, endpoint
+from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.session import ChatSession
 from xcyq_magic.settings import GatewaySettings
 
+if TYPE_CHECKING:
+    from xcyq_magic.gateway.client import GatewayClient
+
 FAST = "sandbox: pace 5000 50\nsandbox: first 0\n"
+HELLO = ChatRequest("gpt-5.5", (Message.of("user", FAST),))
 
 
 @pytest.fixture
@@ -70,27 +76,55 @@ def test_a_chat_of_its_own_leaves_nothing_behind(sandbox, monkeypatch):
     assert eventually(lambda: client_threads() == 0)
 
 
-def test_at_whatever_step_a_client_is_closed_it_leaves_no_connection_open(sandbox, client):
-    taken = []
+async def slowly(taken: list[None]) -> None:
+    """Make the loop so slow that whoever waits for it never comes too late for its next step."""
+    while True:
+        taken.append(None)
+        time.sleep(0.002)  # noqa: ASYNC251  # it is to be slow
+        await asyncio.sleep(0)
 
-    async def slowly():
-        """So slow a loop that whoever waits for it never comes too late for its next step."""
-        while True:
-            taken.append(None)
-            time.sleep(0.002)  # noqa: ASYNC251  # it is to be slow
-            await asyncio.sleep(0)
 
-    request = ChatRequest("gpt-5.5", (Message.of("user", FAST),))
-    gc.collect()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for steps in 2 * [*range(8)]:
-            taken.clear()
-            heard = []
-            client.send(request, sandbox.key, Connection(f"{sandbox.base_url}/v1/chat/completions"), heard.append)
-            client._loop.submit(slowly())
-            assert eventually(lambda least=steps: len(taken) > least)
-            client.close()
-            assert isinstance(heard[-1], Ended)
-        gc.collect()
-    assert [str(w.message) for w in caught] == []
+@pytest.fixture
+def unclosed():
+    """Return what is still open that nothing holds any more."""
+
+    def collected() -> list[str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            gc.collect()
+        return [str(w.message) for w in caught]
+
+    collected()
+    return collected
+
+
+def ask_and_close(client: GatewayClient, server: Sandbox, steps: int) -> list:
+    """Close `client` so many steps of its loop after a request; returns what was heard of it."""
+    heard, taken = [], []
+    client.prepare(Connection(endpoint(server.base_url)))
+    client._loop.submit(slowly(taken))
+    assert eventually(lambda: taken)
+    client.send(HELLO, server.key, Connection(endpoint(server.base_url)), heard.append)
+    taken.clear()
+    assert eventually(lambda: len(taken) > steps)
+    client.close()
+    return heard
+
+
+def test_at_whatever_step_a_client_is_closed_it_leaves_no_connection_open(sandbox, client, unclosed):
+    for steps in 2 * [*range(8)]:
+        assert isinstance(ask_and_close(client, sandbox, steps)[-1], Ended)
+    assert unclosed() == []
+
+
+def test_nor_while_it_gives_up_those_that_a_server_has_closed(sandbox, client, unclosed):
+    for steps in range(8):
+        heard = []
+        other = Sandbox(key=KEY, plan=AT_ONCE)
+        for _ in range(12):
+            client.send(HELLO, other.key, Connection(endpoint(other.base_url)), heard.append)
+        assert eventually(lambda heard=heard: sum(isinstance(h, Ended) for h in heard) == 12)
+        time.sleep(0.05)  # their bodies are read to the end
+        other.close()
+        assert isinstance(ask_and_close(client, sandbox, steps)[-1], Ended)
+    assert unclosed() == []

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import anyio
 import httpx
 
 from xcyq_magic import errors
@@ -26,7 +27,6 @@ from xcyq_magic.gateway.receive import exhaust, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
 from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
-from xcyq_magic.gateway.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -77,7 +77,7 @@ class GatewayClient:
         InputError
             It was closed for good. Nothing was sent.
         """
-        return Exchange(self._submit(self._exchange(request, key, connection, sink)))
+        return Exchange(self._submit(self._begin(request, key, connection, sink)))
 
     def prepare(self, connection: Connection) -> None:
         """Create the HTTP client (TLS context, proxies) before the clock starts.
@@ -119,9 +119,17 @@ class GatewayClient:
             await http.aclose()
         self._https.clear()
 
+    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+        """Exchange in a task group: it makes anyio's cancellation of a task's, which httpcore needs to clean up."""
+        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))  # a coroutine that runs has one
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._exchange, request, key, connection, sink)
+        finally:
+            self._under_way.discard(task)
+
     async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         error: errors.XcyqError | None = None
-        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))  # a coroutine that runs has one
         try:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
@@ -140,8 +148,6 @@ class GatewayClient:
             # Not the exception itself: the frames of its traceback hold the request's headers.
             what = key.hide(f"{type(e).__name__}: {e}")
             error = errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
-        finally:
-            self._under_way.discard(task)
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
@@ -187,38 +193,40 @@ class GatewayClient:
             sink(Deltas(tuple(deltas), attempt.came_at))
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
+        patience = connection.answer_timeout if attempt.whole else connection.first_byte_timeout
+        failure: httpx.HTTPError | None = None
         try:
-            async with (
-                Watchdog(connection.answer_timeout if attempt.whole else connection.first_byte_timeout) as watchdog,
-                self._open(body, key, connection) as response,
-            ):
-                attempt.status, attempt.headers = response.status_code, response.headers
-                if attempt.answered:
-                    for repair in attempt.repairs:
-                        self._repairs.remember(body["model"], repair)
-                chunks = _watched(response, watchdog, attempt, connection)
-                attempt.check_encoding()
-                if attempt.refused:
-                    await attempt.read_refusal(chunks)
-                    raise attempt.refusal(key)
-                await receive(chunks, pass_on, key)
-                sink(Ended(None, time.monotonic()))
-                # Reading the body to its end frees the connection for the next cell.
-                with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
-                    await asyncio.wait_for(exhaust(chunks), _CLOSING_S)
-        except (SilenceError, httpx.HTTPError) as e:
-            attempt.sent = not isinstance(e, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
-            if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
-                sink(Ended(None, time.monotonic()))
-            elif attempt.refused:  # what came of its words is enough
-                raise attempt.refusal(key) from None
-            elif isinstance(e, SilenceError):
-                raise attempt.silence(connection) from None
-            else:
-                raise _explain(e, connection, attempt) from None
+            with anyio.CancelScope(deadline=anyio.current_time() + patience) as watchdog:
+                async with self._open(body, key, connection) as response:
+                    attempt.status, attempt.headers = response.status_code, response.headers
+                    if attempt.answered:
+                        for repair in attempt.repairs:
+                            self._repairs.remember(body["model"], repair)
+                    chunks = _watched(response, watchdog, attempt, connection)
+                    attempt.check_encoding()
+                    if attempt.refused:
+                        await attempt.read_refusal(chunks)
+                        raise attempt.refusal(key)
+                    await receive(chunks, pass_on, key)
+                    sink(Ended(None, time.monotonic()))
+                    # Reading the body to its end frees the connection for the next cell.
+                    with contextlib.suppress(httpx.HTTPError), anyio.move_on_after(_CLOSING_S):
+                        await exhaust(chunks)
+                    return
+        except httpx.HTTPError as e:
+            failure = e
         except httpx.InvalidURL as e:
             msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
+        attempt.sent = not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+        if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
+            sink(Ended(None, time.monotonic()))
+        elif attempt.refused:  # what came of its words is enough
+            raise attempt.refusal(key)
+        elif failure is None:
+            raise attempt.silence(connection)
+        else:
+            raise _explain(failure, connection, attempt)
 
     async def _prepare(self, connection: Connection) -> httpx.AsyncClient:
         loopback = is_loopback(connection.url)
@@ -285,16 +293,16 @@ class _Coalesced(Coalesced, httpx.AsyncByteStream):
 
 
 async def _watched(
-    response: httpx.Response, watchdog: Watchdog, attempt: Attempt, connection: Connection
+    response: httpx.Response, watchdog: anyio.CancelScope, attempt: Attempt, connection: Connection
 ) -> AsyncIterator[bytes]:
     async for chunk in response.aiter_bytes():
         attempt.came_at = time.monotonic()
         yield chunk
         # Not before it has been read: the finish reason may be in it.
         if attempt.finished:
-            watchdog.allow(_LAST_WORDS_S)
+            watchdog.deadline = anyio.current_time() + _LAST_WORDS_S
         elif not attempt.whole:
-            watchdog.allow(connection.read_timeout)
+            watchdog.deadline = anyio.current_time() + connection.read_timeout
 
 
 def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:

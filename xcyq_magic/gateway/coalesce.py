@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+import anyio
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -74,6 +76,7 @@ class Coalesced:
         try:
             if self._reader is not None:
                 self._reader.cancel()
-                await asyncio.gather(self._reader, return_exceptions=True)
+                with anyio.CancelScope(shield=True):
+                    await asyncio.gather(self._reader, return_exceptions=True)
         finally:
             await self._stream.aclose()
