@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xcyq_magic import errors
 from xcyq_magic.magics.extension import MAGICS
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 

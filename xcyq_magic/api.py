@@ -13,16 +13,16 @@ from xcyq_magic.chat.comparison import Comparison
 from xcyq_magic.chat.conversation import EARLIER, Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.comparing import compare as compare_in
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.media.resolve import attach
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.comparing import compare as compare_in
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.turn import TurnOptions
 from xcyq_magic.store.sync import Slot
-from xcyq_magic.turn import TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,11 +26,11 @@ from kernels import KEY  # noqa: E402
 from screen import notebook_page  # noqa: E402
 
 from xcyq_magic.chat.messages import Message  # noqa: E402
-from xcyq_magic.comparing import compare  # noqa: E402
 from xcyq_magic.gateway.sandbox import answers  # noqa: E402
 from xcyq_magic.gateway.sandbox.server import Received, Sandbox  # noqa: E402
-from xcyq_magic.session import ChatSession  # noqa: E402
-from xcyq_magic.turn import TurnOptions  # noqa: E402
+from xcyq_magic.session.comparing import compare  # noqa: E402
+from xcyq_magic.session.session import ChatSession  # noqa: E402
+from xcyq_magic.session.turn import TurnOptions  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -34,7 +34,7 @@ from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.catalog import image_limits
 from xcyq_magic.media.fit import fit
 from xcyq_magic.media.resolve import resolve
-from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.session.session import ChatSession, TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' kernel
 from kernels import KEY, Kernel, write_notebook
 
 from xcyq_magic.chat.conversation import Conversation
-from xcyq_magic.conversations import Conversations
 from xcyq_magic.gateway.sandbox.server import Sandbox
+from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook
+from xcyq_magic.store.recognition import Notebook
 
 MOST_ALIVE_S = 1.5  # after the first cell
 

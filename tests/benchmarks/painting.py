@@ -23,7 +23,7 @@ class Ours:
 
     def __init__(self) -> None:
         from xcyq_magic.display.views import ReplyView
-        from xcyq_magic.live import LiveReply
+        from xcyq_magic.session.live import LiveReply
 
         self.clock = _Clock()
         self.clock.rule()
@@ -84,7 +84,7 @@ class Whole:
         from xcyq_magic.chat.completion import Delta
         from xcyq_magic.display.bundle import turn_bundle
         from xcyq_magic.gateway.arrivals import Deltas, Ended
-        from xcyq_magic.live import LiveReply
+        from xcyq_magic.session.live import LiveReply
 
         reply = LiveReply("openai/gpt-sample")
         reply.receive(Deltas((Delta(text=self.text),), time.monotonic()))
@@ -136,7 +136,7 @@ class _Clock:
         self.modules = [
             module
             for name, module in list(sys.modules.items())
-            if name.startswith(("xcyq_magic.display", "xcyq_magic.live")) and hasattr(module, "time")
+            if name.startswith(("xcyq_magic.display", "xcyq_magic.session.live")) and hasattr(module, "time")
         ]
 
     def __getattr__(self, name: str) -> Any:  # whatever `time` has
@@ -157,7 +157,7 @@ class _Clock:
 def _outcome(reply: Any) -> Any:  # classes of a package that this kernel may not have
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.turn import Outcome
 
     turn = Turn(Message.of("user", "Go on."), reply.completion)
     return Outcome(reply, turn, Conversation(), None)

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import XcyqError
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
 
 QUICK = 100
 TURNS = 20  # of one conversation

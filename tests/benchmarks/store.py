@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.conversations import Conversations
-from xcyq_magic.session import ChatSession
+from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.turn import TurnOptions
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook, find
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.store.recognition import Notebook, find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session.live import LiveReply
 
 RESUME_MS, WRITE_MS = 50.0, 10.0  # more than with one conversation; for one turn, in the median
 REPLY = "A reply with **some** Markdown and `code`, as long as they are in the mean. " * 20

@@ -22,14 +22,14 @@ from rows import Row, run
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.conversations import Conversations
 from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.digest import digest
 from xcyq_magic.media.resolve import resolve
-from xcyq_magic.session import ChatSession
+from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.turn import TurnOptions
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.store.recognition import Notebook
 
 if TYPE_CHECKING:
     import argparse

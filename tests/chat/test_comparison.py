@@ -16,7 +16,7 @@ from xcyq_magic.chat.judging import question, verdict_of
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.metrics import Price, cost, tokens_per_s
 from xcyq_magic.errors import OptionError, ServerError, XcyqError
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.settings import GatewaySettings
 
 HELLO = Message.of("user", "Hello")
 names = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4, unique=True)

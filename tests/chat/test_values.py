@@ -21,16 +21,15 @@ from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from
 from xcyq_magic.chat.metrics import Price, cost
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.chat.usage import Spent, UsageReport
-from xcyq_magic.conversations import Conversations
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.bundle import completion_bundle
-from xcyq_magic.display.comparison import comparison_bundle
+from xcyq_magic.display.settled_comparison import comparison_bundle
 from xcyq_magic.display.usage import usage_bundle
 from xcyq_magic.errors import MediaError
 from xcyq_magic.magics.base import day_and_time
+from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.formats import markdown, notebook
-from xcyq_magic.store.formats import messages as openai_messages
+from xcyq_magic.store.formats import ipynb, markdown, openai_json
 
 
 def through_json(record):
@@ -204,8 +203,8 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
     kept = Conversation(turns=(turn,))
     for written in (
         markdown.dumps(kept),
-        openai_messages.dumps(kept),
-        notebook.dumps(kept, lambda t: completion_bundle(t.completion)),
+        openai_json.dumps(kept),
+        ipynb.dumps(kept, lambda t: completion_bundle(t.completion)),
     ):
         whole_characters(written).encode()
     column = Column("m", "m", turn.completion, cost=cost(turn.completion.usage, Price(1.25, 10)))

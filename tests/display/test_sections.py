@@ -13,15 +13,15 @@ from snippets import SNIPPETS
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.settled import SECTION_MIME, TURN_MIME, records_of_outputs
+from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, records_of_outputs
 from xcyq_magic.display.bundle import turn_bundles
 from xcyq_magic.display.gfm.document import Document
 from xcyq_magic.display.markup import to_html, to_html_sections
 from xcyq_magic.display.sections import FIRST_CHARS, Sections, is_long_enough, sources
 from xcyq_magic.display.streaming import StreamingMarkdown
 from xcyq_magic.gateway.sandbox.answers import sample
-from xcyq_magic.live import LiveReply
-from xcyq_magic.turn import Outcome
+from xcyq_magic.session.live import LiveReply
+from xcyq_magic.session.turn import Outcome
 
 README = load()
 # What a later definition could still change is no matter here.

@@ -6,8 +6,8 @@ import pytest
 from servers import Answer, RawServer
 
 from xcyq_magic.gateway.client import GatewayClient
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
 
 
 @pytest.fixture

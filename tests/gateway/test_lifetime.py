@@ -21,8 +21,8 @@ from xcyq_magic.gateway.arrivals import Ended
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.request import ChatRequest, endpoint
 from xcyq_magic.gateway.sandbox.server import Sandbox
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.client import GatewayClient

@@ -13,10 +13,10 @@ from servers import DONE, Answer, delta, event, http
 from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway.events import EventDecoder
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.session import ChatSession
 
 MIB = 1024 * 1024
 PATIENCE_S = 5.0

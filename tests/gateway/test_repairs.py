@@ -14,11 +14,11 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway.repairs import Repair, Repairs, repair_for
 from xcyq_magic.gateway.wire import status_error
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:
-    from xcyq_magic.session import ChatSession
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.session.turn import Outcome
 
 GPT, CLAUDE, OPUS = "gpt-5.5-official", "claude-sonnet-4-6", "claude-opus-4-7"
 RENAME = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."

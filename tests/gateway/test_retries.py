@@ -27,8 +27,8 @@ from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import ChatRequest, endpoint
 from xcyq_magic.gateway.retries import ATTEMPTS, Retry, retry_after
 from xcyq_magic.gateway.wire import status_error
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
 
 KEY = ApiKey("sk-5ecret-0123456789")
 ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}

@@ -7,8 +7,8 @@ import pytest
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.route import is_loopback, route_notice
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
 
 ELSEWHERE = "http://gateway.example/path"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

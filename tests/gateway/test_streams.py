@@ -21,13 +21,13 @@ from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.gateway import wire
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.receive import read_body, receive
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable
 
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.turn import Outcome
 
 MODEL = "claude-sonnet-4-6"
 KEY = ApiKey("sk-5ecret-0123456789")

@@ -170,7 +170,7 @@ def test_completing_imports_nothing_heavy(tmp_path_factory):
     assert running.run("%load_ext xcyq_magic\nvalue = 1.5").status == "ok"
     for code in ("%chat -¦", "%chat -m ¦", "%chat -c ¦", "%chat -a ¦", "%%chat\n{{ value.is_¦", "%chat_model opus¦"):
         assert complete(running, code)
-    heavy = ("httpx", "PIL", "markdown", "numpy", "nh3", "xcyq_magic.session")
+    heavy = ("httpx", "PIL", "markdown", "numpy", "nh3", "xcyq_magic.session.session")
     found = running.value(f"[m for m in {heavy!r} if m in __import__('sys').modules]")
     running.close()
     assert found == "[]"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from xcyq_magic.live import LiveReply
 from xcyq_magic.magics.background import Background
-from xcyq_magic.turn import Outcome
+from xcyq_magic.session.live import LiveReply
+from xcyq_magic.session.turn import Outcome
 
 
 def test_a_reply_does_not_end_before_its_view_is_open():

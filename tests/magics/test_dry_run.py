@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from xcyq_magic.display.request import request_bundle
+from xcyq_magic.display.preview import request_bundle
 
 PICTURES = "import PIL.Image\nred, blue = (PIL.Image.new('RGB', (900, 600), c) for c in ('red', 'blue'))"
 

@@ -21,7 +21,7 @@ from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.api import Chat
 from xcyq_magic.errors import InputError, XcyqError
 from xcyq_magic.magics.extension import MAGICS, Extension
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 OURS = {
     "chat",

@@ -14,8 +14,8 @@ from kernels import KEY, write_notebook
 from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
-from xcyq_magic.chat.settled import TURN_MIME, turn_record
-from xcyq_magic.store.notebooks import contents
+from xcyq_magic.chat.records import TURN_MIME, turn_record
+from xcyq_magic.store.recognition import contents
 
 NOTEBOOK = "analysis.ipynb"
 

@@ -21,7 +21,7 @@ from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.magics.arguments import options_of, parse_line
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.extension import Extension
-from xcyq_magic.store.formats import markdown, messages, notebook
+from xcyq_magic.store.formats import ipynb, markdown, openai_json
 
 
 def picture(colour: str = "red", name: str = "") -> Image:
@@ -36,7 +36,7 @@ def turn_of(*parts, model: str = "gpt-5.5", system: str | None = None, **paramet
 
 
 def cells_of(conversation: Conversation) -> list[str]:
-    written = json.loads(notebook.dumps(conversation, lambda turn: {"text/plain": turn.completion.text}))
+    written = json.loads(ipynb.dumps(conversation, lambda turn: {"text/plain": turn.completion.text}))
     return [cell["source"] for cell in written["cells"]]
 
 
@@ -244,9 +244,9 @@ def by_way_of(kind: str, conversation: Conversation) -> Conversation:
     if kind == ".md":
         return markdown.loads(markdown.dumps(conversation), lambda _: {}).conversation
     if kind == ".json":
-        return messages.loads(messages.dumps(conversation, conversation.system or ""), "gpt-5.5").conversation
-    written = notebook.dumps(conversation, lambda turn: {"text/plain": turn.completion.text})
-    return notebook.loads(written, lambda _: {}).conversation
+        return openai_json.loads(openai_json.dumps(conversation, conversation.system or ""), "gpt-5.5").conversation
+    written = ipynb.dumps(conversation, lambda turn: {"text/plain": turn.completion.text})
+    return ipynb.loads(written, lambda _: {}).conversation
 
 
 def test_whatever_was_loaded_running_the_saved_notebook_calls_nothing(shell, monkeypatch, tmp_path, capsys):

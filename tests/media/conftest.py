@@ -7,7 +7,7 @@ from pictures import pixels
 
 from xcyq_magic.chat.messages import Image, Message, Part
 from xcyq_magic.gateway import encoding
-from xcyq_magic.session import ChatSession, TurnOptions
+from xcyq_magic.session.session import ChatSession, TurnOptions
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
 

@@ -23,11 +23,10 @@ from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.chat.settled import TURN_MIME, turn_record
+from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.store.files import load, save
-from xcyq_magic.store.formats import markdown, notebook
-from xcyq_magic.store.formats import messages as openai_messages
+from xcyq_magic.store.formats import ipynb, markdown, openai_json
+from xcyq_magic.store.saving import load, save
 
 
 def nothing(_hashes) -> dict:
@@ -75,8 +74,8 @@ def test_markdown_comes_back_exactly(conversation):
 
 @given(conversations.filter(lambda c: c.turns))
 def test_a_notebook_comes_back_exactly_and_is_valid(conversation):
-    written = notebook.dumps(conversation, bundle_of)
-    again = notebook.loads(written, nothing)
+    written = ipynb.dumps(conversation, bundle_of)
+    again = ipynb.loads(written, nothing)
     assert (
         replace(again.conversation, turns=tuple(replace(t, cell=None) for t in again.conversation.turns))
         == conversation
@@ -90,9 +89,9 @@ words = st.text(min_size=1, max_size=20).filter(str.strip)
 @given(st.lists(st.tuples(words, words), max_size=5), st.text(max_size=20))
 def test_messages_come_back_exactly(said, system):
     turns = [Turn(Message.of("user", p), Completion(r, "m", "m")) for p, r in said]
-    written = openai_messages.dumps(Conversation(turns=tuple(turns)), system)
-    again = openai_messages.loads(written, "m")
-    assert openai_messages.dumps(again.conversation, again.conversation.system or "") == written
+    written = openai_json.dumps(Conversation(turns=tuple(turns)), system)
+    again = openai_json.loads(written, "m")
+    assert openai_json.dumps(again.conversation, again.conversation.system or "") == written
     assert [t.messages for t in again.conversation.turns] == [t.messages for t in turns]
     assert again.notices == ()
 
@@ -120,9 +119,9 @@ said_parts = st.lists(
 @given(st.lists(st.tuples(said_parts, words), max_size=3))
 def test_messages_with_media_come_back_exactly(said):
     turns = [Turn(Message("user", tuple(parts)), Completion(r, "m", "m")) for parts, r in said]
-    written = openai_messages.dumps(Conversation(turns=tuple(turns)))
-    again = openai_messages.loads(written, "m").conversation
-    assert openai_messages.dumps(again) == written
+    written = openai_json.dumps(Conversation(turns=tuple(turns)))
+    again = openai_json.loads(written, "m").conversation
+    assert openai_json.dumps(again) == written
     for turn, before in zip(again.turns, turns, strict=True):
         assert turn.prompt.media == before.prompt.media
         assert turn.prompt.text == before.prompt.text
@@ -178,7 +177,7 @@ def test_a_field_of_any_name_comes_back(extra):
     said = Conversation(turns=(replace(chat("one").turns[0], parameters=Parameters(extra=extra)),))
     for read in (
         markdown.loads(markdown.dumps(said), nothing),
-        notebook.loads(notebook.dumps(said, bundle_of), nothing),
+        ipynb.loads(ipynb.dumps(said, bundle_of), nothing),
     ):
         assert read.conversation.turns[0].parameters.extra == extra
         assert read.notices == ()
@@ -187,7 +186,7 @@ def test_a_field_of_any_name_comes_back(extra):
 def test_a_notebook_has_cells_that_run():
     turn = chat("Why?").turns[0]
     turn = replace(turn, parameters=replace(turn.parameters, temperature=0.5, stop=("the end",), extra={"seed": [1]}))
-    written = json.loads(notebook.dumps(Conversation(turns=(turn,), model="gpt-5.4"), bundle_of))
+    written = json.loads(ipynb.dumps(Conversation(turns=(turn,), model="gpt-5.4"), bundle_of))
     assert [c["source"] for c in written["cells"]] == [
         "%load_ext xcyq_magic",
         "%chat_model gpt-5.4",
@@ -200,10 +199,10 @@ def test_media_that_a_notebook_only_names_come_from_the_store_or_are_said_to_be_
     record = {"version": 1, **turn.to_dict()}
     cell = {"cell_type": "code", "id": "A", "outputs": [{"output_type": "display_data", "data": {TURN_MIME: record}}]}
     text = json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
-    found = notebook.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL))
+    found = ipynb.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL))
     assert found.conversation.turns[0].prompt == turn.prompt
     assert found.conversation.turns[0].cell.cell_id == "A"
-    gone = notebook.loads(text, nothing)
+    gone = ipynb.loads(text, nothing)
     assert "1 picture or video is neither in the file nor in the store" in gone.notices[0]
     assert "plot.png, which is not kept any more" in gone.conversation.turns[0].prompt.text
 
@@ -212,11 +211,11 @@ def test_media_that_a_notebook_only_names_come_from_the_store_or_are_said_to_be_
 def test_a_notebook_has_a_reply_once_unless_its_plain_text_says_more(partial, once):
     said = Conversation("main", (Turn(Message.of("user", "Hi"), Completion("one\ntwo\n", "m", "m", partial=partial)),))
     plain = "one\ntwo\n" if once else "one\ntwo\n\n[stopped]"
-    text = notebook.dumps(said, lambda _: {"text/plain": plain})
+    text = ipynb.dumps(said, lambda _: {"text/plain": plain})
     data = json.loads(text)["cells"][-1]["outputs"][0]["data"]
     assert ("text" not in data[TURN_MIME]["completion"]) == once
     as_lines = nbformat.writes(nbformat.reads(text, 4))  # as a frontend saves it
-    assert [t.completion for t in notebook.loads(as_lines, nothing).conversation.turns] == [said.turns[0].completion]
+    assert [t.completion for t in ipynb.loads(as_lines, nothing).conversation.turns] == [said.turns[0].completion]
 
 
 def test_of_several_conversations_in_a_notebook_one_is_taken():
@@ -224,7 +223,7 @@ def test_of_several_conversations_in_a_notebook_one_is_taken():
     records = [{"version": 1, **turn.to_dict(), "conversation": name} for name in ("main", "idea", None)]
     cells = [{"outputs": [{"data": {TURN_MIME: r}}]} for r in records]
     text = json.dumps({"cells": [*cells, {"cell_type": "markdown", "source": ""}]})
-    read = notebook.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
+    read = ipynb.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
     assert len(read.conversation.turns) == 1
     assert "2 of its turns are of other conversations" in read.notices[0]
 
@@ -244,7 +243,7 @@ def test_a_page_with_cells_run_again_and_turns_asked_again_makes_the_conversatio
         turn = Turn(Message.of("user", str(at)), Completion("r", "m", "m"), cell=cell, asked_at=float(at))
         conversation = conversation.with_instead(turn, old) if old else conversation.with_turn(turn)
         outputs[f"retry-{at}" if old else run] = turn_record(turn, "main", elsewhere=old is not None, instead_of=old)
-    read = notebook.loads(page_of(outputs), nothing).conversation
+    read = ipynb.loads(page_of(outputs), nothing).conversation
     assert read.turns == tuple(replace(t, cell=CellRun(t.cell.cell_id, EARLIER)) for t in conversation.turns)
 
 
@@ -259,7 +258,7 @@ def test_a_turn_asked_again_without_cell_ids_takes_the_place_of_the_first():
     }
 
     def prompts() -> list[str]:
-        return [t.prompt.text for t in notebook.loads(page_of(outputs), nothing).conversation.turns]
+        return [t.prompt.text for t in ipynb.loads(page_of(outputs), nothing).conversation.turns]
 
     assert prompts() == ["one", "again", "last"]
     del outputs["2"]  # its cell was deleted: it stands where it is shown
@@ -274,7 +273,7 @@ def test_of_two_kept_answers_the_second_stands_whichever_cell_is_above(order):
         "first": turn_record(first, "main", elsewhere=True),
         "second": turn_record(second, "main", elsewhere=True, instead_of=first),
     }
-    (turn,) = notebook.loads(page_of({name: records[name] for name in order}), nothing).conversation.turns
+    (turn,) = ipynb.loads(page_of({name: records[name] for name in order}), nothing).conversation.turns
     assert (turn.completion.text, turn.cell) == ("second", CellRun("compare", EARLIER))
 
 
@@ -287,7 +286,7 @@ def test_messages_of_other_tools():
         {"role": "assistant", "content": "B."},
         {"role": "user", "content": "Unanswered"},
     ]
-    read = openai_messages.loads(json.dumps({"messages": said}), "m")
+    read = openai_json.loads(json.dumps({"messages": said}), "m")
     (turn,) = read.conversation.turns
     assert (read.conversation.system, turn.prompt.text, turn.completion.text) == (
         "Be brief.",
@@ -376,10 +375,10 @@ def test_messages_of_any_json_are_read_or_refused(data):
     record = {"messages": json.loads(json.dumps(MESSAGES))}
     put_wrong_values(data.draw, record)
     try:
-        read = openai_messages.loads(json.dumps(record), "m")
+        read = openai_json.loads(json.dumps(record), "m")
     except ConversationFileError:
         return
-    openai_messages.dumps(read.conversation)
+    openai_json.dumps(read.conversation)
     for turn in read.conversation.turns:
         assert Turn.from_dict(turn.to_dict(), {i.sha256: i.data for i in turn.prompt.images}) == turn
 
@@ -388,15 +387,15 @@ def test_messages_of_any_json_are_read_or_refused(data):
 @given(st.data())
 def test_a_notebook_of_any_json_is_read_or_refused(data):
     turns = [Turn(Message.of("user", "a"), Completion("b", "m", "m"), parameters=Parameters(0.5))] * 2
-    notebook_ = json.loads(notebook.dumps(Conversation(turns=tuple(turns), model="m"), bundle_of))
+    notebook_ = json.loads(ipynb.dumps(Conversation(turns=tuple(turns), model="m"), bundle_of))
     record = notebook_["cells"][-1]["outputs"][0]["data"][TURN_MIME]
     record |= {"sections": {"of": "x", "count": 1}, "in_place_of": {"turn": "x", "cell": "turn-1"}}
     put_wrong_values(data.draw, notebook_)
     try:
-        read = notebook.loads(json.dumps(notebook_), nothing)
+        read = ipynb.loads(json.dumps(notebook_), nothing)
     except ConversationFileError:
         return
-    notebook.dumps(read.conversation, bundle_of)
+    ipynb.dumps(read.conversation, bundle_of)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +429,7 @@ def test_a_text_of_boundaries_is_written_at_once(text):
 def test_many_messages_of_one_role_are_joined_at_once(role):
     said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
     with at_once():
-        openai_messages.loads(json.dumps(said), "m")
+        openai_json.loads(json.dumps(said), "m")
 
 
 SUFFIXES = [".md", ".json", ".ipynb"]

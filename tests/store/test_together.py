@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.conversations import Conversations
-from xcyq_magic.session import ChatSession
+from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.session import ChatSession
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook
+from xcyq_magic.store.recognition import Notebook
 
 WRITE = """
 import sys
@@ -19,9 +19,9 @@ from pathlib import Path
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Turn
 from xcyq_magic.chat.messages import Image, Message
-from xcyq_magic.conversations import Conversations
+from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook
+from xcyq_magic.store.recognition import Notebook
 
 conversations = Conversations(Database(Path(sys.argv[1])), Notebook(sys.argv[2], lambda: "A", {"A": ""}))
 picture = Image(b"pixels" * 10_000, "image/png", 1, 1)

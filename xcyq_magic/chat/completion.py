@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from xcyq_magic.chat.characters import Pieces
-from xcyq_magic.chat.code import code_blocks
+from xcyq_magic.chat.fences import code_blocks
 from xcyq_magic.chat.given import count, record_of, said, seconds, text
 
 Partial: TypeAlias = Literal["stopped", "incomplete"]

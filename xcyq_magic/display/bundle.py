@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.settled import SECTION_MIME, TURN_MIME, section_record, turn_record
+from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
 from xcyq_magic.display.attachments import attachments
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption, opening_caption
 from xcyq_magic.display.markup import to_html_sections
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.live import LiveReply
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.turn import Outcome
 
 Bundle: TypeAlias = dict[str, Any]
 

@@ -8,7 +8,7 @@ from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
-    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session.live import LiveReply
 
 _SEPARATOR = " · "
 _CHARS_PER_TOKEN = 4  # until the gateway has counted

@@ -11,7 +11,7 @@ from xcyq_magic.display.metrics import pace, seconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session.live import LiveReply
 
 _SEPARATOR = " · "
 _WAY_OUT = "■ interrupts"  # where no click arrives

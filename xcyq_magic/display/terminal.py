@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
-from xcyq_magic.display.comparison import summary_markdown
 from xcyq_magic.display.plain import plain_line, without_controls
+from xcyq_magic.display.settled_comparison import summary_markdown
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.display.coloured import ColouredText
+    from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
-    from xcyq_magic.live import LiveReply
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.turn import Outcome
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -171,7 +171,7 @@ def _text_of(colours: str) -> PlainText | ColouredText:
     if no_colours or not sys.stdout.isatty():
         return PlainText()
     try:
-        from xcyq_magic.display.coloured import ColouredText  # noqa: PLC0415  # an extra
+        from xcyq_magic.display.rich_terminal import ColouredText  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         return PlainText()
     return ColouredText(light=theme == "lightbg")

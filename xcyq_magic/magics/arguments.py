@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcyq_magic.magics.extension import Extension
-    from xcyq_magic.turn import TurnOptions
+    from xcyq_magic.session.turn import TurnOptions
 
 F = TypeVar("F", bound="Callable[..., None]")
 
@@ -253,7 +253,7 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
         An expression in the system prompt fails.
     """
     from xcyq_magic.chat.parameters import Parameters
-    from xcyq_magic.turn import TurnOptions
+    from xcyq_magic.session.turn import TurnOptions
 
     check_variable(options.out)
     extra = {name: value for p in options.param for name, value in _fields(p).items()}

@@ -13,8 +13,8 @@ from xcyq_magic.errors import XcyqError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from xcyq_magic.live import LiveReply, Paint
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.live import LiveReply, Paint
+    from xcyq_magic.session.turn import Outcome
 
 _LAST_WORDS_S = 5.0  # for a reply to settle, once it was stopped
 

@@ -14,7 +14,7 @@ from xcyq_magic.magics.help import help_page
 if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Conversation
     from xcyq_magic.magics.extension import Extension
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.session import ChatSession
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.turn import Preview
+    from xcyq_magic.session.turn import Preview
 
 
 @magics_class
@@ -87,7 +87,7 @@ class ChatMagics(TurnMagics):
 
             %chat_retry -m gpt-5.5
         """
-        from xcyq_magic.retrying import retry
+        from xcyq_magic.session.retrying import retry
 
         options = parse_words(self.chat_retry, line)
         if options.words:
@@ -99,7 +99,7 @@ class ChatMagics(TurnMagics):
             self.say("%chat_undo --restore brings the reply before it back.")
 
     def _show_request(self, preview: Preview) -> None:
-        from xcyq_magic.display.request import request_bundle
+        from xcyq_magic.display.preview import request_bundle
 
         self.show(request_bundle(preview))
 

@@ -12,9 +12,9 @@ from xcyq_magic.magics.base import ExtensionMagics, count
 from xcyq_magic.magics.prompt import prompt_of
 
 if TYPE_CHECKING:
-    from xcyq_magic.comparing import Compared
     from xcyq_magic.display.terminal import TerminalColumns
     from xcyq_magic.display.views import ColumnsView
+    from xcyq_magic.session.comparing import Compared
 
 
 @magics_class
@@ -43,7 +43,7 @@ class CompareMagics(ExtensionMagics):
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
         """
-        from xcyq_magic.comparing import compare, keep
+        from xcyq_magic.session.comparing import compare, keep
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.extension, "compare", options, "", cell)
@@ -66,8 +66,8 @@ class CompareMagics(ExtensionMagics):
             raise compared.error
 
     def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
-        from xcyq_magic.comparing import previews
-        from xcyq_magic.display.request import request_bundle
+        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.session.comparing import previews
 
         for preview in previews(*asked, **where):
             if isinstance(preview, InputError):
@@ -88,8 +88,8 @@ class CompareMagics(ExtensionMagics):
 
             %chat_keep 1
         """
-        from xcyq_magic.chat.settled import TURN_MIME, turn_record
-        from xcyq_magic.comparing import keep
+        from xcyq_magic.chat.records import TURN_MIME, turn_record
+        from xcyq_magic.session.comparing import keep
 
         comparison, named = self.session.comparison, line.strip()
         if comparison is None:

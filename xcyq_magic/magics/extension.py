@@ -12,22 +12,22 @@ from traitlets import TraitError
 from xcyq_magic.errors import SettingError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.magics import shown
-from xcyq_magic.magics.access import Access, AccessMagics
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
 from xcyq_magic.magics.compare import CompareMagics
 from xcyq_magic.magics.completer import MagicCompleter
-from xcyq_magic.magics.conversation import ConversationMagics
 from xcyq_magic.magics.failure import FailureMagics, LastFailure
-from xcyq_magic.magics.files import FileMagics
-from xcyq_magic.magics.input import MagicText, empty_cell
+from xcyq_magic.magics.history import ConversationMagics
+from xcyq_magic.magics.image_history import SeenImages
+from xcyq_magic.magics.key import Access, AccessMagics
 from xcyq_magic.magics.models import ModelMagics
 from xcyq_magic.magics.notebook import cell_id, notebook_path, resumption
-from xcyq_magic.magics.seen import SeenImages
+from xcyq_magic.magics.save_load import FileMagics
 from xcyq_magic.magics.switch import SwitchMagics
+from xcyq_magic.magics.transformers import MagicText, empty_cell
 from xcyq_magic.magics.usage import UsageMagics
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
     import argparse
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from IPython.core.magic import Magics
 
     from xcyq_magic.chat.conversation import CellRun
-    from xcyq_magic.conversations import Conversations
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.session.session import ChatSession
     from xcyq_magic.store.database import Database
-    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
 MAGICS = (
@@ -129,7 +129,7 @@ class Extension:
         with self._lock.get():  # threads may be the first to ask, and at once
             conversations = self.conversations
             if self._session is None:
-                from xcyq_magic.session import ChatSession
+                from xcyq_magic.session.session import ChatSession
 
                 session = ChatSession(self.gateway, self.chat, conversations)
                 if self._access.offline:
@@ -143,7 +143,7 @@ class Extension:
         """The notebook's conversations; imported and, where there are any, resumed when first used."""
         with self._lock.get():
             if self._conversations is None:
-                from xcyq_magic.conversations import Conversations
+                from xcyq_magic.session.notebook import Conversations
 
                 self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
                 self._say_what_is_resumed(*self._conversations.resume())
@@ -159,7 +159,7 @@ class Extension:
         path = notebook_path(self.shell)
         if path is None:
             return None
-        from xcyq_magic.store.notebooks import Notebook
+        from xcyq_magic.store.recognition import Notebook
 
         return Notebook(path, lambda: cell_id(self.shell), self._ran)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from xcyq_magic.store.database import Database
-    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
 
@@ -38,7 +38,7 @@ def notebook_path(shell: InteractiveShell) -> str | None:
 
 def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     """Return what `find` does, for a store that nothing else uses yet."""
-    from xcyq_magic.store.notebooks import find
+    from xcyq_magic.store.recognition import find
 
     try:
         return find(database, notebook)

@@ -12,7 +12,7 @@ def _completion(completion: Any, include: Any = None, exclude: Any = None) -> An
 
 
 def _comparison(comparison: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
-    from xcyq_magic.display.comparison import comparison_bundle
+    from xcyq_magic.display.settled_comparison import comparison_bundle
 
     return comparison_bundle(comparison)
 

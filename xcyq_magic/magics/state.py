@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.conversation import Conversation, Turn
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.session import ChatSession
 
 _MOST_SHOWN = 100  # characters of a system prompt
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from xcyq_magic.display.terminal import TerminalView
     from xcyq_magic.display.views import ReplyView
-    from xcyq_magic.live import Paint
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.turn import Outcome
 
 
 class TurnMagics(ExtensionMagics):

@@ -15,7 +15,7 @@ from xcyq_magic.errors import StoreError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
-from xcyq_magic.store.notebooks import free_name, known
+from xcyq_magic.store.recognition import free_name, known
 from xcyq_magic.store.summaries import DISPLACED, Summary, new_id
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
-    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.recognition import Notebook
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
-from xcyq_magic.chat.settled import TURN_MIME, turn_record
+from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, HIDDEN, LIVE_COLUMNS_STYLE
 from xcyq_magic.display.live_metrics import overall_line, state_lines
+from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, thinking
 from xcyq_magic.display.views.growing import GrowingReply
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session.live import LiveReply
 
 _CLOCK_S = 1.0  # of the lines above the replies, where nothing happens but that time goes by
 _PAINTED = 1  # column of a frame: 12 of them, each 20 times a second, are far more than a page can draw

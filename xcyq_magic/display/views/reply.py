@@ -15,13 +15,13 @@ from xcyq_magic.display.bundle import opening_bundle, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, MORE, STOP, STYLE, folded, quiet, thinking
 from xcyq_magic.display.views.growing import GrowingReply
-from xcyq_magic.display.views.sections import LiveSections
+from xcyq_magic.display.views.live_sections import LiveSections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.live import LiveReply
-    from xcyq_magic.turn import Outcome
+    from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.turn import Outcome
 
 _CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
 

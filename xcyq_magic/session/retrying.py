@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.turn import Outcome, TurnOptions, even_if_interrupted
+from xcyq_magic.session.turn import Outcome, TurnOptions, even_if_interrupted
 
 if TYPE_CHECKING:
-    from xcyq_magic.live import Paint
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.session import ChatSession
 
 
 def retry(

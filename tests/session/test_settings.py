@@ -17,9 +17,9 @@ from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.request import endpoint
 from xcyq_magic.gateway.route import without_user
 from xcyq_magic.magics.extension import Extension
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 SETTINGS = [(cls, name) for cls in (ChatSettings, GatewaySettings) for name in cls.class_traits(config=True)]
 WRONG = [
     (GatewaySettings, "base_url", "gateway.example", "http:// or https://"),

@@ -26,9 +26,9 @@ from shells import shell_of
 
 from xcyq_magic import errors, load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import GatewaySettings
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import GatewaySettings
+from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion

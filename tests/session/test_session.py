@@ -22,11 +22,11 @@ from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.messages import Image, Message, Video
 from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway.arrivals import Deltas, Ended
-from xcyq_magic.live import LiveReply, follow
 from xcyq_magic.media.files import read_media
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import ChatSettings, GatewaySettings
-from xcyq_magic.turn import TurnOptions
+from xcyq_magic.session.live import LiveReply, follow
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.turn import TurnOptions
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ECHO = FAST + "sandbox: echo\n"

@@ -13,7 +13,7 @@ from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import InputError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
-from xcyq_magic.store.notebooks import find
+from xcyq_magic.store.recognition import find
 from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Slot, Sync
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
-    from xcyq_magic.store.notebooks import Notebook
+    from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
 _OTHERS_LISTED = 10  # conversations of other notebooks

@@ -75,7 +75,7 @@ def test_unloading_ends_it(kernel, sandbox):
 def test_what_is_remembered_is_bounded(mime):
     from shells import shell_of
 
-    from xcyq_magic.magics.seen import MOST_BYTES, MOST_IMAGES, SeenImages
+    from xcyq_magic.magics.image_history import MOST_BYTES, MOST_IMAGES, SeenImages
 
     with shell_of() as shell:
         seen = SeenImages(shell)

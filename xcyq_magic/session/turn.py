@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.gateway.request import ChatRequest
-    from xcyq_magic.live import LiveReply
+    from xcyq_magic.session.live import LiveReply
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.display.comparison import comparison_bundle, shared_notices
 from xcyq_magic.display.difference import by_words, difference_html, difference_plain, said_by_one
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.metrics import metrics_table
+from xcyq_magic.display.settled_comparison import comparison_bundle, shared_notices
 from xcyq_magic.errors import ServerError
 
 TABLE = "Look:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThe *end*, for $5."

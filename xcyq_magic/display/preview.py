@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.turn import Preview
+    from xcyq_magic.session.turn import Preview
 
 _ENVELOPE = {"model", "messages"}  # shown apart from the parameters
 

@@ -34,7 +34,7 @@ class FileMagics(ExtensionMagics):
             %chat_save chat.ipynb
         """
         from xcyq_magic.display.bundle import completion_bundle
-        from xcyq_magic.store.files import save
+        from xcyq_magic.store.saving import save
 
         path = _path(line, "chat_save")
         conversation = self.session.conversation()
@@ -62,7 +62,7 @@ class FileMagics(ExtensionMagics):
 
             %chat_load chat.md
         """
-        from xcyq_magic.store.files import load
+        from xcyq_magic.store.saving import load
 
         path = _path(line, "chat_load")
         before = self.conversation_at_rest()

@@ -15,12 +15,12 @@ from xcyq_magic.api import compare as compare_from_python
 from xcyq_magic.chat.conversation import EARLIER, CellRun
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.comparing import Compared, compare, keep
-from xcyq_magic.conversations import Conversations
-from xcyq_magic.session import ChatSession, TurnOptions
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.comparing import Compared, compare, keep
+from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.session import ChatSession, TurnOptions
+from xcyq_magic.session.settings import GatewaySettings
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.notebooks import Notebook
+from xcyq_magic.store.recognition import Notebook
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ECHO = FAST + "sandbox: echo\n"

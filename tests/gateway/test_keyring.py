@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyrings import FileKeyring
 
-from xcyq_magic.access import GatewayAccess
 from xcyq_magic.errors import KeyFormatError, KeyringError, MissingKeyError
 from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.settings import GatewaySettings
+from xcyq_magic.session.access import GatewayAccess
+from xcyq_magic.session.settings import GatewaySettings
 
 KEY = "sk-Vq7xW2mN9pLk4RtZ8bYc3HdF"
 ADDRESS = "https://gateway.example/path"

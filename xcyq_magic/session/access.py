@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
 from xcyq_magic.forks import PerProcess
-from xcyq_magic.gateway import saved
+from xcyq_magic.gateway import keyring
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint
@@ -17,7 +17,7 @@ from xcyq_magic.gateway.route import route_notice, without_user
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.sandbox.server import Sandbox
-    from xcyq_magic.settings import GatewaySettings
+    from xcyq_magic.session.settings import GatewaySettings
 
 
 class GatewayAccess:
@@ -83,7 +83,7 @@ class GatewayAccess:
     def _saved_key(self) -> ApiKey | None:
         with self._lock.get():
             address = self._settings.base_url
-            key = self._saved.get(address) or saved.saved_key(address)
+            key = self._saved.get(address) or keyring.saved_key(address)
             if key is not None:
                 self._saved[address] = key
             return key
@@ -112,7 +112,7 @@ class GatewayAccess:
             There is no keyring, or it refuses.
         """
         self._saved.clear()
-        return saved.save(self._settings.base_url, key)
+        return keyring.save(self._settings.base_url, key)
 
     def forget_key(self) -> list[str]:
         """Forget the key that was entered, and the one saved for the gateway; returns where one was.
@@ -124,8 +124,8 @@ class GatewayAccess:
         """
         entered, self.entered = self.entered, None
         self._saved.clear()
-        from_keyring = saved.forget(self._settings.base_url)
-        return [*(["this kernel"] if entered else []), *([saved.SOURCE] if from_keyring else [])]
+        from_keyring = keyring.forget(self._settings.base_url)
+        return [*(["this kernel"] if entered else []), *([keyring.SOURCE] if from_keyring else [])]
 
     def connection(self) -> Connection:
         """Where requests go now.

@@ -12,8 +12,8 @@ from xcyq_magic.chat.judging import question, verdict_of
 from xcyq_magic.chat.metrics import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
 from xcyq_magic.gateway.patterns import asked_models
-from xcyq_magic.live import LiveReply
-from xcyq_magic.turn import Preview, TurnOptions
+from xcyq_magic.session.live import LiveReply
+from xcyq_magic.session.turn import Preview, TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.request import ChatRequest
-    from xcyq_magic.live import Paint
-    from xcyq_magic.session import ChatSession
+    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.session import ChatSession
 
 _FEWEST_JUDGED = 2
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.display.coloured import ColouredText
+from xcyq_magic.display.rich_terminal import ColouredText
 
 WIDTH = 60
 BLOCKS = [

@@ -8,11 +8,9 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from xcyq_magic.access import GatewayAccess
 from xcyq_magic.chat.context import context
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.conversations import Conversations
 from xcyq_magic.errors import InputError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import catalog
@@ -21,11 +19,13 @@ from xcyq_magic.gateway.digest import digest
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.request import ChatRequest, check
 from xcyq_magic.gateway.tokens import ignored_media
-from xcyq_magic.live import Arrivals, LiveReply, Paint, follow
 from xcyq_magic.media.fit import Fitting
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.access import GatewayAccess
+from xcyq_magic.session.live import Arrivals, LiveReply, Paint, follow
+from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
 from xcyq_magic.store.database import open_database
-from xcyq_magic.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

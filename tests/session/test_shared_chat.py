@@ -23,8 +23,8 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.request import ChatRequest
-from xcyq_magic.session import ChatSession
-from xcyq_magic.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 50\n"
 ECHO = FAST + "sandbox: echo\n"

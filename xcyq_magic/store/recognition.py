@@ -15,7 +15,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.settled import TURN_MIME
+from xcyq_magic.chat.records import TURN_MIME
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:

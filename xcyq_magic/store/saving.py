@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.media.files import read_file, reason
-from xcyq_magic.store.formats import markdown, messages, notebook
+from xcyq_magic.store.formats import ipynb, markdown, openai_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,9 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
     if suffix == ".md":
         text = markdown.dumps(conversation)
     elif suffix == ".json":
-        text = messages.dumps(conversation, system)
+        text = openai_json.dumps(conversation, system)
     else:
-        text = notebook.dumps(conversation, bundle_of)
+        text = ipynb.dumps(conversation, bundle_of)
     try:
         _replace(path, whole_characters(text).encode())
     except (OSError, ValueError) as e:
@@ -107,8 +107,8 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
         if suffix == ".md":
             return markdown.loads(text, find)
         if suffix == ".json":
-            return messages.loads(text, model)
-        return notebook.loads(text, find, name)
+            return openai_json.loads(text, model)
+        return ipynb.loads(text, find, name)
     except ConversationFileError as e:
         msg = f"{path} cannot be loaded: {e.message}"
         raise ConversationFileError(msg, e.hint) from None
