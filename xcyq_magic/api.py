@@ -10,9 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.comparison import Comparison
-from xcyq_magic.chat.conversation import EARLIER, Conversation
+from xcyq_magic.chat.conversation import EARLIER, Conversation, Parameters
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway.client import ENDED

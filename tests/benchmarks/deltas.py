@@ -28,8 +28,7 @@ from servers import DONE, Answer, RawServer, chunked, http
 from streams import MODEL, event
 
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.gateway.arrivals import Deltas, Ended
-from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.attempt import Connection, Deltas, Ended
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import ChatRequest

@@ -34,7 +34,7 @@ class Ours:
     def add(self, frame: str) -> None:
         """Let the deltas of one frame arrive."""
         from xcyq_magic.chat.completion import Delta
-        from xcyq_magic.gateway.arrivals import Deltas
+        from xcyq_magic.gateway.attempt import Deltas
 
         self.clock.now += FRAME_S
         deltas = (Delta(text=frame[at : at + DELTA_CHARS]) for at in range(0, len(frame), DELTA_CHARS))
@@ -46,7 +46,7 @@ class Ours:
 
     def finish(self) -> None:
         """End the reply as a cell does."""
-        from xcyq_magic.gateway.arrivals import Ended
+        from xcyq_magic.gateway.attempt import Ended
 
         self.reply.receive(Ended(None, self.clock.now))
         self.view.paint([self.reply])
@@ -83,7 +83,7 @@ class Whole:
 
         from xcyq_magic.chat.completion import Delta
         from xcyq_magic.display.bundle import turn_bundle
-        from xcyq_magic.gateway.arrivals import Deltas, Ended
+        from xcyq_magic.gateway.attempt import Deltas, Ended
         from xcyq_magic.session.live import LiveReply
 
         reply = LiveReply("openai/gpt-sample")

@@ -23,7 +23,7 @@ from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import Conversation, Turn
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.digest import digest
+from xcyq_magic.gateway.request import digest
 from xcyq_magic.media.resolve import resolve
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.session import ChatSession

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
-from xcyq_magic.chat.judging import question, verdict_of
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.metrics import Price, cost, tokens_per_s
+from xcyq_magic.chat.usage import Price, cost, tokens_per_s
 from xcyq_magic.errors import OptionError, ServerError, XcyqError
+from xcyq_magic.session.comparing import question, verdict_of
 from xcyq_magic.session.settings import GatewaySettings
 
 HELLO = Message.of("user", "Hello")

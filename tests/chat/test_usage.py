@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
-from xcyq_magic.chat.metrics import Price
-from xcyq_magic.chat.usage import Spent, UsageReport
+from xcyq_magic.chat.usage import Price, Spent, UsageReport
 
 PRICES = {"a": Price(1, 10), "b": Price(0.5, 2)}
 COUNTS = st.one_of(st.none(), st.integers(0, 10**6))

@@ -13,18 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from values import completions, messages, parameter_sets, put_wrong_values, texts, turns, usages, wrong_values
 
-from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.comparison import Column, Comparison
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
-from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
+from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
-from xcyq_magic.chat.metrics import Price, cost
-from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.chat.usage import Spent, UsageReport
-from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.bundle import completion_bundle
+from xcyq_magic.chat.usage import Price, Spent, UsageReport, cost
+from xcyq_magic.display.bundle import attachments, completion_bundle
+from xcyq_magic.display.metrics import usage_bundle
 from xcyq_magic.display.settled_comparison import comparison_bundle
-from xcyq_magic.display.usage import usage_bundle
 from xcyq_magic.errors import MediaError
 from xcyq_magic.magics.base import day_and_time
 from xcyq_magic.session.notebook import Conversations
@@ -206,7 +203,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
         openai_json.dumps(kept),
         ipynb.dumps(kept, lambda t: completion_bundle(t.completion)),
     ):
-        whole_characters(written).encode()
+        replace_surrogates(written).encode()
     column = Column("m", "m", turn.completion, cost=cost(turn.completion.usage, Price(1.25, 10)))
     comparison = Comparison(turn.prompt, (column, column), turn.system, turn.parameters, asked_at=turn.asked_at)
     comparison_bundle(comparison)

@@ -13,12 +13,10 @@ from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.chat.usage import Spent, UsageReport
 from xcyq_magic.display.bundle import completion_bundle
-from xcyq_magic.display.markup import to_html
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.markup import to_html, without_controls
+from xcyq_magic.display.metrics import table_bundle, usage_bundle
 from xcyq_magic.display.settled_comparison import comparison_bundle
-from xcyq_magic.display.tables import table_bundle
 from xcyq_magic.display.terminal import dim
-from xcyq_magic.display.usage import usage_bundle
 from xcyq_magic.errors import ServerError
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")

@@ -13,7 +13,7 @@ from readmes import load
 from snippets import SNIPPETS
 
 from xcyq_magic.display.markup import to_html
-from xcyq_magic.display.pieces import ENDLESS_CHARS
+from xcyq_magic.display.sections import ENDLESS_CHARS
 from xcyq_magic.display.streaming import CUT_CHARS, StreamingMarkdown
 from xcyq_magic.gateway.sandbox.answers import sample
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import DataUrl, Image, MediaLink, Message, Text, Video
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway import encoding
+from xcyq_magic.gateway.catalog import VIDEO_FORMS
 from xcyq_magic.gateway.request import ChatRequest
-from xcyq_magic.gateway.video import VIDEO_FORMS
 
 
 def sent(body):

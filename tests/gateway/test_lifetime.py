@@ -17,8 +17,7 @@ from servers import eventually
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import GatewayError
-from xcyq_magic.gateway.arrivals import Ended
-from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.attempt import Connection, Ended
 from xcyq_magic.gateway.request import ChatRequest, endpoint
 from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.session.session import ChatSession

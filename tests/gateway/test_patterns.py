@@ -7,8 +7,7 @@ import re
 import pytest
 
 from xcyq_magic.errors import OptionError
-from xcyq_magic.gateway.catalog import MODELS
-from xcyq_magic.gateway.patterns import asked_models
+from xcyq_magic.gateway.catalog import MODELS, asked_models
 
 
 def columns(*words: str, repeat: int = 1, most: int = 12) -> dict[str, str]:

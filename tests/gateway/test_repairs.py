@@ -10,8 +10,8 @@ import pytest
 from servers import DONE, RawServer, delta, http
 
 from xcyq_magic import errors
+from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.gateway.repairs import Repair, Repairs, repair_for
 from xcyq_magic.gateway.wire import status_error
 from xcyq_magic.session.turn import TurnOptions

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
 from xcyq_magic.gateway.request import ChatRequest, check, check_parameters, endpoint
 

@@ -20,8 +20,7 @@ from servers import DONE, Answer, RawServer, chunked, delta, event, eventually, 
 from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.display.caption import live_caption
-from xcyq_magic.gateway.arrivals import Deltas, Ended, Waiting
-from xcyq_magic.gateway.attempt import Connection
+from xcyq_magic.gateway.attempt import Connection, Deltas, Ended, Waiting
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import ChatRequest, endpoint

@@ -6,7 +6,7 @@ import pytest
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import SettingError
-from xcyq_magic.gateway.route import is_loopback, route_notice
+from xcyq_magic.gateway.request import is_loopback, route_notice
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import GatewaySettings
 

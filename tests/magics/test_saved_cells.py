@@ -15,9 +15,8 @@ from PIL import Image as Pillow
 from values import parameter_sets
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import Conversation, Turn
+from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.magics.arguments import options_of, parse_line
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.extension import Extension

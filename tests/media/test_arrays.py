@@ -13,7 +13,7 @@ from pictures import pixels
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import image_of_array, picture_hint
-from xcyq_magic.media.limits import MOST_LONG_EDGE
+from xcyq_magic.media.images import MOST_LONG_EDGE
 
 RAMP = np.linspace(0, 1, 400).reshape(20, 20)
 COLOURS = np.linspace(0, 1, 1200).reshape(20, 20, 3)

@@ -22,9 +22,8 @@ from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, GPT, image_limits
 from xcyq_magic.media.files import read_media
-from xcyq_magic.media.fit import Fitting, fit
-from xcyq_magic.media.limits import ImageLimits
-from xcyq_magic.media.thumbnails import thumbnail
+from xcyq_magic.media.fit import Fitting, fit, thumbnail
+from xcyq_magic.media.images import ImageLimits
 
 # Small, so that the tests' pictures can be: 100 pixels, any number of bytes.
 SMALL = ImageLimits(frozenset({"image/png", "image/jpeg", "image/webp"}), long_edge=100)

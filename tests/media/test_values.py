@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shells import shell_of
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.text.clipping import clipped
+from xcyq_magic.media.text.nested import clipped
 from xcyq_magic.media.values import describe
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import MODELS, VIDEO_MODELS
 from xcyq_magic.media.files import media_of_bytes
-from xcyq_magic.media.signatures import mime_of
-from xcyq_magic.media.video import SUFFIXES, TAKEN, duration_s
+from xcyq_magic.media.video import SUFFIXES, TAKEN, duration_s, mime_of
 
 
 def box(kind: bytes, content: bytes = b"", *, long: bool = False) -> bytes:

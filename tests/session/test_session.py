@@ -18,10 +18,9 @@ from traitlets import TraitError
 from xcyq_magic import errors
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.completion import Delta
-from xcyq_magic.chat.conversation import CellRun
+from xcyq_magic.chat.conversation import CellRun, Parameters
 from xcyq_magic.chat.messages import Image, Message, Video
-from xcyq_magic.chat.parameters import Parameters
-from xcyq_magic.gateway.arrivals import Deltas, Ended
+from xcyq_magic.gateway.attempt import Deltas, Ended
 from xcyq_magic.media.files import read_media
 from xcyq_magic.session.live import LiveReply, follow
 from xcyq_magic.session.session import ChatSession

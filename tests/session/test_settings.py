@@ -14,8 +14,7 @@ from traitlets.config import Config
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import SettingError
-from xcyq_magic.gateway.request import endpoint
-from xcyq_magic.gateway.route import without_user
+from xcyq_magic.gateway.request import endpoint, without_user
 from xcyq_magic.magics.extension import Extension
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 

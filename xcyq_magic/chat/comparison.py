@@ -8,11 +8,10 @@ from typing import Any
 
 from xcyq_magic import errors
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import CellRun, Turn
+from xcyq_magic.chat.conversation import CellRun, Parameters, Turn
 from xcyq_magic.chat.given import moment, number, record_of, said, seconds, text, texts
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.metrics import pandas, tokens_per_s
-from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.chat.usage import pandas, tokens_per_s
 from xcyq_magic.errors import OptionError, XcyqError
 
 VERSION = 1  # of `Comparison.to_dict`

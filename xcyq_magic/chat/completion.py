@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from xcyq_magic.chat.characters import Pieces
 from xcyq_magic.chat.fences import code_blocks
-from xcyq_magic.chat.given import count, record_of, said, seconds, text
+from xcyq_magic.chat.given import count, has_surrogates, record_of, replace_surrogates, said, seconds, text
+
+_HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
+
+
+class Pieces:
+    """Text that comes in pieces, kept as pieces of whole characters."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._half = ""
+
+    def add(self, text: str) -> None:
+        """Take in more; half a character at its end waits for its other half."""
+        if self._half or has_surrogates(text):
+            text = self._half + text
+            self._half = half[0] if (half := _HIGH_SURROGATE.search(text)) else ""
+            text = replace_surrogates(text.removesuffix(self._half))
+        if text:
+            self.pieces.append(text)
+
+    def join(self) -> str:
+        """All that came."""
+        return "".join(self.pieces) + replace_surrogates(self._half)
+
 
 Partial: TypeAlias = Literal["stopped", "incomplete"]
 

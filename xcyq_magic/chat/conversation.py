@@ -8,12 +8,66 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.given import moment, record_of, said
+from xcyq_magic.chat.given import count, is_json, moment, number, record_of, said, texts
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.chat.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Sampling parameters and other fields of a request. What is None was not set, and is not sent.
+
+    Attributes
+    ----------
+    temperature
+        0 to 2.
+    top_p
+        Nucleus mass, 0 to 1.
+    max_tokens
+        Most tokens to generate.
+    stop
+        Up to four strings that end the reply.
+    extra
+        Any other field of the request's body, as the user named it.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that were set, as they go into the request's body."""
+        named = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "stop": list(self.stop) or None,
+        }
+        return {name: value for name, value in named.items() if value is not None} | dict(self.extra)
+
+    @classmethod
+    def from_dict(cls, record: Any) -> Parameters:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not set.
+
+        Raises
+        ------
+        ValueError
+            It is no record.
+        """
+        record = record_of(record, "parameters")
+        own = {"temperature", "top_p", "max_tokens", "stop"}
+        stop = record.get("stop")
+        return cls(
+            temperature=number(record.get("temperature")),
+            top_p=number(record.get("top_p")),
+            max_tokens=count(record.get("max_tokens")),
+            stop=texts(stop if isinstance(stop, list | tuple) else [stop]),  # the endpoint takes one string, too
+            extra={n: v for n, v in record.items() if n not in own and isinstance(n, str) and is_json(v)},
+        )
 
 
 @dataclass(frozen=True)
@@ -212,3 +266,40 @@ def _after(turns: Sequence[Turn], above: Sequence[Turn]) -> int:
     replaced = {t.cell.cell_id for t in above if t.cell and t.id not in here}
     places = (n for n, t in enumerate(turns, 1) if t.id in ids or (t.cell and t.cell.cell_id in replaced))
     return max(places, default=0)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Past messages as they are sent again.
+
+    Attributes
+    ----------
+    messages
+        In order; prompts and replies.
+    notices
+        Lines for the user on what was left out.
+    """
+
+    messages: tuple[Message, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def context(turns: Sequence[Turn], keep_media: int | None = None, history_turns: int | None = None) -> Context:
+    """The messages of the last `history_turns` of `turns`, with the media of the last `keep_media`; None is all.
+
+    A picture that is not sent again leaves a line of text in its place, so that the conversation can still be
+    followed.
+    """
+    notices = []
+    if history_turns is not None and len(turns) > history_turns:
+        out = len(turns) - history_turns
+        turns = turns[out:]
+        them = "1 earlier turn is" if out == 1 else f"{out} earlier turns are"
+        notices.append(f"{them} not sent (ChatSettings.history_turns = {history_turns}).")
+    first = 0 if keep_media is None else max(0, len(turns) - keep_media)
+    noted = sum(len(t.prompt.media) for t in turns[:first])
+    messages = tuple(m.without_media() if n < first else m for n, t in enumerate(turns) for m in t.messages)
+    if noted:
+        them = "1 earlier picture or video is" if noted == 1 else f"{noted} earlier pictures or videos are"
+        notices.append(f"{them} sent as a line of text (ChatSettings.keep_media = {keep_media}).")
+    return Context(messages, tuple(notices))

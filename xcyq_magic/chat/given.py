@@ -6,11 +6,23 @@ were said cannot be done without: where they are no text, their record is refuse
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from xcyq_magic.chat.characters import whole_characters
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether `text` holds a surrogate."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def replace_surrogates(text: str) -> str:
+    """`text` with halves joined, and U+FFFD for those that stayed alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
+
 
 MOST_COUNTED = 10**12  # tokens, pixels, seconds since 1970: far beyond what is, and safe in every sum and table
 MOST_SECONDS = 1e9  # thirty years
@@ -20,7 +32,7 @@ _YEAR_10000 = 253_402_300_800  # in Unix seconds: no calendar of Python's goes f
 
 def text(value: object) -> str | None:
     """`value` if it is text, in whole characters; else None."""
-    return whole_characters(value) if isinstance(value, str) else None
+    return replace_surrogates(value) if isinstance(value, str) else None
 
 
 def texts(value: object) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from xcyq_magic.errors import show_directions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
 # Elements that text is made of. None of them runs, submits or frames anything; see `_allowed` for what `img` may show.
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "div", "span"),
@@ -139,3 +140,16 @@ def without_stray_math(safe: str) -> str:
         else:
             out.append(piece if code else _MATH_DELIMITER.sub(r"<span>\g<0></span>", piece))
     return "".join(out)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but newline and tab
+
+
+def without_controls(text: str) -> str:
+    """`text`, which may hold a reply, as a terminal may show it."""
+    return _CONTROL.sub("", show_directions(text, within="a reply"))
+
+
+def plain_line(text: str) -> str:
+    """Text of ours, with names in it that others gave, as a terminal may show it."""
+    return without_controls(show_directions(text))

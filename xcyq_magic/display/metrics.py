@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from xcyq_magic.display.caption import ending
-from xcyq_magic.display.markup import escape
+from xcyq_magic.display.caption import ending, tokens_so_far
+from xcyq_magic.display.markup import escape, plain_line
+from xcyq_magic.display.style import COMPARISON_STYLE, body, pool, quiet, styled
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
+    from xcyq_magic.chat.usage import ModelUsage, UsageReport
+    from xcyq_magic.display.bundle import Bundle
+    from xcyq_magic.session.live import LiveReply
+
 
 _COST_DIGITS = 4  # a reply costs a fraction of a cent
 
@@ -165,3 +170,124 @@ def table_markdown(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> s
 def _escaped(cell: Cell) -> str:
     text = show_directions(cell.text).replace("|", "\\|")
     return f"**{text}**" if cell.best else text
+
+
+def table_bundle(header: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Bundle:
+    """A table, with a line of `note` below it."""
+    html = body(_html(header, rows)) + (quiet(note) if note else "")
+    return {"text/html": styled(html), "text/plain": _plain(header, rows, note)}
+
+
+def _html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    lines = "".join("<tr>" + "".join(_cell(c) for c in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    # A name or a number stays on one line, a sentence may not.
+    return f'<td style="white-space: nowrap">{escape(text)}</td>' if " " not in text else f"<td>{escape(text)}</td>"
+
+
+def _plain(header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str:
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)]
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    return plain_line("\n".join([*lines, note] if note else lines))
+
+
+class _Figure(NamedTuple):
+    heading: str
+    of: Callable[[ModelUsage], float | None]
+    text: Callable[[float], str]
+
+
+_USAGE_FIGURES = (
+    _Figure("turns", lambda m: m.turns, "{:,.0f}".format),
+    _Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
+    _Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
+    _Figure("time", lambda m: m.duration_s, seconds),
+    _Figure("first token", lambda m: m.first_token_s, seconds),
+    _Figure("cost", lambda m: m.cost, price),
+)
+
+
+def usage_bundle(report: UsageReport) -> Bundle:
+    """The table, and a line on what it does not know."""
+    headings, rows = usage_table(report)
+    table, notes = table_html(headings, rows, classes="xcyq-metrics xcyq-usage"), list(_notes(report))
+    html = styled(COMPARISON_STYLE + table + "".join(map(quiet, notes)))
+    plain = "\n\n".join([table_markdown(headings, rows), *notes])
+    return {"text/html": html, "text/plain": plain_line(plain)}
+
+
+def usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:
+    """The headings, a row for each model, and one for all if there are several; a cost where any is known."""
+    figures = [f for f in _USAGE_FIGURES if f.heading != "cost" or report.total.cost is not None]
+    rows = [[Cell(m.model), *(_figure_cell(f, m, report) for f in figures)] for m in report.models]
+    if len(rows) > 1:
+        rows.append([Cell("in all"), *(_text(f, report.total) for f in figures)])
+    return [report.of, *(f.heading for f in figures)], rows
+
+
+def _text(figure: _Figure, usage: ModelUsage) -> Cell:
+    value = figure.of(usage)
+    return Cell("" if value is None else figure.text(value))
+
+
+def _figure_cell(figure: _Figure, usage: ModelUsage, report: UsageReport) -> Cell:
+    """One figure of a model, with a bar where there is something to compare it with."""
+    cell, value = _text(figure, usage), figure.of(usage)
+    most = max((v for m in report.models if (v := figure.of(m)) is not None), default=0.0)
+    return cell if value is None or not most or len(report.models) == 1 else replace(cell, share=value / most)
+
+
+def _notes(report: UsageReport) -> Iterator[str]:
+    total = report.total
+    if total.counted < total.turns:
+        yield f"Tokens are those of {total.counted} of {total.turns} turns: of the others, the gateway gave no count."
+    if total.cost is None:
+        yield (
+            f"What it cost needs prices, of a million tokens in and out, in your currency: "
+            f'%config GatewaySettings.prices = {{"{report.models[0].model}": (1.25, 10)}}'
+        )
+    elif without := [m.model for m in report.models if m.counted and m.cost is None]:
+        yield f"The cost is without {', '.join(without)}: GatewaySettings.prices has no price for it."
+
+
+_SEPARATOR = " · "
+_WAY_OUT = "■ interrupts"  # where no click arrives
+
+
+def overall_line(
+    replies: Sequence[LiveReply], judging: Sequence[LiveReply], label: str = "", *, clickable: bool = False
+) -> str:
+    """How far the whole comparison is."""
+    ended = sum(r.ended for r in replies)
+    elapsed = max(r.elapsed_s for r in (*replies, *judging))
+    parts = [f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s"]
+    parts += [f"{j.model} judges" for j in judging]
+    return _SEPARATOR.join(p for p in (*parts, "" if clickable else _WAY_OUT) if p)
+
+
+def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
+    """How far one reply is: its pool and its state, and its figures so far."""
+    state = [pool(reply.model), _state(reply), "to be kept" if kept else ""]
+    figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
+    if reply.first_token_s is not None:
+        count, exact = tokens_so_far(reply)
+        streaming_s = reply.elapsed_s - reply.first_token_s
+        figures.append(f"first {seconds(reply.first_token_s)}")
+        figures.append(f"{'' if exact else '~'}{count:,} tokens")
+        figures.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
+    return [_SEPARATOR.join(part for part in line if part) for line in (state, figures)]
+
+
+def _state(reply: LiveReply) -> str:
+    if reply.retry is not None and not reply.ended:
+        return str(reply.retry)
+    if reply.state == "streaming" and not reply.builder.text_pieces:
+        return "thinking"
+    return {"failed": "failed", "done": "done", "stopped": "stopped", "streaming": "streaming"}.get(
+        reply.state, "waiting"
+    )

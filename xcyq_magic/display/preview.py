@@ -7,9 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import DataUrl, Text
-from xcyq_magic.display.attachments import caption_of, figure
-from xcyq_magic.display.markup import escape
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.bundle import caption_of, figure
+from xcyq_magic.display.markup import escape, without_controls
 from xcyq_magic.display.style import body, quiet, styled, unfolding
 from xcyq_magic.gateway.tokens import estimated_tokens
 

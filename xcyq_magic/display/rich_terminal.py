@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 
-from xcyq_magic.display.plain import without_controls
+from xcyq_magic.display.markup import without_controls
 from xcyq_magic.display.streaming import blocks_of, finished_markdown
 
 if TYPE_CHECKING:

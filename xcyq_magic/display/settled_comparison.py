@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xcyq_magic.display.attachments import attachments
+from xcyq_magic.display.bundle import attachments
 from xcyq_magic.display.caption import advice, completion_caption, ending
-from xcyq_magic.display.comparison_style import COLUMN_EM, COMPARISON_STYLE, pool
 from xcyq_magic.display.difference import difference_html, difference_plain
-from xcyq_magic.display.markup import escape, to_html
+from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown, price, seconds
-from xcyq_magic.display.plain import without_controls
-from xcyq_magic.display.style import folded, quiet, reply_body, styled
+from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, pool, quiet, reply_body, styled
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.blocks import BlockParser
 from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_path
 from xcyq_magic.display.markup import safe, to_html
-from xcyq_magic.display.pieces import Piece, cut
-from xcyq_magic.display.sections import sources
+from xcyq_magic.display.sections import Piece, cut, sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
-from xcyq_magic.display.plain import plain_line, without_controls
+from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
 from xcyq_magic.errors import XcyqError
 

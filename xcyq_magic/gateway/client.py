@@ -19,14 +19,13 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.arrivals import Deltas, Ended, Sink, Told, Waiting
-from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection
+from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Sink, Told, Waiting
 from xcyq_magic.gateway.coalesce import Coalesced
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import exhaust, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
+from xcyq_magic.gateway.request import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.retries import retry_after
-from xcyq_magic.gateway.route import PROXY_NAMES, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator

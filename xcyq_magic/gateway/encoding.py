@@ -13,8 +13,8 @@ from xcyq_magic.chat.messages import DataUrl, Image, Media, MediaLink, Message, 
 from xcyq_magic.media.video import SUFFIXES
 
 if TYPE_CHECKING:
+    from xcyq_magic.gateway.catalog import VideoForm
     from xcyq_magic.gateway.request import ChatRequest
-    from xcyq_magic.gateway.video import VideoForm
 
 _DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-z0-9+/=\s]*)")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyringError
 from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.gateway.route import without_user
+from xcyq_magic.gateway.request import without_user
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import json
 import math
 import re
+import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from xcyq_magic.chat.characters import has_halves
+from xcyq_magic.chat.conversation import Parameters
+from xcyq_magic.chat.given import has_surrogates
 from xcyq_magic.chat.messages import Video
-from xcyq_magic.chat.parameters import Parameters
 from xcyq_magic.errors import RequestError, SettingError
-from xcyq_magic.gateway.catalog import VIDEO_MODELS, takes_video
-from xcyq_magic.gateway.route import holds_user
-from xcyq_magic.gateway.video import MAX_VIDEO_MB
+from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_MODELS, takes_video
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.gateway.video import VideoForm
+    from xcyq_magic.gateway.catalog import VideoForm
+
+
+_AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
+PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def holds_user(url: str) -> bool:
+    """Return whether `url` may hold a user and a password: whatever stands before an @, in any of its forms."""
+    return _AT.search(url) is not None
+
+
+def without_user(url: str, instead: str = "") -> str:
+    """Return `url` without what stands before its last @: a password may hold a ``/``, and need not be well written."""
+    if not holds_user(url):
+        return url
+    scheme = re.match(r"\s*[a-z][a-z0-9+.-]*://", url, re.IGNORECASE)
+    return f"{scheme[0] if scheme else ''}{instead}{_AT.split(url)[-1]}"
+
+
+def route_notice(url: str) -> str | None:
+    """A line to show where others can read what is sent to `url`; None where they cannot."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or is_loopback(url):
+        return None
+    proxy = _proxy_of(parts.hostname or "")
+    through = f", the proxy {proxy} among them" if proxy else ""
+    return (
+        f"{parts.hostname} is reached over plain http: the key and the prompts can be read on the way{through}. "
+        "If the gateway has an https address, set GatewaySettings.base_url to it."
+    )
+
+
+def _proxy_of(host: str) -> str | None:
+    """The proxy that the environment names for plain http to `host`, without its password."""
+    proxies = urllib.request.getproxies()
+    address = proxies.get("http") or proxies.get("all")
+    if not address or urllib.request.proxy_bypass(host):
+        return None
+    address = without_user(address)
+    parts = urlsplit(address if "://" in address else f"http://{address}")
+    try:
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except ValueError:
+        return parts.hostname
+
 
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 
@@ -69,7 +124,7 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
         msg = "The prompt is empty, so nothing was sent."
         raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
     for message in request.messages:
-        if has_halves(message.text):
+        if has_surrogates(message.text):
             whose = "system prompt" if message.role == "system" else "prompt"
             msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
             raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
@@ -114,7 +169,7 @@ def check_parameters(parameters: Parameters) -> None:
     if not all(parameters.stop):
         msg = "A stop string cannot be empty; nothing was sent."
         raise RequestError(msg, 'Try --stop "END".')
-    if any(map(has_halves, parameters.stop)):
+    if any(map(has_surrogates, parameters.stop)):
         msg = "A stop string holds half a character (a lone surrogate); nothing was sent."
         raise RequestError(msg, "Write the character whole.")
     for name, value in parameters.extra.items():
@@ -170,3 +225,20 @@ def endpoint(base_url: str) -> str:
         raise _no_address(text)
     path = text.rstrip("/").removesuffix("/chat/completions")
     return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"
+
+
+_NOT_SENT = {"name", "note", "original"}  # of a part with media
+
+
+def digest(request: ChatRequest, gateway: str) -> str:
+    """The SHA-256 of what is asked of `gateway`.
+
+    How a picture is called does not count, nor whether the reply is streamed.
+    """
+    messages = [
+        [m.role, [{k: v for k, v in p.to_dict().items() if k not in _NOT_SENT} for p in m.parts]]
+        for m in request.messages
+    ]
+    form = request.video_form if any(m.videos for m in request.messages) else None
+    asked = [gateway, request.model, messages, request.parameters.to_dict(), form]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode("ascii")).hexdigest()

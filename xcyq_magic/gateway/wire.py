@@ -7,9 +7,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.characters import whole_characters
 from xcyq_magic.chat.completion import Delta, Usage
-from xcyq_magic.chat.given import count
+from xcyq_magic.chat.given import count, replace_surrogates
 from xcyq_magic.errors import (
     AnswerError,
     AuthenticationError,
@@ -204,7 +203,7 @@ def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
     """A name or a word, in whole characters and no longer than a line."""
-    return _short(whole_characters(value)) if isinstance(value, str) and value else None
+    return _short(replace_surrogates(value)) if isinstance(value, str) and value else None
 
 
 def _short(text: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.magics.help import help_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xcyq_magic.chat.conversation import Conversation
     from xcyq_magic.magics.extension import Extension
     from xcyq_magic.session.session import ChatSession
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """Show a line of plain text."""
-    from xcyq_magic.display.plain import plain_line
+    from xcyq_magic.display.markup import plain_line
 
     print(plain_line(text))  # noqa: T201  # this is a magic's output
 
@@ -91,3 +94,35 @@ def day_and_time(at: float) -> str:
     then = time.localtime(at)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
+
+
+_WIDTH = 88  # of a pager beside a notebook
+_NAMES = 26  # characters for an option's names
+
+
+def help_page(docstring: str, parser: argparse.ArgumentParser | None) -> str:
+    """The text that stands behind ``?``: the docstring, as plain text, and the options."""
+    text = inspect.cleandoc(docstring).replace("``", "").replace("::\n", ":\n")
+    groups = [] if parser is None else parser._action_groups  # noqa: SLF001  # argparse lists them nowhere else
+    return "\n\n".join([text, *("\n".join(lines) for g in groups if (lines := list(_group(g))))])
+
+
+def _group(group: argparse._ArgumentGroup) -> Iterator[str]:
+    actions = group._group_actions  # noqa: SLF001  # as above
+    options = [a for a in actions if a.option_strings and a.help != argparse.SUPPRESS]
+    if options:
+        yield f"{(group.title or 'Options').capitalize()}:"
+    for option in options:
+        names = f"  {_names(option)}"
+        if len(names) >= _NAMES:
+            yield names
+            names = ""
+        indent = " " * _NAMES
+        yield from textwrap.wrap(
+            option.help or "", _WIDTH, initial_indent=names.ljust(_NAMES), subsequent_indent=indent
+        )
+
+
+def _names(option: argparse.Action) -> str:
+    value = "" if option.nargs == 0 else f" {option.metavar or option.dest.upper()}"
+    return ", ".join(option.option_strings) + value

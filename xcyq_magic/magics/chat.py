@@ -7,21 +7,104 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.errors import InputError, OptionError, shorten_interrupt
 from xcyq_magic.magics.arguments import options_of, parse_line, parse_words, takes, turn_options
+from xcyq_magic.magics.base import ExtensionMagics
 from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import prompt_of
-from xcyq_magic.magics.state import state_of
-from xcyq_magic.magics.turns import TurnMagics
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.session.turn import Preview
+    from xcyq_magic.display.terminal import TerminalView
+    from xcyq_magic.display.views import ReplyView
+    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.session.turn import Outcome, Preview
+
+
+class TurnMagics(ExtensionMagics):
+    """Magics that ask one model for one reply."""
+
+    def run_turn(
+        self,
+        ask: Callable[[Paint], Outcome],
+        conversation: str | None,
+        *,
+        out: str | None = None,
+        background: bool = False,
+    ) -> Outcome | None:
+        """Show a reply while it comes, and then as it stays.
+
+        Parameters
+        ----------
+        ask
+            Sends the request and returns how it ended.
+        conversation
+            The name of the conversation that it is for; None if it is for none.
+        out
+            A variable for the completion, besides ``_reply``.
+        background
+            Return as soon as the reply is on its way.
+
+        Returns
+        -------
+        Outcome or None
+            How it ended; None in the background.
+        """
+        if background and self.in_terminal:
+            msg = "--background needs a notebook, where a reply can go on in its cell's output; nothing was sent."
+            raise OptionError(msg, "Leave it out.")
+        if conversation is not None:
+            self._wait_for_the_one_before(conversation)
+        view = self._view(background=background)
+
+        def finish(outcome: Outcome) -> None:
+            self._publish(outcome, out)  # before the view settles, which can be interrupted
+            view.settle(outcome)
+
+        if background:
+            self.extension.background.start(ask, view, finish)
+            return None
+        try:
+            outcome = ask(view.paint)
+            finish(outcome)
+        finally:
+            view.close()
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    def _wait_for_the_one_before(self, conversation: str) -> None:
+        """Here, where an interrupt ends the waiting before anything is sent."""
+        coming = self.session.conversations.reply_lock(conversation)
+        if coming.locked():
+            self.say(f"{conversation} is in the middle of a reply in the background; this waits for its end.")
+        with coming:
+            pass
+
+    def _view(self, *, background: bool) -> TerminalView | ReplyView:
+        if self.in_terminal:
+            from xcyq_magic.display.terminal import TerminalView
+
+            return TerminalView(self.label, self.extension.shell.colors)
+        from xcyq_magic.display.views import ReplyView
+
+        return ReplyView(self.shell, self.label, background=background)
+
+    def _publish(self, outcome: Outcome, out: str | None) -> None:
+        """Put the completion into the user's variables."""
+        if outcome.completion is not None:
+            self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
+        if isinstance(outcome.error, KeyboardInterrupt):
+            kept = "what came is in _reply" if outcome.completion else "nothing had come"
+            shorten_interrupt(outcome.error, f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
 
 
 @magics_class
@@ -110,3 +193,45 @@ def _code_into_next_cell(shell: InteractiveShell, completion: Completion) -> str
         return put_into_next_cell(shell, completion)
     except InputError as e:
         return e.message
+
+
+_MOST_OF_SYSTEM = 100  # characters of a system prompt
+
+
+def state_of(session: ChatSession) -> list[str]:
+    """Conversation, tokens, gateway and key in a line each, and what to type next."""
+    conversation, access = session.conversation(), session.access
+    count = len(conversation.turns)
+    turns = f"{count} turn{'s' * (count != 1)}"
+    lines = [f"Conversation: {conversation.name}, {turns}, model {session.model_of(conversation)}"]
+    if system := session.system_of(conversation):
+        flat = " ".join(system.split())
+        lines.append(f"System prompt: {flat if len(flat) <= _MOST_OF_SYSTEM else flat[: _MOST_OF_SYSTEM - 1] + '…'}")
+    if count:
+        lines.append(f"Tokens so far: {_tokens(conversation.turns)}")
+    lines.append(f"Gateway: {access.shown_url}{' (the sandbox)' if access.sandbox else ''}")
+    try:
+        return [*lines, f"API key: from {access.key().source}", _next_step(conversation)]
+    except InputError as e:
+        return [*lines, f"API key: {e.message.removesuffix(', so nothing was sent.').removesuffix('.')}.", e.hint]
+
+
+def _tokens(turns: Sequence[Turn]) -> str:
+    usages = [t.completion.usage for t in turns if t.completion.usage is not None]
+    if not usages:
+        return "the gateway did not count"
+    tokens_in, tokens_out = sum(u.prompt_tokens or 0 for u in usages), sum(u.completion_tokens or 0 for u in usages)
+    of = "" if len(usages) == len(turns) else f" (counted for {len(usages)} of them)"
+    return f"{tokens_in:,} in, {tokens_out:,} out{of}"
+
+
+def _next_step(conversation: Conversation) -> str:
+    """What is most useful to type now."""
+    if not conversation.turns:
+        return "Write %%chat on the first line of a cell, and a question below it. %%chat? has examples."
+    last = conversation.turns[-1].completion
+    if last.partial:
+        return "The last reply is not whole: run its cell again, or type %chat go on."
+    if last.code:
+        return "%chat_code puts the code of the last reply into a cell. %%chat? lists the options."
+    return "%chat_history shows the turns, %chat_undo takes the last one back. %%chat? lists the options."

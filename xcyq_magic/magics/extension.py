@@ -11,22 +11,19 @@ from traitlets import TraitError
 
 from xcyq_magic.errors import SettingError
 from xcyq_magic.forks import PerProcess
-from xcyq_magic.magics import shown
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.code import CodeMagics
 from xcyq_magic.magics.compare import CompareMagics
 from xcyq_magic.magics.completer import MagicCompleter
 from xcyq_magic.magics.failure import FailureMagics, LastFailure
-from xcyq_magic.magics.history import ConversationMagics
+from xcyq_magic.magics.history import ConversationMagics, SwitchMagics
 from xcyq_magic.magics.image_history import SeenImages
 from xcyq_magic.magics.key import Access, AccessMagics
-from xcyq_magic.magics.models import ModelMagics
+from xcyq_magic.magics.models import ModelMagics, UsageMagics
 from xcyq_magic.magics.notebook import cell_id, notebook_path, resumption
 from xcyq_magic.magics.save_load import FileMagics
-from xcyq_magic.magics.switch import SwitchMagics
 from xcyq_magic.magics.transformers import MagicText, empty_cell
-from xcyq_magic.magics.usage import UsageMagics
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 if TYPE_CHECKING:
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
     from xcyq_magic.store.database import Database
     from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
+
 
 MAGICS = (
     ChatMagics,
@@ -251,7 +249,7 @@ class Extension:
         self.failure.register()
         self.shell.input_transformer_manager.token_transformers.append(MagicText)
         self.shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
-        shown.register(self._mimebundles)
+        _show_ours(self._mimebundles)
         self.chat.observe(self._move_store, "store")
         self._completer.register()
         self._say_what_was_replaced()
@@ -290,7 +288,7 @@ class Extension:
         shell.events.unregister("post_run_cell", self._say_notices)
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
-        shown.forget(self._mimebundles)
+        _forget_ours(self._mimebundles)
         self._completer.unregister()
         self.chat.unobserve(self._move_store, "store")
         self._end()
@@ -306,3 +304,44 @@ class Extension:
             self._session.close()
         elif self._conversations is not None:
             self._conversations.close()
+
+
+def _completion(completion: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # IPython's protocol
+    from xcyq_magic.display.bundle import completion_bundle
+
+    return completion_bundle(completion)
+
+
+def _comparison(comparison: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.settled_comparison import comparison_bundle
+
+    return comparison_bundle(comparison)
+
+
+def _usage(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.metrics import usage_bundle
+
+    return usage_bundle(report)
+
+
+# By module and name: their modules are imported with the first of them.
+_SHOWN = {
+    ("xcyq_magic.chat.completion", "Completion"): _completion,
+    ("xcyq_magic.chat.comparison", "Comparison"): _comparison,
+    ("xcyq_magic.chat.usage", "UsageReport"): _usage,
+}
+
+
+def _show_ours(formatter: Any) -> None:  # noqa: ANN401  # IPython's
+    """Have IPython's formatter of whole bundles show them."""
+    for (module, name), bundle in _SHOWN.items():
+        formatter.for_type_by_name(module, name, bundle)
+
+
+def _forget_ours(formatter: Any) -> None:  # noqa: ANN401  # IPython's
+    """Take that back."""
+    # By name they wait as deferred; once one was shown, it is known by its class.
+    for key in _SHOWN:
+        formatter.deferred_printers.pop(key, None)
+    for cls in [t for t in formatter.type_printers if (t.__module__, t.__name__) in _SHOWN]:
+        formatter.pop(cls)

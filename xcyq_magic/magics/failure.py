@@ -67,7 +67,7 @@ class LastFailure:
 
 def failure_text(error: BaseException, chars: int) -> str:
     """An exception for a model: the cell that failed, and the traceback, each within `chars` characters."""
-    from xcyq_magic.media.text.clipping import clipped
+    from xcyq_magic.media.text.nested import clipped
     from xcyq_magic.media.values import describe
 
     source = _cell_of(error)

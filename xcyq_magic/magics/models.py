@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.magics.arguments import check_variable, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.usage import UsageReport
 
 
 @magics_class
@@ -58,7 +64,7 @@ class ModelMagics(ExtensionMagics):
 
             %chat_models claude-*-official
         """
-        from xcyq_magic.display.tables import table_bundle
+        from xcyq_magic.display.metrics import table_bundle
         from xcyq_magic.gateway import catalog
 
         pattern = line.strip()
@@ -74,3 +80,59 @@ class ModelMagics(ExtensionMagics):
         self.show(
             table_bundle(["model", "family", "pool", "takes"], rows, f"{len(found)} of {len(catalog.MODELS)} models")
         )
+
+
+@magics_class
+class UsageMagics(ExtensionMagics):
+    """Tokens, seconds and cost."""
+
+    @line_magic
+    @no_var_expand
+    @takes(
+        argument("--all", action="store_true", help="Of all conversations that are kept; of every notebook."),
+        argument("-o", "--out", metavar="VAR", help="A variable to put the figures in; VAR.to_frame() is for pandas."),
+    )
+    def chat_usage(self, line: str) -> None:
+        """Show what the replies took, by model: turns, tokens, seconds, and what they cost.
+
+        Of the turns of the conversation; with ``--all``, of every turn that is kept, also where it was taken back or
+        replaced since. The time to the first token is an average. A cost needs prices: ``GatewaySettings.prices``.
+        What was asked with ``--once``, and the answers of a comparison that nobody kept, are in no conversation and
+        not counted; a reply that ``--cached`` took from the store is counted once.
+
+        Examples::
+
+            %chat_usage
+
+            %chat_usage --all
+
+            %chat_usage -o spent
+        """
+        options = parse_words(self.chat_usage, line)
+        check_variable(options.out)
+        if options.words:
+            msg = f"%chat_usage takes options only, not {' '.join(options.words)!r}."
+            raise OptionError(msg, "%chat_switch NAME goes to another conversation, %chat_usage --all counts them all.")
+        from xcyq_magic.display.metrics import usage_bundle
+
+        report = self._report(everything=options.all)
+        for notice in self.session.conversations.take_notices():
+            self.say(notice)
+        if options.out:
+            self.extension.shell.push({options.out: report})
+        if report.models:
+            self.show(usage_bundle(report))
+        else:
+            self.say("No turns yet, so nothing was spent. %chat_usage --all counts those of other conversations.")
+
+    def _report(self, *, everything: bool) -> UsageReport:
+        from xcyq_magic.chat.usage import Spent, UsageReport
+
+        session = self.session
+        if everything:
+            return UsageReport.from_replies(
+                "all conversations", session.conversations.spent(), session.gateway.price_of
+            )
+        conversation = session.conversation()
+        replies = [Spent.of(t.completion) for t in conversation.turns]
+        return UsageReport.from_replies(conversation.name, replies, session.gateway.price_of)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import importlib
 import os
+import re
 import stat
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.images import image_of_bytes
-from xcyq_magic.media.signatures import mime_of
-from xcyq_magic.media.svg import image_of_svg
-from xcyq_magic.media.video import video_of_bytes
+from xcyq_magic.media.images import MOST_LONG_EDGE, image_of_bytes, opened
+from xcyq_magic.media.video import mime_of, video_of_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xcyq_magic.chat.messages import Image, Video
+
 
 _MOST_BYTES = 512 * 1024 * 1024  # more is no picture that anybody sends, and would fill the memory
 # Without waiting, should a pipe have taken the file's place; as bytes on Windows, where that is not the default.
@@ -95,3 +102,212 @@ def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
     if mime == "image/svg+xml":
         return image_of_svg(data, name, shown)
     return image_of_bytes(data, name, shown)
+
+
+_RASTERS = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+_MOST_NESTED = 200  # elements: the libraries overflow their stacks
+_MOST_WITHIN = 3  # SVGs in data URLs of SVGs
+_MOST_ENTITY = 200  # characters: Illustrator declares namespaces, a bomb declares more
+_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
+# What makes CSS look outside, as https://www.w3.org/TR/css-values-4/#urls has it. The target itself is not looked for:
+# where it ends depends on quotes and comments.
+_OUTWARD = re.compile(
+    r"@import(?:\s*url\()?|(?:url|src|image|image-set)\("
+    r"""(?!\s*(?:["']\s*)?(?:\#|data:(?:font|application|image/(?:png|jpe?g|gif|webp))))""",
+    re.IGNORECASE,
+)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.IGNORECASE | re.DOTALL)
+_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|em|ex|%)?", re.IGNORECASE)
+_DPI = 96.0  # CSS pixels, which are an SVG's
+_PIXELS = {"in": _DPI, "cm": _DPI / 2.54, "mm": _DPI / 25.4, "pt": 4 / 3, "pc": 16.0, "em": 16.0, "ex": 16.0}
+
+
+def image_of_svg(data: bytes, name: str, shown: str) -> Image:
+    """The picture that an SVG draws, on white: as it is seen in a notebook.
+
+    Files and addresses that it refers to are left out, and the picture's note says how many.
+
+    Raises
+    ------
+    MediaError
+        No library for it is installed, or the file is damaged.
+    """
+    try:
+        drawing = _Rewriter()
+        png = _png(drawing.rewrite(data), zoom=min(1.0, MOST_LONG_EDGE / _long_edge(drawing.root)))
+    except ImportError:
+        msg = f"{shown} is an SVG, and nothing that makes a PNG of it is installed; nothing was sent."
+        raise MediaError(msg, "Type %pip install resvg-py, then run this cell again.") from None
+    except Exception as e:  # noqa: BLE001  # each library has errors of its own, down to those of XML and cairo
+        msg = f"{shown} is an SVG that cannot be drawn ({type(e).__name__}: {e}); nothing was sent."
+        raise MediaError(msg, "Save it as PNG, and attach that.") from None
+    return replace(image_of_bytes(png, name, shown), note=_note(drawing.left_out))
+
+
+def _note(left_out: int) -> str:
+    if not left_out:
+        return ""
+    them = "a file or an address" if left_out == 1 else f"{left_out} files or addresses"
+    return f"without {them} that it refers to"
+
+
+def _png(svg: str, zoom: float) -> bytes:
+    # They are imported by name because neither is installed for the type checker.
+    try:
+        resvg: Any = importlib.import_module("resvg_py")
+    except ImportError:
+        cairosvg: Any = importlib.import_module("cairosvg")
+        return bytes(cairosvg.svg2png(bytestring=svg.encode(), background_color="white", scale=zoom, dpi=_DPI))
+    return bytes(resvg.svg_to_bytes(svg_string=svg, background="white", zoom=zoom, dpi=_DPI))
+
+
+def _data_of(url: str) -> bytes:
+    """The bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
+
+    Raises
+    ------
+    ValueError
+        Its base64 is none.
+    """
+    head, _, body = url.partition(",")
+    data = unquote_to_bytes(body)
+    return base64.b64decode(data) if _BASE64.search(head) else data
+
+
+def _long_edge(root: Mapping[str, str]) -> float:
+    """The pixels of an SVG's longer side, from the attributes of its root; at least 1."""
+    box = [float(n) for n in re.findall(r"[+-]?\d*\.?\d+(?:e[+-]?\d{1,3})?", root.get("viewBox", ""), re.IGNORECASE)]
+    sides = box[2:4] if len(box) == 4 else [100.0, 100.0]  # noqa: PLR2004  # a box has four numbers
+    for at, name in enumerate(("width", "height")):
+        if found := _LENGTH.match(root.get(name, "")):
+            unit = (found[2] or "").lower()
+            sides[at] = float(found[1]) * (sides[at] / 100 if unit == "%" else _PIXELS.get(unit, 1.0))
+    return max(*sides, 1.0)
+
+
+class _Rewriter:
+    """Writes an SVG anew while it is parsed, without references to anything outside of it.
+
+    Attributes
+    ----------
+    left_out
+        How many references were left out, those of SVGs within it included.
+    root
+        The attributes of its outermost element.
+    """
+
+    def __init__(self, within: int = 0) -> None:
+        self.left_out = 0
+        self.root: dict[str, str] = {}
+        self._within = within  # so many other SVGs
+        self._written: list[str] = []
+        self._open = 0
+        self._css: list[str] = []  # what stands in a style element so far
+        self._style = 0  # how deep that element lies; 0 outside of one
+
+    def rewrite(self, data: bytes) -> str:
+        """The SVG without a prolog, comments, processing instructions and references to anything outside.
+
+        Raises
+        ------
+        expat.ExpatError
+            It is not well-formed.
+        ValueError
+            It is nested too deeply, or declares entities that are no short texts.
+        """
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.EntityDeclHandler = _check_entity
+        parser.Parse(data, True)  # noqa: FBT003  # expat's own form: this is all there is
+        return "".join(self._written)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._open += 1
+        if self._open > _MOST_NESTED:
+            msg = "its elements are nested too deeply"
+            raise ValueError(msg)
+        if self._style:
+            return
+        if self._open == 1:
+            self.root = attributes
+        element = _local(name)
+        kept = ((n, self._kept(element, n, value)) for n, value in attributes.items())
+        self._written += [f"<{name}", *(f" {n}={quoteattr(value)}" for n, value in kept if value is not None), ">"]
+        if element == "style":
+            self._style = self._open
+
+    def _text(self, text: str) -> None:
+        if self._style:
+            self._css.append(text)
+        else:
+            self._written.append(escape(text))
+
+    def _end(self, name: str) -> None:
+        if self._style in {0, self._open}:
+            if self._style:
+                self._written.append(escape(self._local_css("".join(self._css)) or ""))
+                self._css, self._style = [], 0
+            self._written.append(f"</{name}>")
+        self._open -= 1
+
+    def _kept(self, element: str, name: str, value: str) -> str | None:
+        """What to write for the value of an attribute; None to leave the attribute out."""
+        if name == "xml:base":  # it turns every #reference into one to another file
+            return None
+        if _local(name) in {"href", "src"}:
+            return self._reference(element, value.strip())
+        return self._local_css(value) if "(" in value or "\\" in value else value
+
+    def _reference(self, element: str, url: str) -> str | None:
+        if url.startswith("#") and element != "image":  # there it would be the name of a file
+            return url
+        kept = self._data_url(url) if url[:5].lower() == "data:" else None
+        # What <a> refers to is not drawn: nobody misses it.
+        self.left_out += kept is None and url != "" and element != "a"
+        return kept
+
+    def _data_url(self, url: str) -> str | None:
+        """A data URL with a picture in it; None for anything else. The libraries look at the bytes, as is done here."""
+        try:
+            data = _data_of(url)
+            mime = mime_of(data)
+            if mime in _RASTERS:
+                opened(data, "")  # or it has too many pixels
+            elif self._within < _MOST_WITHIN:
+                inner, mime = _Rewriter(self._within + 1), "image/svg+xml"
+                data = inner.rewrite(data).encode()
+                self.left_out += inner.left_out
+            else:
+                return None
+        except (ValueError, expat.ExpatError, MediaError):
+            return None
+        return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+
+    def _local_css(self, css: str) -> str | None:
+        """CSS that looks at nothing outside; None where that cannot be made of it."""
+        if "\\" in css and _OUTWARD.search(_CSS_ESCAPE.sub(_unescaped, css)):
+            self.left_out += 1
+            return None
+        local, count = _OUTWARD.subn(lambda m: "@removed" if m[0][0] == "@" else "removed(", css)
+        self.left_out += count
+        return local
+
+
+def _local(name: str) -> str:
+    """The name of an element or an attribute without its prefix, which may be any."""
+    return name.rpartition(":")[2].lower()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = int(found[1] or "0", 16)
+    return found[2] or (chr(code) if 0 < code <= 0x10FFFF else "\ufffd")  # noqa: PLR2004  # Unicode's last character
+
+
+def _check_entity(name: str, is_parameter: bool, value: str | None, *_: str | None) -> None:  # noqa: FBT001  # expat's
+    """Refuse an entity that is no short text: by those of files XML reads others, by those of entities it explodes."""
+    if is_parameter or value is None or "&" in value or len(value) > _MOST_ENTITY:
+        msg = f"it declares the entity {name[:20]}, which is no short text"
+        raise ValueError(msg)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import threading
 from collections import OrderedDict
 from dataclasses import replace
@@ -9,15 +11,166 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
 from xcyq_magic.forks import PerProcess
-from xcyq_magic.media.containers import only_pixels
-from xcyq_magic.media.images import damaged, encoded, opened, scaled, upright_of
-from xcyq_magic.media.looks import looks_the_same
-from xcyq_magic.media.modes import eight_bits
+from xcyq_magic.media.images import damaged, eight_bits, encoded, opened, scaled, upright_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image as PillowImage
 
-    from xcyq_magic.media.limits import ImageLimits
+    from xcyq_magic.media.images import ImageLimits
+
+
+EDGE = 192  # pixels: twice what is shown, for screens of high density
+_QUALITY = 60  # of WebP: a chart of this size is 2 to 5 kB
+
+
+def thumbnail(image: Image) -> str:
+    """Return a small copy of `image`, at most 192 by 192 pixels, as a data URL of a few kB.
+
+    It is shown at least twice, live and settled, and made once: the picture keeps it, as a cached property would, and
+    takes it along when nobody needs the picture any more.
+    """
+    kept = vars(image)
+    if "thumbnail" not in kept:
+        kept["thumbnail"] = _made(image.data)
+    return str(kept["thumbnail"])
+
+
+def _made(data: bytes) -> str:
+    import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
+
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    small.thumbnail((EDGE, EDGE), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small.info = {}  # no metadata: it stays in the notebook
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=_QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+# A JPEG of a photograph at quality 90 is off by 2 or 3 levels of 255, noise apart; at an edge of a line or a letter by
+# dozens, which is seen as a halo.
+_MOST_RMS = 4.0
+_SEEN = 24
+_MOST_SEEN = 1e-3  # of all values
+
+
+def looks_the_same(one: PillowImage, other: PillowImage) -> bool:
+    """Whether two pictures of the same size and mode differ by less than an eye sees."""
+    import PIL.ImageChops  # noqa: PLC0415  # loading the extension must not load Pillow
+
+    counts = PIL.ImageChops.difference(one, other).histogram()
+    values = sum(counts)
+    squares = sum(count * (level % 256) ** 2 for level, count in enumerate(counts))
+    seen = sum(count for level, count in enumerate(counts) if level % 256 > _SEEN)
+    return squares <= _MOST_RMS**2 * values and seen <= _MOST_SEEN * values
+
+
+# https://www.w3.org/TR/png-3/#11Chunks: pixels, and how to show them.
+_PNG = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"bKGD", b"sBIT", b"hIST"}
+# matplotlib names itself in each figure. Encoding every figure again for that would help nobody.
+_PNG_SOFTWARE = b"Software\0"
+# ITU-T T.81, table B.1: frames and tables (C0 to CF), DQT, DRI. APP0 and APP14 are looked at one by one.
+_JPEG = {*range(0xC0, 0xD0), 0xDB, 0xDD}
+_JPEG_SCAN, _JPEG_END, _JPEG_APP0, _JPEG_ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
+_JFIF_BYTES = 14  # of its APP0 without a thumbnail
+_ADOBE_BYTES = 12
+# https://developers.google.com/speed/webp/docs/riff_container
+_WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
+_GIF_IMAGE, _GIF_EXTENSION, _GIF_END, _GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
+
+
+def only_pixels(data: bytes, mime: str) -> bool:
+    """Whether the file `data` holds a picture and nothing else; false also when that cannot be told."""
+    walk = {"image/png": _png, "image/jpeg": _jpeg, "image/webp": _webp, "image/gif": _gif}.get(mime)
+    try:
+        return walk is not None and walk(data)
+    except IndexError:  # it ends too early
+        return False
+
+
+def _png(data: bytes) -> bool:
+    at = 8
+    while at + 12 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        text_of_ours = kind == b"tEXt" and data[at + 8 :].startswith(_PNG_SOFTWARE)
+        if kind not in _PNG and not text_of_ours:
+            return False
+        at += 12 + size
+        if kind == b"IEND":
+            return at == len(data)
+    return False
+
+
+def _jpeg(data: bytes) -> bool:
+    at = 2
+    while data[at] == 0xFF:  # noqa: PLR2004  # how each marker begins
+        marker = data[at + 1]
+        if marker == _JPEG_END:
+            return at + 2 == len(data)
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        content = data[at + 4 : at + 2 + size]
+        plain_jfif = marker == _JPEG_APP0 and content.startswith(b"JFIF\0") and len(content) == _JFIF_BYTES
+        plain_adobe = marker == _JPEG_ADOBE and content.startswith(b"Adobe") and len(content) == _ADOBE_BYTES
+        if marker not in _JPEG and marker != _JPEG_SCAN and not plain_jfif and not plain_adobe:
+            return False
+        at += 2 + size
+        if marker == _JPEG_SCAN:
+            at = _after_scan(data, at)
+    return False
+
+
+def _after_scan(data: bytes, at: int) -> int:
+    """Where the entropy-coded data that begins at `at` ends: at a marker other than a restart."""
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0:
+            raise IndexError
+        follows = data[at + 1]
+        if follows != 0 and not 0xD0 <= follows <= 0xD7:  # noqa: PLR2004  # a stuffed byte, or RST0 to RST7
+            return at
+        at += 2
+
+
+def _webp(data: bytes) -> bool:
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] not in _WEBP:
+            return False
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return at == len(data)
+
+
+def _gif(data: bytes) -> bool:
+    at = 13 + _colours(data[10])
+    while data[at] != _GIF_END:
+        if data[at] == _GIF_IMAGE:
+            at += 10 + _colours(data[at + 9]) + 1
+        elif data[at] == _GIF_EXTENSION and data[at + 1] == _GIF_CONTROL:
+            at += 2
+        else:
+            return False
+        for size in _sub_blocks(data, at):
+            at += 1 + size
+    return at + 1 == len(data)
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the colour table that a GIF's flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _sub_blocks(data: bytes, at: int) -> Iterator[int]:
+    """The sizes of the sub-blocks from `at` on, up to and with the empty one."""
+    while True:
+        size = data[at]
+        yield size
+        if not size:
+            return
+        at += 1 + size
+
 
 _JPEG_QUALITIES = (90, 80, 65, 45)
 _LARGE = 250_000  # pixels from which a JPEG can spare bytes that anybody notices

@@ -4,15 +4,67 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.limits import MOST_LONG_EDGE
-from xcyq_magic.media.modes import eight_bits
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
+
+
+_PLAIN = {"L", "LA", "RGB", "RGBA"}
+
+
+def eight_bits(picture: PillowImage) -> tuple[PillowImage, str]:
+    """The picture in a mode that scales well and that PNG and JPEG take, and how its greys were scaled.
+
+    The mode is L, LA, RGB or RGBA.
+    """
+    if picture.mode in _PLAIN and "transparency" not in picture.info:
+        return picture, ""
+    deep = picture.mode == "I" and picture.format == "PNG"  # 16 bits, as Pillow before 11 reads them
+    if deep or picture.mode.startswith("I;16"):  # converting to L would clip them at 255
+        return picture.convert("I").point(lambda grey: grey * (1 / 257)).convert("L"), "scaled from 0..65535 to 0..255"
+    if picture.mode in {"I", "F"}:
+        return _stretched(picture)
+    if picture.mode in {"PA", "La", "RGBa"} or "transparency" in picture.info:
+        return picture.convert("RGBA"), ""
+    return picture.convert("L" if picture.mode == "1" else "RGB"), ""
+
+
+def _stretched(picture: PillowImage) -> tuple[PillowImage, str]:
+    """Greys of 32 bits, scaled from their own range."""
+    low, high = cast("tuple[float, float]", picture.getextrema())
+    scale = 255 / (high - low) if high > low else 0.0
+    grey = picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
+    return grey, f"scaled from {low:.4g}..{high:.4g} to 0..255"
+
+
+# No model of the catalogue sees more pixels on the longer side. So what comes as pixels is scaled to that before it
+# is encoded at all, and an array of 100 megapixels costs what a screenshot costs.
+MOST_LONG_EDGE = 2576
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What a picture may be.
+
+    Attributes
+    ----------
+    mimes
+        The formats that are taken.
+    long_edge
+        Pixels of the longer side beyond which a model sees no more: larger pictures are scaled.
+    max_bytes
+        Bytes of one picture, before base64; None where only the request is bounded.
+    """
+
+    mimes: frozenset[str]
+    long_edge: int
+    max_bytes: int | None = None
+
 
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads

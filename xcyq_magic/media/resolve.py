@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 
 from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.animations import is_animation, video_of_animation
 from xcyq_magic.media.arrays import image_of_array
 from xcyq_magic.media.displayed import of_display_object, of_representation
-from xcyq_magic.media.figures import figure_of, image_of_figure
+from xcyq_magic.media.figures import figure_of, image_of_figure, is_animation, video_of_animation
 from xcyq_magic.media.files import media_of_bytes, read_media
 from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
-from xcyq_magic.media.signatures import mime_of
 from xcyq_magic.media.values import VALUE_CHARS, describe
+from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Media, Part

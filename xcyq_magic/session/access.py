@@ -12,8 +12,7 @@ from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import keyring
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.gateway.request import endpoint
-from xcyq_magic.gateway.route import route_notice, without_user
+from xcyq_magic.gateway.request import endpoint, route_notice, without_user
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.sandbox.server import Sandbox

@@ -13,11 +13,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
-from xcyq_magic.gateway.arrivals import Arrival, Deltas, Ended, Told, Waiting
+from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Told, Waiting
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.gateway.arrivals import Sink
+    from xcyq_magic.gateway.attempt import Sink
     from xcyq_magic.gateway.client import Exchange
     from xcyq_magic.gateway.retries import Retry
 

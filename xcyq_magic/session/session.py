@@ -8,16 +8,14 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.context import context
-from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import InputError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
-from xcyq_magic.gateway.digest import digest
 from xcyq_magic.gateway.encoding import to_json
-from xcyq_magic.gateway.request import ChatRequest, check
+from xcyq_magic.gateway.request import ChatRequest, check, digest
 from xcyq_magic.gateway.tokens import ignored_media
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess

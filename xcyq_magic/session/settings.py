@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default, validate
 from traitlets.config import Configurable
 
-from xcyq_magic.chat.metrics import Price
+from xcyq_magic.chat.usage import Price
 from xcyq_magic.errors import SettingError
-from xcyq_magic.gateway.video import MAX_VIDEO_MB, VIDEO_FORMS
+from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_FORMS
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -76,7 +76,7 @@ class GatewaySettings(Settings):
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
-        from xcyq_magic.gateway.route import without_user  # noqa: PLC0415  # %load_ext stays quick
+        from xcyq_magic.gateway.request import without_user  # noqa: PLC0415  # %load_ext stays quick
 
         # A password in it is refused when a request is made; until then it is in no listing of the settings.
         return without_user(os.environ.get("XCYQ_BASE_URL", "").strip(), "…@") or DEFAULT_BASE_URL

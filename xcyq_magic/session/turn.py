@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.parameters import Parameters
+from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.errors import IncompleteReplyError
 
 if TYPE_CHECKING:

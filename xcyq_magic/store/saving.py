@@ -9,7 +9,7 @@ import secrets
 import stat
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.characters import whole_characters
+from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.media.files import read_file, reason
 from xcyq_magic.store.formats import ipynb, markdown, openai_json
@@ -51,7 +51,7 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
     else:
         text = ipynb.dumps(conversation, bundle_of)
     try:
-        _replace(path, whole_characters(text).encode())
+        _replace(path, replace_surrogates(text).encode())
     except (OSError, ValueError) as e:
         msg = f"{path} cannot be written: {reason(e)}."
         raise ConversationFileError(msg, "Save it elsewhere, such as %chat_save ~/chat.md.") from None

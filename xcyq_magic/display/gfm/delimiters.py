@@ -10,8 +10,38 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from xcyq_magic.display.gfm.tokens import Close, Open, Token
+
+@dataclass(eq=False)
+class Open:
+    """An element begins; `source` is what to show where it turns out to be none."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(eq=False)
+class Close:
+    """The element that `begin` began ends."""
+
+    begin: Open
+    source: str = ""
+
+
+@dataclass(eq=False)
+class Whole:
+    """An element with nothing but text in it."""
+
+    tag: str
+    text: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+# A text stands for itself.
+Token: TypeAlias = str | Open | Close | Whole
+
 
 _CJK = re.compile(
     "[\u1100-\u11ff\u2e80-\u2fff\u3000-\u303f\u3040-\u30ff\u3100-\u31bf\u31c0-\u31ff\u3200-\u4dbf\u4e00-\u9fff"

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from markdown.serializers import to_html_string
 
 from xcyq_magic.display.gfm.blocks import BlockParser
-from xcyq_magic.display.gfm.footnotes import Footnotes
+from xcyq_magic.display.gfm.references import Footnotes
 from xcyq_magic.display.gfm.tree import Tree
 
 if TYPE_CHECKING:

@@ -2,11 +2,59 @@
 
 from __future__ import annotations
 
+import html
 import re
-from typing import NamedTuple
+from html.entities import html5
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from xcyq_magic.display.gfm.entities import unescaped
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from xcyq_magic.display.gfm.blocks import Block
+
+
+# Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.
+_PATH = (
+    r"(?:[^\s<>|\"'()\[\]{}.,;:!?\-\uff5c]|\([^\s<>()]{0,500}\)|\[[^\s<>\[\]]{0,500}\]|\{[^\s<>{}]{0,500}\}"
+    r"|'(?=[\w-])|[.,;:!?]+(?=[^\s<>|\"'()\[\]{}.,;:!?\uff5c])|-)*"
+)
+_DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)*)(?::\d{1,5})?"
+_LINK = re.compile(
+    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![\w./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
+    r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
+    re.IGNORECASE,
+)
+
+
+def links(text: str) -> list[tuple[int, int, str]]:
+    """Where each address begins and ends in `text`, and where it leads."""
+    if "://" not in text and "@" not in text and "www." not in text.lower():
+        return []
+    found = []
+    for link in _LINK.finditer(text):
+        address = link[0]
+        if link["mail"]:
+            address = f"mailto:{address}"
+        elif not address.lower().startswith("http"):
+            address = f"http://{address}"
+        found.append((link.start(), link.end(), address))
+    return found
+
+
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+
+def character(entity: str) -> str:
+    """What an entity stands for; itself if there is no such name."""
+    # `html.unescape` alone also reads names without a semicolon: "?a=1&copy=2".
+    return html.unescape(entity) if entity[1] == "#" else html5.get(entity[1:], entity)
+
+
+def unescaped(text: str) -> str:
+    """`text` with its entities replaced."""
+    return ENTITY.sub(lambda m: character(m[0]), text) if "&" in text else text
+
 
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 LONGEST_LABEL = 999
@@ -116,3 +164,40 @@ def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
 def _after_space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return found.end() if found else at
+
+
+class Footnotes:
+    """A document's footnotes.
+
+    Parameters
+    ----------
+    blocks
+        Their definitions; of two with one label the first counts.
+    """
+
+    def __init__(self, blocks: Sequence[Block] = ()) -> None:
+        self._blocks = {normal(b.info): b for b in reversed(blocks)}
+        self._labels = list(dict.fromkeys(normal(b.info) for b in blocks))
+        self._numbers: dict[str, int] = {}
+        self._order: list[str] = []
+
+    def number(self, label: str) -> int | None:
+        """The number of the footnote that the text refers to; None if there is none with that label."""
+        label = normal(label)
+        if label not in self._blocks:
+            return None
+        if label not in self._numbers:
+            self._order.append(label)
+            self._numbers[label] = len(self._order)
+        return self._numbers[label]
+
+    def in_order(self) -> Iterator[Block]:
+        """All of them by their numbers; those that nothing refers to come last. The list grows while it is read."""
+        at = 0
+        while at < len(self._order):
+            yield self._blocks[self._order[at]]
+            at += 1
+        for label in self._labels:
+            if label not in self._numbers:
+                self.number(label)
+                yield self._blocks[label]

@@ -7,21 +7,19 @@ import unicodedata
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
-from xcyq_magic.display.gfm.addresses import links
+from xcyq_magic.display.gfm.delimiters import Close, Open, Whole
 from xcyq_magic.display.gfm.highlight import code_element
 from xcyq_magic.display.gfm.inline import Inline
-from xcyq_magic.display.gfm.references import encoded
-from xcyq_magic.display.gfm.tables import alignments, cells
+from xcyq_magic.display.gfm.references import encoded, links
+from xcyq_magic.display.gfm.starts import alignments, cells
 from xcyq_magic.display.gfm.tex import may_be_typeset
-from xcyq_magic.display.gfm.tokens import Close, Open, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from xcyq_magic.display.gfm.blocks import Block
-    from xcyq_magic.display.gfm.footnotes import Footnotes
-    from xcyq_magic.display.gfm.references import Reference
-    from xcyq_magic.display.gfm.tokens import Token
+    from xcyq_magic.display.gfm.delimiters import Token
+    from xcyq_magic.display.gfm.references import Footnotes, Reference
 
 _CONTAINERS = {"quote": "blockquote", "details": "details"}
 _BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")

@@ -10,12 +10,24 @@ import ipywidgets as widgets
 from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
-from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.comparison_style import COLUMN, COLUMNS, COMPARISON_STYLE, HIDDEN, LIVE_COLUMNS_STYLE
-from xcyq_magic.display.live_metrics import overall_line, state_lines
+from xcyq_magic.display.bundle import attachments
+from xcyq_magic.display.metrics import overall_line, state_lines
 from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
-from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, STOP, STYLE, folded, quiet, thinking
+from xcyq_magic.display.style import (
+    COLUMN,
+    COLUMNS,
+    COMPARISON_STYLE,
+    HIDDEN,
+    LIVE_COLUMNS_STYLE,
+    LIVE_PART,
+    LIVE_STYLE,
+    STOP,
+    STYLE,
+    folded,
+    quiet,
+    thinking,
+)
 from xcyq_magic.display.views.growing import GrowingReply
 from xcyq_magic.display.views.reply import clicks_arrive, let_clicks_through
 from xcyq_magic.errors import XcyqError

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from xcyq_magic.display.attachments import attachments
-from xcyq_magic.display.bundle import opening_bundle, turn_bundle, turn_bundles
+from xcyq_magic.display.bundle import attachments, opening_bundle, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_PART, LIVE_STYLE, MORE, STOP, STYLE, folded, quiet, thinking
 from xcyq_magic.display.views.growing import GrowingReply

@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.media.signatures import mime_of
-from xcyq_magic.media.video import TAKEN, duration_s
+from xcyq_magic.media.video import TAKEN, duration_s, mime_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,9 +21,9 @@ from xcyq_magic.errors import SandboxError
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.sandbox import answers
+from xcyq_magic.gateway.sandbox.answers import Reply
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
-from xcyq_magic.gateway.sandbox.reply import Reply
 
 PATH = "/gw_llm_power"
 ENDPOINT = f"{PATH}/v1/chat/completions"

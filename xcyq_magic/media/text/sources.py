@@ -10,7 +10,7 @@ import textwrap
 from types import FunctionType, ModuleType
 from typing import Any
 
-from xcyq_magic.media.text.clipping import clipped
+from xcyq_magic.media.text.nested import clipped
 
 
 def source_of(value: Any, chars: int) -> str:  # noqa: ANN401  # a function, a method, a class

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.media.text.clipping import clipped
+from xcyq_magic.media.text.nested import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
