@@ -15,7 +15,7 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway.client import ENDED
-from xcyq_magic.magics.extension import Extension
+from xcyq_magic.magics.context import Context
 from xcyq_magic.media.resolve import attach
 from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
@@ -48,7 +48,7 @@ class _Source:
         self.travelled = False
         self._given = given is not None
         self._alone = False  # with a session of its own
-        current = None if self._given else Extension.current()
+        current = None if self._given else Context.current()
         self._session = current.session if current else given
         self._settings: dict[str, Any] = {}
         self._lock = PerProcess(threading.RLock)
@@ -62,7 +62,7 @@ class _Source:
             It is closed, and no other has taken its place.
         """
         with self._lock.get():
-            current = None if self._given or self._alone else Extension.current()
+            current = None if self._given or self._alone else Context.current()
             notebooks = current.session if current else None  # asked each time: it looks which notebook this is
             if self._session is None or self._session.closed:  # or after %reload_ext
                 self._session = notebooks or self._session or self._of_its_own()
@@ -185,7 +185,7 @@ class Chat:
         chars = session.chat.value_chars
         message = Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
         options = replace(self._options, once=once, stream=stream)
-        current = Extension.current() if self._name else None
+        current = Context.current() if self._name else None
         cell = current.cell if current else None
         return session.ask(message, options, conversation=self._name or self._own, cell=cell).result()
 
@@ -284,7 +284,7 @@ def compare(
     parameters = Parameters(temperature, top_p, max_tokens, _stops(stop), extra)
     options = TurnOptions(None, system, parameters, once=conversation is None, stream=stream)
     words = models.split() if isinstance(models, str) else models
-    current = Extension.current()
+    current = Context.current()
     with contextlib.ExitStack() as stack:
         if session is None:
             session = current.session if current else stack.enter_context(contextlib.closing(ChatSession()))

@@ -160,7 +160,9 @@ def test_completing_calls_nothing_of_the_users(kernel):
     for code in ("%%chat\n{{ costly.val¦", "%chat -a costly.val¦", "%chat -a cos¦", "%%chat\n{{ cos¦"):
         assert complete(kernel, code)
     # IPython's own completer, where ours finds nothing, is another matter: Jedi calls properties.
-    matcher = "__import__('xcyq_magic.magics.extension').magics.extension.Extension.current()._completer._expressions"
+    matcher = (
+        "__import__('xcyq_magic.magics.extension').magics.extension.Extension.of(get_ipython())._completer._expressions"
+    )
     assert kernel.value(f"{matcher}.complete('costly.value.re')") == "('', [])"
     assert kernel.value("costly.asked") == "[]"
 

@@ -41,10 +41,10 @@ def test_nothing_is_sent_and_no_history_is_written(previewed, run, shell, sandbo
 
 def test_it_shows_what_is_sent(shell, run, sandbox):
     """The JSON in its output, the media's bytes aside, is the body that the server gets."""
-    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.magics.context import Context
 
     shell.run_cell(PICTURES)
-    session = Extension.of(shell).session
+    session = Context.of(shell).session
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.media.resolve import resolve
 

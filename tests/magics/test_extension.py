@@ -20,6 +20,7 @@ from traitlets import TraitError
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.api import Chat
 from xcyq_magic.errors import InputError, XcyqError
+from xcyq_magic.magics.context import Context
 from xcyq_magic.magics.extension import MAGICS, Extension
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
@@ -146,15 +147,15 @@ def test_settings_are_listed_set_and_checked(run, shell, sandbox, capsys):
     assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert "stream" not in sandbox.received[-1].body
     run("%config GatewaySettings.read_timeout = 0")  # IPython logs the refusal
-    assert Extension.of(shell).gateway.read_timeout == 60
+    assert Context.of(shell).gateway.read_timeout == 60
     with pytest.raises(TraitError, match="more than 0 seconds"):
-        Extension.of(shell).gateway.read_timeout = -1
+        Context.of(shell).gateway.read_timeout = -1
 
 
 def test_the_configuration_file_is_read():
     with shell_of(ChatSettings={"model": "gpt-5.5-low"}) as shell:
         load_ipython_extension(shell)
-        assert Extension.of(shell).chat.model == "gpt-5.5-low"
+        assert Context.of(shell).chat.model == "gpt-5.5-low"
         unload_ipython_extension(shell)
 
 

@@ -19,7 +19,7 @@ from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
 from xcyq_magic.magics.arguments import options_of, parse_line
 from xcyq_magic.magics.chat import ChatMagics
-from xcyq_magic.magics.extension import Extension
+from xcyq_magic.magics.context import Context
 from xcyq_magic.store.formats import ipynb, markdown, openai_json
 
 
@@ -67,7 +67,7 @@ def test_the_options_of_a_saved_cell_are_the_parameters_again(shell_once, parame
     turn = turn_of("Why?", model=model)
     turn = replace(turn, parameters=parameters)
     options, _ = read_cell(shell_once, cells_of(Conversation(turns=(turn,)))[-1])
-    again = options_of(options, Extension.of(shell_once))
+    again = options_of(options, Context.of(shell_once))
     assert again.parameters == parameters
     shown = "".join(c if c.isprintable() else " " for c in model)
     assert again.model == ("-- " if model == "--" else shown)

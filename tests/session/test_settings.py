@@ -15,7 +15,7 @@ from traitlets.config import Config
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.request import endpoint, without_user
-from xcyq_magic.magics.extension import Extension
+from xcyq_magic.magics.context import Context
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
 README = Path(__file__).parents[2] / "README.md"
@@ -54,7 +54,7 @@ def test_a_wrong_value_is_refused_at_once(loaded, caplog, wrong):
     cls, name, value, words = wrong
     with pytest.raises(TraitError, match=re.escape(words)):
         cls(**{name: value})
-    extension = Extension.of(loaded)
+    extension = Context.of(loaded)
     settings = extension.gateway if cls is GatewaySettings else extension.chat
     before = getattr(settings, name)
     loaded.run_cell(f"%config {cls.__name__}.{name} = {value!r}")

@@ -18,7 +18,7 @@ from xcyq_magic.magics.prompt import expanded_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.magics.context import Context
     from xcyq_magic.session.turn import TurnOptions
 
 
@@ -286,7 +286,7 @@ def check_variable(name: str | None) -> None:
         raise OptionError(msg, "Try -o answer.")
 
 
-def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions:
+def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
     """The options of a turn as the session takes them.
 
     Raises
@@ -305,7 +305,7 @@ def options_of(options: argparse.Namespace, extension: Extension) -> TurnOptions
     in_json = isinstance(stop, list) and all(isinstance(s, str) for s in stop)
     return TurnOptions(
         model=options.model,
-        system=options.system if options.raw or not options.system else expanded_text(extension, options.system),
+        system=options.system if options.raw or not options.system else expanded_text(context, options.system),
         parameters=Parameters(
             temperature=options.temperature,
             top_p=options.top_p,

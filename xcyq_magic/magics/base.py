@@ -1,4 +1,4 @@
-"""What the magics share: the extension that they belong to."""
+"""What the magics share: their context, and how they show lines and help."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xcyq_magic.chat.conversation import Conversation
-    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.magics.context import Context
     from xcyq_magic.session.session import ChatSession
 
 
@@ -28,7 +28,7 @@ def say(text: str) -> None:
 
 
 class ExtensionMagics(Magics):
-    """Magics that belong to a loaded extension. What is behind ``?`` for each is `help_page`."""
+    """Magics of a loaded extension. What is behind ``?`` for each is `help_page`."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -37,14 +37,14 @@ class ExtensionMagics(Magics):
                 parser = getattr(magic, "parser", None)
                 magic.__doc__ = help_page(parser.description if parser else magic.__doc__ or "", parser)
 
-    def __init__(self, extension: Extension) -> None:
-        super().__init__(extension.shell)
-        self.extension = extension
+    def __init__(self, context: Context) -> None:
+        super().__init__(context.shell)
+        self.context = context
 
     @property
     def session(self) -> ChatSession:
         """The shell's session."""
-        return self.extension.session
+        return self.context.session
 
     @property
     def in_terminal(self) -> bool:

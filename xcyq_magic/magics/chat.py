@@ -70,7 +70,7 @@ class TurnMagics(ExtensionMagics):
             view.settle(outcome)
 
         if background:
-            self.extension.background.start(ask, view, finish)
+            self.context.background.start(ask, view, finish)
             return None
         try:
             outcome = ask(view.paint)
@@ -93,7 +93,7 @@ class TurnMagics(ExtensionMagics):
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalView
 
-            return TerminalView(self.label, self.extension.shell.colors)
+            return TerminalView(self.label, self.context.shell.colors)
         from xcyq_magic.display.views import ReplyView
 
         return ReplyView(self.shell, self.label, background=background)
@@ -101,7 +101,7 @@ class TurnMagics(ExtensionMagics):
     def _publish(self, outcome: Outcome, out: str | None) -> None:
         """Put the completion into the user's variables."""
         if outcome.completion is not None:
-            self.extension.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
+            self.context.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
         if isinstance(outcome.error, KeyboardInterrupt):
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
             shorten_interrupt(outcome.error, f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
@@ -135,12 +135,12 @@ class ChatMagics(TurnMagics):
         if cell is None and not line.strip():
             self.say("\n".join(state_of(self.session)))
             return
-        self.answer(options, prompt_of(self.extension, "chat", options, text, cell))
+        self.answer(options, prompt_of(self.context, "chat", options, text, cell))
 
     def answer(self, options: argparse.Namespace, prompt: Message) -> None:
         """Have `prompt` answered, as the options of its turn say."""
-        turn = options_of(options, self.extension)
-        cell_run = self.extension.cell
+        turn = options_of(options, self.context)
+        cell_run = self.context.cell
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
@@ -154,7 +154,7 @@ class ChatMagics(TurnMagics):
             background=options.background,
         )
         if options.code and outcome is not None:
-            self.say(_code_into_next_cell(self.extension.shell, outcome.result()))
+            self.say(_code_into_next_cell(self.context.shell, outcome.result()))
 
     @line_magic
     @no_var_expand

@@ -37,13 +37,13 @@ class CodeMagics(ExtensionMagics):
             %chat --code how do I read a CSV file?
         """
         number = one_count(line, "chat_code", None, "the number of a block")
-        self.say(put_into_next_cell(self.extension.shell, self._last_reply(), number))
+        self.say(put_into_next_cell(self.context.shell, self._last_reply(), number))
 
     def _last_reply(self) -> Completion:
         """The reply in ``_reply``, else the one of the conversation's last turn."""
         from xcyq_magic.chat.completion import Completion
 
-        reply = self.extension.shell.user_ns.get("_reply")
+        reply = self.context.shell.user_ns.get("_reply")
         if isinstance(reply, Completion):
             return reply
         turns = self.session.conversation().turns

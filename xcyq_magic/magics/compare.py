@@ -46,9 +46,9 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.session.comparing import compare, keep
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
-        prompt = prompt_of(self.extension, "compare", options, "", cell)
-        asked = (self.session, options.models, prompt, options_of(options, self.extension))
-        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.extension.cell}
+        prompt = prompt_of(self.context, "compare", options, "", cell)
+        asked = (self.session, options.models, prompt, options_of(options, self.context))
+        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.cell}
         if options.dry_run:
             self._show_requests(*asked, **where)
             return
@@ -110,7 +110,7 @@ class CompareMagics(ExtensionMagics):
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalColumns
 
-            return TerminalColumns(self.label, self.extension.shell.colors, diff=diff)
+            return TerminalColumns(self.label, self.context.shell.colors, diff=diff)
         from xcyq_magic.display.views import ColumnsView
 
         return ColumnsView(self.shell, self.label, diff=diff)
@@ -118,7 +118,7 @@ class CompareMagics(ExtensionMagics):
     def _publish(self, compared: Compared, out: str | None) -> None:
         """Put the comparison into the user's variables."""
         comparison = compared.comparison
-        self.extension.shell.push({"_comparison": comparison} | ({out: comparison} if out else {}))
+        self.context.shell.push({"_comparison": comparison} | ({out: comparison} if out else {}))
         if isinstance(compared.error, KeyboardInterrupt):
             count = sum(c.completion is not None for c in comparison.columns)
             kept = f"what came of {count} of {len(comparison)} is in _comparison"

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from xcyq_magic.gateway.catalog import Model
-    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.magics.context import Context
 
-    Source: TypeAlias = Callable[["Extension", str], Iterable[SimpleCompletion]]
+    Source: TypeAlias = Callable[["Context", str], Iterable[SimpleCompletion]]
     from collections.abc import Collection, Iterator
 
 
@@ -46,25 +46,25 @@ _IN_A_STRING = re.compile(r"[\"'][^\"']*\Z")
 
 
 class MagicCompleter:
-    """Completes what is typed to the magics of an extension."""
+    """Completes what is typed to the magics of a shell."""
 
-    def __init__(self, extension: Extension) -> None:
-        self._extension = extension
-        self._expressions = ExpressionCompleter(extension.shell)
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._expressions = ExpressionCompleter(context.shell)
 
     def register(self) -> None:
         """Let the shell ask."""
-        self._extension.shell.Completer.custom_matchers.append(self.match)
+        self._context.shell.Completer.custom_matchers.append(self.match)
 
     def unregister(self) -> None:
         """Take that back."""
-        self._extension.shell.Completer.custom_matchers.remove(self.match)
+        self._context.shell.Completer.custom_matchers.remove(self.match)
 
     @context_matcher(identifier="xcyq_magic", priority=_PRIORITY)  # type: ignore[untyped-decorator]  # IPython's
     def match(self, context: CompletionContext) -> SimpleMatcherResult:
         """What may stand at the cursor, in an order that means something."""
         lines = context.full_text.split("\n")[: context.cursor_line]
-        typed = typed_at("\n".join([*lines, context.text_until_cursor]), self._extension.parsers)
+        typed = typed_at("\n".join([*lines, context.text_until_cursor]), self._context.parsers)
         if typed is None:
             return {"completions": []}
         fragment, found = self._offers(typed)
@@ -82,22 +82,22 @@ class MagicCompleter:
 
     def _is_expression(self, text: str) -> bool:
         member = _MEMBER_OF.match(text)
-        return member is not None and member["name"] in self._extension.shell.user_ns
+        return member is not None and member["name"] in self._context.shell.user_ns
 
     def _from_tables(self, typed: Typed) -> Iterable[SimpleCompletion]:
         if typed.kind == "value":
             source = VALUES.get(typed.option)
-            return source(self._extension, typed.fragment) if source else ()
+            return source(self._context, typed.fragment) if source else ()
         if typed.kind == "option":
             return self._options(typed)
         words = WORDS.get(typed.magic)
         taken = words is not None and words.most is not None and typed.words >= words.most
-        found = [] if words is None or taken else [*words.source(self._extension, typed.fragment)]
+        found = [] if words is None or taken else [*words.source(self._context, typed.fragment)]
         return found if typed.fragment else [*found, *self._options(typed)]
 
     def _options(self, typed: Typed) -> Iterable[SimpleCompletion]:
         """The options that may follow, each with its help where the frontend shows a type."""
-        parser = self._extension.parsers[typed.magic]
+        parser = self._context.parsers[typed.magic]
         for action in parser._actions if parser else ():  # noqa: SLF001  # argparse lists them nowhere else
             again = isinstance(action.default, list)
             names = [n for n in action.option_strings if n.startswith(typed.fragment)]
@@ -154,7 +154,7 @@ def _belongs(completion: Completion, source: str) -> bool:
 # What completes at which position. A magic that is not there is not asked for.
 
 
-def _models(_: Extension, typed: str) -> Iterable[SimpleCompletion]:
+def _models(_: Context, typed: str) -> Iterable[SimpleCompletion]:
     """Models whose names begin with what was typed, else those that hold it: ``opus`` is enough."""
     from xcyq_magic.gateway.catalog import MODELS
 
@@ -166,29 +166,29 @@ def _pool(model: Model) -> str:
     return _brief(f"{model.family.name}, {re.split(' [(]|,', model.pool, maxsplit=1)[0]}")
 
 
-def _conversations(extension: Extension, typed: str) -> Iterable[SimpleCompletion]:
-    return [SimpleCompletion(n, type="conversation") for n in extension.conversation_names if n.startswith(typed)]
+def _conversations(context: Context, typed: str) -> Iterable[SimpleCompletion]:
+    return [SimpleCompletion(n, type="conversation") for n in context.conversation_names if n.startswith(typed)]
 
 
-def _answers(extension: Extension, typed: str) -> Iterable[SimpleCompletion]:
-    return [SimpleCompletion(n, type="answer") for n in extension.compared if n.startswith(typed)]
+def _answers(context: Context, typed: str) -> Iterable[SimpleCompletion]:
+    return [SimpleCompletion(n, type="answer") for n in context.compared if n.startswith(typed)]
 
 
-def _attachments(extension: Extension, typed: str) -> Iterable[SimpleCompletion]:
+def _attachments(context: Context, typed: str) -> Iterable[SimpleCompletion]:
     """Variables, and paths."""
-    shell = extension.shell
+    shell = context.shell
     for name, value in shell.user_ns.items():
         own = name not in shell.user_ns_hidden and not name.startswith("_") and not isinstance(value, ModuleType)
         if own and name.startswith(typed):
             yield SimpleCompletion(name, type=type(value).__name__)
-    yield from _files(extension, typed)
+    yield from _files(context, typed)
 
 
-def _files(_: Extension, typed: str) -> Iterable[SimpleCompletion]:
+def _files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
     return [SimpleCompletion(p, type="path") for p in paths_from(typed)]
 
 
-def _kept_files(_: Extension, typed: str) -> Iterable[SimpleCompletion]:
+def _kept_files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
     return [SimpleCompletion(p, type="path") for p in paths_from(typed, {".md", ".json", ".ipynb"})]
 
 

@@ -6,63 +6,15 @@ Nothing is sent of a failure until the user asks for it, and what is sent is sho
 from __future__ import annotations
 
 import linecache
-import sys
 import traceback
-from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 
-from xcyq_magic.errors import InputError, XcyqError
 from xcyq_magic.magics.arguments import parse_line, turn_options
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.prompt import prompt_of
 
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
 _QUESTION = "What went wrong, and how do I mend it?"
-
-
-class LastFailure:
-    """The last exception of a cell that is not one of ours: those say by themselves what to type next."""
-
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
-        self._seen: BaseException | None = None
-
-    def register(self) -> None:
-        """Hear of each cell's end from now on."""
-        self._shell.events.register("post_run_cell", self._ended)
-
-    def unregister(self) -> None:
-        """Hear of no further cell, and let go of what was held."""
-        self._shell.events.unregister("post_run_cell", self._ended)
-        self._seen = None
-
-    def _ended(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        error = result.error_in_exec or result.error_before_exec
-        if error is not None and not isinstance(error, XcyqError):
-            self._seen = error
-
-    @property
-    def error(self) -> BaseException:
-        """The last exception that a cell raised, other than one of this package's own.
-
-        Raises
-        ------
-        InputError
-            There is none.
-        """
-        # What failed before the extension was loaded is where Python keeps it for its debugger.
-        before: BaseException | None = getattr(sys, "last_value", None)
-        error = self._seen or before
-        if error is None:
-            msg = "No cell has failed yet, so nothing was sent."
-            raise InputError(msg, "Run a cell that fails, then %chat_error.")
-        if isinstance(error, XcyqError):
-            msg = f"The last error, {type(error).__name__}, is of xcyq_magic itself; nothing was sent."
-            raise InputError(msg, error.hint or error.message)
-        return error
 
 
 def failure_text(error: BaseException, chars: int) -> str:
@@ -121,8 +73,8 @@ class FailureMagics(ChatMagics):
         from xcyq_magic.chat.messages import Message, Text
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
-        failure = failure_text(self.extension.failure.error, self.extension.chat.value_chars)
-        asked = prompt_of(self.extension, "chat_error", options, question or _QUESTION, None)
+        failure = failure_text(self.context.failure.error, self.context.chat.value_chars)
+        asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
             self.say(failure)
         first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other

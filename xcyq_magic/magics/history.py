@@ -47,7 +47,7 @@ class ConversationMagics(ExtensionMagics):
         text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it
-            self.session.choose(name, system="" if text == "off" else expanded_text(self.extension, text))
+            self.session.choose(name, system="" if text == "off" else expanded_text(self.context, text))
         system = self.session.system_of(self.session.conversation())
         self.say(f"System prompt: {system}" if system else "No system prompt. %chat_system TEXT sets one.")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
@@ -14,27 +12,6 @@ from IPython.core.magic_arguments import argument
 from xcyq_magic.errors import InputError
 from xcyq_magic.magics.arguments import takes
 from xcyq_magic.magics.base import ExtensionMagics
-
-if TYPE_CHECKING:
-    from xcyq_magic.gateway.credentials import ApiKey
-
-
-@dataclass
-class Access:
-    """How requests went when the extension was unloaded: loaded again, it must not send elsewhere.
-
-    What ``%config`` set is not among it: IPython keeps that itself.
-
-    Attributes
-    ----------
-    offline
-        Whether they went to the sandbox.
-    key
-        The one that was entered.
-    """
-
-    offline: bool = False
-    key: ApiKey | None = None
 
 
 @magics_class

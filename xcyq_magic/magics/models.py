@@ -119,7 +119,7 @@ class UsageMagics(ExtensionMagics):
         for notice in self.session.conversations.take_notices():
             self.say(notice)
         if options.out:
-            self.extension.shell.push({options.out: report})
+            self.context.shell.push({options.out: report})
         if report.models:
             self.show(usage_bundle(report))
         else:

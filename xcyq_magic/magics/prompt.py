@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import argparse
 
     from xcyq_magic.chat.messages import Message, Part
-    from xcyq_magic.magics.extension import Extension
+    from xcyq_magic.magics.context import Context
 
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
-def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
+def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
     """The user's message: what is attached, and the text with its expressions in their places.
 
     Parameters
     ----------
-    extension
+    context
         Whose shell was typed into.
     magic
         The magic's name, for errors.
@@ -46,15 +46,15 @@ def prompt_of(extension: Extension, magic: str, options: argparse.Namespace, tex
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
     said = text if cell is None else cell.strip("\n")
-    attached = [*_figures(extension, options.figure), *(_attached(extension, a) for a in options.attach)]
+    attached = [*_figures(context, options.figure), *(_attached(context, a) for a in options.attach)]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
         on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
         raise InputError(msg, f"Write it below the %%{magic} line{on_the_line}.")
-    return Message.of("user", *attached, *([said] if options.raw else expanded(extension, said)))
+    return Message.of("user", *attached, *([said] if options.raw else expanded(context, said)))
 
 
-def expanded(extension: Extension, text: str) -> list[Part | str]:
+def expanded(context: Context, text: str) -> list[Part | str]:
     """A text with each ``{{ expr }}`` replaced by what it stands for: text within the text, media in its place.
 
     Raises
@@ -75,10 +75,10 @@ def expanded(extension: Extension, text: str) -> list[Part | str]:
             written = _apart(written, piece) if block else written + piece
             block = block and not piece
             continue
-        value, name = evaluate(extension.shell, piece.source, piece.shown), piece.source.strip()
+        value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
         if isinstance(value, Completion):
             value = value.text
-        part = resolve(value, name, value_chars=extension.chat.value_chars)
+        part = resolve(value, name, value_chars=context.chat.value_chars)
         if isinstance(part, Text):
             if hint := picture_hint(value, name):
                 say(hint)
@@ -90,7 +90,7 @@ def expanded(extension: Extension, text: str) -> list[Part | str]:
     return [*parts, *_stripped(written)]
 
 
-def expanded_text(extension: Extension, text: str) -> str:
+def expanded_text(context: Context, text: str) -> str:
     """A system prompt as `expanded`; it takes no media.
 
     Raises
@@ -98,7 +98,7 @@ def expanded_text(extension: Extension, text: str) -> str:
     InputError
         As `expanded`, and where an expression stands for a picture or a video.
     """
-    parts = expanded(extension, text)
+    parts = expanded(context, text)
     if not all(isinstance(p, str) for p in parts):
         msg = "A picture or a video cannot stand in a system prompt; nothing was sent."
         raise MediaError(msg, "Put it into the prompt.")
@@ -116,7 +116,7 @@ def _stripped(text: str) -> list[str]:
     return [text.strip("\n")] if text.strip() else []
 
 
-def _figures(extension: Extension, count: int | None) -> list[Part]:
+def _figures(context: Context, count: int | None) -> list[Part]:
     """The last images that the user saw, as ``-f`` asks for them."""
     from xcyq_magic.media.files import media_of_bytes
 
@@ -125,7 +125,7 @@ def _figures(extension: Extension, count: int | None) -> list[Part]:
     if count < 1:
         msg = f"-f takes a number of images, at least 1, not {count}; nothing was sent."
         raise OptionError(msg, "Try -f, or -f 2 for the last two.")
-    seen = extension.seen.last(count)
+    seen = context.seen.last(count)
     if len(seen) < count:
         have = f"only {len(seen)} image{'s' * (len(seen) != 1)}" if seen else "no image yet"
         msg = f"-f {count}: cells have shown {have} since xcyq_magic was loaded; nothing was sent."
@@ -136,14 +136,14 @@ def _figures(extension: Extension, count: int | None) -> list[Part]:
     return [media_of_bytes(image.content, name, name.capitalize()) for image, name in zip(seen, names, strict=True)]
 
 
-def _attached(extension: Extension, text: str) -> Part:
+def _attached(context: Context, text: str) -> Part:
     """What ``-a`` names: media that are kept, an expression whose names exist, else a path or an address."""
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.resolve import attach
 
     if found := _KEPT.fullmatch(text):
-        return _kept(extension, found[1])
-    shell = extension.shell
+        return _kept(context, found[1])
+    shell = context.shell
     value: object = text
     if known_names(text, shell.user_ns):
         try:
@@ -155,7 +155,7 @@ def _attached(extension: Extension, text: str) -> Part:
         near = nearest_name(text, shell.user_ns)
         msg = f"-a {text}: there is neither a variable nor a file of that name; nothing was sent."
         raise MediaError(msg, f"Did you mean {near}?" if near else f"Paths count from {Path.cwd()}.")
-    part = attach(value, "" if isinstance(value, str) else text, value_chars=extension.chat.value_chars)
+    part = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
     return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
 
 
@@ -166,11 +166,11 @@ def _exists(path: str) -> bool:
         return False
 
 
-def _kept(extension: Extension, digest: str) -> Part:
+def _kept(context: Context, digest: str) -> Part:
     """The picture or video of that SHA-256, as a notebook that ``%chat_save`` wrote names it."""
     from xcyq_magic.media.files import media_of_bytes
 
-    data = extension.conversations.media({digest}).get(digest)
+    data = context.conversations.media({digest}).get(digest)
     shown = f"sha256:{digest[:12]}…"
     if data is None:
         msg = f"{shown} is not kept here; nothing was sent."

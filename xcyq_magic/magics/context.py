@@ -1,0 +1,312 @@
+"""What a magic may see of its shell: the session, the notebook and its cells, and what was shown and failed before."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from traitlets import TraitError
+
+from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError
+from xcyq_magic.forks import PerProcess
+from xcyq_magic.magics.background import Background
+from xcyq_magic.magics.image_history import SeenImages
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.magic import Magics
+
+    from xcyq_magic.chat.conversation import CellRun
+    from xcyq_magic.gateway.credentials import ApiKey
+    from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.store.database import Database
+    from xcyq_magic.store.recognition import Notebook
+    from xcyq_magic.store.summaries import Summary
+
+NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
+
+
+@dataclass
+class Access:
+    """How requests went when the extension was unloaded: loaded again, it must not send elsewhere.
+
+    What ``%config`` set is not among it: IPython keeps that itself.
+
+    Attributes
+    ----------
+    offline
+        Whether they went to the sandbox.
+    key
+        The one that was entered.
+    """
+
+    offline: bool = False
+    key: ApiKey | None = None
+
+
+class LastFailure:
+    """The last exception of a cell that is not one of ours: those say by themselves what to type next."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._seen: BaseException | None = None
+
+    def register(self) -> None:
+        """Hear of each cell's end from now on."""
+        self._shell.events.register("post_run_cell", self._ended)
+
+    def unregister(self) -> None:
+        """Hear of no further cell, and let go of what was held."""
+        self._shell.events.unregister("post_run_cell", self._ended)
+        self._seen = None
+
+    def _ended(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
+        error = result.error_in_exec or result.error_before_exec
+        if error is not None and not isinstance(error, XcyqError):
+            self._seen = error
+
+    @property
+    def error(self) -> BaseException:
+        """The last exception that a cell raised, other than one of this package's own.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        # What failed before the extension was loaded is where Python keeps it for its debugger.
+        before: BaseException | None = getattr(sys, "last_value", None)
+        error = self._seen or before
+        if error is None:
+            msg = "No cell has failed yet, so nothing was sent."
+            raise InputError(msg, "Run a cell that fails, then %chat_error.")
+        if isinstance(error, XcyqError):
+            msg = f"The last error, {type(error).__name__}, is of xcyq_magic itself; nothing was sent."
+            raise InputError(msg, error.hint or error.message)
+        return error
+
+
+class Context:
+    """What lives while the extension is loaded into a shell, each magic's view of it.
+
+    Attributes
+    ----------
+    shell
+        The shell that it was loaded into.
+    gateway, chat
+        The settings, known to ``%config``.
+    seen
+        The images that the user saw last.
+    failure
+        The last exception of a cell.
+    background
+        The replies that go on after their cells.
+    magics
+        The magics that were registered with it.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        try:
+            self.gateway = GatewaySettings(parent=shell)
+            self.chat = ChatSettings(parent=shell)
+        except TraitError as e:
+            msg = f"The configuration holds a wrong value: {e}"
+            raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
+        self.seen = SeenImages(shell)
+        self.failure = LastFailure(shell)
+        self.background = Background()
+        self.magics: list[Magics] = []
+        self._access: Access = shell.meta.pop(NAME, None) or Access()
+        self._lock = PerProcess(threading.RLock)
+        self._session: ChatSession | None = None
+        self._conversations: Conversations | None = None
+        self._said: set[str] = set()  # lines on what is resumed
+        self._resumed = ""  # the id of the conversation that was said to be resumed
+        self._run = 0
+        self._ran: dict[str, str] = {}  # the sources of the cells that ran, by their ids
+
+    @classmethod
+    def of(cls, shell: InteractiveShell) -> Context | None:
+        """Return the context of `shell`; None if the extension is not loaded there."""
+        found = getattr(shell.magics_manager.registry.get(NAME), "context", None)
+        return found if isinstance(found, cls) else None
+
+    @classmethod
+    def current(cls) -> Context | None:
+        """Return the context of the shell that runs this code; None outside of IPython."""
+        ipython = sys.modules.get("IPython")  # not imported: then there is no shell either
+        shell = ipython.get_ipython() if ipython else None
+        return cls.of(shell) if shell is not None else None
+
+    @property
+    def session(self) -> ChatSession:
+        """The shell's session; made, and its modules imported, when first used."""
+        with self._lock.get():  # threads may be the first to ask, and at once
+            conversations = self.conversations
+            if self._session is None:
+                from xcyq_magic.session.session import ChatSession
+
+                session = ChatSession(self.gateway, self.chat, conversations)
+                if self._access.offline:
+                    session.access.start_sandbox()
+                session.access.entered = self._access.key
+                self._session = session
+            return self._session
+
+    @property
+    def conversations(self) -> Conversations:
+        """The notebook's conversations; imported and, where there are any, resumed when first used."""
+        with self._lock.get():
+            if self._conversations is None:
+                from xcyq_magic.session.notebook import Conversations
+
+                self._conversations = Conversations(self._open_database(), self.notebook, resume=self.chat.resume)
+                self._say_what_is_resumed(*self._conversations.resume())
+            elif self._conversations.path is None and (notebook := self.notebook):  # the first magic ran without a cell
+                self._say_what_is_resumed(*self._conversations.belong_to(notebook))
+            else:  # a cell that ran meanwhile, or the notebook's file, may tell now what was not known
+                self._say_what_is_resumed(*self._conversations.resume())
+            return self._conversations
+
+    @property
+    def notebook(self) -> Notebook | None:
+        """The notebook that the running cell belongs to; None where there is none."""
+        path = notebook_path(self.shell)
+        if path is None:
+            return None
+        from xcyq_magic.store.recognition import Notebook
+
+        return Notebook(path, lambda: cell_id(self.shell), self._ran)
+
+    @property
+    def cell(self) -> CellRun | None:
+        """The run of the cell that is running; None where cells have no ids."""
+        from xcyq_magic.chat.conversation import CellRun
+
+        running = cell_id(self.shell)
+        return CellRun(running, self._run) if running else None
+
+    @property
+    def conversation_names(self) -> list[str]:
+        """The names of the conversations that this kernel knows, without loading any for it."""
+        return self._conversations.names if self._conversations else ["main"]
+
+    @property
+    def compared(self) -> list[str]:
+        """The names of the columns of the last comparison."""
+        comparison = self._session.comparison if self._session else None
+        return list(comparison or ())
+
+    @property
+    def parsers(self) -> dict[str, argparse.ArgumentParser | None]:
+        """The names of the magics, each with the parser of its options, if it has one."""
+        functions = {name: f for m in self.magics for named in m.magics.values() for name, f in named.items()}
+        return {name: getattr(f, "parser", None) for name, f in functions.items()}
+
+    def _open_database(self) -> Database:
+        from xcyq_magic.store.database import open_database
+
+        return open_database(self.chat.store, self._folder)
+
+    @property
+    def _folder(self) -> Path | None:
+        """The profile's directory, where IPython keeps its own history."""
+        location = getattr(getattr(self.shell, "profile_dir", None), "location", None)
+        return Path(location) if location else None
+
+    def _say_what_is_resumed(self, found: Summary | None, line: str) -> None:
+        """Say what the notebook goes on with, once."""
+        if found is not None and found.id == self._resumed:
+            return
+        self._resumed = found.id if found else self._resumed
+        if line and line not in self._said:
+            self._said.add(line)
+            sys.stdout.write(f"{line}\n")
+
+    def register(self) -> None:
+        """Hear of the shell's cells and settings from now on, and say what the notebook goes on with."""
+        self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
+        self.shell.events.register("pre_run_cell", self._count_run)
+        self.seen.register()
+        self.shell.events.register("post_run_cell", self._say_notices)
+        self.failure.register()
+        self.chat.observe(self._move_store, "store")
+        if self._access.offline:
+            sys.stdout.write("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.\n")
+        if self.chat.resume and (notebook := self.notebook):
+            self._say_what_is_resumed(*resumption(self._open_database(), notebook))
+
+    def _count_run(self, info: Any) -> None:  # noqa: ANN401  # IPython's, without types
+        self._run += 1
+        if running := cell_id(self.shell):
+            self._ran[running] = info.raw_cell
+
+    def _say_notices(self, *_: object) -> None:
+        """What could not be kept; a turn's output says it itself."""
+        if self._conversations is not None:
+            sys.stdout.writelines(f"{line}\n" for line in self._conversations.take_notices())
+
+    def _move_store(self, *_: object) -> None:
+        """Keep everything where ``ChatSettings.store`` says now."""
+        if self._conversations is not None:
+            self._conversations.use(self._open_database())
+
+    def unregister(self) -> None:
+        """End the replies and the session, and leave in the shell what is to outlive them."""
+        mine: tuple[object, ...] = (self.gateway, self.chat)
+        self.shell.configurables[:] = [c for c in self.shell.configurables if not any(c is m for m in mine)]
+        self.shell.events.unregister("pre_run_cell", self._count_run)
+        self.seen.unregister()
+        self.failure.unregister()
+        self.shell.events.unregister("post_run_cell", self._say_notices)
+        self.chat.unobserve(self._move_store, "store")
+        if self._session is not None:
+            self._access = Access(self._session.access.sandbox is not None, self._session.access.entered)
+        if self._access != Access():
+            self.shell.meta[NAME] = self._access
+        self.background.close()
+        if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
+            self._session.close()
+        elif self._conversations is not None:
+            self._conversations.close()
+
+
+def cell_id(shell: InteractiveShell) -> str | None:
+    """The id of the cell that is running; None where cells have none (a terminal, nbclient)."""
+    parent = getattr(shell, "parent_header", None) or {}
+    found = parent.get("metadata", {}).get("cellId")
+    return found if isinstance(found, str) and found else None
+
+
+def notebook_path(shell: InteractiveShell) -> str | None:
+    """The absolute path of the notebook, as it was when the kernel started; None where there is none.
+
+    Jupyter servers set JPY_SESSION_NAME. A console's has no suffix, and the next console has the same. A kernel
+    that runs another notebook from within this one (nbclient, papermill) inherits the variable; its cells have no ids.
+    """
+    told = shell.user_ns.get("__vsc_ipynb_file__")  # VS Code
+    if isinstance(told, str) and told:
+        return told
+    named = os.environ.get("JPY_SESSION_NAME", "")
+    return named if os.path.isabs(named) and PurePath(named).suffix and cell_id(shell) else None  # noqa: PTH117  # a str
+
+
+def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
+    """Return what `find` does, for a store that nothing else uses yet."""
+    from xcyq_magic.store.recognition import find
+
+    try:
+        return find(database, notebook)
+    except StoreError as e:
+        return None, e.message if e.replaced else ""  # what only fails is said once it matters
+    finally:
+        database.close()
