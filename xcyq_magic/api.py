@@ -13,7 +13,6 @@ from xcyq_magic.chat.comparison import Comparison
 from xcyq_magic.chat.conversation import EARLIER, Conversation, Parameters
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.context import Context
 from xcyq_magic.media.resolve import attach
@@ -21,6 +20,7 @@ from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
+from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.sync import Slot
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def test_the_cell_returns_and_its_output_settles_later(kernel, sandbox):
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
 
 
-TURNS = "len(get_ipython().magics_manager.registry['xcyq_magic'].session.conversation().turns)"
+TURNS = "len(get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation().turns)"
 
 
 def test_a_system_prompt_that_takes_its_time_takes_no_turn_away(kernel):

@@ -130,12 +130,12 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
 )
 def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):
     kernel.run("%%chat\nfirst")
-    before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()")
+    before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()")
     failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
     assert failed.status == "error"
     assert failed.reply["ename"] == name
     assert len(failed.error) <= 2  # and the caption makes three lines
-    assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].session.conversation()") == before
+    assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()") == before
     assert kernel.run("%%chat\nsecond").status == "ok"
     assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
 
@@ -274,7 +274,7 @@ def test_the_key_is_asked_for_hidden_used_saved_and_forgotten(system_keyring, ke
     assert json.loads(system_keyring.read_text()) == {f"xcyq_magic {sandbox.base_url}": KEY}
     ran += [kernel.run("%reload_ext xcyq_magic"), kernel.run("%chat")]
     assert "from %chat_key" in ran[-1].text  # the one that was entered stays
-    saved = "__import__('xcyq_magic').session.ChatSession(get_ipython().magics_manager.registry['xcyq_magic'].gateway)"
+    saved = "__import__('xcyq_magic.session.session').session.session.ChatSession(get_ipython().magics_manager.registry['xcyq_magic'].context.gateway)"
     assert kernel.value(f"{saved}.access.key().source") == "the system keyring"
     assert kernel.run("%%chat\nHello").status == "ok"
     ran += [kernel.run("%chat_key --forget"), kernel.run("%%chat\nHello"), kernel.run("%history -g")]

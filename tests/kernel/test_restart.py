@@ -11,7 +11,7 @@ from kernels import KEY, Kernel, write_notebook
 NOTEBOOK = "analysis.ipynb"
 SAID = (
     "[(t.prompt.text, t.completion.model)"
-    " for t in get_ipython().magics_manager.registry['xcyq_magic'].session.conversation().turns]"
+    " for t in get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation().turns]"
 )
 
 

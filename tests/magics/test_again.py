@@ -36,7 +36,7 @@ def test_a_retry_asks_the_same_and_takes_the_place_of_the_turn(run, sandbox, she
 
 def replies(shell) -> list[str]:
     """The ids of the replies in the conversation."""
-    session = shell.magics_manager.registry["xcyq_magic"].session
+    session = shell.magics_manager.registry["xcyq_magic"].context.session
     return [t.completion.id for t in session.conversation().turns]
 
 

@@ -48,7 +48,7 @@ def run_example(run, shell, names, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (20, 20), "white").save("scatter.png")
     shell.push(names)
-    shell.magics_manager.registry["xcyq_magic"].seen.remember({"image/png": Path("scatter.png").read_bytes()})
+    shell.magics_manager.registry["xcyq_magic"].context.seen.remember({"image/png": Path("scatter.png").read_bytes()})
     shell.run_cell("1 / 0")
     for prompt in ("Hello", "Hello", "sandbox: markdown 2000"):
         run(f"%%chat\nsandbox: first 0\nsandbox: pace 5000 40\n{prompt}")
@@ -86,7 +86,9 @@ def test_the_state_says_how_many_tokens_and_what_comes_next(run, shell, sandbox,
     run("%chat_system Be brief.")
     run("%chat one")
     run("%%chat\nsandbox: echo\ntwo")
-    usages = [t.completion.usage for t in shell.magics_manager.registry["xcyq_magic"].session.conversation().turns]
+    usages = [
+        t.completion.usage for t in shell.magics_manager.registry["xcyq_magic"].context.session.conversation().turns
+    ]
     shown = state()
     assert f"{sum(u.prompt_tokens for u in usages):,} in, {sum(u.completion_tokens for u in usages):,} out" in shown
     assert "System prompt: Be brief." in shown

@@ -109,7 +109,7 @@ class Histories(RuleBasedStateMachine):
         self.kernel.callback(unload_ipython_extension, self.shell)
         self.shell.parent_header = {"metadata": {"cellId": "load"}}
         load_ipython_extension(self.shell)
-        self.session = self.shell.magics_manager.registry["xcyq_magic"].session
+        self.session = self.shell.magics_manager.registry["xcyq_magic"].context.session
 
     def teardown(self) -> None:
         while self.background:

@@ -210,7 +210,7 @@ def test_an_output_tells_whose_conversation_it_is_where_cells_have_no_ids(kernel
     with kernel(saved=False) as run:
         run(LOAD)
         run("%chat a", "drawn-1")
-        session = run._shell.magics_manager.registry["xcyq_magic"].session
+        session = run._shell.magics_manager.registry["xcyq_magic"].context.session
         record = turn_record(session.conversation().turns[0], "main")
     output = {"output_type": "display_data", "data": {TURN_MIME: record}, "metadata": {}}
     cell = {"cell_type": "code", "source": "%chat a", "metadata": {}, "outputs": [output]}

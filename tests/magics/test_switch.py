@@ -155,7 +155,7 @@ def test_what_happens_while_a_system_prompt_is_made_stays(run, shell, what):
     run("%chat one")
     name, _, rest = line.removeprefix("%").partition(" ")
     run(f"%chat_system Be {{{{ get_ipython().run_line_magic({name!r}, {rest!r}) or 'terse' }}}}.")
-    conversation = shell.magics_manager.registry["xcyq_magic"].session.conversation()
+    conversation = shell.magics_manager.registry["xcyq_magic"].context.session.conversation()
     assert conversation.system == "Be terse."
     assert holds(conversation)
 

@@ -26,7 +26,7 @@ def shown(run, capsys):
 
 
 def session_of(shell):
-    return shell.magics_manager.registry["xcyq_magic"].session
+    return shell.magics_manager.registry["xcyq_magic"].context.session
 
 
 def cells(text: str) -> list[list[str]]:

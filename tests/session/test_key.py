@@ -342,10 +342,10 @@ AFTERWARDS = [
 ]
 OBJECTS = [
     "get_ipython().magics_manager.registry['xcyq_magic']",
-    "vars(get_ipython().magics_manager.registry['xcyq_magic'])",
-    "get_ipython().magics_manager.registry['xcyq_magic'].session",
-    "vars(get_ipython().magics_manager.registry['xcyq_magic'].session)",
-    "vars(get_ipython().magics_manager.registry['xcyq_magic'].session.access)",
+    "vars(get_ipython().magics_manager.registry['xcyq_magic'].context)",
+    "get_ipython().magics_manager.registry['xcyq_magic'].context.session",
+    "vars(get_ipython().magics_manager.registry['xcyq_magic'].context.session)",
+    "vars(get_ipython().magics_manager.registry['xcyq_magic'].context.session.access)",
     "globals().get('_reply')",
 ]
 

@@ -17,7 +17,7 @@ from xcyq_magic.display.gfm.document import Document, last_leaf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
 
 
 ENDLESS_CHARS = 5_000  # of a block that has no such place

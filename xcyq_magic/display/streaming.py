@@ -21,7 +21,7 @@ from xcyq_magic.display.sections import Piece, cut, sources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.references import Reference
 
 # Of finished Markdown. A message costs a kilobyte besides what it brings: these make the sum smallest.

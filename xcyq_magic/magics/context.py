@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.image_history import SeenImages
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.media.images import damaged, eight_bits, encoded, opened, scaled, upright_of
 
 if TYPE_CHECKING:
@@ -261,7 +260,7 @@ class Fitting:
         self._fitted: OrderedDict[tuple[str, str, str, ImageLimits], Image] = OrderedDict()
         self._bytes = 0
         # Not held while a picture is fitted, which takes a second for a large one.
-        self._lock = PerProcess(threading.Lock)
+        self._lock = threading.Lock()
 
     def message(self, message: Message, limits: ImageLimits) -> Message:
         """The message with its pictures as `limits` allow them."""
@@ -272,12 +271,12 @@ class Fitting:
 
     def _image(self, image: Image, limits: ImageLimits) -> Image:
         known = (image.sha256, image.name, image.note, limits)
-        with self._lock.get():
+        with self._lock:
             if found := self._fitted.get(known):
                 self._fitted.move_to_end(known)
                 return found
         fitted = fit(image, limits)
-        with self._lock.get():
+        with self._lock:
             if found := self._fitted.get(known):  # another thread was faster
                 return found
             self._fitted[known] = fitted

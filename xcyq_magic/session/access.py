@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import keyring
 from xcyq_magic.gateway.attempt import Connection
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import endpoint, route_notice, without_user
+from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
     from xcyq_magic.gateway.sandbox.server import Sandbox

@@ -11,8 +11,8 @@ from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.usage import Spent
 from xcyq_magic.errors import InputError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
+from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.recognition import find
 from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Slot, Sync

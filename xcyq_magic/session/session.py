@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import InputError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -24,6 +23,7 @@ from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
 from xcyq_magic.store.database import open_database
+from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class ChatSession:
         self.comparison: Comparison | None = None
         self._clients = PerProcess(GatewayClient)
         self.closed = False
-        self._fitting = Fitting()
+        self._fitting = PerProcess(Fitting)
 
     @property
     def _client(self) -> GatewayClient:
@@ -132,7 +132,7 @@ class ChatSession:
         messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
-        messages = tuple(self._fitting.message(m, limits) for m in messages)
+        messages = tuple(self._fitting.get().message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
         check(request, self.gateway.max_video_mb)

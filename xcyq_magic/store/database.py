@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
-from xcyq_magic.forks import PerProcess
+from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xcyq_magic.chat.conversation import CellRun, Conversation
 from xcyq_magic.errors import StoreError
-from xcyq_magic.forks import PerProcess
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
+from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.recognition import free_name, known
 from xcyq_magic.store.summaries import DISPLACED, Summary, new_id
 

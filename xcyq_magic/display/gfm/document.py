@@ -16,7 +16,7 @@ from xcyq_magic.display.gfm.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.references import Reference
 
 _LINE_END = re.compile(r"\r\n?")

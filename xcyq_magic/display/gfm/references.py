@@ -11,7 +11,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
 
 
 # Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.tex import ENVIRONMENTS, looks_like_tex
 
 if TYPE_CHECKING:
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.line import Line
 
 

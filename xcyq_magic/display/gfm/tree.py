@@ -17,7 +17,7 @@ from xcyq_magic.display.gfm.tex import may_be_typeset
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xcyq_magic.display.gfm.blocks import Block
+    from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.delimiters import Token
     from xcyq_magic.display.gfm.references import Footnotes, Reference
 
