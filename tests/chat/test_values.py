@@ -199,7 +199,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
     attachments(turn.prompt)
     kept = Conversation(turns=(turn,))
     for written in (
-        markdown.dumps(kept),
+        markdown.dumps(kept, ""),
         openai_json.dumps(kept),
         ipynb.dumps(kept, lambda t: completion_bundle(t.completion)),
     ):

@@ -274,7 +274,8 @@ def test_the_key_is_asked_for_hidden_used_saved_and_forgotten(system_keyring, ke
     assert json.loads(system_keyring.read_text()) == {f"xcyq_magic {sandbox.base_url}": KEY}
     ran += [kernel.run("%reload_ext xcyq_magic"), kernel.run("%chat")]
     assert "from %chat_key" in ran[-1].text  # the one that was entered stays
-    saved = "__import__('xcyq_magic.session.session').session.session.ChatSession(get_ipython().magics_manager.registry['xcyq_magic'].context.gateway)"
+    settings = "get_ipython().magics_manager.registry['xcyq_magic'].context.gateway"
+    saved = f"__import__('xcyq_magic.session.session').session.session.ChatSession({settings})"
     assert kernel.value(f"{saved}.access.key().source") == "the system keyring"
     assert kernel.run("%%chat\nHello").status == "ok"
     ran += [kernel.run("%chat_key --forget"), kernel.run("%%chat\nHello"), kernel.run("%history -g")]

@@ -22,7 +22,7 @@ def test_a_conversation_goes_through_each_kind_of_file(run, sandbox, capsys, tmp
     run("%chat -a plot.png one")
     run("%chat two")
     body = sandbox.received[-1].body
-    for name in "chat.md", "chat.json", "'my chat.ipynb'":
+    for name in "chat.json", "'my chat.ipynb'":
         run(f"%chat_save {name}")
         assert f"Saved 2 turns to {name.strip(chr(39))}." in capsys.readouterr().out
         run("%chat_reset")
@@ -35,10 +35,10 @@ def test_a_conversation_goes_through_each_kind_of_file(run, sandbox, capsys, tmp
 
 def test_what_was_there_is_set_aside(run, sandbox, capsys, tmp_path):
     run("%chat one")
-    run(f"%chat_save {tmp_path}/chat.md")
+    run(f"%chat_save {tmp_path}/chat.json")
     run("%chat two")
     capsys.readouterr()
-    run(f"%chat_load {tmp_path}/chat.md")
+    run(f"%chat_load {tmp_path}/chat.json")
     (back,) = re.findall(r"%chat_switch (\w+) goes back", capsys.readouterr().out)
     run("%chat three")
     assert asked(sandbox) == ["one", "three"]
@@ -65,8 +65,17 @@ def test_what_cannot_be_is_said(run):
     for line, error, words in [
         ("%chat_save chat.md", InputError, "has no turns"),
         ("%chat_save", OptionError, "the name of a file"),
-        ("%chat_load nowhere.md", InputError, "nowhere.md cannot be read"),
+        ("%chat_load nowhere.json", InputError, "nowhere.json cannot be read"),
         ("%chat_load chat.txt", InputError, ".md to read"),
+        ("%chat_load notes.md", InputError, "to be read, not to be loaded"),
     ]:
         with pytest.raises(error, match=words):
             run(line)
+
+
+def test_markdown_is_saved_to_be_read(run, capsys, tmp_path):
+    run("%chat one")
+    capsys.readouterr()
+    run(f"%chat_save {tmp_path}/chat.md")
+    assert capsys.readouterr().out == f"Saved 1 turn to {tmp_path}/chat.md.\n"
+    assert (tmp_path / "chat.md").read_text("utf-8").startswith("## 1. Prompt\n\none\n\n## 1. ")

@@ -11,6 +11,7 @@ from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.completion import Usage
+from xcyq_magic.chat.records import TURN_MIME
 from xcyq_magic.errors import ConversationFileError
 
 DIGITS = "9" * 5000
@@ -88,7 +89,8 @@ def use_everything(run, folder) -> None:
     ):
         run(line)
     run("frame = spent.to_frame()")
-    for suffix in ("md", "json", "ipynb"):
+    run(f"%chat_save {folder}/chat.md")
+    for suffix in ("json", "ipynb"):
         run(f"%chat_save {folder}/chat.{suffix}")
         run(f"%chat_load {folder}/chat.{suffix}")
 
@@ -150,17 +152,15 @@ REFUSED = ["parameters", "system", "prompt", "prompt.role", "prompt.parts", "com
 
 def with_values(text: str, wrong: str, *fields: str) -> str:
     """The file with `wrong` in these fields of its turn's record."""
-    before, mark, rest = text.partition(" turn {")
-    record, end, after = rest.rpartition(" -->")
-    turn = json.loads("{" + record)
+    notebook = json.loads(text)
+    turn = notebook["cells"][-1]["outputs"][0]["data"][TURN_MIME]
     for field in fields:
         *names, last = field.split(".")
         inner = turn
         for name in names:
             inner = inner[name]
         inner[last] = "here it is"
-    written = json.dumps(turn).replace('"here it is"', wrong)
-    return f"{before}{mark.removesuffix('{')}{written}{end}{after}"
+    return json.dumps(notebook).replace('"here it is"', wrong)
 
 
 @pytest.fixture
@@ -168,13 +168,13 @@ def saved(ask, tmp_path):
     """A shell, and the text of a file with a turn, and a function that loads what that becomes."""
     run = ask(stream(PLAIN))
     run("%%chat -t 0.5 --max-tokens 5 --stop x -p reasoning_effort=low\nHello")
-    run(f"%chat_save {tmp_path}/good.md")
+    run(f"%chat_save {tmp_path}/good.ipynb")
 
     def load(text: str) -> str:
-        (tmp_path / "odd.md").write_text(text)
-        return run(f"%chat_load {tmp_path}/odd.md")
+        (tmp_path / "odd.ipynb").write_text(text)
+        return run(f"%chat_load {tmp_path}/odd.ipynb")
 
-    return run, (tmp_path / "good.md").read_text(), load
+    return run, (tmp_path / "good.ipynb").read_text(), load
 
 
 def test_figures_of_a_file_that_cannot_be_are_not_known(saved, tmp_path):
@@ -185,7 +185,7 @@ def test_figures_of_a_file_that_cannot_be_are_not_known(saved, tmp_path):
         assert "1 turn has values that cannot be" in load(with_values(good, wrong, *NOT_KNOWN))
         use_everything(run, tmp_path)
         assert "cannot be" not in run("%%chat\nHello again")
-        assert "cannot be" not in run(f"%chat_load {tmp_path}/good.md")
+        assert "cannot be" not in run(f"%chat_load {tmp_path}/good.ipynb")
 
 
 @pytest.mark.parametrize("field", ["parameters.seed", *NOT_KNOWN])

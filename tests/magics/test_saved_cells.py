@@ -20,7 +20,7 @@ from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
 from xcyq_magic.magics.arguments import options_of, parse_line
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.context import Context
-from xcyq_magic.store.formats import ipynb, markdown, openai_json
+from xcyq_magic.store.formats import ipynb, openai_json
 
 
 def picture(colour: str = "red", name: str = "") -> Image:
@@ -101,8 +101,8 @@ def test_a_saved_notebook_asks_the_same_again(run, sandbox, tmp_path, stop):
         ),
         model="gemini-2.5-flash-lite",
     )
-    path = tmp_path / "chat.md"
-    path.write_text(markdown.dumps(said), "utf-8")
+    path = tmp_path / "said.ipynb"
+    path.write_text(ipynb.dumps(said, lambda turn: {"text/plain": turn.completion.text}), "utf-8")
     run(f"%chat_load {path}")
     run(f"%chat_save {tmp_path}/chat.ipynb")
     run("%chat_retry")
@@ -240,8 +240,6 @@ conversations = st.builds(
 
 def by_way_of(kind: str, conversation: Conversation) -> Conversation:
     """The conversation after a file of that kind."""
-    if kind == ".md":
-        return markdown.loads(markdown.dumps(conversation), lambda _: {}).conversation
     if kind == ".json":
         return openai_json.loads(openai_json.dumps(conversation, conversation.system or ""), "gpt-5.5").conversation
     written = ipynb.dumps(conversation, lambda turn: {"text/plain": turn.completion.text})
@@ -258,7 +256,7 @@ def test_whatever_was_loaded_running_the_saved_notebook_calls_nothing(shell, mon
         shell.register_magic_function(lambda *_: calls.append("magic"), kind, "boom")
 
     @settings(max_examples=150)
-    @given(conversations, st.sampled_from([".md", ".json", ".ipynb"]))
+    @given(conversations, st.sampled_from([".json", ".ipynb"]))
     def check(conversation, kind):
         for source in cells_of(by_way_of(kind, conversation)):
             assert source.startswith(("%load_ext xcyq_magic", "%chat_model ", "%%chat ", "%%chat\n", "%%chat_system\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import resource
@@ -65,10 +64,11 @@ conversations = st.builds(
 
 
 @given(conversations)
-def test_markdown_comes_back_exactly(conversation):
-    written = markdown.dumps(conversation).encode().decode()
-    assert markdown.loads(written, nothing).conversation == conversation
-    assert markdown.loads(written, nothing).notices == ()
+def test_markdown_holds_what_was_said_in_its_order(conversation):
+    written, at = markdown.dumps(conversation, "").encode().decode(), 0
+    for turn in conversation.turns:
+        for said in (*(p.text for p in turn.prompt.parts if isinstance(p, Text)), turn.completion.text):
+            at = written.index(said, at) + len(said)
 
 
 @given(conversations.filter(lambda c: c.turns))
@@ -132,7 +132,7 @@ def chat(*prompts: str) -> Conversation:
     return Conversation(turns=tuple(turns), model="gpt-5.5", system="Be brief.")
 
 
-@pytest.mark.parametrize("suffix", [".md", ".json", ".ipynb", ".IPYNB"])
+@pytest.mark.parametrize("suffix", [".json", ".ipynb", ".IPYNB"])
 def test_each_kind_of_file_is_written_and_read(tmp_path, suffix):
     path = tmp_path / f"chat{suffix}"
     path.write_text("what was there before")
@@ -160,26 +160,25 @@ def test_the_reference_client_takes_the_messages_as_they_are(tmp_path, sandbox):
 
 
 def test_markdown_is_for_readers():
-    text = markdown.dumps(chat("What is odd?"))
-    seen = [line for line in text.splitlines() if line and not line.startswith(("<!--", "!["))]
-    assert seen == ["## 1. Prompt", "What is odd?", "## 1. gpt-5.5", "**What is odd?**"]
+    text = markdown.dumps(chat("What is odd?"), "Be brief.")
+    assert [line.partition("(")[0] for line in text.splitlines() if line] == [
+        "## System prompt",
+        "Be brief.",
+        "## 1. Prompt",
+        "![plot.png]",
+        "What is odd?",
+        "## 1. gpt-5.5",
+        "**What is odd?**",
+    ]
     assert "![plot.png](<data:image/png;base64," in text
-
-
-def test_a_text_may_be_edited():
-    text = markdown.dumps(chat("one")).replace("**one**", "two")
-    assert markdown.loads(text, nothing).conversation.turns[0].completion.text == "two"
 
 
 @pytest.mark.parametrize("extra", [{"parameters": 5}, {"parameters": {"a": 1}}, {"seed": {"parameters": [1]}}])
 def test_a_field_of_any_name_comes_back(extra):
     said = Conversation(turns=(replace(chat("one").turns[0], parameters=Parameters(extra=extra)),))
-    for read in (
-        markdown.loads(markdown.dumps(said), nothing),
-        ipynb.loads(ipynb.dumps(said, bundle_of), nothing),
-    ):
-        assert read.conversation.turns[0].parameters.extra == extra
-        assert read.notices == ()
+    read = ipynb.loads(ipynb.dumps(said, bundle_of), nothing)
+    assert read.conversation.turns[0].parameters.extra == extra
+    assert read.notices == ()
 
 
 def test_a_notebook_has_cells_that_run():
@@ -297,8 +296,6 @@ def test_messages_of_other_tools():
 
 
 DEEP = "[" * 600 + "]" * 600  # which Python reads
-DEEP_RECORD = f'{{"a": {DEEP}}}'
-BEGUN = "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n"
 REFUSED = [
     ("chat.txt", "", "does not say what kind"),
     ("chat.json", "{", "no JSON"),
@@ -312,15 +309,7 @@ REFUSED = [
         "damaged",
     ),
     ("chat.json", '[{"role": "assistant", "content": "x"}]', "begins with a reply"),
-    ("chat.md", "# Notes", "no conversation"),
-    ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {x} -->\n", "no JSON any more"),
-    ("chat.md", "<!-- xcyq_magic conversation 1 xcyq-0 {} -->\n<!-- xcyq-0 turn {} -->\n", "is missing"),
-    ("chat.md", "<!-- xcyq_magic conversation 99999999999 xcyq-0 {} -->\n", "no conversation"),
-    ("chat.md", f"<!-- xcyq_magic conversation 1 xcyq-0 {DEEP_RECORD} -->\n", "no JSON any more"),
-    ("chat.md", f"{BEGUN}<!-- xcyq-0 turn {DEEP_RECORD} -->\n", "no JSON any more"),
-    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\nHi\n\n<!-- xcyq-0 turn {{}} -->\n", "is missing"),
-    ("chat.md", f"{BEGUN}<!-- xcyq-0 end -->\n", "is missing"),
-    ("chat.md", f"{BEGUN}<!-- xcyq-0 text -->\n\n<!-- xcyq-0 end -->\n", "is missing"),
+    ("chat.md", "# Notes", "not to be loaded"),
     ("chat.json", '[{"role": "user", "content": [{"type": "text", "text": 5}]}]', "Message 1 holds something else"),
     ("chat.json", DEEP, "no JSON"),
     ("chat.json", "[" * 10**6, "no JSON"),
@@ -349,10 +338,10 @@ def test_what_cannot_be_written_or_read_says_so(tmp_path):
     with pytest.raises(ConversationFileError, match="cannot be written"):
         save(tmp_path / "nowhere" / "chat.md", chat("one"), "", bundle_of)
     with pytest.raises(ConversationFileError, match="cannot be read"):
-        load(tmp_path / "nowhere.md", "m", nothing, "main")
-    (tmp_path / "chat.md").write_bytes(b"\xff\xfe\x00")
+        load(tmp_path / "nowhere.json", "m", nothing, "main")
+    (tmp_path / "chat.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConversationFileError, match="UTF-8"):
-        load(tmp_path / "chat.md", "m", nothing, "main")
+        load(tmp_path / "chat.json", "m", nothing, "main")
 
 
 # Whatever JSON a file holds
@@ -397,33 +386,6 @@ def test_a_notebook_of_any_json_is_read_or_refused(data):
     ipynb.dumps(read.conversation, bundle_of)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "<!-- xcyq-0 text -->\n",
-        "<!-- xcyq-0 text -->",
-        "<!-- xcyq-0 turn { ",
-        "<!-- xcyq-0 turn {\n",
-        "<!-- xcyq-0 turn {} -->",
-        "<!-- ",
-        "\n",
-        "<!-- xcyq-0 text -->\n\n\n\n<!-- xcyq-0 end -->\n",
-    ],
-)
-def test_a_file_of_comments_is_read_at_once(tmp_path, line):
-    path = tmp_path / "chat.md"
-    path.write_text(BEGUN + line * (2_000_000 // len(line)))
-    with at_once(), contextlib.suppress(ConversationFileError):
-        load(path, "m", nothing, "main")
-
-
-@pytest.mark.parametrize("text", ["".join(f"xcyq-{n} " for n in range(100_000)), "xcyq-" + "1" * 10**6])
-def test_a_text_of_boundaries_is_written_at_once(text):
-    said = Conversation(turns=(Turn(Message.of("user", text), Completion("r", "m", "m")),))
-    with at_once():
-        assert markdown.loads(markdown.dumps(said), nothing).conversation == said
-
-
 @pytest.mark.parametrize("role", ["user", "assistant"])
 def test_many_messages_of_one_role_are_joined_at_once(role):
     said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
@@ -431,7 +393,7 @@ def test_many_messages_of_one_role_are_joined_at_once(role):
         openai_json.loads(json.dumps(said), "m")
 
 
-SUFFIXES = [".md", ".json", ".ipynb"]
+SUFFIXES = [".json", ".ipynb"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -453,8 +415,9 @@ def test_what_is_no_file_is_not_replaced(tmp_path, kind):
     assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
 
 
-@pytest.mark.parametrize("name", ["a file/chat.md", "no folder/chat.md", f"{'n' * 300}.md", "null\0.md", "\ud800.md"])
-def test_where_nothing_can_be_written_an_error_says_so(tmp_path, name):
+@pytest.mark.parametrize("stem", ["a file/chat", "no folder/chat", "n" * 300, "null\0", "\ud800"])
+def test_where_nothing_can_be_written_an_error_says_so(tmp_path, stem):
+    name = f"{stem}.json"
     (tmp_path / "a file").write_text("mine")
     with pytest.raises(ConversationFileError, match="cannot be written") as raised:
         save(tmp_path / name, chat("one"), "", bundle_of)
@@ -465,7 +428,7 @@ def test_where_nothing_can_be_written_an_error_says_so(tmp_path, name):
 
 
 def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
-    path = tmp_path / f"{'n' * 252}.md"
+    path = tmp_path / f"{'n' * 250}.json"
     save(path, chat("one"), "", bundle_of)
     assert len(load(path, "m", nothing, "main").conversation.turns) == 1
 

@@ -188,8 +188,8 @@ def _files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
     return [SimpleCompletion(p, type="path") for p in paths_from(typed)]
 
 
-def _kept_files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
-    return [SimpleCompletion(p, type="path") for p in paths_from(typed, {".md", ".json", ".ipynb"})]
+def _saved(*suffixes: str) -> Source:
+    return lambda _, typed: [SimpleCompletion(p, type="path") for p in paths_from(typed, suffixes)]
 
 
 def _fixed(*words: str) -> Source:
@@ -216,8 +216,8 @@ WORDS: dict[str, Words] = {
     "chat_models": Words(_models),
     "chat_keep": Words(_answers),
     "chat_switch": Words(_conversations),
-    "chat_save": Words(_kept_files),
-    "chat_load": Words(_kept_files),
+    "chat_save": Words(_saved(".md", ".json", ".ipynb")),
+    "chat_load": Words(_saved(".json", ".ipynb")),
     "chat_sandbox": Words(_fixed("on", "off")),
     "chat_system": Words(_fixed("off")),
 }

@@ -22,8 +22,8 @@ class FileMagics(ExtensionMagics):
     def chat_save(self, line: str) -> None:
         """Save the conversation: ``.md`` to read, ``.json`` to exchange, ``.ipynb`` to run.
 
-        Markdown and notebooks hold all there is, pictures included. JSON is the messages array of OpenAI's API. A file
-        of that name is replaced; a link becomes a file, and what it points to stays as it is.
+        A notebook holds all there is, pictures included; JSON is the messages array of OpenAI's API. `%chat_load` takes
+        both. A file of that name is replaced; a link becomes a file, and what it points to stays as it is.
 
         Examples::
 
@@ -43,12 +43,13 @@ class FileMagics(ExtensionMagics):
             raise InputError(msg, "%chat_switch lists the conversations that have some.")
         system = self.session.system_of(conversation)
         save(path, conversation, system, lambda turn: completion_bundle(turn.completion))
-        self.say(f"Saved {count(len(conversation.turns), 'turn')} to {path}. %chat_load {path} brings them back.")
+        back = "" if path.suffix.lower() == ".md" else f" %chat_load {path} brings them back."
+        self.say(f"Saved {count(len(conversation.turns), 'turn')} to {path}.{back}")
 
     @line_magic
     @no_var_expand
     def chat_load(self, line: str) -> None:
-        """Go on with a conversation from a file: ``.md``, ``.json`` or ``.ipynb``.
+        """Go on with a conversation from a file: ``.json`` or ``.ipynb``.
 
         Of a notebook, the outputs of its chats make the conversation. The one until now is set aside.
 
@@ -57,10 +58,6 @@ class FileMagics(ExtensionMagics):
             %chat_save chat.ipynb
 
             %chat_load chat.ipynb
-
-            %chat_save chat.md
-
-            %chat_load chat.md
         """
         from xcyq_magic.store.saving import load
 
@@ -82,7 +79,7 @@ def _path(line: str, magic: str) -> Path:
         text = text[1:-1]
     if not text:
         msg = f"%{magic} takes the name of a file."
-        raise OptionError(msg, f"Try %{magic} chat.md, or a name that ends in .json or .ipynb.")
+        raise OptionError(msg, f"Try %{magic} chat.ipynb.")
     try:
         return Path(text).expanduser()
     except RuntimeError as e:  # ~somebody, who has no home here

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 256 * 1024 * 1024  # parsed, JSON takes ten times the memory
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _KINDS = ".md to read, .json to exchange, .ipynb to run"
+_LOADED = ".json, and .ipynb with chats in it"
 
 
 def save(path: Path, conversation: Conversation, system: str, bundle_of: Callable[[Turn], dict[str, Any]]) -> None:
@@ -45,7 +46,7 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
     """
     suffix = _suffix(path)
     if suffix == ".md":
-        text = markdown.dumps(conversation)
+        text = markdown.dumps(conversation, system)
     elif suffix == ".json":
         text = openai_json.dumps(conversation, system)
     else:
@@ -95,17 +96,18 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
         There is no such file, or no conversation in it.
     """
     suffix = _suffix(path)
+    if suffix == ".md":
+        msg = f"{path} is Markdown, which %chat_save writes to be read, not to be loaded."
+        raise ConversationFileError(msg, f"%chat_load takes {_LOADED}.")
     try:
         text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         msg = f"{path} is no text in UTF-8."
-        raise ConversationFileError(msg, f"%chat_load takes {_KINDS}.") from None
+        raise ConversationFileError(msg, f"%chat_load takes {_LOADED}.") from None
     except (OSError, ValueError) as e:
         msg = f"{path} cannot be read: {reason(e)}."
         raise ConversationFileError(msg, "Check the path: it begins at the notebook's folder.") from None
     try:
-        if suffix == ".md":
-            return markdown.loads(text, find)
         if suffix == ".json":
             return openai_json.loads(text, model)
         return ipynb.loads(text, find, name)
