@@ -167,7 +167,7 @@ class Chat:
         prompt
             The text.
         *media
-            What goes before it: figures, arrays, pictures, films, paths, addresses; any other value as text.
+            What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
         once
             Neither read nor write the history.
         stream
@@ -244,7 +244,7 @@ def compare(
     prompt
         The text.
     *media
-        What goes before it: figures, arrays, pictures, films, paths, addresses; any other value as text.
+        What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
     repeat
         How many times each model is asked; the columns are then called ``NAME#1``, ``NAME#2``.
     judge

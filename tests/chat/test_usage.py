@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
-from xcyq_magic.chat.usage import Price, Spent, UsageReport
+from xcyq_magic.chat.usage import Price, ReplyUsage, UsageReport
 
 PRICES = {"a": Price(1, 10), "b": Price(0.5, 2)}
 COUNTS = st.one_of(st.none(), st.integers(0, 10**6))
@@ -20,7 +20,7 @@ SECONDS = st.integers(1, 600_000).map(lambda ms: ms / 1000)
 def replies(draw):
     each = draw(st.lists(st.tuples(st.sampled_from("abc"), COUNTS, COUNTS, st.one_of(st.none(), SECONDS), SECONDS)))
     usages = [None if i is None and o is None else Usage(i, o) for _, i, o, _, _ in each]
-    return [Spent(m, u, first, s) for (m, _, _, first, s), u in zip(each, usages, strict=True)]
+    return [ReplyUsage(m, u, first, s) for (m, _, _, first, s), u in zip(each, usages, strict=True)]
 
 
 @given(replies())
@@ -64,7 +64,7 @@ def test_a_reply_that_was_taken_from_the_store_counts_once():
     first = Completion("Hi", "gpt-5.5", "gpt-5.5-low", usage=Usage(3, 4, 7), first_token_s=0.25, duration_s=1.5)
     again = Completion.from_dict(first.to_dict())
     other = Completion("Hi", "gpt-5.5", "gpt-5.5-low", usage=Usage(3, 4, 7), first_token_s=0.25, duration_s=1.625)
-    report = UsageReport.from_replies("main", map(Spent.of, (first, again, other)), PRICES.get)
+    report = UsageReport.from_replies("main", map(ReplyUsage.of, (first, again, other)), PRICES.get)
     assert [(m.model, m.turns, m.prompt_tokens) for m in report.models] == [("gpt-5.5", 2, 6)]
 
 

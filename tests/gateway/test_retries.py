@@ -20,7 +20,7 @@ from servers import DONE, Answer, RawServer, chunked, delta, event, eventually, 
 from xcyq_magic import errors
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.display.caption import live_caption
-from xcyq_magic.gateway.attempt import Connection, Deltas, Ended, Waiting
+from xcyq_magic.gateway.attempt import Connection, Deltas, Ended, Retrying
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.request import ChatRequest, endpoint
@@ -196,7 +196,7 @@ class Heard:
 
     @property
     def waits(self) -> list[str]:
-        return [str(a.retry) for a in self.arrivals if isinstance(a, Waiting)]
+        return [str(a.retry) for a in self.arrivals if isinstance(a, Retrying)]
 
     @property
     def text(self) -> str:
@@ -222,7 +222,7 @@ def test_two_refusals_and_a_reply(client, serve):
     heard, error = ask(client, server)
     assert (error, heard.text) == (None, "Hello")
     assert heard.waits == ["429, again in 0.001 s, 1 of 2", "429, again in 0.002 s, 2 of 2"]
-    assert [type(a) for a in heard.arrivals[:2]] == [Waiting, Waiting]
+    assert [type(a) for a in heard.arrivals[:2]] == [Retrying, Retrying]
     assert len(server.requests) == 3
     assert len({r.body for r in server.requests}) == 1
 
@@ -280,7 +280,7 @@ def test_a_connection_that_is_refused_is_tried_again(client, serve):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     heard = Heard(client, f"http://127.0.0.1:{port}/gateway")
-    heard.until(Waiting)
+    heard.until(Retrying)
     server = serve(WHOLE, port=port)
     assert heard.until(Ended).error is None
     assert heard.text == "Hello"
@@ -384,7 +384,7 @@ def test_a_whole_answer_is_asked_for_again_where_the_proxy_let_nothing_through(c
     proxy = serve(http(b"", "502 Bad Gateway"))
     monkeypatch.setenv("HTTPS_PROXY", proxy.base_url.removesuffix("/gateway"))
     heard = Heard(client, "https://gateway.invalid", stream=False)
-    heard.until(Waiting)
+    heard.until(Retrying)
     heard.exchange.cancel()
 
 
@@ -409,7 +409,7 @@ def test_a_whole_answer_is_asked_for_again_where_nobody_was_reached(client, serv
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     heard = Heard(client, f"http://127.0.0.1:{port}/gateway", stream=False)
-    heard.until(Waiting)
+    heard.until(Retrying)
     server = serve(http(json.dumps(ANSWER)), port=port)
     assert heard.until(Ended).error is None
     assert len(server.requests) == 1
@@ -460,7 +460,7 @@ LONG = 60_000
 def test_a_cancel_ends_a_wait_and_nothing_more_is_sent(client, serve):
     server = serve(refuse(429, 300), WHOLE)
     heard = Heard(client, server.base_url)
-    heard.until(Waiting)
+    heard.until(Retrying)
     heard.exchange.cancel()
     assert not eventually(lambda: len(server.requests) > 1, within_s=0.5)
     while not heard._queue.empty():
@@ -470,7 +470,7 @@ def test_a_cancel_ends_a_wait_and_nothing_more_is_sent(client, serve):
 def test_closing_the_client_ends_a_wait(serve):
     server = serve(refuse(429, LONG), WHOLE)
     client = GatewayClient()
-    Heard(client, server.base_url).until(Waiting)
+    Heard(client, server.base_url).until(Retrying)
     started = time.monotonic()
     client.close()
     assert time.monotonic() - started < 20  # of 60

@@ -203,5 +203,5 @@ def test_an_animation_whose_frames_fail_is_refused(figure):
             raise KeyError(msg)
 
     animation = matplotlib.animation.FuncAnimation(figure, fail, frames=3)
-    with pytest.raises(MediaError, match=r"cannot be made a film \(KeyError"):
+    with pytest.raises(MediaError, match=r"cannot be made a video \(KeyError"):
         resolve(animation)

@@ -128,7 +128,7 @@ def test_resume_can_be_switched_off_and_what_was_is_found_again(kernel):
     fresh.edit("main", with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     old = next(s for s in fresh.summaries() if s.set_aside)
-    assert prompts(fresh.take_up(old)) == ["a", "b"]
+    assert prompts(fresh.adopt(old)) == ["a", "b"]
     assert prompts(kernel().get()) == ["a", "b"]
 
 
@@ -142,7 +142,7 @@ def test_a_conversation_begun_afresh_sets_the_old_one_aside(kernel):
     conversations.edit("main", with_turn(turn("c")))
     assert prompts(kernel().get()) == ["c"]
     assert [(s.id, s.turns, s.set_aside) for s in conversations.summaries() if s.set_aside] == [(old.id, 2, True)]
-    conversations.take_up(old)
+    conversations.adopt(old)
     assert prompts(conversations.get()) == prompts(kernel().get()) == ["a", "b"]
     assert [s.turns for s in conversations.summaries() if s.set_aside] == [1]
 
@@ -187,7 +187,7 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
     renamed = kernel("/notebooks/renamed.ipynb")
     (found,) = renamed.summaries()
     assert found.notebook == NOTEBOOK
-    assert prompts(renamed.take_up(found)) == ["a", "b"]
+    assert prompts(renamed.adopt(found)) == ["a", "b"]
     assert renamed.current == "main"
     again = kernel("/notebooks/renamed.ipynb")
     assert str(again.resume()[0]) == "renamed.ipynb: 2 turns"
@@ -200,7 +200,7 @@ def test_a_copy_does_not_take_the_place_of_what_is_there(kernel):
     said(kernel, "a")
     other = said(kernel, "b", notebook="/notebooks/other.ipynb")
     found = next(s for s in other.summaries() if s.notebook == NOTEBOOK)
-    other.take_up(found)
+    other.adopt(found)
     assert (other.current, prompts(other.get()), prompts(other.get("main"))) == ("main-2", ["a"], ["b"])
 
 
@@ -238,7 +238,7 @@ def test_a_reply_goes_into_the_conversation_that_asked_whatever_has_its_name_by_
     conversations.edit(place, with_turn(turn("d")))  # the store alone has it now
     assert prompts(conversations.get("main")) == prompts(kernel().get("main")) == ["b"]
     (old,) = [s for s in conversations.summaries() if s.set_aside]
-    assert prompts(conversations.take_up(old)) == prompts(kernel().get("main")) == ["a", "c", "d"]
+    assert prompts(conversations.adopt(old)) == prompts(kernel().get("main")) == ["a", "c", "d"]
 
 
 def test_a_picture_is_kept_once(kernel, path):
@@ -386,7 +386,7 @@ def test_where_nothing_can_be_kept_the_chat_goes_on_and_says_so_once():
     assert "The chat goes on in memory." in notice
     old = conversations.begin(Conversation("main"))
     conversations.edit("main", with_turn(turn("b")))
-    assert prompts(conversations.take_up(old)) == ["a"]
+    assert prompts(conversations.adopt(old)) == ["a"]
     assert [s.turns for s in conversations.summaries()] == [1, 1]
     assert conversations.take_notices() == []
 
@@ -517,7 +517,7 @@ def test_a_turn_that_can_never_be_written_stays_in_memory_when_its_conversation_
     conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
     old = conversations.begin(Conversation("main"))
     conversations.edit("main", with_turn(turn("b")))
-    assert prompts(conversations.take_up(old)) == ["a", "impossible"]
+    assert prompts(conversations.adopt(old)) == ["a", "impossible"]
 
 
 def test_a_conversation_that_can_never_be_written_costs_no_other_one_and_is_said_once(kernel):

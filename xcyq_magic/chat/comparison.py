@@ -276,7 +276,7 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         ValueError
             It is no record of a comparison.
         KeyError
-            `media` lacks the bytes of a picture or a film.
+            `media` lacks the bytes of a picture or a video.
         """
         record = record_of(record, "a comparison")
         columns, verdict = record.get("columns"), record.get("verdict")

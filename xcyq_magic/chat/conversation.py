@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 
+_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+EARLIER = -1  # the run of a turn from another kernel's life; none of this kernel's has that number
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Sampling parameters and other fields of a request. What is None was not set, and is not sent.
@@ -86,10 +90,6 @@ class CellRun:
         return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
 
 
-_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-EARLIER = -1  # the run of a turn from another kernel's life; none of this kernel's has that number
-
-
 def _new_id() -> str:
     return uuid.uuid4().hex
 
@@ -153,7 +153,7 @@ class Turn:
         ValueError
             It lacks what was said.
         KeyError
-            `media` lacks the bytes of a picture or a film.
+            `media` lacks the bytes of a picture or a video.
         """
         record = record_of(record, "a turn")
         return cls(

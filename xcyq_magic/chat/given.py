@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+MOST_COUNTED = 10**12  # tokens, pixels, seconds since 1970: far beyond what is, and safe in every sum and table
+MOST_SECONDS = 1e9  # thirty years
+_MOST_NESTED = 50
+_YEAR_10000 = 253_402_300_800  # in Unix seconds: no calendar of Python's goes further
 
 
 def has_surrogates(text: str) -> bool:
@@ -22,12 +26,6 @@ def has_surrogates(text: str) -> bool:
 def replace_surrogates(text: str) -> str:
     """`text` with halves joined, and U+FFFD for those that stayed alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
-
-
-MOST_COUNTED = 10**12  # tokens, pixels, seconds since 1970: far beyond what is, and safe in every sum and table
-MOST_SECONDS = 1e9  # thirty years
-_MOST_NESTED = 50
-_YEAR_10000 = 253_402_300_800  # in Unix seconds: no calendar of Python's goes further
 
 
 def text(value: object) -> str | None:

@@ -127,7 +127,7 @@ class Image(_File):
 
 @dataclass(frozen=True)
 class Video(_File):
-    """A content part with a film, as it is sent. Gemini models take it.
+    """A content part with a video, as it is sent. Gemini models take it.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ class Video(_File):
 
 @dataclass(frozen=True)
 class MediaLink:
-    """A content part that names a picture or a film by its address, for the model's maker to fetch.
+    """A content part that names a picture or a video by its address, for the model's maker to fetch.
 
     Attributes
     ----------
@@ -232,7 +232,7 @@ def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: AN
         return link(said(record, "url"), "video" if record.get("kind") == "video" else "image", name)
     data, mime = media[said(record, "sha256")], said(record, "mime")
     if kind not in _MEDIA_KINDS or not _MIME.fullmatch(mime) or not mime.startswith(f"{kind}/"):
-        msg = "neither text nor a picture nor a film"
+        msg = "neither text nor a picture nor a video"
         raise ValueError(msg)
     if kind == "video":
         return Video(data, mime, name, seconds(record.get("duration_s")))
@@ -303,11 +303,11 @@ class Message:
 
     @property
     def videos(self) -> tuple[Video, ...]:
-        """Its films, in order; not those that are passed on by their address."""
+        """Its videos, in order; not those that are passed on by their address."""
         return tuple(p for p in self.parts if isinstance(p, Video))
 
     def without_media(self) -> Message:
-        """The message with a line of text in the place of each picture and film."""
+        """The message with a line of text in the place of each picture and video."""
         return Message(self.role, tuple(p if isinstance(p, Text) else Text(_left_out(p)) for p in self.parts))
 
     def to_dict(self) -> dict[str, Any]:

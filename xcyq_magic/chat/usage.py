@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
 
 
-class Spent(NamedTuple):
+_MILLION = 1_000_000
+
+
+class ReplyUsage(NamedTuple):
     """What one reply took.
 
     Two replies never take the same time to the last digit: what is equal is one reply, taken from the store again.
@@ -26,7 +29,7 @@ class Spent(NamedTuple):
     duration_s: float
 
     @classmethod
-    def of(cls, completion: Completion) -> Spent:
+    def of(cls, completion: Completion) -> ReplyUsage:
         """What `completion` took, of the model that was asked."""
         return cls(completion.requested_model, completion.usage, completion.first_token_s, completion.duration_s)
 
@@ -61,7 +64,7 @@ class ModelUsage:
     cost: float | None
 
     @classmethod
-    def of(cls, model: str, spent: Sequence[Spent], price_of: Callable[[str], Price | None]) -> ModelUsage:
+    def of(cls, model: str, spent: Sequence[ReplyUsage], price_of: Callable[[str], Price | None]) -> ModelUsage:
         """The sum of `spent`, which may be of several models."""
         usages = [s.usage for s in spent if s.usage is not None]
         firsts = [s.first_token_s for s in spent if s.first_token_s is not None]
@@ -101,10 +104,12 @@ class UsageReport:
     total: ModelUsage
 
     @classmethod
-    def from_replies(cls, of: str, replies: Iterable[Spent], price_of: Callable[[str], Price | None]) -> UsageReport:
+    def from_replies(
+        cls, of: str, replies: Iterable[ReplyUsage], price_of: Callable[[str], Price | None]
+    ) -> UsageReport:
         """The report on `replies`, each once."""
         each = list(dict.fromkeys(replies))
-        by_model: dict[str, list[Spent]] = {}
+        by_model: dict[str, list[ReplyUsage]] = {}
         for spent in each:
             by_model.setdefault(spent.model, []).append(spent)
         models = [ModelUsage.of(model, spent, price_of) for model, spent in by_model.items()]
@@ -118,9 +123,6 @@ class UsageReport:
         index = pd.Index([m.model for m in self.models], name="model")
         frame = pd.DataFrame([asdict(m) for m in self.models], index=index, columns=fields)
         return frame.astype({"first_token_s": float, "cost": float})  # a column of None alone would be one of objects
-
-
-_MILLION = 1_000_000
 
 
 class Price(NamedTuple):

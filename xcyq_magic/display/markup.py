@@ -59,6 +59,12 @@ ATTRIBUTE_VALUES = {
 STYLE_PROPERTIES = {"text-align"}
 SCHEMES = {"http", "https", "mailto"}  # of links: no javascript, no data, no file
 _LINK = re.compile(rf"(?:{'|'.join(sorted(SCHEMES))}):", re.IGNORECASE)
+_TAG_OR_TEXT = re.compile(r"<(?:[^\"'>]|\"[^\"]*\")*>|[^<]+")
+_CODE = re.compile(r"<(/?)(?:pre|code)\b")
+_MATH = '<span class="xcyq-math">'
+# What MathJax would take for the start or the end of math, outside of math.
+_MATH_DELIMITER = re.compile(r"\$|\\(?=[()\[\]]|begin\b|end\b|ref\b|eqref\b)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but newline and tab
 
 
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
@@ -82,12 +88,6 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener noreferrer",
     strip_comments=True,
 )
-
-_TAG_OR_TEXT = re.compile(r"<(?:[^\"'>]|\"[^\"]*\")*>|[^<]+")
-_CODE = re.compile(r"<(/?)(?:pre|code)\b")
-_MATH = '<span class="xcyq-math">'
-# What MathJax would take for the start or the end of math, outside of math.
-_MATH_DELIMITER = re.compile(r"\$|\\(?=[()\[\]]|begin\b|end\b|ref\b|eqref\b)")
 
 
 def escape(text: str) -> str:
@@ -140,9 +140,6 @@ def without_stray_math(safe: str) -> str:
         else:
             out.append(piece if code else _MATH_DELIMITER.sub(r"<span>\g<0></span>", piece))
     return "".join(out)
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but newline and tab
 
 
 def without_controls(text: str) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 _COST_DIGITS = 4  # a reply costs a fraction of a cent
+_WITHOUT_BARS = {"tokens in"}  # they hardly differ
+_SEPARATOR = " · "
+_WAY_OUT = "■ interrupts"  # where no click arrives
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,6 @@ _FIGURES = (
     Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
     Figure("cost", lambda c: c.cost, price, less_is_better=True),
 )
-_WITHOUT_BARS = {"tokens in"}  # they hardly differ
 
 
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
@@ -253,10 +255,6 @@ def _notes(report: UsageReport) -> Iterator[str]:
         )
     elif without := [m.model for m in report.models if m.counted and m.cost is None]:
         yield f"The cost is without {', '.join(without)}: GatewaySettings.prices has no price for it."
-
-
-_SEPARATOR = " · "
-_WAY_OUT = "■ interrupts"  # where no click arrives
 
 
 def overall_line(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ENDLESS_CHARS = 5_000  # of a block that has no such place
 KEPT_CHARS = 500  # of an endless line, for what is still open in it
+FIRST_CHARS = 6_000  # most replies have one output
+FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
+_OF_WHAT_CAME = 10  # JupyterLab shows 50 outputs of a cell at most: the sections of a very long reply are longer
+_LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,6 @@ def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tup
     number = None if block.number is None else block.number + count
     kept = replace(block, children=block.children[:count], spread=block.loose)
     return [kept], rest, Piece(goes_on=True, number=number, loose=block.loose)
-
-
-FIRST_CHARS = 6_000  # most replies have one output
-FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
-_OF_WHAT_CAME = 10  # JupyterLab shows 50 outputs of a cell at most: the sections of a very long reply are longer
-_LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True)

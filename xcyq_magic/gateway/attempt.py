@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.retries import Retry
 
 
+_OK = 200
+_REDIRECTS = range(300, 400)
+_LONGEST_REFUSAL = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
+_PROXY_WAITED = {504, 524}  # a proxy gave up waiting for the answer
+PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
+_CHECK = "Check the address: %config GatewaySettings.base_url shows it."
+
+
 @dataclass(frozen=True)
 class Deltas:
     """Deltas that came together, the first of them at the time `at`."""
@@ -28,14 +37,14 @@ class Deltas:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Retrying:
     """The request failed before an answer, and is sent again after a wait."""
 
     retry: Retry
 
 
 @dataclass(frozen=True)
-class Told:
+class Notice:
     """A line for the user about this exchange."""
 
     notice: str
@@ -49,17 +58,8 @@ class Ended:
     at: float
 
 
-Arrival: TypeAlias = Deltas | Waiting | Told | Ended
+Arrival: TypeAlias = Deltas | Retrying | Notice | Ended
 Sink: TypeAlias = Callable[[Arrival], None]
-
-
-_OK = 200
-_REDIRECTS = range(300, 400)
-_LONGEST_WORDS = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
-_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
-_PROXY_WAITED = {504, 524}  # a proxy gave up waiting for the answer
-PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
-_CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Attempt:
         Whether there was a connection for the request, so that it may have arrived.
     status, headers
         Of its answer; 0 and empty while there is none.
-    words
-        The body of a refusal, as far as it came.
+    body
+        Of a refusal, as far as it came.
     came_at
         When the last of its body came, in seconds of `time.monotonic()`; 0 while there is none.
     finished
@@ -115,7 +115,7 @@ class Attempt:
     sent: bool = False
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-    words: bytearray = field(default_factory=bytearray)
+    body: bytearray = field(default_factory=bytearray)
     came_at: float = 0.0
     finished: bool = False
 
@@ -155,8 +155,8 @@ class Attempt:
     async def read_refusal(self, chunks: AsyncIterator[bytes]) -> None:
         """Read the words of a refusal, or as many of them as can matter."""
         async for chunk in chunks:
-            self.words += chunk
-            if len(self.words) > _LONGEST_WORDS:
+            self.body += chunk
+            if len(self.body) > _LONGEST_REFUSAL:
                 return
 
     def refusal(self, key: ApiKey) -> GatewayError:
@@ -165,7 +165,7 @@ class Attempt:
             msg = f"The gateway answered {self.status} and points to {self.headers.get('location', 'nowhere')}."
             return AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
         # The key is taken out before the words are cut to length: half of it would show otherwise.
-        error = wire.status_error(self.status, key.hide(self.words.decode("utf-8", "replace")).encode())
+        error = wire.status_error(self.status, key.hide(self.body.decode("utf-8", "replace")).encode())
         if self.final:
             error.hint = PERHAPS_PAID
         return error

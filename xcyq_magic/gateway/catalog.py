@@ -24,6 +24,43 @@ if TYPE_CHECKING:
 
 _PNG_JPEG_WEBP = frozenset({"image/png", "image/jpeg", "image/webp"})
 _WITH_GIF = _PNG_JPEG_WEBP | {"image/gif"}
+_MANY = 20  # pictures in a request, up to which the larger size is taken
+POOLS = {
+    "": "standard",
+    "-official": "official",
+    "-hc": "high-quality (AWS or premium accounts)",
+    "-fd": "proxy pool, mixed accounts",
+    "-low": "budget",
+}
+_GPT_SUFFIXES = ("", "-official", "-hc", "-fd", "-low")
+_CLAUDE_SUFFIXES = ("", "-official", "-hc", "-fd")
+_GEMINI_SUFFIXES = ("", "-official", "-low")
+_SUFFIXES = {
+    "gpt-5.4": _GPT_SUFFIXES,
+    "gpt-5.5": _GPT_SUFFIXES,
+    "claude-haiku-4-5": _CLAUDE_SUFFIXES,
+    "claude-opus-4-5": _CLAUDE_SUFFIXES,
+    "claude-opus-4-6": _CLAUDE_SUFFIXES,
+    "claude-opus-4-7": _CLAUDE_SUFFIXES,
+    "claude-sonnet-4-5": _CLAUDE_SUFFIXES,
+    "claude-sonnet-4-6": _CLAUDE_SUFFIXES,
+    "gemini-2.5-pro": _GEMINI_SUFFIXES,
+    "gemini-3-flash-preview": _GEMINI_SUFFIXES,
+    "gemini-3.1-pro-preview": _GEMINI_SUFFIXES,
+    "gemini-2.5-flash-lite": ("",),
+    "gemini-3.1-flash-lite-preview": ("",),
+}
+_NEAR = 0.75  # of 1, for a name to be suggested
+# For a name that tells nothing about its maker: what every family takes.
+_STRICTEST = ImageLimits(_PNG_JPEG_WEBP, long_edge=1568, max_bytes=3_932_160)
+# Gemini takes 20 MB of request with what is in it (https://ai.google.dev/gemini-api/docs/video-understanding).
+MAX_VIDEO_MB = 20.0
+FEWEST = 2  # columns of a comparison
+_WILDCARDS = re.compile(r"[*?\[\]]")
+_MOST_WORDS = 200  # expanded words; far above any limit of columns
+_NEAREST = 3
+_NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
+_EXAMPLE = "%%compare gpt-5.5 claude-opus-4-7"
 
 
 @dataclass(frozen=True)
@@ -52,37 +89,8 @@ class Family:
 GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048))
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
 CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160), many_long_edge=2000)
-_MANY = 20  # pictures in a request, up to which the larger size is taken
 GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True)
 FAMILIES = (GPT, CLAUDE, GEMINI)
-
-POOLS = {
-    "": "standard",
-    "-official": "official",
-    "-hc": "high-quality (AWS or premium accounts)",
-    "-fd": "proxy pool, mixed accounts",
-    "-low": "budget",
-}
-
-_GPT_SUFFIXES = ("", "-official", "-hc", "-fd", "-low")
-_CLAUDE_SUFFIXES = ("", "-official", "-hc", "-fd")
-_GEMINI_SUFFIXES = ("", "-official", "-low")
-
-_SUFFIXES = {
-    "gpt-5.4": _GPT_SUFFIXES,
-    "gpt-5.5": _GPT_SUFFIXES,
-    "claude-haiku-4-5": _CLAUDE_SUFFIXES,
-    "claude-opus-4-5": _CLAUDE_SUFFIXES,
-    "claude-opus-4-6": _CLAUDE_SUFFIXES,
-    "claude-opus-4-7": _CLAUDE_SUFFIXES,
-    "claude-sonnet-4-5": _CLAUDE_SUFFIXES,
-    "claude-sonnet-4-6": _CLAUDE_SUFFIXES,
-    "gemini-2.5-pro": _GEMINI_SUFFIXES,
-    "gemini-3-flash-preview": _GEMINI_SUFFIXES,
-    "gemini-3.1-pro-preview": _GEMINI_SUFFIXES,
-    "gemini-2.5-flash-lite": ("",),
-    "gemini-3.1-flash-lite-preview": ("",),
-}
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,6 @@ MODELS: dict[str, Model] = {
     if (family := family_of(base)) is not None
     for suffix in suffixes
 }
-
-_NEAR = 0.75  # of 1, for a name to be suggested
-
-# For a name that tells nothing about its maker: what every family takes.
-_STRICTEST = ImageLimits(_PNG_JPEG_WEBP, long_edge=1568, max_bytes=3_932_160)
 
 
 def image_limits(name: str, count: int = 1) -> ImageLimits:
@@ -164,20 +167,9 @@ def notice(name: str) -> str | None:
     return f"{name} is not in the catalogue; it is sent all the same. {tail}"
 
 
-# No form is taken by every gateway, and one that does not know the form drops the film silently.
+# No form is taken by every gateway, and one that does not know the form drops the video silently.
 VideoForm: TypeAlias = Literal["video_url", "image_url", "file"]
 VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
-
-# Gemini takes 20 MB of request with what is in it (https://ai.google.dev/gemini-api/docs/video-understanding).
-MAX_VIDEO_MB = 20.0
-
-
-FEWEST = 2  # columns of a comparison
-_WILDCARDS = re.compile(r"[*?\[\]]")
-_MOST_WORDS = 200  # expanded words; far above any limit of columns
-_NEAREST = 3
-_NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
-_EXAMPLE = "%%compare gpt-5.5 claude-opus-4-7"
 
 
 def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]:

@@ -19,7 +19,7 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
-from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Sink, Told, Waiting
+from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink
 from xcyq_magic.gateway.coalesce import Coalesced
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.receive import exhaust, receive
@@ -42,7 +42,7 @@ ENDED = (
     "The session was closed, or its extension unloaded; nothing was sent.",
     "Type %load_ext xcyq_magic, or make a new Chat().",
 )
-_LAST_WORDS_S = 5.0  # after the finish reason, for the usage and [DONE]
+_AFTER_FINISH_S = 5.0  # after the finish reason, for the usage and [DONE]
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
 
@@ -155,7 +155,7 @@ class GatewayClient:
 
         def tell(*notices: str | None) -> None:
             for notice in filter(None, notices):
-                sink(Told(key.hide(notice)))
+                sink(Notice(key.hide(notice)))
 
         body, known = self.body(request)
         tell(*known)
@@ -177,7 +177,7 @@ class GatewayClient:
                 retry = retry_after(error, attempt.headers, number)
                 if retry is None:
                     raise
-                sink(Waiting(retry))
+                sink(Retrying(retry))
                 await asyncio.sleep(retry.wait_s)
                 number += 1
             else:
@@ -299,7 +299,7 @@ async def _watched(
         yield chunk
         # Not before it has been read: the finish reason may be in it.
         if attempt.finished:
-            watchdog.deadline = anyio.current_time() + _LAST_WORDS_S
+            watchdog.deadline = anyio.current_time() + _AFTER_FINISH_S
         elif not attempt.whole:
             watchdog.deadline = anyio.current_time() + connection.read_timeout
 

@@ -82,7 +82,7 @@ def to_json(body: dict[str, Any]) -> bytes:
 
 
 def decode_message(record: dict[str, Any]) -> Message:
-    """Undo `encode_message`. A picture's size and a film's length do not travel, nor the names of most."""
+    """Undo `encode_message`. A picture's size and a video's length do not travel, nor the names of most."""
     content = record["content"]
     if isinstance(content, str):
         return Message.of(record["role"], said(record, "content"))

@@ -78,7 +78,7 @@ async def receive(
             raise _too_large()
     if not begun:
         raise wire.no_completion(begun)
-    passing = _Passing(pass_on, key)
+    passing = _StreamReader(pass_on, key)
     try:
         if begun[:1] in {b"{", b"[", b"<"}:
             passing.whole(await read_body(chunks, begun))
@@ -88,7 +88,7 @@ async def receive(
         passing.flush()
 
 
-class _Passing:
+class _StreamReader:
     """Decode events, pass their deltas on without the key, and record whether the end or a finish reason came."""
 
     def __init__(self, pass_on: Callable[[list[Delta]], None], key: ApiKey) -> None:
@@ -154,7 +154,7 @@ class _Passing:
             self._pass_on([last])
 
 
-async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _Passing, key: ApiKey) -> None:
+async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _StreamReader, key: ApiKey) -> None:
     decoder = EventDecoder()
     passing(decoder.decode(begun))
     if passing.done:

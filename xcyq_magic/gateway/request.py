@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 
 _AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
 PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
+_BASE64 = 4 / 3  # bytes that travel for each byte of a file
+MOST_STOPS = 4
+_BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
+# Fields that have an option, a magic or an owner of their own.
+_RESERVED = {
+    "model": "-m MODEL",
+    "messages": "the cell's text",
+    "stream": "--no-stream",
+    "temperature": "-t",
+    "top_p": "--top-p",
+    "max_tokens": "--max-tokens",
+    "stop": "--stop",
+}
+_NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 
 def is_loopback(url: str) -> bool:
@@ -76,23 +90,6 @@ def _proxy_of(host: str) -> str | None:
         return parts.hostname
 
 
-_BASE64 = 4 / 3  # bytes that travel for each byte of a file
-
-MOST_STOPS = 4
-_BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
-
-# Fields that have an option, a magic or an owner of their own.
-_RESERVED = {
-    "model": "-m MODEL",
-    "messages": "the cell's text",
-    "stream": "--no-stream",
-    "temperature": "-t",
-    "top_p": "--top-p",
-    "max_tokens": "--max-tokens",
-    "stop": "--stop",
-}
-
-
 @dataclass(frozen=True)
 class ChatRequest:
     """One call of the endpoint ``/v1/chat/completions``."""
@@ -110,7 +107,7 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     Parameters
     ----------
     max_video_mb
-        Megabytes (10⁶ bytes) of the films of a request as they travel, in base64.
+        Megabytes (10⁶ bytes) of the videos of a request as they travel, in base64.
 
     Raises
     ------
@@ -133,17 +130,17 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
 
 
 def _check_videos(request: ChatRequest, max_mb: float) -> None:
-    films = [p for m in request.messages for p in m.media if p.kind == "video"]
-    if not films:
+    videos = [p for m in request.messages for p in m.media if p.kind == "video"]
+    if not videos:
         return
     now = request.messages[-1].media
-    where = "" if films[-1] in now else " It is in an earlier turn: --once leaves that out, %chat_undo takes it back."
+    where = "" if videos[-1] in now else " It is in an earlier turn: --once leaves that out, %chat_undo takes it back."
     if not takes_video(request.model):
         msg = f"{request.model} takes no video, so nothing was sent."
         raise RequestError(msg, f"These do: {', '.join(VIDEO_MODELS)}; for example -m {VIDEO_MODELS[0]}.{where}")
-    bytes_sent = sum(_BASE64 * len(p.data) for p in films if isinstance(p, Video))
+    bytes_sent = sum(_BASE64 * len(p.data) for p in videos if isinstance(p, Video))
     if bytes_sent > max_mb * 1e6:
-        what = (films[0].name or "The video") if len(films) == 1 else f"{len(films)} videos"
+        what = (videos[0].name or "The video") if len(videos) == 1 else f"{len(videos)} videos"
         msg = f"{what} would take {bytes_sent / 1e6:,.1f} MB of the request, more than {max_mb:g} MB; nothing was sent."
         smaller = "Make it smaller, as by ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
         setting = f"%config GatewaySettings.max_video_mb = {math.ceil(bytes_sent / 1e6)}"
@@ -225,9 +222,6 @@ def endpoint(base_url: str) -> str:
         raise _no_address(text)
     path = text.rstrip("/").removesuffix("/chat/completions")
     return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"
-
-
-_NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 
 def digest(request: ChatRequest, gateway: str) -> str:

@@ -58,7 +58,7 @@ def least_media_tokens(messages: Iterable[Message]) -> int:
     """The fewest prompt tokens that the media of `messages` can cost any model.
 
     When the gateway reports fewer for the whole request, it seems to have dropped them. What is passed on by its
-    address, and a film of unknown length, count nothing here.
+    address, and a video of unknown length, count nothing here.
     """
     least = 0
     for message in messages:

@@ -29,6 +29,14 @@ _MOST_READ = 20_000  # of a page, for its title
 # A prolog, comments and a doctype may come first; then any element makes it a page.
 _BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
 _PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
+_BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
+    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
+    403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
+    404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
+    408: (ServerError, "Run the cell again."),
+    413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
+    429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
+}
 
 
 def decode_event(event: Event) -> Delta | None:
@@ -141,16 +149,6 @@ def page_title(body: bytes) -> str | None:
         return None
     title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
     return _short(html.unescape(title[1])) if title else ""
-
-
-_BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
-    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
-    403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
-    404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
-    408: (ServerError, "Run the cell again."),
-    413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
-    429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
-}
 
 
 def status_error(status: int, body: bytes) -> StatusError:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+F = TypeVar("F", bound="Callable[..., None]")
+_TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
+_UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_DIGITS = re.compile(r"-?\d+")
 
 
 def is_whole(text: str) -> bool:
@@ -64,15 +70,6 @@ def one_count(line: str, magic: str, default: int | None, what: str = "a number 
         msg = f"%{magic} takes {what}, at least 1, not {text!r}."
         raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
     return int(text)
-
-
-F = TypeVar("F", bound="Callable[..., None]")
-
-_TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
-_UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
-_WORD = re.compile(r"[A-Za-z_][\w.-]*")
-_DIGITS = re.compile(r"-?\d+")
 
 
 def turn_options(function: F) -> F:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xcyq_magic.session.live import LiveReply, Paint
     from xcyq_magic.session.turn import Outcome
 
-_LAST_WORDS_S = 5.0  # for a reply to settle, once it was stopped
+_SETTLE_S = 5.0  # for a reply to settle, once it was stopped
 
 
 class View(Protocol):
@@ -96,4 +96,4 @@ class Background:
             for reply in running.replies:
                 reply.stop()
             if running.thread is not None:
-                running.thread.join(_LAST_WORDS_S)
+                running.thread.join(_SETTLE_S)

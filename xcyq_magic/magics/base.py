@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from xcyq_magic.session.session import ChatSession
 
 
+_WIDTH = 88  # of a pager beside a notebook
+_NAMES = 26  # characters for an option's names
+
+
 def say(text: str) -> None:
     """Show a line of plain text."""
     from xcyq_magic.display.markup import plain_line
@@ -94,10 +98,6 @@ def day_and_time(at: float) -> str:
     then = time.localtime(at)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
-
-
-_WIDTH = 88  # of a pager beside a notebook
-_NAMES = 26  # characters for an option's names
 
 
 def help_page(docstring: str, parser: argparse.ArgumentParser | None) -> str:

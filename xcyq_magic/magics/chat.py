@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from xcyq_magic.session.turn import Outcome, Preview
 
 
+_MOST_OF_SYSTEM = 100  # characters of a system prompt
+
+
 class TurnMagics(ExtensionMagics):
     """Magics that ask one model for one reply."""
 
@@ -193,9 +196,6 @@ def _code_into_next_cell(shell: InteractiveShell, completion: Completion) -> str
         return put_into_next_cell(shell, completion)
     except InputError as e:
         return e.message
-
-
-_MOST_OF_SYSTEM = 100  # characters of a system prompt
 
 
 def state_of(session: ChatSession) -> list[str]:

@@ -43,6 +43,8 @@ _PRIORITY = 1000.0  # IPython's own have 0: they are asked only where this one o
 _MOST_SHOWN = 44  # characters of an option's help
 _MEMBER_OF = re.compile(r"(?P<name>[^\W\d]\w*)[.\[(]")
 _IN_A_STRING = re.compile(r"[\"'][^\"']*\Z")
+MOST = 500  # of one folder: nobody reads more
+_NEEDS_QUOTES = re.compile(r"[\s\"']")
 
 
 class MagicCompleter:
@@ -221,10 +223,6 @@ WORDS: dict[str, Words] = {
     "chat_sandbox": Words(_fixed("on", "off")),
     "chat_system": Words(_fixed("off")),
 }
-
-
-MOST = 500  # of one folder: nobody reads more
-_NEEDS_QUOTES = re.compile(r"[\s\"']")
 
 
 def paths_from(typed: str, suffixes: Collection[str] = ()) -> Iterator[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _WORDS = 70  # characters of a prompt or a reply in the table
+_FEWEST = 4  # characters of an id that may stand for it
+_ALL = "all"
 
 
 @magics_class
@@ -191,10 +193,6 @@ def _same_question(turn: Turn, other: Turn) -> bool:
     return turn.id != other.id and (turn.prompt, turn.cell) == (other.prompt, other.cell)
 
 
-_FEWEST = 4  # characters of an id that may stand for it
-_ALL = "all"
-
-
 @magics_class
 class SwitchMagics(ExtensionMagics):
     """Go from one conversation to another."""
@@ -273,7 +271,7 @@ class SwitchMagics(ExtensionMagics):
         known = conversations.summaries()
         found = [s for s in known if len(name) >= _FEWEST and s.id.startswith(name)]
         if len(found) == 1:
-            return conversations.take_up(found[0])
+            return conversations.adopt(found[0])
         msg = f"There is no conversation called {name}."
         near = difflib.get_close_matches(name, [s.name for s in known], n=1)
         hint = f"Did you mean {near[0]}? " if near else f"%chat_switch --new {name} begins one. "

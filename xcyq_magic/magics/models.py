@@ -126,7 +126,7 @@ class UsageMagics(ExtensionMagics):
             self.say("No turns yet, so nothing was spent. %chat_usage --all counts those of other conversations.")
 
     def _report(self, *, everything: bool) -> UsageReport:
-        from xcyq_magic.chat.usage import Spent, UsageReport
+        from xcyq_magic.chat.usage import ReplyUsage, UsageReport
 
         session = self.session
         if everything:
@@ -134,5 +134,5 @@ class UsageMagics(ExtensionMagics):
                 "all conversations", session.conversations.spent(), session.gateway.price_of
             )
         conversation = session.conversation()
-        replies = [Spent.of(t.completion) for t in conversation.turns]
+        replies = [ReplyUsage.of(t.completion) for t in conversation.turns]
         return UsageReport.from_replies(conversation.name, replies, session.gateway.price_of)

@@ -22,6 +22,7 @@ _LINE = re.compile(
     r"(?P<indent>[ \t]*)%(?P<name>chat|chat_system|chat_error)[ \t]+(?P<text>[^ \t\n](?:.*[^\\ \t\r\n])?)[ \t]*\r?\n?"
 )
 _NO_CODE = {tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT}
+_EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system|compare)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
 
 
 class MagicText(TokenTransformBase):
@@ -46,9 +47,6 @@ class MagicText(TokenTransformBase):
             raise SyntaxError(msg)
         call = f"{found['indent']}get_ipython().run_line_magic({found['name']!r}, {found['text']!r})\n"
         return [*lines[: self.start_line], call, *lines[self.start_line + 1 :]]
-
-
-_EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system|compare)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
 
 
 def empty_cell(lines: list[str]) -> list[str]:

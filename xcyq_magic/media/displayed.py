@@ -26,7 +26,7 @@ _AS_TEXT = {"sympy", "pandas", "polars"}
 
 
 def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython display object
-    """The picture or film of an `IPython.display.Image` or `Video`; None for any other value.
+    """The picture or video of an `IPython.display.Image` or `Video`; None for any other value.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython
     if not is_a(value, _IMAGE, _VIDEO):
         return None
     kind: MediaKind = "video" if is_a(value, _VIDEO) else "image"
-    # A film is read from its file although IPython only shows it from there: it has to travel.
+    # A video is read from its file although IPython only shows it from there: it has to travel.
     if value.data is not None:
         name = Path(value.filename).name if value.filename else ""
         return media_of_bytes(_bytes(value.data), name, f"This {type(value).__name__}")

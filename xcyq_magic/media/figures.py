@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Video
 
 
+_FIGURE = "matplotlib.figure.Figure"
+_ARTIST = "matplotlib.artist.Artist"
+_PIE = "matplotlib.container.PieContainer"  # the one container that is no tuple
+_MOST_ARTISTS = 10_000
+_PNG_SIZE = slice(16, 24)  # of the header: width and height, https://www.w3.org/TR/png-3/#11IHDR
+
+
 def is_animation(value: object) -> bool:
     """Whether `value` is an animation of matplotlib's."""
     return is_a(value, "matplotlib.animation.Animation")
@@ -54,7 +61,7 @@ def video_of_animation(animation: Animation, name: str = "") -> Video:
             animation.save(path, writer=Writer(fps=_frames_per_s(animation)))  # type: ignore[arg-type]  # ffmpeg takes any number
             data = path.read_bytes()
         except Exception as e:
-            msg = f"The animation cannot be made a film ({type(e).__name__}: {e}); nothing was sent."
+            msg = f"The animation cannot be made a video ({type(e).__name__}: {e}); nothing was sent."
             raise MediaError(msg, "animation.save('film.mp4') shows where.") from e
     return video_of_bytes(data, name or "animation.mp4")
 
@@ -73,15 +80,8 @@ def _ffmpeg(setting: str) -> str:
         imageio: Any = importlib.import_module("imageio_ffmpeg")  # installed by its user, or not
         return str(imageio.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        msg = "An animation becomes a film by ffmpeg, which is not installed; nothing was sent."
+        msg = "An animation becomes a video by ffmpeg, which is not installed; nothing was sent."
         raise MediaError(msg, "Type %pip install imageio-ffmpeg, or attach one picture of it: {{ fig }}.") from None
-
-
-_FIGURE = "matplotlib.figure.Figure"
-_ARTIST = "matplotlib.artist.Artist"
-_PIE = "matplotlib.container.PieContainer"  # the one container that is no tuple
-_MOST_ARTISTS = 10_000
-_PNG_SIZE = slice(16, 24)  # of the header: width and height, https://www.w3.org/TR/png-3/#11IHDR
 
 
 def figure_of(value: object) -> Figure | None:

@@ -1,4 +1,4 @@
-"""Files, read within a bound, and what they hold: pictures and films."""
+"""Files, read within a bound, and what they hold: pictures and videos."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 _MOST_BYTES = 512 * 1024 * 1024  # more is no picture that anybody sends, and would fill the memory
 # Without waiting, should a pipe have taken the file's place; as bytes on Windows, where that is not the default.
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_RASTERS = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+_MOST_NESTED = 200  # elements: the libraries overflow their stacks
+_MOST_WITHIN = 3  # SVGs in data URLs of SVGs
+_MOST_ENTITY = 200  # characters: Illustrator declares namespaces, a bomb declares more
+_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
+# What makes CSS look outside, as https://www.w3.org/TR/css-values-4/#urls has it. The target itself is not looked for:
+# where it ends depends on quotes and comments.
+_OUTWARD = re.compile(
+    r"@import(?:\s*url\()?|(?:url|src|image|image-set)\("
+    r"""(?!\s*(?:["']\s*)?(?:\#|data:(?:font|application|image/(?:png|jpe?g|gif|webp))))""",
+    re.IGNORECASE,
+)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.IGNORECASE | re.DOTALL)
+_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|em|ex|%)?", re.IGNORECASE)
+_DPI = 96.0  # CSS pixels, which are an SVG's
+_PIXELS = {"in": _DPI, "cm": _DPI / 2.54, "mm": _DPI / 25.4, "pt": 4 / 3, "pc": 16.0, "em": 16.0, "ex": 16.0}
 
 
 def read_file(path: Path, most_bytes: int) -> bytes:
@@ -62,12 +78,12 @@ def reason(error: OSError | ValueError) -> str:
 
 
 def read_media(path: Path, shown: str = "") -> Image | Video:
-    """The picture or the film in a file, as it is; what may be sent is made of it later.
+    """The picture or the video in a file, as it is; what may be sent is made of it later.
 
     Parameters
     ----------
     path
-        A picture that Pillow opens, an SVG, or a film of a kind that Gemini takes.
+        A picture that Pillow opens, an SVG, or a video of a kind that Gemini takes.
     shown
         What the user called it, for errors.
 
@@ -89,7 +105,7 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
 
 
 def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
-    """The picture or the film whose file `data` is.
+    """The picture or the video whose file `data` is.
 
     Raises
     ------
@@ -102,24 +118,6 @@ def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
     if mime == "image/svg+xml":
         return image_of_svg(data, name, shown)
     return image_of_bytes(data, name, shown)
-
-
-_RASTERS = {"image/png", "image/jpeg", "image/gif", "image/webp"}
-_MOST_NESTED = 200  # elements: the libraries overflow their stacks
-_MOST_WITHIN = 3  # SVGs in data URLs of SVGs
-_MOST_ENTITY = 200  # characters: Illustrator declares namespaces, a bomb declares more
-_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
-# What makes CSS look outside, as https://www.w3.org/TR/css-values-4/#urls has it. The target itself is not looked for:
-# where it ends depends on quotes and comments.
-_OUTWARD = re.compile(
-    r"@import(?:\s*url\()?|(?:url|src|image|image-set)\("
-    r"""(?!\s*(?:["']\s*)?(?:\#|data:(?:font|application|image/(?:png|jpe?g|gif|webp))))""",
-    re.IGNORECASE,
-)
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.IGNORECASE | re.DOTALL)
-_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|em|ex|%)?", re.IGNORECASE)
-_DPI = 96.0  # CSS pixels, which are an SVG's
-_PIXELS = {"in": _DPI, "cm": _DPI / 2.54, "mm": _DPI / 25.4, "pt": 4 / 3, "pc": 16.0, "em": 16.0, "ex": 16.0}
 
 
 def image_of_svg(data: bytes, name: str, shown: str) -> Image:

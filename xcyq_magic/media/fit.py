@@ -22,6 +22,28 @@ if TYPE_CHECKING:
 
 EDGE = 192  # pixels: twice what is shown, for screens of high density
 _QUALITY = 60  # of WebP: a chart of this size is 2 to 5 kB
+# A JPEG of a photograph at quality 90 is off by 2 or 3 levels of 255, noise apart; at an edge of a line or a letter by
+# dozens, which is seen as a halo.
+_MOST_RMS = 4.0
+_SEEN = 24
+_MOST_SEEN = 1e-3  # of all values
+# https://www.w3.org/TR/png-3/#11Chunks: pixels, and how to show them.
+_PNG = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"bKGD", b"sBIT", b"hIST"}
+# matplotlib names itself in each figure. Encoding every figure again for that would help nobody.
+_PNG_SOFTWARE = b"Software\0"
+# ITU-T T.81, table B.1: frames and tables (C0 to CF), DQT, DRI. APP0 and APP14 are looked at one by one.
+_JPEG = {*range(0xC0, 0xD0), 0xDB, 0xDD}
+_JPEG_SCAN, _JPEG_END, _JPEG_APP0, _JPEG_ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
+_JFIF_BYTES = 14  # of its APP0 without a thumbnail
+_ADOBE_BYTES = 12
+# https://developers.google.com/speed/webp/docs/riff_container
+_WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
+_GIF_IMAGE, _GIF_EXTENSION, _GIF_END, _GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
+_JPEG_QUALITIES = (90, 80, 65, 45)
+_LARGE = 250_000  # pixels from which a JPEG can spare bytes that anybody notices
+_SPARED = 3  # times smaller a JPEG must be to stand for a PNG
+_MOST = 200  # pictures remembered
+_MOST_BYTES = 256 * 1024 * 1024
 
 
 def thumbnail(image: Image) -> str:
@@ -48,13 +70,6 @@ def _made(data: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-# A JPEG of a photograph at quality 90 is off by 2 or 3 levels of 255, noise apart; at an edge of a line or a letter by
-# dozens, which is seen as a halo.
-_MOST_RMS = 4.0
-_SEEN = 24
-_MOST_SEEN = 1e-3  # of all values
-
-
 def looks_the_same(one: PillowImage, other: PillowImage) -> bool:
     """Whether two pictures of the same size and mode differ by less than an eye sees."""
     import PIL.ImageChops  # noqa: PLC0415  # loading the extension must not load Pillow
@@ -64,20 +79,6 @@ def looks_the_same(one: PillowImage, other: PillowImage) -> bool:
     squares = sum(count * (level % 256) ** 2 for level, count in enumerate(counts))
     seen = sum(count for level, count in enumerate(counts) if level % 256 > _SEEN)
     return squares <= _MOST_RMS**2 * values and seen <= _MOST_SEEN * values
-
-
-# https://www.w3.org/TR/png-3/#11Chunks: pixels, and how to show them.
-_PNG = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"bKGD", b"sBIT", b"hIST"}
-# matplotlib names itself in each figure. Encoding every figure again for that would help nobody.
-_PNG_SOFTWARE = b"Software\0"
-# ITU-T T.81, table B.1: frames and tables (C0 to CF), DQT, DRI. APP0 and APP14 are looked at one by one.
-_JPEG = {*range(0xC0, 0xD0), 0xDB, 0xDD}
-_JPEG_SCAN, _JPEG_END, _JPEG_APP0, _JPEG_ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
-_JFIF_BYTES = 14  # of its APP0 without a thumbnail
-_ADOBE_BYTES = 12
-# https://developers.google.com/speed/webp/docs/riff_container
-_WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
-_GIF_IMAGE, _GIF_EXTENSION, _GIF_END, _GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 
 
 def only_pixels(data: bytes, mime: str) -> bool:
@@ -169,13 +170,6 @@ def _sub_blocks(data: bytes, at: int) -> Iterator[int]:
         if not size:
             return
         at += 1 + size
-
-
-_JPEG_QUALITIES = (90, 80, 65, 45)
-_LARGE = 250_000  # pixels from which a JPEG can spare bytes that anybody notices
-_SPARED = 3  # times smaller a JPEG must be to stand for a PNG
-_MOST = 200  # pictures remembered
-_MOST_BYTES = 256 * 1024 * 1024
 
 
 def fit(image: Image, limits: ImageLimits) -> Image:

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
+# No model of the catalogue sees more pixels on the longer side. So what comes as pixels is scaled to that before it
+# is encoded at all, and an array of 100 megapixels costs what a screenshot costs.
+MOST_LONG_EDGE = 2576
+_MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
+_ORIENTATION = 0x0112  # EXIF's tag
+_GAP = 2.0  # as many times the final size a picture has when the good filter begins; before it are boxes
+_MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
 def eight_bits(picture: PillowImage) -> tuple[PillowImage, str]:
@@ -42,11 +50,6 @@ def _stretched(picture: PillowImage) -> tuple[PillowImage, str]:
     return grey, f"scaled from {low:.4g}..{high:.4g} to 0..255"
 
 
-# No model of the catalogue sees more pixels on the longer side. So what comes as pixels is scaled to that before it
-# is encoded at all, and an array of 100 megapixels costs what a screenshot costs.
-MOST_LONG_EDGE = 2576
-
-
 @dataclass(frozen=True)
 class ImageLimits:
     """What a picture may be.
@@ -64,13 +67,6 @@ class ImageLimits:
     mimes: frozenset[str]
     long_edge: int
     max_bytes: int | None = None
-
-
-_MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
-_ORIENTATION = 0x0112  # EXIF's tag
-_GAP = 2.0  # as many times the final size a picture has when the good filter begins; before it are boxes
-_MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
 def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
@@ -176,7 +172,7 @@ def opened(data: bytes, shown: str) -> PillowImage:
         raise MediaError(msg, "Scale it down first.") from None
     except (PIL.UnidentifiedImageError, OSError, ValueError, SyntaxError):
         msg = f"{shown} is no picture that can be read; nothing was sent."
-        raise MediaError(msg, "PNG, JPEG, WEBP and GIF can be attached, and films for Gemini.") from None
+        raise MediaError(msg, "PNG, JPEG, WEBP and GIF can be attached, and videos for Gemini.") from None
 
 
 def damaged(shown: str, error: Exception) -> MediaError:

@@ -40,8 +40,8 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
     if not isinstance(value, str):
         return resolve(value, name, value_chars=value_chars)
     if value.lower().startswith(("http://", "https://")):
-        film = urlsplit(value).path.lower().endswith(_VIDEO_SUFFIXES)
-        return MediaLink(value, "video" if film else "image", name)
+        video = urlsplit(value).path.lower().endswith(_VIDEO_SUFFIXES)
+        return MediaLink(value, "video" if video else "image", name)
     return read_media(_expanded(value), value)
 
 
@@ -70,7 +70,7 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
 
 
 def media_of(value: object, name: str = "") -> Media | None:
-    """The picture, film or address that a value is; None if it is text.
+    """The picture, video or address that a value is; None if it is text.
 
     In this order: content parts; matplotlib's figures, axes, artists and animations; Pillow's pictures; arrays
     of a picture's shape; `IPython.display.Image` and `Video`; bytes with a known signature; paths; and what

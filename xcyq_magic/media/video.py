@@ -29,10 +29,35 @@ _EBML = b"\x1a\x45\xdf\xa3"
 _EBML_HEAD = 64  # bytes within which the document type stands
 _SVG_HEAD = 1000  # a prolog and comments may stand before the root
 _BMP_RESERVED = slice(6, 10)
+# https://ai.google.dev/gemini-api/docs/video-understanding#supported-formats
+TAKEN = {
+    "video/mp4",
+    "video/mpeg",
+    "video/mov",
+    "video/avi",
+    "video/wmv",
+    "video/x-flv",
+    "video/webm",
+    "video/3gpp",
+}
+SUFFIXES = {
+    "video/mp4": "mp4",
+    "video/mpeg": "mpeg",
+    "video/mov": "mov",
+    "video/avi": "avi",
+    "video/wmv": "wmv",
+    "video/x-flv": "flv",
+    "video/webm": "webm",
+    "video/3gpp": "3gp",
+}
+_BOXED = {"video/mp4", "video/mov", "video/3gpp"}
+_LONG_BOX, _TO_THE_END = 1, 0
+_HEAD = 8  # bytes of a box before its content
+_LONGEST_S = 1e6  # what is longer is a damaged header
 
 
 def mime_of(data: bytes) -> str | None:
-    """The MIME type of a picture or a film, as the gateway names it; None if its first bytes are neither's.
+    """The MIME type of a picture or a video, as the gateway names it; None if its first bytes are neither's.
 
     Parameters
     ----------
@@ -68,35 +93,8 @@ def is_svg(data: bytes) -> bool:
     return head.startswith(b"<") and b"<svg" in head
 
 
-# https://ai.google.dev/gemini-api/docs/video-understanding#supported-formats
-TAKEN = {
-    "video/mp4",
-    "video/mpeg",
-    "video/mov",
-    "video/avi",
-    "video/wmv",
-    "video/x-flv",
-    "video/webm",
-    "video/3gpp",
-}
-SUFFIXES = {
-    "video/mp4": "mp4",
-    "video/mpeg": "mpeg",
-    "video/mov": "mov",
-    "video/avi": "avi",
-    "video/wmv": "wmv",
-    "video/x-flv": "flv",
-    "video/webm": "webm",
-    "video/3gpp": "3gp",
-}
-_BOXED = {"video/mp4", "video/mov", "video/3gpp"}
-_LONG_BOX, _TO_THE_END = 1, 0
-_HEAD = 8  # bytes of a box before its content
-_LONGEST_S = 1e6  # what is longer is a damaged header
-
-
 def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
-    """The film whose file `data` is, as it is.
+    """The video whose file `data` is, as it is.
 
     Raises
     ------
@@ -105,7 +103,7 @@ def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
     """
     mime = mime_of(data) or "of an unknown kind"
     if mime not in TAKEN:
-        msg = f"{shown or name or 'The film'} is {mime}, which no model takes; nothing was sent."
+        msg = f"{shown or name or 'The video'} is {mime}, which no model takes; nothing was sent."
         raise MediaError(msg, "Make an MP4 of it, for example: ffmpeg -i film.mkv film.mp4")
     return Video(data, mime, name, duration_s(data) if mime in _BOXED else None)
 

@@ -49,6 +49,7 @@ _BEST = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"\breply\s+#?(?P<number>\d+)\b", re.IGNORECASE)
+_FEWEST_JUDGED = 2
 
 
 def question(prompt: Message, system: str | None, replies: Sequence[str], mark: str) -> Message:
@@ -81,9 +82,6 @@ def verdict_of(text: str, order: Sequence[str]) -> tuple[str | None, str]:
 def _name(number: str, order: Sequence[str]) -> str | None:
     """The name behind a number as the judge wrote it, which may have thousands of digits."""
     return next((name for n, name in enumerate(order, 1) if number.lstrip("0") == str(n)), None)
-
-
-_FEWEST_JUDGED = 2
 
 
 @dataclass(frozen=True)

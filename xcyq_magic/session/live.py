@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
-from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Told, Waiting
+from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Notice, Retrying
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Message
@@ -25,7 +25,7 @@ State: TypeAlias = Literal["waiting", "streaming", "done", "stopped", "failed"]
 
 FRAME_S = 0.05  # 20 frames a second: a Jupyter server drops output over 1,000 messages a second
 _IDLE_S = 0.25  # without news, the clock on the screen still moves
-_LAST_WORDS_S = 0.1  # after a cancel, for what was already on its way
+_AFTER_CANCEL_S = 0.1  # after a cancel, for what was already on its way
 
 
 class LiveReply:
@@ -130,9 +130,9 @@ class LiveReply:
         elif isinstance(arrival, Ended):
             self.error = arrival.error
             self._end("failed" if arrival.error else "done", arrival.at)
-        elif isinstance(arrival, Told):
+        elif isinstance(arrival, Notice):
             self.notices.append(arrival.notice)
-        elif isinstance(arrival, Waiting):
+        elif isinstance(arrival, Retrying):
             self.retry = arrival.retry
         else:
             self._grow(arrival)
@@ -179,7 +179,7 @@ def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> No
     except KeyboardInterrupt:
         for reply in replies:
             reply.stop()
-        _drain(arrivals, time.monotonic() + _LAST_WORDS_S, replies)
+        _drain(arrivals, time.monotonic() + _AFTER_CANCEL_S, replies)
         raise
 
 

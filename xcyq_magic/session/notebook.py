@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import MediaLink
-from xcyq_magic.chat.usage import Spent
+from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
@@ -156,11 +156,11 @@ class Conversations:
         here = {p.sha256: p.data for p in parts if not isinstance(p, MediaLink) and p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
-    def spent(self) -> list[Spent]:
+    def spent(self) -> list[ReplyUsage]:
         """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""
         with self._lock.get():
             kept = self._sync.attempt(self._sync.store.spent) or []
-            here = (Spent.of(t.completion) for slot in self._all for t in slot.now.turns)
+            here = (ReplyUsage.of(t.completion) for slot in self._all for t in slot.now.turns)
             return [*kept, *here]
 
     def take_notices(self) -> list[str]:
@@ -277,7 +277,7 @@ class Conversations:
             mine = [s for s in mine if s.turns or not s.set_aside]
             return [*sorted(mine, key=lambda s: -s.changed_at), *(s for s in rest if not self._is_mine(s))]
 
-    def take_up(self, found: Summary) -> Conversation:
+    def adopt(self, found: Summary) -> Conversation:
         """Go on with a conversation of `summaries`.
 
         One that was set aside comes back in the place of the one that has its name. One of another

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
 from xcyq_magic.chat.given import moment, seconds
-from xcyq_magic.chat.usage import Spent
+from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
 from xcyq_magic.store.summaries import column
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 _TURN = "turns.id, asked_at, prompt, completion, system, parameters, request"
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+# What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
+SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class ConversationStore:
         rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in named}
         return {digest: found[0][0] for digest, found in rows.items() if found}
 
-    def spent(self) -> list[Spent]:
+    def spent(self) -> list[ReplyUsage]:
         """What each reply took, of all conversations; what cannot be read is left out."""
         if not self.database.exists:
             return []
@@ -254,9 +257,6 @@ def row_of(turn: Turn) -> Row:
     )
 
 
-_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
-
-
 def hashes(prompt: str) -> set[str]:
     """The SHA-256 of the media of a prompt, as its row has it."""
     try:
@@ -291,16 +291,12 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
     return replace(turn, cell=None if cell_id is None else CellRun(cell_id, EARLIER), id=identifier, request=request)
 
 
-# What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
-
-
-def spent_of(row: Row) -> Spent:
+def spent_of(row: Row) -> ReplyUsage:
     """What the reply of a turn took; what is no number in its row is not known."""
     model, figures = row
     try:
         usage, first_token_s, duration_s = json.loads(figures)
     except _UNREADABLE:
-        return Spent(str(model), None, None, 0.0)
+        return ReplyUsage(str(model), None, None, 0.0)
     counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
-    return Spent(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)
+    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)

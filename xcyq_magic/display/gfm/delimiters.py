@@ -12,6 +12,13 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+_CJK = re.compile(
+    "[\u1100-\u11ff\u2e80-\u2fff\u3000-\u303f\u3040-\u30ff\u3100-\u31bf\u31c0-\u31ff\u3200-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffee\U0001b000-\U0001b16f"
+    "\U00020000-\U0003ffff]"
+)
+_TAGS = {("*", 1): "em", ("_", 1): "em", ("*", 2): "strong", ("_", 2): "strong", ("~", 2): "del"}
+
 
 @dataclass(eq=False)
 class Open:
@@ -41,14 +48,6 @@ class Whole:
 
 # A text stands for itself.
 Token: TypeAlias = str | Open | Close | Whole
-
-
-_CJK = re.compile(
-    "[\u1100-\u11ff\u2e80-\u2fff\u3000-\u303f\u3040-\u30ff\u3100-\u31bf\u31c0-\u31ff\u3200-\u4dbf\u4e00-\u9fff"
-    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffee\U0001b000-\U0001b16f"
-    "\U00020000-\U0003ffff]"
-)
-_TAGS = {("*", 1): "em", ("_", 1): "em", ("*", 2): "strong", ("_", 2): "strong", ("~", 2): "del"}
 
 
 @dataclass(eq=False)

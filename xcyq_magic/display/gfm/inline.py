@@ -35,6 +35,19 @@ _HALF_TARGET = re.compile(
     r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
 )
 _PICTURE_HERE = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
+# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
+HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
+_PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_TAG = re.compile(rf"<(/?)({'|'.join(HARMLESS)})[ ]*/?>", re.IGNORECASE)
+_ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
+_MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)>")
+_TICKS = re.compile(r"`+")
+_RUN = re.compile(r"\*+|_+|~+")
+_FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
+# Of a text of which more will come: marks whose meaning is not known yet.
+_MARKS_AT_END = re.compile(r"[*_~\\\[!$<]+$")
+_HALF_CODE = re.compile(r"[^<&\[\]]{1,300}")  # without what would be marks, if it were no code in the end
 
 
 @dataclass(eq=False)
@@ -97,22 +110,6 @@ def picture(reference: Reference, alt: str) -> Whole:
     if address.startswith(_PICTURE_HERE):
         return Whole("img", "", {"src": address, "alt": alt})
     return Whole("a", f"{alt}: {address}" if alt and alt != address else address, {"href": encoded(address)})
-
-
-# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
-HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
-
-_PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-_TAG = re.compile(rf"<(/?)({'|'.join(HARMLESS)})[ ]*/?>", re.IGNORECASE)
-_ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
-_MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)>")
-_TICKS = re.compile(r"`+")
-_RUN = re.compile(r"\*+|_+|~+")
-_FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
-# Of a text of which more will come: marks whose meaning is not known yet.
-_MARKS_AT_END = re.compile(r"[*_~\\\[!$<]+$")
-_HALF_CODE = re.compile(r"[^<&\[\]]{1,300}")  # without what would be marks, if it were no code in the end
 
 
 class Inline:

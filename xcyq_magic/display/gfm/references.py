@@ -25,6 +25,21 @@ _LINK = re.compile(
     r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
     re.IGNORECASE,
 )
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+LONGEST_LABEL = 999
+_ANGLED = re.compile(r"<((?:[^<>\n\\]|\\.)*)>")
+# Of an address without them: a run of plain characters, an escape, a parenthesis; or what ends it.
+_PART = re.compile(r"[^\\()\x00-\x20\x7f]+|\\[^\x00-\x20\x7f]|[()]|(?P<end>[\x00-\x20\x7f]|\\|$)")
+_TITLE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
+_SPACE = re.compile(r"[ \t]*(?:\n[ \t]*)?")
+# On one line, unlike GitHub's: while it comes, it must be known for what it is.
+_DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
+_LINE_END = re.compile(r"[ \t]*(?:\n|$)")
+_DEEPEST_PARENTHESES = 32  # as GitHub has it
+_LONGEST = 2_000  # characters of a title, or of an address between < and >: a search for their end ends there
+# What an address may hold as it is; `%` too, for what is already encoded.
+_SAFE = "!#$%&'()*+,-./:;=?@_~[]"
 
 
 def links(text: str) -> list[tuple[int, int, str]]:
@@ -42,9 +57,6 @@ def links(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
-ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-
-
 def character(entity: str) -> str:
     """What an entity stands for; itself if there is no such name."""
     # `html.unescape` alone also reads names without a semicolon: "?a=1&copy=2".
@@ -54,22 +66,6 @@ def character(entity: str) -> str:
 def unescaped(text: str) -> str:
     """`text` with its entities replaced."""
     return ENTITY.sub(lambda m: character(m[0]), text) if "&" in text else text
-
-
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-LONGEST_LABEL = 999
-_ANGLED = re.compile(r"<((?:[^<>\n\\]|\\.)*)>")
-# Of an address without them: a run of plain characters, an escape, a parenthesis; or what ends it.
-_PART = re.compile(r"[^\\()\x00-\x20\x7f]+|\\[^\x00-\x20\x7f]|[()]|(?P<end>[\x00-\x20\x7f]|\\|$)")
-_TITLE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
-_SPACE = re.compile(r"[ \t]*(?:\n[ \t]*)?")
-# On one line, unlike GitHub's: while it comes, it must be known for what it is.
-_DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
-_LINE_END = re.compile(r"[ \t]*(?:\n|$)")
-_DEEPEST_PARENTHESES = 32  # as GitHub has it
-_LONGEST = 2_000  # characters of a title, or of an address between < and >: a search for their end ends there
-# What an address may hold as it is; `%` too, for what is already encoded.
-_SAFE = "!#$%&'()*+,-./:;=?@_~[]"
 
 
 class Reference(NamedTuple):

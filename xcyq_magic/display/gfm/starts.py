@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 _TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?")
 _PIPE = re.compile(r"(?<!\\)\|")
+CODE_INDENT = 4
+CONTAINERS = ("quote", "item", "footnote", "details")
+_HEADING = re.compile(r"(#{1,6})(?=[ \t]|$)")
+_SPECIAL = frozenset("#`~=-*_+|:><$\\[0123456789")
+_UNDERLINE = re.compile(r"(=+|-+)[ \t]*")
+_RULE = re.compile(r"([-*_])[ \t]*(?:\1[ \t]*){2,}")
+_FENCE = re.compile(r"(`{3,})([^`]*)|(~{3,})(.*)")
+_ITEM = re.compile(r"([-*+]|(\d{1,9})([.)]))(?= |$)")
+_FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]: ?")
+_DETAILS = re.compile(r"<details(?:\s([^<>]*))?>", re.IGNORECASE)
+_OPEN = re.compile(r"\bopen\b", re.IGNORECASE)
+DETAILS_END = re.compile(r" {0,3}</details>[ \t]*", re.IGNORECASE)
+_SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|$)", re.IGNORECASE)
+_MATH = re.compile(r"(\$\$)(?!\$)(.*)|(\\\[)(.*)|\\begin\{(" + ENVIRONMENTS + r")(\*?)\}(.*)", re.DOTALL)
+_WIDEST_GAP = 4  # after an item's mark; what is wider is one space and an indented code block
 
 
 def is_rule(line: str) -> bool:
@@ -42,24 +57,6 @@ def alignments(rule: str) -> list[str]:
     """For each column ``left``, ``right``, ``center``, or ``""``."""
     names = {(True, True): "center", (True, False): "left", (False, True): "right", (False, False): ""}
     return [names[c.startswith(":"), c.endswith(":")] for c in cells(rule)]
-
-
-CODE_INDENT = 4
-CONTAINERS = ("quote", "item", "footnote", "details")
-
-_HEADING = re.compile(r"(#{1,6})(?=[ \t]|$)")
-_SPECIAL = frozenset("#`~=-*_+|:><$\\[0123456789")
-_UNDERLINE = re.compile(r"(=+|-+)[ \t]*")
-_RULE = re.compile(r"([-*_])[ \t]*(?:\1[ \t]*){2,}")
-_FENCE = re.compile(r"(`{3,})([^`]*)|(~{3,})(.*)")
-_ITEM = re.compile(r"([-*+]|(\d{1,9})([.)]))(?= |$)")
-_FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]: ?")
-_DETAILS = re.compile(r"<details(?:\s([^<>]*))?>", re.IGNORECASE)
-_OPEN = re.compile(r"\bopen\b", re.IGNORECASE)
-DETAILS_END = re.compile(r" {0,3}</details>[ \t]*", re.IGNORECASE)
-_SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|$)", re.IGNORECASE)
-_MATH = re.compile(r"(\$\$)(?!\$)(.*)|(\\\[)(.*)|\\begin\{(" + ENVIRONMENTS + r")(\*?)\}(.*)", re.DOTALL)
-_WIDEST_GAP = 4  # after an item's mark; what is wider is one space and an indented code block
 
 
 @dataclass(frozen=True)

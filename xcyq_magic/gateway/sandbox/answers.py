@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
-from xcyq_magic.gateway.sandbox.media import Address, Film, Picture, media_of
+from xcyq_magic.gateway.sandbox.media import Address, Picture, Video, media_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +110,7 @@ def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
         f"Your prompt, {_words(prompt)}:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
         _message_table(messages, by_message),
         _picture_table([m for m in received if isinstance(m, Picture)]),
-        _film_table([m for m in received if isinstance(m, Film)]),
+        _video_table([m for m in received if isinstance(m, Video)]),
         _address_list([m for m in received if isinstance(m, Address)]),
         _parameter_list(body),
         "`sandbox: help` on a line of its own lists what else the sandbox can do.",
@@ -143,7 +143,7 @@ def _cell(message: dict[str, Any], media: Sequence[Medium]) -> str:
     safe = "".join(f"\\{c}" if c in "\\`*_[]<>|$#~" else c for c in short)
     counts = [
         (sum(isinstance(m, kind) for m in media), noun)
-        for kind, noun in ((Picture, "picture"), (Film, "video"), (Address, "address"))
+        for kind, noun in ((Picture, "picture"), (Video, "video"), (Address, "address"))
     ]
     notes = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count]
     return safe + (f" (and {', '.join(notes)})" if notes else "")
@@ -159,13 +159,13 @@ def _picture_table(pictures: list[Picture]) -> str:
     return f"Pictures:\n\n| # | format | pixels | size | mean colour |\n|--:|---|---|---|---|\n{rows}"
 
 
-def _film_table(films: list[Film]) -> str:
-    if not films:
+def _video_table(videos: list[Video]) -> str:
+    if not videos:
         return ""
     rows = "\n".join(
         f"| {n} | {f.mime} | {'?' if f.seconds is None else f'{f.seconds:.1f} s'} | {f.n_bytes / 1000:.1f} kB "
         f"| `{f.part}` |"
-        for n, f in enumerate(films, 1)
+        for n, f in enumerate(videos, 1)
     )
     return f"Videos:\n\n| # | type | length | size | part |\n|--:|---|---|---|---|\n{rows}"
 

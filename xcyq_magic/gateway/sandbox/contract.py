@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.answers import parts_of
-from xcyq_magic.gateway.sandbox.media import is_film
+from xcyq_magic.gateway.sandbox.media import holds_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +76,10 @@ def _refuse_parts(message: dict[str, Any], where: str, video: bool) -> Refusal |
         if not holds(part):
             return Refusal(400, f"A part of type {kind!r} in {where} lacks its content.", param=where)
         try:
-            film = is_film(part)
+            is_video = holds_video(part)
         except ValueError as e:
             return Refusal(400, str(e), param=where)
-        if film and not video:
+        if is_video and not video:
             return Refusal(400, f"A part of type {kind!r} with a video is not supported by this model.", param=where)
     return None
 

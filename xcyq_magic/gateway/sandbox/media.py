@@ -1,4 +1,4 @@
-"""The pictures and films that come with a request, decoded: the sandbox says what it received."""
+"""The pictures and videos that come with a request, decoded: the sandbox says what it received."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Film:
-    """A film that came with a request, and the type of the part that it came in."""
+class Video:
+    """A video that came with a request, and the type of the part that it came in."""
 
     mime: str
     n_bytes: int
@@ -43,7 +43,7 @@ class Film:
 
     @property
     def tokens(self) -> int:
-        """About how many prompt tokens it costs; a film that does not tell its length counts as a second."""
+        """About how many prompt tokens it costs; a video that does not tell its length counts as a second."""
         return math.ceil((self.seconds or 1.0) * _TOKENS_PER_VIDEO_S)
 
 
@@ -56,7 +56,7 @@ class Address:
     tokens: int = _TOKENS_PER_IMAGE
 
 
-Medium: TypeAlias = Picture | Film | Address
+Medium: TypeAlias = Picture | Video | Address
 
 
 def media_of(messages: Iterable[dict[str, Any]]) -> list[Medium]:
@@ -72,7 +72,7 @@ def media_of(messages: Iterable[dict[str, Any]]) -> list[Medium]:
 
 
 def medium_of(part: dict[str, Any]) -> Medium | None:
-    """The picture, film or address in a content part; None for a part of another kind.
+    """The picture, video or address in a content part; None for a part of another kind.
 
     Raises
     ------
@@ -94,13 +94,13 @@ def medium_of(part: dict[str, Any]) -> Medium | None:
     except binascii.Error as e:
         msg = f"Invalid base64 data in a part of type '{kind}'."
         raise ValueError(msg) from e
-    return _film(data, head[1], kind) if head[1].startswith("video/") else _picture(data)
+    return _video(data, head[1], kind) if head[1].startswith("video/") else _picture(data)
 
 
-def is_film(part: dict[str, Any]) -> bool:
+def holds_video(part: dict[str, Any]) -> bool:
     """Whether a content part asks for a model that takes video."""
     medium = medium_of(part)
-    return isinstance(medium, Film) or (isinstance(medium, Address) and medium.part != "image_url")
+    return isinstance(medium, Video) or (isinstance(medium, Address) and medium.part != "image_url")
 
 
 def _picture(data: bytes) -> Picture:
@@ -116,11 +116,11 @@ def _picture(data: bytes) -> Picture:
     return Picture(picture.format or "?", *picture.size, len(data), (red, green, blue))
 
 
-def _film(data: bytes, mime: str, kind: str) -> Film:
+def _video(data: bytes, mime: str, kind: str) -> Video:
     if mime not in TAKEN:
         msg = f"Unsupported MIME type: {mime}"
         raise ValueError(msg)
     if mime_of(data) != mime:
         msg = f"Could not process video: its data are not {mime}"
         raise ValueError(msg)
-    return Film(mime, len(data), duration_s(data), kind)
+    return Video(mime, len(data), duration_s(data), kind)

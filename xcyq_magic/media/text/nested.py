@@ -12,6 +12,13 @@ from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
 
 _HEAD = 2 / 3  # of what is kept: the beginning tells more than the end
 _SHORTEST = 20
+_MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in turn
+_LINE = 96  # characters that a container may take on one line
+_SHORT = 24  # characters of items that share lines
+_NO_BREAK = "\0"  # for a space within an item
+_DEEPEST = 12
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
 
 
 def clipped(text: str, chars: int) -> str:
@@ -31,13 +38,6 @@ def clipped_line(text: str, chars: int) -> str:
     if len(flat) <= chars:
         return flat
     return f"{flat[:chars]}… ({len(flat) - chars:,} more characters)"
-
-
-_MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in turn
-_LINE = 96  # characters that a container may take on one line
-_SHORT = 24  # characters of items that share lines
-_NO_BREAK = "\0"  # for a space within an item
-_DEEPEST = 12
 
 
 def written(value: object, chars: int) -> str:
@@ -130,10 +130,6 @@ def _container(value: object) -> tuple[str, _Items, str, int] | None:
         begin, end = "{}" if isinstance(value, set | frozenset) else "[]"
         return f"{named}{begin}", (("", v) for v in value), f"{end}{close}", len(value)
     return None
-
-
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-_PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
 
 
 def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:
