@@ -93,12 +93,12 @@ def show_directions(text: str, *, within: Literal["a line", "code", "a reply"] =
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without control characters: it may have come over the wire."""
+    """Return `text` on one line, without control characters: it may have come over the wire."""
     return "".join(c if c.isprintable() else " " for c in show_directions(text))
 
 
 def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
-    """The lines that IPython prints instead of a traceback."""
+    """Return the lines that IPython prints instead of a traceback."""
     lines = [f"{_RED}{name}{_PLAIN}: {message}"]
     return [*lines, hint] if hint else lines
 

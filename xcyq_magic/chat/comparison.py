@@ -77,7 +77,7 @@ class Column:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return {
             "name": self.name,
             "model": self.model,
@@ -139,7 +139,7 @@ class Verdict:
     cost: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return {
             "model": self.model,
             "order": list(self.order),
@@ -225,7 +225,7 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         return f"<Comparison of {', '.join(self)}>"
 
     def column(self, named: str) -> Column:
-        """The column called `named`, or with that number, from 1.
+        """Return the column called `named`, or with that number, from 1.
 
         Raises
         ------
@@ -243,19 +243,19 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         raise OptionError(msg, f"There are {', '.join(names)}.")
 
     def turn(self, column: Column) -> Turn | None:
-        """The turn that `column` would be in a conversation; None if no word of its reply came."""
+        """Return the turn that `column` would be in a conversation; None if no word of its reply came."""
         if column.completion is None:
             return None
         return Turn(self.prompt, column.completion, self.system, self.parameters, self.cell, self.asked_at)
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
-        """A ``pandas.DataFrame`` with a row for each column, by name: times in seconds, tokens, cost, and the text."""
+        """Return a ``pandas.DataFrame``, a row for each column by name: times in seconds, tokens, cost, the text."""
         pd = pandas()
         rows = [{**c.metrics, "text": c.text if c.completion else None} for c in self.columns]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="name"))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
+        """Return the JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
         return {
             "version": VERSION,
             "prompt": self.prompt.to_dict(),

@@ -30,7 +30,7 @@ class Pieces:
             self.pieces.append(text)
 
     def join(self) -> str:
-        """All that came."""
+        """Return all that came."""
         return "".join(self.pieces) + replace_surrogates(self._half)
 
 
@@ -46,7 +46,7 @@ class Usage:
     total_tokens: int | None = None
 
     def to_dict(self) -> dict[str, int | None]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return asdict(self)
 
     @classmethod
@@ -117,7 +117,7 @@ class Completion:
         return self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return asdict(self)
 
     @classmethod
@@ -196,7 +196,7 @@ class CompletionBuilder:
         duration_s: float = 0.0,
         partial: Partial | None = None,
     ) -> Completion:
-        """The completion of what came so far; times in seconds."""
+        """Return the completion of what came so far; times in seconds."""
         return Completion(
             text=self._text.join(),
             requested_model=requested_model,

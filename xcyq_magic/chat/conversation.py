@@ -44,7 +44,7 @@ class Parameters:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that were set, as they go into the request's body."""
+        """Return the fields that were set, as they go into the request's body."""
         named = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -135,7 +135,7 @@ class Turn:
         return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
+        """Return the JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
         return {
             "prompt": self.prompt.to_dict(),
             "completion": self.completion.to_dict(),
@@ -178,7 +178,7 @@ class Conversation:
     system: str | None = None
 
     def _place(self, cell: CellRun | None) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
-        """The turns above a new turn of `cell`, and those below; turns that it replaces are in neither."""
+        """Return the turns above a new turn of `cell`, and those below; turns that it replaces are in neither."""
         mine = [i for i, t in enumerate(self.turns) if cell and t.cell and t.cell.cell_id == cell.cell_id]
         if not mine:
             return self.turns, ()
@@ -190,7 +190,7 @@ class Conversation:
         return above, below
 
     def above(self, cell: CellRun | None = None) -> tuple[Turn, ...]:
-        """The turns that a new turn of `cell` follows, and that its request repeats."""
+        """Return the turns that a new turn of `cell` follows, and that its request repeats."""
         return self._place(cell)[0]
 
     def with_turn(self, turn: Turn) -> Conversation:
@@ -205,7 +205,7 @@ class Conversation:
         return replace(self, turns=(*above, turn, *below))
 
     def with_one_of(self, turn: Turn, alternatives: Collection[Turn]) -> Conversation:
-        """The conversation with `turn`, in the place of whichever of its `alternatives` is in it."""
+        """Return the conversation with `turn`, in the place of whichever of its `alternatives` is in it."""
         at = next((i for i, t in enumerate(self.turns) if t in alternatives), None)
         if at is None:
             return self.with_turn(turn)
@@ -260,7 +260,7 @@ class Conversation:
 
 
 def _after(turns: Sequence[Turn], above: Sequence[Turn]) -> int:
-    """The index behind the last of `turns` that is one of `above`, or that took the place of one."""
+    """Return the index behind the last of `turns` that is one of `above`, or that took the place of one."""
     here = {t.id for t in turns}
     ids = {t.id for t in above}
     replaced = {t.cell.cell_id for t in above if t.cell and t.id not in here}
@@ -285,7 +285,7 @@ class Context:
 
 
 def context(turns: Sequence[Turn], keep_media: int | None = None, history_turns: int | None = None) -> Context:
-    """The messages of the last `history_turns` of `turns`, with the media of the last `keep_media`; None is all.
+    """Return the messages of the last `history_turns` of `turns`, with the media of the last `keep_media`; None is all.
 
     A picture that is not sent again leaves a line of text in its place, so that the conversation can still be
     followed.

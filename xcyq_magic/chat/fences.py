@@ -32,7 +32,7 @@ class CodeBlock:
 
 
 def code_blocks(markdown: str) -> Iterator[CodeBlock]:
-    """The fenced blocks of a text, in order; one that is never closed is not among them."""
+    """Yield the fenced blocks of a text, in order; one that is never closed is not among them."""
     opening: re.Match[str] | None = None
     lines: list[str] = []
     for ended in markdown.split("\n"):  # not splitlines, which splits at U+2028 and form feeds inside code
@@ -58,13 +58,13 @@ def _closes(line: str, opening: re.Match[str]) -> bool:
 
 
 def _without_indent(line: str, indent: int) -> str:
-    """The line without the indentation of its fence, as far as it has it."""
+    """Return the line without the indentation of its fence, as far as it has it."""
     lead = line[:indent]
     return lead.lstrip(" \t>") + line[indent:]
 
 
 def _looks_like_python(code: str) -> bool:
-    """Whether it is Python that does something: a lone word, a number or a path is Python as well."""
+    """Return whether it is Python that does something: a lone word, a number or a path is Python as well."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a model's code may hold an invalid escape, or what is deprecated

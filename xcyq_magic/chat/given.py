@@ -19,48 +19,48 @@ _YEAR_10000 = 253_402_300_800  # in Unix seconds: no calendar of Python's goes f
 
 
 def has_surrogates(text: str) -> bool:
-    """Whether `text` holds a surrogate."""
+    """Return whether `text` holds a surrogate."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def replace_surrogates(text: str) -> str:
-    """`text` with halves joined, and U+FFFD for those that stayed alone."""
+    """Return `text` with halves joined, and U+FFFD for those that stayed alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
 
 
 def text(value: object) -> str | None:
-    """`value` if it is text, in whole characters; else None."""
+    """Return `value` if it is text, in whole characters; else None."""
     return replace_surrogates(value) if isinstance(value, str) else None
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """What is text of a list; nothing if `value` is none."""
+    """Return what is text of a list; nothing if `value` is none."""
     return tuple(t for v in value if (t := text(v)) is not None) if isinstance(value, list | tuple) else ()
 
 
 def number(value: object) -> float | None:
-    """`value` if it is a number, and finite; else None."""
+    """Return `value` if it is a number, and finite; else None."""
     return value if isinstance(value, int | float) and type(value) is not bool and is_json(value) else None
 
 
 def count(value: object) -> int | None:
-    """`value` if it is a count that can be; else None."""
+    """Return `value` if it is a count that can be; else None."""
     return value if type(value) is int and 0 <= value <= MOST_COUNTED else None
 
 
 def seconds(value: object, most: float = MOST_SECONDS) -> float | None:
-    """`value` if it is a number of seconds that can be; else None."""
+    """Return `value` if it is a number of seconds that can be; else None."""
     known = number(value)
     return float(known) if known is not None and 0 <= known <= most else None
 
 
 def moment(value: object) -> float:
-    """`value` if it is a time in Unix seconds that a calendar knows; else 0, for a time that is not known."""
+    """Return `value` if it is a time in Unix seconds that a calendar knows; else 0, for a time that is not known."""
     return seconds(value, _YEAR_10000 - 1) or 0.0
 
 
 def is_json(value: object, most_nested: int = _MOST_NESTED) -> bool:
-    """Whether `value` can be written as JSON by everybody: no NaN, no endless number, not too deep."""
+    """Return whether `value` can be written as JSON by everybody: no NaN, no endless number, not too deep."""
     if isinstance(value, Mapping | list | tuple):
         if not most_nested:
             return False
@@ -87,7 +87,7 @@ def record_of(value: object, what: str) -> Mapping[str, Any]:
 
 
 def said(record: Mapping[str, Any], name: str) -> str:
-    """The text called `name` of a record that cannot do without it.
+    """Return the text called `name` of a record that cannot do without it.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class Text:
     text: str
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return {"type": "text", "text": self.text}
 
 
@@ -116,7 +116,7 @@ class Image(_File):
         return _caption(f"{before}{self.width}×{self.height}", _size(len(self.data)), self.note)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with the bytes named by their hash."""
+        """Return the JSON-ready form, with the bytes named by their hash."""
         record = {**self._named("image"), "width": self.width, "height": self.height, "name": self.name}
         if self.note:
             record["note"] = self.note
@@ -151,7 +151,7 @@ class Video(_File):
         return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", _size(len(self.data)))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with the bytes named by their hash."""
+        """Return the JSON-ready form, with the bytes named by their hash."""
         return {**self._named("video"), "name": self.name, "duration_s": self.duration_s}
 
 
@@ -189,7 +189,7 @@ class MediaLink:
         return f"passed on by its address, {self.url}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the JSON-ready form."""
         return {"type": "link", "url": self.url, "kind": self.kind, "name": self.name}
 
 
@@ -207,7 +207,7 @@ def _caption(*pieces: str) -> str:
 
 
 def _size(count: int) -> str:
-    """`count` bytes in a unit that suits them."""
+    """Return `count` bytes in a unit that suits them."""
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if count >= factor * 0.9995:
             return f"{count / factor:.3g} {unit}"
@@ -242,7 +242,7 @@ def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: AN
 
 
 def link(url: str, kind: MediaKind, name: str) -> MediaLink:
-    """The link that a record holds.
+    """Return the link that a record holds.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def link(url: str, kind: MediaKind, name: str) -> MediaLink:
 
 
 def _original(size: object) -> tuple[int, int] | None:
-    """The size of a picture before it was scaled down, where a record has it."""
+    """Return the size of a picture before it was scaled down, where a record has it."""
     if not isinstance(size, list | tuple) or len(size) != 2:  # noqa: PLR2004  # width and height
         return None
     width, height = map(count, size)
@@ -272,7 +272,7 @@ class Message:
 
     @classmethod
     def of(cls, role: Role, *parts: Part | str) -> Message:
-        """A message from parts; a string is a part of text."""
+        """Return a message from parts; a string is a part of text."""
         return cls(role, tuple(Text(p) if isinstance(p, str) else p for p in parts))
 
     @property
@@ -307,11 +307,11 @@ class Message:
         return tuple(p for p in self.parts if isinstance(p, Video))
 
     def without_media(self) -> Message:
-        """The message with a line of text in the place of each picture and video."""
+        """Return the message with a line of text in the place of each picture and video."""
         return Message(self.role, tuple(p if isinstance(p, Text) else Text(_left_out(p)) for p in self.parts))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with media named by their hash."""
+        """Return the JSON-ready form, with media named by their hash."""
         return {"role": self.role, "parts": [p.to_dict() for p in self.parts]}
 
     @classmethod

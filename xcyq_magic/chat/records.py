@@ -26,7 +26,7 @@ def turn_record(
     elsewhere: bool = False,
     instead_of: Turn | None = None,
 ) -> dict[str, Any]:
-    """The record of a turn in an output, JSON-ready, with media named by their hash.
+    """Return the record of a turn in an output, JSON-ready, with media named by their hash.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def turn_record(
 
 
 def section_record(of: str, number: int) -> dict[str, Any]:
-    """What says that an output is a further section of the reply `of`, counted from 0."""
+    """Return what says that an output is a further section of the reply `of`, counted from 0."""
     return {"of": of, "number": number}
 
 
 def records_of_outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The whole record of each turn in the outputs of a cell, from all of their MIME types.
+    """Yield the whole record of each turn in the outputs of a cell, from all of their MIME types.
 
     A file may hold text as its lines, see https://nbformat.readthedocs.io/en/latest/format_description.html.
     """
@@ -75,7 +75,7 @@ def records_of_outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[dict[st
 
 
 def _plain_text(first: Mapping[str, Any], sections: object, outputs: Sequence[Mapping[str, Any]]) -> str | None:
-    """The plain text of a reply's outputs; None if one of them is missing."""
+    """Return the plain text of a reply's outputs; None if one of them is missing."""
     count, texts = 1, {0: first.get("text/plain")}
     if isinstance(sections, dict):
         count = sections.get("count", 1)
@@ -89,7 +89,7 @@ def _plain_text(first: Mapping[str, Any], sections: object, outputs: Sequence[Ma
 
 
 def place_of(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the record of a turn says of its place; None if that is where its output stands."""
+    """Return what the record of a turn says of its place; None if that is where its output stands."""
     place = record.get("in_place_of")
     return place if isinstance(place, dict) else None
 
@@ -107,7 +107,7 @@ class _Standing:
 
 
 def in_their_places(shown: Iterable[tuple[Turn, Mapping[str, Any]]]) -> tuple[Turn, ...]:
-    """The turns of a page's outputs as they stood in their conversation.
+    """Return the turns of a page's outputs as they stood in their conversation.
 
     One that another cell shows takes the place of the turn that it names, or of what its own cell shows, unless that
     is newer: the cell was run again since. If neither is on the page any more, it stands where it is shown.

@@ -30,7 +30,7 @@ class ReplyUsage(NamedTuple):
 
     @classmethod
     def of(cls, completion: Completion) -> ReplyUsage:
-        """What `completion` took, of the model that was asked."""
+        """Return what `completion` took, of the model that was asked."""
         return cls(completion.requested_model, completion.usage, completion.first_token_s, completion.duration_s)
 
 
@@ -65,7 +65,7 @@ class ModelUsage:
 
     @classmethod
     def of(cls, model: str, spent: Sequence[ReplyUsage], price_of: Callable[[str], Price | None]) -> ModelUsage:
-        """The sum of `spent`, which may be of several models."""
+        """Return the sum of `spent`, which may be of several models."""
         usages = [s.usage for s in spent if s.usage is not None]
         firsts = [s.first_token_s for s in spent if s.first_token_s is not None]
         costs = [c for s in spent if (c := cost(s.usage, price_of(s.model))) is not None]
@@ -107,7 +107,7 @@ class UsageReport:
     def from_replies(
         cls, of: str, replies: Iterable[ReplyUsage], price_of: Callable[[str], Price | None]
     ) -> UsageReport:
-        """The report on `replies`, each once."""
+        """Return the report on `replies`, each once."""
         each = list(dict.fromkeys(replies))
         by_model: dict[str, list[ReplyUsage]] = {}
         for spent in each:
@@ -117,7 +117,7 @@ class UsageReport:
         return cls(of, tuple(models), ModelUsage.of("", each, price_of))
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
-        """A ``pandas.DataFrame`` with a row for each model: turns, tokens, seconds, cost."""
+        """Return a ``pandas.DataFrame`` with a row for each model: turns, tokens, seconds, cost."""
         pd = pandas()
         fields = [name for name in ModelUsage.__dataclass_fields__ if name != "model"]
         index = pd.Index([m.model for m in self.models], name="model")
@@ -148,7 +148,7 @@ def pandas() -> Any:  # noqa: ANN401  # it is imported for whoever has it, and n
 
 
 def tokens_per_s(completion: Completion) -> float | None:
-    """Tokens of the reply a second, from its first content to its end.
+    """Return tokens of the reply a second, from its first content to its end.
 
     None where the gateway did not count, or the reply came in one piece: then nobody saw its pace.
     """
@@ -160,7 +160,7 @@ def tokens_per_s(completion: Completion) -> float | None:
 
 
 def cost(usage: Usage | None, price: Price | None) -> float | None:
-    """What the tokens cost; None without a price or a count."""
+    """Return what the tokens cost; None without a price or a count."""
     if usage is None or price is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     return (usage.prompt_tokens * price.prompt + usage.completion_tokens * price.completion) / _MILLION

@@ -160,7 +160,7 @@ class Attempt:
                 return
 
     def refusal(self, key: ApiKey) -> GatewayError:
-        """The error of an answer whose status is not 200."""
+        """Return the error of an answer whose status is not 200."""
         if self.status in _REDIRECTS:
             msg = f"The gateway answered {self.status} and points to {self.headers.get('location', 'nowhere')}."
             return AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
@@ -171,7 +171,7 @@ class Attempt:
         return error
 
     def silence(self, connection: Connection) -> TimedOutError:
-        """The error of an answer that did not come, or did not go on."""
+        """Return the error of an answer that did not come, or did not go on."""
         if self.whole:
             msg = f"{connection.where} gave no whole answer within {connection.answer_timeout:g} s."
             hint = "Raise GatewaySettings.answer_timeout, or let the reply come as a stream."

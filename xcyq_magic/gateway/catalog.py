@@ -116,7 +116,7 @@ class Model:
 
 
 def family_of(name: str) -> Family | None:
-    """The family of a model, known or not, by how its name begins; None if that tells nothing."""
+    """Return the family of a model, known or not, by how its name begins; None if that tells nothing."""
     return next((f for f in FAMILIES if name.startswith(f.prefix)), None)
 
 
@@ -129,7 +129,7 @@ MODELS: dict[str, Model] = {
 
 
 def image_limits(name: str, count: int = 1) -> ImageLimits:
-    """What each of `count` pictures may be for the model `name`, known or not."""
+    """Return what each of `count` pictures may be for the model `name`, known or not."""
     model, family = MODELS.get(name), family_of(name)
     limits = model.images if model else family.images if family else _STRICTEST
     if family and family.many_long_edge and count > _MANY:
@@ -138,7 +138,7 @@ def image_limits(name: str, count: int = 1) -> ImageLimits:
 
 
 def takes_video(name: str) -> bool:
-    """Whether the model `name` may take video: only of GPT and Claude models it is known that they do not."""
+    """Return whether the model `name` may take video: only of GPT and Claude models it is known that they do not."""
     family = family_of(name)
     return family is None or family.video
 
@@ -147,7 +147,7 @@ VIDEO_MODELS = tuple(m.name for m in MODELS.values() if m.family.video and not m
 
 
 def suggest(name: str) -> str | None:
-    """The known model that `name` may be meant for; None if nothing is near."""
+    """Return the known model that `name` may be meant for; None if nothing is near."""
     typed = name.lower().replace("_", "-")
 
     def nearness(known: str) -> tuple[float, int]:
@@ -159,7 +159,7 @@ def suggest(name: str) -> str | None:
 
 
 def notice(name: str) -> str | None:
-    """A line to show for a name that is not in the catalogue; None for a known one."""
+    """Return a line to show for a name that is not in the catalogue; None for a known one."""
     if name in MODELS:
         return None
     near = suggest(name)
@@ -173,7 +173,7 @@ VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
 
 
 def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]:
-    """The columns of a comparison: each one's name, and the model that it asks.
+    """Return the columns of a comparison: each one's name, and the model that it asks.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def _expand(words: Sequence[str], *, once: bool) -> list[str]:
 
 
 def _braces(word: str) -> list[str]:
-    """The words that the braces of `word` stand for, as a shell expands them."""
+    """Return the words that the braces of `word` stand for, as a shell expands them."""
     if word.endswith(",") or ("," in word and "{" not in word):
         msg = f"The models stand there with a comma ({word!r}); nothing was sent."
         raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
@@ -246,7 +246,7 @@ def _expanded(word: str) -> Iterator[str]:
 
 
 def _matches(name: str) -> list[str]:
-    """The models of the catalogue that a pattern matches, or the name itself."""
+    """Return the models of the catalogue that a pattern matches, or the name itself."""
     if not _WILDCARDS.search(name):
         return [name]
     found = [model for model in MODELS if fnmatchcase(model, name.lower())]

@@ -96,7 +96,7 @@ class GatewayClient:
             return self._loop.submit(coroutine)
 
     def body(self, request: ChatRequest) -> tuple[dict[str, Any], list[str]]:
-        """The body that `request` would travel as, with what is known of its model applied; and what to say of that."""
+        """Return the body of `request`, with what is known of its model applied; and what to say of that."""
         body, known = self._repairs.apply(request.model, encoding.encode(request))
         return body, [n for r in known if (n := r.notice(request.model))]
 
@@ -253,7 +253,7 @@ class GatewayClient:
 
 
 def _new_http(*, loopback: bool) -> httpx.AsyncClient:
-    """A client whose connections are kept; errors name the environment's variable that is wrong."""
+    """Return a client whose connections are kept; errors name the environment's variable that is wrong."""
     try:
         # Loopback never goes through a proxy of the environment: nothing there could answer.
         return httpx.AsyncClient(trust_env=not loopback, follow_redirects=False)
@@ -305,7 +305,7 @@ async def _watched(
 
 
 def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:
-    """One of our errors for one of httpx's."""
+    """Return one of our errors for one of httpx's."""
     where = connection.where
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if attempt.answered:

@@ -64,7 +64,7 @@ class ApiKey:
 
     @classmethod
     def of(cls, text: str | None, source: str) -> ApiKey | None:
-        """The key that `source` holds; None if it holds none, or a blank."""
+        """Return the key that `source` holds; None if it holds none, or a blank."""
         if text is None or not text.strip():
             return None
         try:
@@ -75,7 +75,7 @@ class ApiKey:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:
-        """The key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
+        """Return the key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
         try:
             return cls.of(environment.get(ENVIRONMENT_NAME), ENVIRONMENT_NAME)
         except KeyFormatError as e:
@@ -84,7 +84,7 @@ class ApiKey:
 
     @classmethod
     def from_file(cls, folder: Path) -> ApiKey | None:
-        """The key in the ``.env`` of `folder`; None if there is no such file, or no key in it.
+        """Return the key in the ``.env`` of `folder`; None if there is no such file, or no key in it.
 
         Read by hand: of the rules of such files only those for a value of one word matter here, for a key is one
         word. And nothing but the key is taken: a file that came with somebody's notebooks must not say where
@@ -101,7 +101,7 @@ class ApiKey:
             raise e.with_traceback(None) from None
 
     def header(self, scheme: str) -> str:
-        """The value of the ``Authorization`` header, such as ``Bearer KEY``."""
+        """Return the value of the ``Authorization`` header, such as ``Bearer KEY``."""
         return self._header(scheme)
 
     def hide(self, text: str) -> str:
@@ -198,7 +198,7 @@ def _written(key: str) -> str:
 
 
 def _flaw(key: str) -> str | None:
-    """Why `key` cannot be one, without any of it; None if it can."""
+    """Return why `key` cannot be one, without any of it; None if it can."""
     odd = sum(not "!" <= c <= "~" for c in key)
     if not key:
         return "is empty"

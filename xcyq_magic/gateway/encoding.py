@@ -20,7 +20,7 @@ _DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-
 
 
 def encode(request: ChatRequest) -> dict[str, Any]:
-    """The body of a request. Only what the user set, and usage in streams, which is off otherwise.
+    """Return the body of a request. Only what the user set, and usage in streams, which is off otherwise.
 
     JSON-ready but for its media, which are `DataUrl`s: `to_json` writes them, ``json.dumps(…, default=str)`` does.
     """
@@ -36,7 +36,7 @@ def encode(request: ChatRequest) -> dict[str, Any]:
 
 
 def encode_message(message: Message, video_form: VideoForm = "video_url") -> dict[str, Any]:
-    """A message as the endpoint takes it: text as a string, with media as an array of parts."""
+    """Return a message as the endpoint takes it: text as a string, with media as an array of parts."""
     if not message.media:
         return {"role": message.role, "content": message.text}
     return {"role": message.role, "content": [_encode_part(p, video_form) for p in message.parts]}
@@ -58,7 +58,7 @@ def _filename(part: Media) -> str:
 
 
 def to_json(body: dict[str, Any]) -> bytes:
-    """The body as it is sent, in UTF-8.
+    """Return the body as it is sent, in UTF-8.
 
     Its media are joined in as they are. Written as text they would be copied, looked through for characters to escape,
     and encoded: for 20 pictures of 1 MB that takes many times as long as joining them.
@@ -90,7 +90,7 @@ def decode_message(record: dict[str, Any]) -> Message:
 
 
 def decode_part(record: dict[str, Any]) -> Part:
-    """The content part of one part of a message.
+    """Return the content part of one part of a message.
 
     Raises
     ------

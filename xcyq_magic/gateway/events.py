@@ -45,7 +45,7 @@ class EventDecoder:
         self._type = ""
 
     def decode(self, chunk: bytes) -> list[Event]:
-        """The events that `chunk` completes."""
+        """Return the events that `chunk` completes."""
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._after_cr = False
@@ -68,7 +68,7 @@ class EventDecoder:
         return events
 
     def flush(self) -> list[Event]:
-        """The event that the end of the stream left without its blank line, if there is one."""
+        """Return the event that the end of the stream left without its blank line, if there is one."""
         last = b"".join(self._pieces)
         self._pieces.clear()
         event = self._line(last) if last else None

@@ -20,7 +20,7 @@ SOURCE = "the system keyring"
 
 
 def saved_key(base_url: str) -> ApiKey | None:
-    """The key saved for a gateway; None where there is none, no keyring, or one that cannot be read now.
+    """Return the key saved for a gateway; None where there is none, no keyring, or one that cannot be read now.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def _too_large() -> AnswerError:
 
 
 async def read_body(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
-    """The whole body, `begun` included.
+    """Return the whole body, `begun` included.
 
     Raises
     ------

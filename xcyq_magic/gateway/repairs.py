@@ -148,7 +148,7 @@ def _says(text: str, pattern: str, name: str) -> bool:
 
 
 def _never_takes(name: str, error: BadRequestError, *, alone: bool) -> bool:
-    """Whether the words say that the model never takes the parameter; `alone` where they name none that was sent."""
+    """Return whether the words say that the model never takes it; `alone` where they name nothing that was sent."""
     if _ABOUT_A_VALUE.search(error.said):
         return False
     sentences = [s for s in _SENTENCE.split(error.said) if not _CONDITION.search(s)]

@@ -42,7 +42,7 @@ _NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` leads to this machine."""
+    """Return whether `url` leads to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -64,7 +64,7 @@ def without_user(url: str, instead: str = "") -> str:
 
 
 def route_notice(url: str) -> str | None:
-    """A line to show where others can read what is sent to `url`; None where they cannot."""
+    """Return a line to show where others can read what is sent to `url`; None where they cannot."""
     parts = urlsplit(url)
     if parts.scheme != "http" or is_loopback(url):
         return None
@@ -77,7 +77,7 @@ def route_notice(url: str) -> str | None:
 
 
 def _proxy_of(host: str) -> str | None:
-    """The proxy that the environment names for plain http to `host`, without its password."""
+    """Return the proxy that the environment names for plain http to `host`, without its password."""
     proxies = urllib.request.getproxies()
     address = proxies.get("http") or proxies.get("all")
     if not address or urllib.request.proxy_bypass(host):
@@ -198,7 +198,7 @@ def _no_address(text: str) -> SettingError:
 
 
 def endpoint(base_url: str) -> str:
-    """The address of the endpoint under `base_url`.
+    """Return the address of the endpoint under `base_url`.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def endpoint(base_url: str) -> str:
 
 
 def digest(request: ChatRequest, gateway: str) -> str:
-    """The SHA-256 of what is asked of `gateway`.
+    """Return the SHA-256 of what is asked of `gateway`.
 
     How a picture is called does not count, nor whether the reply is streamed.
     """

@@ -52,7 +52,7 @@ class Retry:
 
 
 def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -> Retry | None:
-    """The wait before the attempt after `attempt` (from 1); None if there is to be none.
+    """Return the wait before the attempt after `attempt` (from 1); None if there is to be none.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _worth_it(error: GatewayError, said: str) -> bool:
 
 
 def _told_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait; None if it does not say."""
+    """Return seconds that the server asks to wait; None if it does not say."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000

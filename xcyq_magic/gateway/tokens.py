@@ -28,7 +28,7 @@ _MOST_OF_LEAST_IMAGE = 200
 
 
 def estimated_tokens(part: Part, model: str) -> int | None:
-    """About how many tokens `part` costs the model; None where only the gateway can tell (an address)."""
+    """Return about how many tokens `part` costs the model; None where only the gateway can tell (an address)."""
     if isinstance(part, Text):
         return math.ceil(len(part.text) / _CHARS_PER_TOKEN)
     if isinstance(part, Image):
@@ -39,7 +39,7 @@ def estimated_tokens(part: Part, model: str) -> int | None:
 
 
 def image_tokens(width: int, height: int, model: str) -> int:
-    """About how many tokens a picture of so many pixels costs the model, by its maker's documentation."""
+    """Return about how many tokens a picture of so many pixels costs the model, by its maker's documentation."""
     family = family_of(model)
     if family is CLAUDE:
         return math.ceil(width * height / _CLAUDE_PIXELS)
@@ -55,7 +55,7 @@ def image_tokens(width: int, height: int, model: str) -> int:
 
 
 def least_media_tokens(messages: Iterable[Message]) -> int:
-    """The fewest prompt tokens that the media of `messages` can cost any model.
+    """Return the fewest prompt tokens that the media of `messages` can cost any model.
 
     When the gateway reports fewer for the whole request, it seems to have dropped them. What is passed on by its
     address, and a video of unknown length, count nothing here.
@@ -68,7 +68,7 @@ def least_media_tokens(messages: Iterable[Message]) -> int:
 
 
 def ignored_media(messages: Sequence[Message], model: str, usage: Usage | None) -> str | None:
-    """A line for the user where `usage` shows that the media of a request did not reach the model; else None."""
+    """Return a line for the user where `usage` shows that the media of a request did not reach the model; else None."""
     counted, least = usage.prompt_tokens if usage else None, least_media_tokens(messages)
     if counted is None or counted >= least:
         return None

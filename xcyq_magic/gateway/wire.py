@@ -40,7 +40,7 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
 
 
 def decode_event(event: Event) -> Delta | None:
-    """What one event of a stream adds; None if nothing.
+    """Return what one event of a stream adds; None if nothing.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def _is_error(record: Any) -> bool:  # noqa: ANN401  # any JSON value
 
 
 def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
-    """The error that came inside a stream whose status was 200."""
+    """Return the error that came inside a stream whose status was 200."""
     msg = f"The gateway broke the reply off: {_error_message(record) or 'it did not say why'}"
     return GatewayError(
         msg, "What came, if anything, is in the output above. Run the cell again, or ask another model with -m."
@@ -81,7 +81,7 @@ def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
 
 
 def decode_chunk(record: dict[str, Any]) -> Delta:
-    """One chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
+    """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
     choices = record.get("choices")
     # A second answer to the same prompt (`n`) is not mixed into the first.
     mine = (
@@ -104,7 +104,7 @@ def decode_chunk(record: dict[str, Any]) -> Delta:
 
 
 def decode_answer(body: bytes) -> Delta:
-    """A whole answer, not streamed.
+    """Return a whole answer, not streamed.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def decode_answer(body: bytes) -> Delta:
 
 
 def no_completion(body: bytes, status: int = 200) -> AnswerError:
-    """The error for an answer that is something else: a page, nothing, another JSON."""
+    """Return the error for an answer that is something else: a page, nothing, another JSON."""
     title = page_title(body)
     if not body.strip():
         what = "nothing"
@@ -140,7 +140,7 @@ def no_completion(body: bytes, status: int = 200) -> AnswerError:
 
 
 def page_title(body: bytes) -> str | None:
-    """The title of an HTML page; None if `body` is none. The page itself is never shown."""
+    """Return the title of an HTML page; None if `body` is none. The page itself is never shown."""
     head = body[:_MOST_READ].decode("utf-8-sig", "replace")
     at = 0
     while before := _BEFORE_PAGE.match(head, at):
@@ -152,7 +152,7 @@ def page_title(body: bytes) -> str | None:
 
 
 def status_error(status: int, body: bytes) -> StatusError:
-    """The error of an answer whose status is not 200, with the gateway's own words."""
+    """Return the error of an answer whose status is not 200, with the gateway's own words."""
     fallback = (
         (ServerError, "Run the cell again, or try another model with -m.")
         if status >= 500  # noqa: PLR2004  # the status codes' own classes
@@ -184,7 +184,7 @@ def status_error(status: int, body: bytes) -> StatusError:
 
 
 def _error_message(record: Any) -> str:  # noqa: ANN401  # any JSON value
-    """The words of an error in any of the shapes that gateways use."""
+    """Return the words of an error in any of the shapes that gateways use."""
     while isinstance(record, dict):
         record = record.get("error") or record.get("message") or record.get("detail")
     return _short(record) if isinstance(record, str) else ""
@@ -200,7 +200,7 @@ def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
-    """A name or a word, in whole characters and no longer than a line."""
+    """Return a name or a word, in whole characters and no longer than a line."""
     return _short(replace_surrogates(value)) if isinstance(value, str) and value else None
 
 

@@ -26,7 +26,7 @@ _WHITE = 255
 
 
 def image_of_array(value: object, name: str = "") -> Image | None:
-    """The picture that an array is; None if it is none: a vector, a batch, a table of a few numbers.
+    """Return the picture that an array is; None if it is none: a vector, a batch, a table of a few numbers.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def image_of_array(value: object, name: str = "") -> Image | None:
 
 
 def picture_hint(value: object, name: str) -> str | None:
-    """A line on how to have an array seen as a picture, for one that goes in as text; None where there is no way.
+    """Return a line on how to send an array as a picture, for one that goes in as text; None where there is no way.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def picture_hint(value: object, name: str) -> str | None:
 
 
 def as_numpy(value: Any) -> NDArray[Any]:  # noqa: ANN401  # whatever has __array__
-    """The NumPy array of `value`.
+    """Return the NumPy array of `value`.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def as_numpy(value: Any) -> NDArray[Any]:  # noqa: ANN401  # whatever has __arra
 
 
 def _unmasked(value: Any) -> NDArray[Any]:  # noqa: ANN401  # a masked array
-    """What is masked is no number."""
+    """Replace what is masked by NaN."""
     np = sys.modules["numpy"]
     if not np.ma.is_masked(value):
         return np.asarray(value.data)  # type: ignore[no-any-return]  # NumPy, by another name
@@ -162,7 +162,7 @@ def _ranges(array: NDArray[Any]) -> _Ranges | None:
 
 
 def _opaque(top: float, array: NDArray[Any]) -> float:
-    """The value of full opacity: 1, 255, or the largest of the type."""
+    """Return the value of full opacity: 1, 255, or the largest of the type."""
     if top <= 1 + _TOLERANCE:
         return 1
     if top <= _WHITE or array.dtype.kind == "f":
@@ -179,7 +179,7 @@ def bands(array: NDArray[Any]) -> Iterator[slice]:
 
 
 def _extent(array: NDArray[Any]) -> tuple[float, float, int]:
-    """The smallest and the largest finite element, and how many are no number."""
+    """Return the smallest and the largest finite element, and how many are no number."""
     np = sys.modules["numpy"]
     low, high, odd = float("inf"), float("-inf"), 0
     for rows in bands(array):
@@ -193,7 +193,7 @@ def _extent(array: NDArray[Any]) -> tuple[float, float, int]:
 
 
 def _pixels(array: NDArray[Any], ranges: _Ranges) -> NDArray[np.uint8]:
-    """The elements as bytes, in order in the memory."""
+    """Return the elements as bytes, in order in the memory."""
     np = sys.modules["numpy"]
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)  # type: ignore[no-any-return]  # NumPy, by another name

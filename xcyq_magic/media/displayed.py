@@ -26,7 +26,7 @@ _AS_TEXT = {"sympy", "pandas", "polars"}
 
 
 def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython display object
-    """The picture or video of an `IPython.display.Image` or `Video`; None for any other value.
+    """Return the picture or video of an `IPython.display.Image` or `Video`; None for any other value.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython
 
 
 def of_representation(value: object) -> Media | None:
-    """The picture that IPython's display formatters make of `value`; None if they make none.
+    """Return the picture that IPython's display formatters make of `value`; None if they make none.
 
     Its ``_repr_mimebundle_`` counts, then ``_repr_png_``, ``_repr_jpeg_`` and ``_repr_svg_``, and what was
     registered for its type.
@@ -79,7 +79,7 @@ def of_representation(value: object) -> Media | None:
 
 
 def _formatter(value: object, mime: str, method: str) -> Callable[[], Any] | None:
-    """What makes a representation: a function registered for the type, else the value's own method."""
+    """Return what makes a representation: a function registered for the type, else the value's own method."""
     from IPython.utils.dir2 import get_real_method  # noqa: PLC0415  # only where a display object is looked at
 
     shell = sys.modules["IPython"].get_ipython()
@@ -96,7 +96,7 @@ def _formatter(value: object, mime: str, method: str) -> Callable[[], Any] | Non
 
 
 def _bundle(value: object, mime: str, shown: str) -> Mapping[str, Any]:
-    """What ``_repr_mimebundle_`` gives when it is asked for one type. Some give others all the same."""
+    """Return what ``_repr_mimebundle_`` gives when it is asked for one type. Some give others all the same."""
     from IPython.utils.dir2 import get_real_method  # noqa: PLC0415  # as above
 
     method = get_real_method(value, "_repr_mimebundle_")
@@ -118,7 +118,7 @@ def _called(make: Callable[[], Any] | None, shown: str) -> Any:  # noqa: ANN401 
 
 
 def _of_plotly(figure: Any, shown: str) -> Media:  # noqa: ANN401  # plotly is not imported to name its type
-    """Its own representation is a script for a browser; kaleido draws it."""
+    """Draw a Plotly figure with kaleido: its own representation is a script for a browser."""
     try:
         data = figure.to_image(format="png")
     except Exception as e:
@@ -128,7 +128,7 @@ def _of_plotly(figure: Any, shown: str) -> Media:  # noqa: ANN401  # plotly is n
 
 
 def _bytes(data: Any, *, text: bool = False) -> bytes:  # noqa: ANN401  # bytes, or text that stands for them
-    """The bytes of a representation: in base64, as a bundle carries them, unless they are text themselves."""
+    """Return the bytes of a representation: in base64, as a bundle carries them, unless they are text themselves."""
     if not isinstance(data, str):
         return bytes(data)
     if text:

@@ -31,12 +31,12 @@ _PNG_SIZE = slice(16, 24)  # of the header: width and height, https://www.w3.org
 
 
 def is_animation(value: object) -> bool:
-    """Whether `value` is an animation of matplotlib's."""
+    """Return whether `value` is an animation of matplotlib's."""
     return is_a(value, "matplotlib.animation.Animation")
 
 
 def video_of_animation(animation: Animation, name: str = "") -> Video:
-    """The animation as MP4, in its own size and pace. As when it is saved, its figure shows the last frame then.
+    """Return the animation as MP4, in its own size and pace. As when it is saved, its figure shows the last frame then.
 
     Raises
     ------
@@ -67,13 +67,13 @@ def video_of_animation(animation: Animation, name: str = "") -> Video:
 
 
 def _frames_per_s(animation: Any) -> float:  # noqa: ANN401  # where the interval is kept, no type says
-    """The pace of the animation, from the milliseconds between its frames."""
+    """Return the pace of the animation, from the milliseconds between its frames."""
     interval = getattr(animation, "_interval", None)
     return 1000.0 / interval if interval else 10.0
 
 
 def _ffmpeg(setting: str) -> str:
-    """The path of ffmpeg: the one that matplotlib would use, else that of the package imageio-ffmpeg."""
+    """Return the path of ffmpeg: the one that matplotlib would use, else that of the package imageio-ffmpeg."""
     if found := shutil.which(setting):
         return found
     try:
@@ -85,7 +85,7 @@ def _ffmpeg(setting: str) -> str:
 
 
 def figure_of(value: object) -> Figure | None:
-    """The figure that `value` is, belongs to, or holds the artists of; None if there is none.
+    """Return the figure that `value` is, belongs to, or holds the artists of; None if there is none.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _figure_of_artist(artist: Any) -> Figure:  # noqa: ANN401  # matplotlib is n
 
 
 def _figure_of_all(value: object) -> Figure | None:
-    """The one figure of all artists in `value`."""
+    """Return the one figure of all artists in `value`."""
     figure = None
     for count, artist in enumerate(_leaves(value)):
         if count == _MOST_ARTISTS:
@@ -138,7 +138,7 @@ def _figure_of_all(value: object) -> Figure | None:
 
 
 def _leaves(value: object, depth: int = 3) -> Iterator[object]:
-    """What a nest of lists, dicts and arrays holds, but None."""
+    """Yield what a nest of lists, dicts and arrays holds, but None."""
     inner: Any = None
     if depth:
         if isinstance(value, list | tuple):
@@ -158,7 +158,7 @@ def _leaves(value: object, depth: int = 3) -> Iterator[object]:
 
 
 def image_of_figure(figure: Figure, name: str = "") -> Image:
-    """The figure as PNG: in its own resolution and colours, cut to what is drawn, as the inline backend shows it.
+    """Return the figure as PNG, in its own resolution and colours, cut to what is drawn as the inline backend does.
 
     The figure, pyplot's state and the settings stay as they are. It may be closed already.
 

@@ -72,13 +72,13 @@ def read_file(path: Path, most_bytes: int) -> bytes:
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why a file could not be read or written, to go on a sentence."""
+    """Return why a file could not be read or written, to go on a sentence."""
     why = getattr(error, "strerror", None) or str(error)
     return why[:1].lower() + why[1:]
 
 
 def read_media(path: Path, shown: str = "") -> Image | Video:
-    """The picture or the video in a file, as it is; what may be sent is made of it later.
+    """Return the picture or the video in a file, as it is; what may be sent is made of it later.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
 
 
 def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
-    """The picture or the video whose file `data` is.
+    """Return the picture or the video whose file `data` is.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
 
 
 def image_of_svg(data: bytes, name: str, shown: str) -> Image:
-    """The picture that an SVG draws, on white: as it is seen in a notebook.
+    """Return the picture that an SVG draws, on white: as it is seen in a notebook.
 
     Files and addresses that it refers to are left out, and the picture's note says how many.
 
@@ -160,7 +160,7 @@ def _png(svg: str, zoom: float) -> bytes:
 
 
 def _data_of(url: str) -> bytes:
-    """The bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
+    """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _data_of(url: str) -> bytes:
 
 
 def _long_edge(root: Mapping[str, str]) -> float:
-    """The pixels of an SVG's longer side, from the attributes of its root; at least 1."""
+    """Return the pixels of an SVG's longer side, from the attributes of its root; at least 1."""
     box = [float(n) for n in re.findall(r"[+-]?\d*\.?\d+(?:e[+-]?\d{1,3})?", root.get("viewBox", ""), re.IGNORECASE)]
     sides = box[2:4] if len(box) == 4 else [100.0, 100.0]  # noqa: PLR2004  # a box has four numbers
     for at, name in enumerate(("width", "height")):
@@ -204,7 +204,7 @@ class _Rewriter:
         self._style = 0  # how deep that element lies; 0 outside of one
 
     def rewrite(self, data: bytes) -> str:
-        """The SVG without a prolog, comments, processing instructions and references to anything outside.
+        """Return the SVG without a prolog, comments, processing instructions and references to anything outside.
 
         Raises
         ------
@@ -252,7 +252,7 @@ class _Rewriter:
         self._open -= 1
 
     def _kept(self, element: str, name: str, value: str) -> str | None:
-        """What to write for the value of an attribute; None to leave the attribute out."""
+        """Return what to write for the value of an attribute; None to leave the attribute out."""
         if name == "xml:base":  # it turns every #reference into one to another file
             return None
         if _local(name) in {"href", "src"}:
@@ -268,7 +268,7 @@ class _Rewriter:
         return kept
 
     def _data_url(self, url: str) -> str | None:
-        """A data URL with a picture in it; None for anything else. The libraries look at the bytes, as is done here."""
+        """Return a data URL with a picture in it, told by its bytes as the libraries do; None for anything else."""
         try:
             data = _data_of(url)
             mime = mime_of(data)
@@ -295,7 +295,7 @@ class _Rewriter:
 
 
 def _local(name: str) -> str:
-    """The name of an element or an attribute without its prefix, which may be any."""
+    """Return the name of an element or an attribute without its prefix, which may be any."""
     return name.rpartition(":")[2].lower()
 
 

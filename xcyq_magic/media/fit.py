@@ -71,7 +71,7 @@ def _made(data: bytes) -> str:
 
 
 def looks_the_same(one: PillowImage, other: PillowImage) -> bool:
-    """Whether two pictures of the same size and mode differ by less than an eye sees."""
+    """Return whether two pictures of the same size and mode differ by less than an eye sees."""
     import PIL.ImageChops  # noqa: PLC0415  # loading the extension must not load Pillow
 
     counts = PIL.ImageChops.difference(one, other).histogram()
@@ -82,7 +82,7 @@ def looks_the_same(one: PillowImage, other: PillowImage) -> bool:
 
 
 def only_pixels(data: bytes, mime: str) -> bool:
-    """Whether the file `data` holds a picture and nothing else; false also when that cannot be told."""
+    """Return whether the file `data` holds a picture and nothing else; false also when that cannot be told."""
     walk = {"image/png": _png, "image/jpeg": _jpeg, "image/webp": _webp, "image/gif": _gif}.get(mime)
     try:
         return walk is not None and walk(data)
@@ -122,7 +122,7 @@ def _jpeg(data: bytes) -> bool:
 
 
 def _after_scan(data: bytes, at: int) -> int:
-    """Where the entropy-coded data that begins at `at` ends: at a marker other than a restart."""
+    """Return where the entropy-coded data that begins at `at` ends: at a marker other than a restart."""
     while True:
         at = data.find(b"\xff", at)
         if at < 0:
@@ -158,12 +158,12 @@ def _gif(data: bytes) -> bool:
 
 
 def _colours(flags: int) -> int:
-    """Bytes of the colour table that a GIF's flags announce."""
+    """Return bytes of the colour table that a GIF's flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _sub_blocks(data: bytes, at: int) -> Iterator[int]:
-    """The sizes of the sub-blocks from `at` on, up to and with the empty one."""
+    """Yield the sizes of the sub-blocks from `at` on, up to and with the empty one."""
     while True:
         size = data[at]
         yield size
@@ -173,7 +173,7 @@ def _sub_blocks(data: bytes, at: int) -> Iterator[int]:
 
 
 def fit(image: Image, limits: ImageLimits) -> Image:
-    """The picture as `limits` allow it, without metadata (a photograph's place, for one).
+    """Return the picture as `limits` allow it, without metadata (a photograph's place, for one).
 
     A picture that fits and carries nothing but pixels is returned as it is.
 
@@ -222,7 +222,7 @@ def _encode(picture: PillowImage, limits: ImageLimits, *, as_jpeg: bool) -> tupl
 
 
 def _is_photograph(picture: PillowImage) -> bool:
-    """Whether a JPEG looks the same and is much smaller: true of photographs, false of lines and letters."""
+    """Return whether a JPEG looks the same and is much smaller: true of photographs, false of lines and letters."""
     if picture.mode not in {"L", "RGB"} or picture.width * picture.height < _LARGE:
         return False
     jpeg = encoded(picture, "JPEG", quality=_JPEG_QUALITIES[0])
@@ -257,7 +257,7 @@ class Fitting:
         self._lock = threading.Lock()
 
     def message(self, message: Message, limits: ImageLimits) -> Message:
-        """The message with its pictures as `limits` allow them."""
+        """Return the message with its pictures as `limits` allow them."""
         if not message.images:
             return message
         parts = tuple(self._image(p, limits) if isinstance(p, Image) else p for p in message.parts)
@@ -282,5 +282,5 @@ class Fitting:
 
 
 def _weight(image: Image) -> int:
-    """Bytes of a picture and of its base64."""
+    """Return bytes of a picture and of its base64."""
     return len(image.data) * 7 // 3

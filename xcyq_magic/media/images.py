@@ -26,7 +26,7 @@ _MANY_PIXELS = 1_000_000  # beyond which zlib's default level takes seconds
 
 
 def eight_bits(picture: PillowImage) -> tuple[PillowImage, str]:
-    """The picture in a mode that scales well and that PNG and JPEG take, and how its greys were scaled.
+    """Return the picture in a mode that scales well and that PNG and JPEG take, and how its greys were scaled.
 
     The mode is L, LA, RGB or RGBA.
     """
@@ -70,7 +70,7 @@ class ImageLimits:
 
 
 def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
-    """The picture whose file `data` is, as it is; `fit` makes of it what may be sent.
+    """Return the picture whose file `data` is, as it is; `fit` makes of it what may be sent.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
 
 
 def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Image:
-    """A picture of Pillow's as PNG: exactly, unless no model sees as many pixels.
+    """Return a picture of Pillow's as PNG: exactly, unless no model sees as many pixels.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
 
 
 def upright_of(picture: PillowImage) -> PillowImage:
-    """The picture as its EXIF orientation shows it; itself if that says nothing. Large pictures are not copied."""
+    """Return the picture as its EXIF orientation shows it; itself, not copied, if that says nothing."""
     import PIL.ImageOps  # noqa: PLC0415  # loading the extension must not load Pillow
 
     turned = picture.getexif().get(_ORIENTATION, 1) != 1
@@ -129,7 +129,7 @@ def upright_of(picture: PillowImage) -> PillowImage:
 
 
 def scaled(picture: PillowImage, long_edge: int) -> PillowImage:
-    """A copy scaled down to so many pixels of its longer side, with a good filter."""
+    """Return a copy scaled down to so many pixels of its longer side, with a good filter."""
     import PIL.Image  # noqa: PLC0415  # see above
 
     factor = long_edge / max(picture.size)
@@ -138,13 +138,13 @@ def scaled(picture: PillowImage, long_edge: int) -> PillowImage:
 
 
 def png(picture: PillowImage) -> bytes:
-    """The pixels as PNG, with nothing else in it."""
+    """Return the pixels as PNG, with nothing else in it."""
     many = picture.width * picture.height > _MANY_PIXELS
     return encoded(picture, "PNG", **({"compress_level": 1} if many else {}))
 
 
 def encoded(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: ANN401  # Pillow's options
-    """The pixels in a format of Pillow's, with nothing else in it."""
+    """Return the pixels in a format of Pillow's, with nothing else in it."""
     buffer = io.BytesIO()
     clean = picture.copy()
     clean.info = {k: v for k, v in picture.info.items() if k == "transparency"}
@@ -153,7 +153,7 @@ def encoded(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: 
 
 
 def opened(data: bytes, shown: str) -> PillowImage:
-    """The picture in a file, its pixels not yet read.
+    """Return the picture in a file, its pixels not yet read.
 
     Raises
     ------
@@ -176,5 +176,5 @@ def opened(data: bytes, shown: str) -> PillowImage:
 
 
 def damaged(shown: str, error: Exception) -> MediaError:
-    """The error for a picture that cannot be read to its end."""
+    """Return the error for a picture that cannot be read to its end."""
     return MediaError(f"{shown} is damaged ({error}); nothing was sent.", "Save it again, or attach another.")

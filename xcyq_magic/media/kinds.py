@@ -13,30 +13,30 @@ SERIES = ("pandas.core.series.Series", "pandas.Series")
 
 
 def is_a(value: object, *names: str) -> bool:
-    """Whether `value` is an instance of a class of one of these qualified names, or of one derived from it."""
+    """Return whether `value` is an instance of a class of one of these qualified names, or of one derived from it."""
     return any(f"{c.__module__}.{c.__qualname__}" in names for c in type(value).__mro__)
 
 
 def roots(value: object) -> set[str]:
-    """The top-level packages of the classes that `value` is an instance of."""
+    """Return the top-level packages of the classes that `value` is an instance of."""
     return {str(c.__module__).partition(".")[0] for c in type(value).__mro__}
 
 
 def is_array(value: object) -> bool:
-    """Whether NumPy can make an array of `value` at little cost, and its user thinks of it as one."""
+    """Return whether NumPy can make an array of `value` at little cost, and its user thinks of it as one."""
     return hasattr(type(value), "__array__") and not roots(value) & _NO_ARRAYS and not is_lazy(value)
 
 
 def is_lazy(value: object) -> bool:
-    """Whether a look at its elements would compute them: dask, and xarray on top of it."""
+    """Return whether a look at its elements would compute them: dask, and xarray on top of it."""
     return "dask" in roots(value) or (is_a(value, "xarray.core.dataarray.DataArray") and has_chunks(value))
 
 
 def has_chunks(value: object) -> bool:
-    """Whether an xarray value is backed by dask."""
+    """Return whether an xarray value is backed by dask."""
     return bool(getattr(value, "chunks", None))
 
 
 def is_buffer(value: object) -> TypeGuard[bytes | bytearray | memoryview]:
-    """Whether `value` is bytes in one of their forms."""
+    """Return whether `value` is bytes in one of their forms."""
     return isinstance(value, bytes | bytearray) or (isinstance(value, memoryview) and value.format in {"B", "b", "c"})

@@ -25,7 +25,7 @@ _VIDEO_SUFFIXES = (".mp4", ".mpeg", ".mpg", ".mov", ".avi", ".wmv", ".flv", ".we
 
 
 def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> Part:
-    """The content part of what was attached: by ``-a``, or given to a `Chat` beside the prompt.
+    """Return the content part of what was attached: by ``-a``, or given to a `Chat` beside the prompt.
 
     As `resolve`, but a string is the path of a file, or an address that is passed on and not fetched.
 
@@ -46,7 +46,7 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
 
 
 def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> Part:
-    """The content part of a value, as ``{{ }}`` puts it into a prompt: media, else its text.
+    """Return the content part of a value, as ``{{ }}`` puts it into a prompt: media, else its text.
 
     A string is text: the path or the address in it is not followed. `pathlib.Path` is.
 
@@ -70,7 +70,7 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
 
 
 def media_of(value: object, name: str = "") -> Media | None:
-    """The picture, video or address that a value is; None if it is text.
+    """Return the picture, video or address that a value is; None if it is text.
 
     In this order: content parts; matplotlib's figures, axes, artists and animations; Pillow's pictures; arrays
     of a picture's shape; `IPython.display.Image` and `Video`; bytes with a known signature; paths; and what

@@ -22,7 +22,7 @@ _WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.p
 
 
 def describe(value: object, chars: int = VALUE_CHARS) -> str:
-    """`value` as text that says what it left out.
+    """Return `value` as text that says what it left out.
 
     Nothing is computed, fetched or consumed for it: of an iterator or a lazy table stands what it says of itself.
 
@@ -50,7 +50,7 @@ def describe(value: object, chars: int = VALUE_CHARS) -> str:
 
 
 def _text_of(value: object) -> Callable[[Any, int], str]:
-    """How a value is shown: by the first entry that it is one of."""
+    """Return how a value is shown: by the first entry that it is one of."""
     shown: tuple[tuple[bool, Callable[[Any, int], str]], ...] = (
         (is_a(value, *FRAMES), frame_text),
         (is_a(value, *SERIES), series_text),

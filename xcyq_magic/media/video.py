@@ -57,7 +57,7 @@ _LONGEST_S = 1e6  # what is longer is a damaged header
 
 
 def mime_of(data: bytes) -> str | None:
-    """The MIME type of a picture or a video, as the gateway names it; None if its first bytes are neither's.
+    """Return the MIME type of a picture or a video, as the gateway names it; None if its first bytes are neither's.
 
     Parameters
     ----------
@@ -88,13 +88,13 @@ def _of_boxes(data: bytes) -> str | None:
 
 
 def is_svg(data: bytes) -> bool:
-    """Whether the file is an SVG."""
+    """Return whether the file is an SVG."""
     head = data[:_SVG_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
     return head.startswith(b"<") and b"<svg" in head
 
 
 def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
-    """The video whose file `data` is, as it is.
+    """Return the video whose file `data` is, as it is.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
 
 
 def duration_s(data: bytes) -> float | None:
-    """How long an MP4 or QuickTime file is, from its movie header (ISO/IEC 14496-12, 8.2.2); None if it has none."""
+    """Return the length of an MP4 or QuickTime file, from its movie header (ISO/IEC 14496-12, 8.2.2), or None."""
     header = _box(_box(data, b"moov"), b"mvhd")
     if header is None or len(header) < 32:  # noqa: PLR2004  # up to the duration of version 1
         return None
@@ -122,7 +122,7 @@ def duration_s(data: bytes) -> float | None:
 
 
 def _box(data: memoryview | bytes | None, kind: bytes) -> memoryview | None:
-    """The content of the first box of a kind (ISO/IEC 14496-12, 4.2)."""
+    """Return the content of the first box of a kind (ISO/IEC 14496-12, 4.2)."""
     if data is None:
         return None
     view, at = memoryview(data), 0

@@ -45,7 +45,7 @@ class GatewayAccess:
         self._lock = PerProcess(threading.RLock)
 
     def route_notice(self) -> str | None:
-        """A line on who can read what is sent; told once, so None from then on."""
+        """Return a line on who can read what is sent; told once, so None from then on."""
         with self._lock.get():
             notice = None if self._route_told else route_notice(self.base_url)
             self._route_told = self._route_told or notice is not None
@@ -62,7 +62,7 @@ class GatewayAccess:
         return without_user(self.base_url)
 
     def key(self) -> ApiKey:
-        """The key to use now: the sandbox's, else the one entered, the environment's, ``.env``'s, the keyring's.
+        """Return the key to use now: the sandbox's, else the one entered, the environment's, ``.env``'s, the keyring's.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class GatewayAccess:
         return [*(["this kernel"] if entered else []), *([keyring.SOURCE] if from_keyring else [])]
 
     def connection(self) -> Connection:
-        """Where requests go now.
+        """Return where requests go now.
 
         Raises
         ------
@@ -171,6 +171,6 @@ class GatewayAccess:
 
 
 def _folder() -> Path:
-    """The notebook's folder, else the current one."""
+    """Return the notebook's folder, else the current one."""
     notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))  # absolute in JupyterLab 4 and Notebook 7
     return notebook.parent if notebook.is_absolute() else Path()

@@ -53,7 +53,7 @@ _FEWEST_JUDGED = 2
 
 
 def question(prompt: Message, system: str | None, replies: Sequence[str], mark: str) -> Message:
-    """The message to the judge: the prompt with its media, and the replies in the order given."""
+    """Return the message to the judge: the prompt with its media, and the replies in the order given."""
     text = prompt.text + (_SYSTEM.format(mark=mark, system=system) if system else "")
     quoted = "".join(_REPLY.format(mark=mark, number=n, text=reply) for n, reply in enumerate(replies, 1))
     media = [part for part in prompt.parts if not isinstance(part, Text)]
@@ -61,7 +61,7 @@ def question(prompt: Message, system: str | None, replies: Sequence[str], mark: 
 
 
 def verdict_of(text: str, order: Sequence[str]) -> tuple[str | None, str]:
-    """What the judge's answer says.
+    """Return what the judge's answer says.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def verdict_of(text: str, order: Sequence[str]) -> tuple[str | None, str]:
 
 
 def _name(number: str, order: Sequence[str]) -> str | None:
-    """The name behind a number as the judge wrote it, which may have thousands of digits."""
+    """Return the name behind a number as the judge wrote it, which may have thousands of digits."""
     return next((name for n, name in enumerate(order, 1) if number.lstrip("0") == str(n)), None)
 
 
@@ -100,7 +100,7 @@ class Compared:
     error: BaseException | None
 
     def result(self) -> Comparison:
-        """The comparison; raises `error` if there is one."""
+        """Return the comparison; raises `error` if there is one."""
         if self.error is not None:
             raise self.error
         return self.comparison
@@ -182,7 +182,7 @@ def previews(
     conversation: str | None = None,
     cell: CellRun | None = None,
 ) -> list[Preview | RequestError]:
-    """What `compare` would send to each model, or why it would send nothing to it. Nothing is sent.
+    """Return what `compare` would send to each model, or why it would send nothing to it. Nothing is sent.
 
     Raises
     ------
@@ -210,7 +210,7 @@ class _Asking:
     cell: CellRun | None
 
     def exchange(self, name: str, model: str) -> tuple[LiveReply, ChatRequest | None]:
-        """A column's reply, and the request for it; None if this model cannot be asked."""
+        """Return a column's reply, and the request for it; None if this model cannot be asked."""
         try:
             ready = self.session.request(self.history, self.prompt, replace(self.options, model=model), self.cell)
         except RequestError as e:
@@ -221,7 +221,7 @@ class _Asking:
         return LiveReply(model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name), request
 
     def comparison(self, replies: Sequence[LiveReply], asked_at: float) -> Comparison:
-        """What came."""
+        """Return what came."""
         options = self.options
         system = self.session.system_of(self.history) if options.system is None else options.system
         return Comparison(
@@ -248,7 +248,7 @@ class _Asking:
     def verdict(
         self, model: str, comparison: Comparison, order: random.Random, paint: Paint
     ) -> tuple[Verdict, BaseException | None]:
-        """The verdict of `model`, and the interrupt that came meanwhile. A judge that fails spoils no comparison."""
+        """Ask `model` for its verdict; returns that and an interrupt. A judge that fails spoils no comparison."""
         judged = [c for c in comparison.columns if c.text.strip()]
         if len(judged) < _FEWEST_JUDGED:
             why = OptionError("There are not two replies to judge.", "Run the cell again, or leave --judge out.")

@@ -81,11 +81,11 @@ class ChatSession:
         return self.conversations.get(which)
 
     def model_of(self, conversation: Conversation) -> str:
-        """The model that the next turn of `conversation` asks."""
+        """Return the model that the next turn of `conversation` asks."""
         return conversation.model or self.chat.model
 
     def system_of(self, conversation: Conversation) -> str:
-        """The system prompt of `conversation`, ``""`` for none."""
+        """Return the system prompt of `conversation`, ``""`` for none."""
         return self.chat.system if conversation.system is None else conversation.system
 
     def choose(self, name: str | None = None, *, model: str | None = None, system: str | None = None) -> None:
@@ -119,7 +119,7 @@ class ChatSession:
         options: TurnOptions,
         cell: CellRun | None = None,
     ) -> Prepared:
-        """The request of a turn, checked. Nothing is sent.
+        """Return the request of a turn, checked. Nothing is sent.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class ChatSession:
         conversation: str | None = None,
         cell: CellRun | None = None,
     ) -> Preview:
-        """What `ask` would send. Nothing is sent, and no key is needed.
+        """Return what `ask` would send. Nothing is sent, and no key is needed.
 
         Raises
         ------
@@ -253,7 +253,7 @@ class ChatSession:
         return even_if_interrupted(ended)
 
     def _replay(self, live: LiveReply, request: ChatRequest, gateway: str, options: TurnOptions) -> bool:
-        """Whether there is a kept reply that will do; `live` ends with it then."""
+        """Return whether there is a kept reply that will do; `live` ends with it then."""
         if not self._takes_kept(options):
             return False
         found = self.conversations.answered(digest(request, gateway))

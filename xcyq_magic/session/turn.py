@@ -92,7 +92,7 @@ class Outcome:
         return self.turn.completion if self.turn else None
 
     def result(self) -> Completion:
-        """The completion; raises `error` if there is one."""
+        """Return the completion; raises `error` if there is one."""
         if self.error is not None or self.turn is None:
             raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
         return self.turn.completion

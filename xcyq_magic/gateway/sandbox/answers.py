@@ -56,23 +56,23 @@ The estimate is $\\hat\\beta = (X^\\top X)^{{-1}} X^\\top y$, and it costs $5 to
 
 
 def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The content parts of a message, also where its content is a string."""
+    """Return the content parts of a message, also where its content is a string."""
     content = message.get("content")
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or [])
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """The text of a message."""
+    """Return the text of a message."""
     return "\n".join(p.get("text", "") for p in parts_of(message) if p.get("type") == "text")
 
 
 def tokens(text: str) -> int:
-    """About how many tokens `text` is."""
+    """Return about how many tokens `text` is."""
     return -(-len(text) // _CHARS_PER_TOKEN)
 
 
 def prompt_tokens(messages: list[dict[str, Any]], *, media: bool = True) -> int:
-    """About how many tokens the messages are, with their media or without."""
+    """Return about how many tokens the messages are, with their media or without."""
     words = sum(tokens(text_of(m)) + 4 for m in messages)
     return words + (sum(m.tokens for m in media_of(messages)) if media else 0)
 
@@ -94,14 +94,14 @@ def thinking(chars: int) -> str:
 
 
 def usage_help() -> str:
-    """The directives, as Markdown."""
+    """Return the directives, as Markdown."""
     rows = "\n".join(f"| `sandbox: {d.example}` | {d.help} |" for d in DIRECTIVES.values())
     intro = "A line of the prompt that begins with `sandbox:` is a directive."
     return f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n"
 
 
 def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
-    """What was received, as Markdown; without a word of its media, as a gateway that drops them."""
+    """Return what was received, as Markdown; without a word of its media, as a gateway that drops them."""
     messages = body["messages"]
     by_message = [media_of([m]) if media else [] for m in messages]
     received = [medium for its in by_message for medium in its]
@@ -201,7 +201,7 @@ def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
 
 
 def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:
-    """The text as `stop` and `max_tokens` leave it, and the finish reason."""
+    """Return the text as `stop` and `max_tokens` leave it, and the finish reason."""
     stop = body.get("stop") or []
     ends = [i for s in ([stop] if isinstance(stop, str) else stop) if (i := text.find(s)) >= 0]
     text = text[: min(ends)] if ends else text
@@ -224,12 +224,12 @@ class Reply:
 
     @classmethod
     def of(cls, plan: Plan, body: dict[str, Any], prompt: str) -> Reply:
-        """The answer that `plan` asks for; `prompt` is what was said besides directives."""
+        """Return the answer that `plan` asks for; `prompt` is what was said besides directives."""
         text, finish_reason = _cut(_text(plan, body, prompt), body)
         return cls(plan, body, text, plan.finish_reason or finish_reason)
 
     def usage(self) -> dict[str, int]:
-        """About how many tokens were asked and answered."""
+        """Return about how many tokens were asked and answered."""
         asked = prompt_tokens(self.body["messages"], media=not self.plan.drops_media)
         said = tokens(self.text) + tokens(thinking(self.plan.thinking_chars))
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
@@ -239,7 +239,7 @@ class Reply:
         return {"id": self.id, "object": kind, "created": self.created, "model": model}
 
     def answer(self) -> dict[str, Any]:
-        """The whole of it."""
+        """Return the whole of it."""
         message = {"role": "assistant", "content": self.text}
         if self.plan.thinking_chars:
             message["reasoning_content"] = thinking(self.plan.thinking_chars)
@@ -247,7 +247,7 @@ class Reply:
         return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage()}
 
     def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The chunks of the stream, each with the text that it carries."""
+        """Yield the chunks of the stream, each with the text that it carries."""
         size = self.plan.delta_chars
         thoughts = thinking(self.plan.thinking_chars)
         opening = [{"role": "assistant", "content": ""}]

@@ -30,12 +30,12 @@ class Refusal:
     code: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """The JSON of it."""
+        """Return the JSON of it."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
 
 def refuse(body: Any) -> Refusal | None:  # noqa: ANN401  # any JSON value
-    """The refusal of a request's body; None when it keeps all rules."""
+    """Return the refusal of a request's body; None when it keeps all rules."""
     if not isinstance(body, dict):
         return Refusal(400, "We could not parse the JSON body of your request.")
     return _refuse_model(body) or _refuse_messages(body) or _refuse_parameters(body)

@@ -170,7 +170,7 @@ DIRECTIVES = {
 
 
 def _varied(plan: Plan) -> Plan:
-    """A pace that is always the same for the same name, and tells nothing about the model."""
+    """Return a pace that is always the same for the same name, and tells nothing about the model."""
     number = zlib.crc32(plan.asked.encode())
     return replace(
         plan,
@@ -215,7 +215,7 @@ def _status(text: str) -> int:
 
 
 def parse(prompt: str, model: str = "", plan: Plan | None = None) -> tuple[Plan, str]:
-    """The plan that the directives in `prompt` ask for when `model` is asked, and the prompt without them.
+    """Return the plan that the directives in `prompt` ask for when `model` is asked, and the prompt without them.
 
     Parameters
     ----------

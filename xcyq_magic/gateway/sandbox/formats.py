@@ -25,7 +25,7 @@ _LONG = 4  # letters of a word that is counted
 
 
 def varied_report(body: dict[str, Any], prompt: str) -> str:
-    """What was received, in the format of the model that was asked; pools of one model differ in a sentence or two."""
+    """Return what was received, in a format of the model that was asked; its pools differ in a sentence or two."""
     asked = str(body["model"])
     base = MODELS[asked].base if asked in MODELS else asked
     report = _FORMATS[zlib.crc32(base.encode()) % len(_FORMATS)]
@@ -35,7 +35,7 @@ def varied_report(body: dict[str, Any], prompt: str) -> str:
 
 
 def judgement(question: str) -> str:
-    """The answer to a judge's question: which of the replies has the fewest words."""
+    """Return the answer to a judge's question: which of the replies has the fewest words."""
     parts = _REPLY.split(_END.split(question)[0])[1:]
     counts = {int(number): len(text.split()) for number, text in zip(parts[::2], parts[1::2], strict=True)}
     if not counts:

@@ -60,7 +60,7 @@ Medium: TypeAlias = Picture | Video | Address
 
 
 def media_of(messages: Iterable[dict[str, Any]]) -> list[Medium]:
-    """All media of a request, in order.
+    """Return all media of a request, in order.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def media_of(messages: Iterable[dict[str, Any]]) -> list[Medium]:
 
 
 def medium_of(part: dict[str, Any]) -> Medium | None:
-    """The picture, video or address in a content part; None for a part of another kind.
+    """Return the picture, video or address in a content part; None for a part of another kind.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def medium_of(part: dict[str, Any]) -> Medium | None:
 
 
 def holds_video(part: dict[str, Any]) -> bool:
-    """Whether a content part asks for a model that takes video."""
+    """Return whether a content part asks for a model that takes video."""
     medium = medium_of(part)
     return isinstance(medium, Video) or (isinstance(medium, Address) and medium.part != "image_url")
 

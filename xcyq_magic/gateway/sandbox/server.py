@@ -157,7 +157,7 @@ class _HeadersFirst(tornado.web.RequestHandler):
     _refused = False
 
     def refusal(self) -> Refusal | None:
-        """The refusal of the request's headers; None if its body is to be read."""
+        """Return the refusal of the request's headers; None if its body is to be read."""
         if not _LOOPBACK.fullmatch(self.request.host):  # a page may have given its own name to this address
             return Refusal(403, "The sandbox answers to 127.0.0.1 and localhost only.", "permission_error", "Host")
         length = self.request.headers.get("Content-Length", "")

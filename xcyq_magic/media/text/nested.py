@@ -22,7 +22,7 @@ _PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, dict, set, frozenset, de
 
 
 def clipped(text: str, chars: int) -> str:
-    """The beginning and the end of `text`, and between them how much is left out; whole where it fits."""
+    """Return the beginning and the end of `text`, and between them how much is left out; whole where it fits."""
     if len(text) <= chars:
         return text
     between = f"\n… {len(text):,} characters left out …\n"
@@ -33,7 +33,7 @@ def clipped(text: str, chars: int) -> str:
 
 
 def clipped_line(text: str, chars: int) -> str:
-    """The same on one line."""
+    """Return the same on one line."""
     flat = " ".join(text.split()) if "\n" in text else text
     if len(flat) <= chars:
         return flat
@@ -41,7 +41,7 @@ def clipped_line(text: str, chars: int) -> str:
 
 
 def written(value: object, chars: int) -> str:
-    """`value` as Python writes it, with fewer items of each container where it is too long."""
+    """Return `value` as Python writes it, with fewer items of each container where it is too long."""
     text = ""
     for most in _MOST_ITEMS:
         try:
@@ -113,7 +113,7 @@ _Items = Iterable[tuple[str, object] | tuple[_Key, object]]
 
 
 def _container(value: object) -> tuple[str, _Items, str, int] | None:
-    """What stands before, within and after, and how many items it has; None for what is no container.
+    """Return what stands before, within and after, and how many items it has; None for what is no container.
 
     A class with a ``repr`` of its own says itself what it is.
     """
@@ -145,7 +145,7 @@ def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:
 
 
 def _is_plain_dataclass(value: object) -> bool:
-    """Whether `value` is one of a dataclass whose ``repr`` the decorator wrote: from a string, and wrapped."""
+    """Return whether `value` is one of a dataclass whose ``repr`` the decorator wrote: from a string, and wrapped."""
     written_repr = getattr(type(value).__repr__, "__wrapped__", None)
     code = getattr(written_repr, "__code__", None)
     return dataclasses.is_dataclass(value) and code is not None and code.co_filename == "<string>"
@@ -158,7 +158,7 @@ def _dataclass(value: object) -> tuple[str, _Items, str, int]:
 
 
 def _brief(value: object) -> str:
-    """A table or an array within something else, in a few words."""
+    """Return a table or an array within something else, in a few words."""
     shape = " × ".join(f"{n:,}" for n in getattr(value, "shape", ()))
     dtype = getattr(value, "dtype", None)
     return f"<{type(value).__name__} of {shape}{f', {dtype}' if dtype is not None else ''}>"

@@ -32,7 +32,7 @@ def array_text(value: object, chars: int) -> str:
 
 
 def _elements(array: NDArray[Any], chars: int) -> str:
-    """All elements where they fit, else the corners."""
+    """Return all elements where they fit, else the corners."""
     import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
 
     text = ""

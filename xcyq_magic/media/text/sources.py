@@ -14,7 +14,7 @@ from xcyq_magic.media.text.nested import clipped
 
 
 def source_of(value: Any, chars: int) -> str:  # noqa: ANN401  # a function, a method, a class
-    """The source, else the signature and the docstring."""
+    """Return the source, else the signature and the docstring."""
     if isinstance(value, functools.partial):
         return clipped(f"{value!r}\n\n{source_of(value.func, chars)}", chars)
     try:
@@ -34,7 +34,7 @@ def module_text(module: ModuleType, chars: int) -> str:
 
 
 def _class_in_a_cell(value: object) -> str | None:
-    """The source of a class that has no file: one of its methods knows where it was compiled.
+    """Return the source of a class that has no file: one of its methods knows where it was compiled.
 
     `inspect.getsource` looks into the file of ``__main__``, which a notebook does not have.
     """

@@ -18,7 +18,7 @@ _MOST_SORTED = 5_000_000  # cells: beyond that, their quartiles do; and they tak
 
 
 def frame_text(frame: Frame, chars: int) -> str:
-    """A DataFrame: how many rows and columns, each column's type and what it lacks, rows, and `describe`."""
+    """Return a DataFrame: how many rows and columns, each column's type and what it lacks, rows, and `describe`."""
     rows, columns = frame.shape
     head = f"{type(frame).__name__}, {_count(rows, 'row')} × {_count(columns, 'column')}"
     room = chars - len(head)
@@ -29,7 +29,7 @@ def frame_text(frame: Frame, chars: int) -> str:
 
 
 def series_text(series: Series, chars: int) -> str:
-    """A Series: how many elements, of which type, what it lacks, elements, and `describe`."""
+    """Return a Series: how many elements, of which type, what it lacks, elements, and `describe`."""
     missing = int(series.isna().sum()) if len(series) <= _MOST_COUNTED else 0
     lacks = f", {missing:,} missing" if missing else ""
     name = "" if series.name is None else f" {series.name!r}"
@@ -58,7 +58,7 @@ def _columns(frame: Frame, chars: int) -> str:
 
 
 def _rows(frame: Frame, chars: int) -> str:
-    """All rows where they fit, else the first and the last."""
+    """Return all rows where they fit, else the first and the last."""
     rows, columns = frame.shape
     if not rows or not columns:
         return ""

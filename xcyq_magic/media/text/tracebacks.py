@@ -27,13 +27,13 @@ _RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
 
 
 def traceback_text(error: BaseException, chars: int) -> str:
-    """The exception, what led to it, and the frames of the user's code with the lines around them."""
+    """Return the exception, what led to it, and the frames of the user's code with the lines around them."""
     chain = list(itertools.islice(_chain(error), _MOST_CHAINED))
     return clipped("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)), chars)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception, then what it was raised from, and so on."""
+    """Yield the exception, then what it was raised from, and so on."""
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:
@@ -66,7 +66,7 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is neither the standard library's nor an installed package's."""
+    """Return whether a file is neither the standard library's nor an installed package's."""
     if _CELL.search(file):
         return True
     # A compiled library's frames name files that are not there.
