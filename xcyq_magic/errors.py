@@ -98,7 +98,17 @@ def printable(text: str) -> str:
 
 
 def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
-    """Return the lines that IPython prints instead of a traceback."""
+    """Return the lines that IPython prints instead of a traceback.
+
+    Parameters
+    ----------
+    name
+        The name of the error.
+    message
+        What happened, and why.
+    hint
+        What to type next.
+    """
     lines = [f"{_RED}{name}{_PLAIN}: {message}"]
     return [*lines, hint] if hint else lines
 

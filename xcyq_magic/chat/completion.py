@@ -196,7 +196,19 @@ class CompletionBuilder:
         duration_s: float = 0.0,
         partial: Partial | None = None,
     ) -> Completion:
-        """Return the completion of what came so far; times in seconds."""
+        """Return the completion of what came so far; times in seconds.
+
+        Parameters
+        ----------
+        requested_model
+            The model that was asked.
+        first_token_s
+            Seconds from the request to the first content; None where nothing was streamed.
+        duration_s
+            Seconds from the request to the end.
+        partial
+            Why the reply is not whole; None if it is.
+        """
         return Completion(
             text=self._text.join(),
             requested_model=requested_model,

@@ -289,6 +289,15 @@ def context(turns: Sequence[Turn], keep_media: int | None = None, history_turns:
 
     A picture that is not sent again leaves a line of text in its place, so that the conversation can still be
     followed.
+
+    Parameters
+    ----------
+    turns
+        The turns that a new one follows.
+    keep_media
+        How many of the last media go along; None is all.
+    history_turns
+        How many of the last turns go along; None is all.
     """
     notices = []
     if history_turns is not None and len(turns) > history_turns:

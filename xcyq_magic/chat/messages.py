@@ -244,6 +244,15 @@ def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: AN
 def link(url: str, kind: MediaKind, name: str) -> MediaLink:
     """Return the link that a record holds.
 
+    Parameters
+    ----------
+    url
+        Begins with http:// or https://.
+    kind
+        What is there.
+    name
+        What the user called it.
+
     Raises
     ------
     ValueError

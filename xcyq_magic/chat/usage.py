@@ -65,7 +65,17 @@ class ModelUsage:
 
     @classmethod
     def of(cls, model: str, spent: Sequence[ReplyUsage], price_of: Callable[[str], Price | None]) -> ModelUsage:
-        """Return the sum of `spent`, which may be of several models."""
+        """Return the sum of `spent`, which may be of several models.
+
+        Parameters
+        ----------
+        model
+            The name of the row.
+        spent
+            What each reply took.
+        price_of
+            Gives the price of a model; None if it has none.
+        """
         usages = [s.usage for s in spent if s.usage is not None]
         firsts = [s.first_token_s for s in spent if s.first_token_s is not None]
         costs = [c for s in spent if (c := cost(s.usage, price_of(s.model))) is not None]
@@ -107,7 +117,17 @@ class UsageReport:
     def from_replies(
         cls, of: str, replies: Iterable[ReplyUsage], price_of: Callable[[str], Price | None]
     ) -> UsageReport:
-        """Return the report on `replies`, each once."""
+        """Return the report on `replies`, each once.
+
+        Parameters
+        ----------
+        of
+            Whose replies they are: the conversation, or all.
+        replies
+            What each reply took.
+        price_of
+            Gives the price of a model; None if it has none.
+        """
         each = list(dict.fromkeys(replies))
         by_model: dict[str, list[ReplyUsage]] = {}
         for spent in each:

@@ -71,6 +71,17 @@ class GatewayClient:
     def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last.
 
+        Parameters
+        ----------
+        request
+            What is asked; it was checked.
+        key
+            The key, which goes into a header and nowhere else.
+        connection
+            Where the request goes, and how long to wait.
+        sink
+            Called with every arrival, on the thread of the loop: it must not block.
+
         Raises
         ------
         InputError

@@ -63,6 +63,15 @@ async def receive(
     The body itself tells what it is: gateways answer JSON or a page although a stream was asked for,
     under any content type. No line of an event stream begins like either.
 
+    Parameters
+    ----------
+    chunks
+        The body of the answer, as it comes.
+    pass_on
+        Called with the deltas of each packet.
+    key
+        The key to hide.
+
     Raises
     ------
     GatewayError

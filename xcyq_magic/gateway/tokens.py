@@ -39,7 +39,15 @@ def estimated_tokens(part: Part, model: str) -> int | None:
 
 
 def image_tokens(width: int, height: int, model: str) -> int:
-    """Return about how many tokens a picture of so many pixels costs the model, by its maker's documentation."""
+    """Return about how many tokens a picture of so many pixels costs the model, by its maker's documentation.
+
+    Parameters
+    ----------
+    width, height
+        Pixels.
+    model
+        The model that sees it.
+    """
     family = family_of(model)
     if family is CLAUDE:
         return math.ceil(width * height / _CLAUDE_PIXELS)
@@ -68,7 +76,17 @@ def least_media_tokens(messages: Iterable[Message]) -> int:
 
 
 def ignored_media(messages: Sequence[Message], model: str, usage: Usage | None) -> str | None:
-    """Return a line for the user where `usage` shows that the media of a request did not reach the model; else None."""
+    """Return a line for the user where `usage` shows that the media of a request did not reach the model; else None.
+
+    Parameters
+    ----------
+    messages
+        Those of the request.
+    model
+        The model that was asked.
+    usage
+        What the gateway counted.
+    """
     counted, least = usage.prompt_tokens if usage else None, least_media_tokens(messages)
     if counted is None or counted >= least:
         return None

@@ -107,6 +107,15 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
 def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:
     """Return the picture or the video whose file `data` is.
 
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    name
+        What the user called it.
+    shown
+        What an error calls it.
+
     Raises
     ------
     MediaError
@@ -124,6 +133,15 @@ def image_of_svg(data: bytes, name: str, shown: str) -> Image:
     """Return the picture that an SVG draws, on white: as it is seen in a notebook.
 
     Files and addresses that it refers to are left out, and the picture's note says how many.
+
+    Parameters
+    ----------
+    data
+        The bytes of the SVG.
+    name
+        What the user called it.
+    shown
+        What an error calls it.
 
     Raises
     ------

@@ -96,6 +96,15 @@ def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
 def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Image:
     """Return a picture of Pillow's as PNG: exactly, unless no model sees as many pixels.
 
+    Parameters
+    ----------
+    picture
+        In any mode.
+    name
+        What the user called it.
+    note
+        What was changed on the way, for the output.
+
     Raises
     ------
     MediaError

@@ -29,6 +29,15 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
 
     As `resolve`, but a string is the path of a file, or an address that is passed on and not fetched.
 
+    Parameters
+    ----------
+    value
+        What was attached.
+    name
+        What the user called it.
+    value_chars
+        Most characters of a value that goes in as text.
+
     Raises
     ------
     MediaError

@@ -96,6 +96,15 @@ def is_svg(data: bytes) -> bool:
 def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:
     """Return the video whose file `data` is, as it is.
 
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    name
+        What the user called it.
+    shown
+        What an error calls it.
+
     Raises
     ------
     MediaError

@@ -53,7 +53,19 @@ _FEWEST_JUDGED = 2
 
 
 def question(prompt: Message, system: str | None, replies: Sequence[str], mark: str) -> Message:
-    """Return the message to the judge: the prompt with its media, and the replies in the order given."""
+    """Return the message to the judge: the prompt with its media, and the replies in the order given.
+
+    Parameters
+    ----------
+    prompt
+        The prompt that was answered.
+    system
+        The system prompt that it was answered under; None for none.
+    replies
+        The texts to judge, in the order in which they are numbered.
+    mark
+        A word that no reply can know; lines with it frame what is quoted.
+    """
     text = prompt.text + (_SYSTEM.format(mark=mark, system=system) if system else "")
     quoted = "".join(_REPLY.format(mark=mark, number=n, text=reply) for n, reply in enumerate(replies, 1))
     media = [part for part in prompt.parts if not isinstance(part, Text)]
@@ -184,6 +196,21 @@ def previews(
 ) -> list[Preview | RequestError]:
     """Return what `compare` would send to each model, or why it would send nothing to it. Nothing is sent.
 
+    Parameters
+    ----------
+    models
+        Names, patterns and braces, as `asked_models` expands them.
+    prompt
+        The prompt.
+    options
+        Of the turn; its `model` does not matter.
+    repeat
+        How many times each model is asked.
+    conversation
+        The name of the conversation to follow, the current one unless given.
+    cell
+        The run of the cell that asks.
+
     Raises
     ------
     InputError
@@ -248,7 +275,19 @@ class _Asking:
     def verdict(
         self, model: str, comparison: Comparison, order: random.Random, paint: Paint
     ) -> tuple[Verdict, BaseException | None]:
-        """Ask `model` for its verdict; returns that and an interrupt. A judge that fails spoils no comparison."""
+        """Ask `model` for its verdict; returns that and an interrupt. A judge that fails spoils no comparison.
+
+        Parameters
+        ----------
+        model
+            The judge.
+        comparison
+            What to judge.
+        order
+            Where the order of the replies comes from.
+        paint
+            Called with the reply of the judge while it comes.
+        """
         judged = [c for c in comparison.columns if c.text.strip()]
         if len(judged) < _FEWEST_JUDGED:
             why = OptionError("There are not two replies to judge.", "Run the cell again, or leave --judge out.")
@@ -288,6 +327,15 @@ class Kept:
 
 def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
     """Let the prompt and that answer be a turn of the comparison's conversation, instead of one kept before.
+
+    Parameters
+    ----------
+    session
+        Whose conversation it goes into.
+    comparison
+        What was asked, and what came.
+    column
+        The answer to keep.
 
     Raises
     ------

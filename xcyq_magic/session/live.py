@@ -173,6 +173,15 @@ def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> No
     """Wait until every reply has ended, painting on the way; at most 20 frames a second.
 
     An interrupt stops all replies, takes in what was already on its way, and is raised again.
+
+    Parameters
+    ----------
+    replies
+        Those that were sent.
+    arrivals
+        Where their news arrives.
+    paint
+        Called with all replies, on this thread.
     """
     try:
         _follow(replies, arrivals, paint)

@@ -121,6 +121,17 @@ class ChatSession:
     ) -> Prepared:
         """Return the request of a turn, checked. Nothing is sent.
 
+        Parameters
+        ----------
+        conversation
+            Its turns above `cell` go along.
+        prompt
+            The message to send.
+        options
+            What the turn asks for.
+        cell
+            The run of the cell that asks.
+
         Raises
         ------
         InputError
@@ -149,6 +160,17 @@ class ChatSession:
     ) -> Preview:
         """Return what `ask` would send. Nothing is sent, and no key is needed.
 
+        Parameters
+        ----------
+        prompt
+            The message to send.
+        options
+            What the turn asks for.
+        conversation
+            The name of a conversation, the current one unless given.
+        cell
+            The run of the cell that asks.
+
         Raises
         ------
         InputError
@@ -173,6 +195,19 @@ class ChatSession:
         """Ask within `conversation`, which is a name, or a `Chat`'s own; see `reply`. The turn is kept.
 
         A conversation has one reply at a time: a second one waits until the first has ended.
+
+        Parameters
+        ----------
+        prompt
+            The message to send.
+        options
+            What the turn asks for.
+        conversation
+            A name, or a `Chat`'s own; the current one unless given.
+        cell
+            The run of the cell that asks: its turn takes the place of an earlier one of that cell.
+        paint
+            Called with the reply while it comes, on this thread, at most 20 times a second.
         """
         options = options or TurnOptions()
         if options.once:

@@ -101,7 +101,17 @@ def usage_help() -> str:
 
 
 def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
-    """Return what was received, as Markdown; without a word of its media, as a gateway that drops them."""
+    """Return what was received, as Markdown; without a word of its media, as a gateway that drops them.
+
+    Parameters
+    ----------
+    body
+        The request.
+    prompt
+        Its text, without directives.
+    media
+        Whether to say what pictures and videos came.
+    """
     messages = body["messages"]
     by_message = [media_of([m]) if media else [] for m in messages]
     received = [medium for its in by_message for medium in its]
@@ -224,7 +234,17 @@ class Reply:
 
     @classmethod
     def of(cls, plan: Plan, body: dict[str, Any], prompt: str) -> Reply:
-        """Return the answer that `plan` asks for; `prompt` is what was said besides directives."""
+        """Return the answer that `plan` asks for; `prompt` is what was said besides directives.
+
+        Parameters
+        ----------
+        plan
+            How to answer.
+        body
+            The request.
+        prompt
+            What was said besides directives.
+        """
         text, finish_reason = _cut(_text(plan, body, prompt), body)
         return cls(plan, body, text, plan.finish_reason or finish_reason)
 
