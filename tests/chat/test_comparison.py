@@ -15,7 +15,7 @@ from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.usage import Price, cost, tokens_per_s
 from xcyq_magic.errors import OptionError, ServerError, XcyqError
-from xcyq_magic.session.comparing import question, verdict_of
+from xcyq_magic.session.judging import question, verdict_of
 from xcyq_magic.session.settings import GatewaySettings
 
 HELLO = Message.of("user", "Hello")

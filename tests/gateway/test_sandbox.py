@@ -25,7 +25,7 @@ from xcyq_magic.errors import SandboxError
 from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.server import Sandbox
-from xcyq_magic.session.comparing import question, verdict_of
+from xcyq_magic.session.judging import question, verdict_of
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 

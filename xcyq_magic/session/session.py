@@ -74,8 +74,6 @@ class ChatSession:
     def _client(self) -> GatewayClient:
         return self._clients.get()
 
-    # What a turn is made of
-
     def conversation(self, which: str | Slot | None = None) -> Conversation:
         """Return a conversation as it stands: by its name, or a `Chat`'s own; the current one unless given."""
         return self.conversations.get(which)
@@ -113,11 +111,7 @@ class ChatSession:
         return self.conversations.begin(Conversation(name or self.conversations.current))
 
     def request(
-        self,
-        conversation: Conversation,
-        prompt: Message,
-        options: TurnOptions,
-        cell: CellRun | None = None,
+        self, conversation: Conversation, prompt: Message, options: TurnOptions, cell: CellRun | None = None
     ) -> Prepared:
         """Return the request of a turn, checked. Nothing is sent.
 
@@ -180,8 +174,6 @@ class ChatSession:
         body, told = self._client.body(ready.request)
         notices = (*ready.notices, *told)
         return Preview(ready.request, body, self.access.connection().url, notices, len(to_json(body)))
-
-    # A turn
 
     def ask(
         self,
