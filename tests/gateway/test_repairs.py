@@ -52,12 +52,13 @@ def repair(message: str, body: dict, param: str | None = None, code: str | None 
 
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+OURS = Repair("stream_options", None, always=True, silent=True)
 ALL = {
     "temperature": 0.5,
     "top_p": 0.9,
     "max_tokens": 9,
     "stop": ["END"],
-    "stream_options": {},
+    "stream_options": {"include_usage": True},
     "seed": 1,
     "reasoning_effort": "minimal",
     "response_format": SCHEMA,
@@ -93,10 +94,13 @@ RENAMED = Repair("max_tokens", "max_completion_tokens", always=True)
         ("You can't use top_p together with temperature.", Repair("temperature", None, always=False)),
         ("`top_p` is deprecated for this model. Use `stop` instead.", LEFT_OUT["top_p"]),
         ("Unknown parameter: 'seed'.", Repair("seed", None, always=True)),
-        ("Unknown parameter: 'stream_options'.", Repair("stream_options", None, always=True)),
-        ("stream_options: Extra inputs are not permitted", Repair("stream_options", None, always=True)),
-        ("Unrecognized request argument supplied: stream_options", Repair("stream_options", None, always=True)),
-        ("The stream_options option is not supported", Repair("stream_options", None, always=True)),
+        ("Unknown parameter: 'stream_options'.", OURS),
+        ("stream_options: Extra inputs are not permitted", OURS),
+        (
+            "Unrecognized request argument supplied: stream_options",
+            OURS,
+        ),
+        ("The stream_options option is not supported", OURS),
         ('Unsupported parameter: "stop" is not supported with this model.', Repair("stop", None, always=True)),
     ],
 )
@@ -210,16 +214,17 @@ def test_a_repair_is_told_with_model_and_parameter(known, words):
 
 
 def test_what_the_user_did_not_set_is_not_told():
-    assert Repair("stream_options", None, always=True).notice(GPT) is None
+    assert OURS.notice(GPT) is None
 
 
 def test_what_is_known_belongs_to_one_model():
     repairs = Repairs()
-    repairs.remember(GPT, Repair("stop", None, always=True))
-    repairs.remember(CLAUDE, Repair("top_p", None, always=False))
-    assert repairs.apply(GPT, {"stop": 1, "top_p": 1}) == ({"top_p": 1}, [Repair("stop", None, always=True)])
-    assert repairs.apply(CLAUDE, {"stop": 1, "top_p": 1}) == ({"stop": 1, "top_p": 1}, [])
-    assert repairs.apply(GPT, {"seed": 1}) == ({"seed": 1}, [])
+    repairs.remember("here", GPT, Repair("stop", None, always=True))
+    repairs.remember("here", CLAUDE, Repair("top_p", None, always=False))
+    assert repairs.apply("here", GPT, {"stop": 1, "top_p": 1}) == ({"top_p": 1}, [Repair("stop", None, always=True)])
+    assert repairs.apply("here", CLAUDE, {"stop": 1, "top_p": 1}) == ({"stop": 1, "top_p": 1}, [])
+    assert repairs.apply("here", GPT, {"seed": 1}) == ({"seed": 1}, [])
+    assert repairs.apply("elsewhere", GPT, {"stop": 1}) == ({"stop": 1}, [])  # another gateway may take it
 
 
 # Over a socket, through a session
@@ -389,7 +394,7 @@ def test_a_refusal_that_asks_for_no_repair_is_an_error_after_one_request(gateway
     assert outcome.reply.notices == []
 
 
-@pytest.mark.parametrize("status", ["422 Unprocessable Entity", "403 Forbidden", "404 Not Found"])
+@pytest.mark.parametrize("status", ["405 Method Not Allowed", "403 Forbidden", "404 Not Found"])
 def test_another_status_is_not_repaired(gateway, status):
     session, server = gateway(http(json.dumps(refusal(NO_STOP)), status), WHOLE)
     assert isinstance(ask(session, GPT, stop=("END",)).error, errors.StatusError)
@@ -420,3 +425,61 @@ def test_a_repair_that_was_refused_as_well_is_not_remembered(gateway):
     assert len(server.requests) == 2
     assert ask(session, GPT, max_tokens=9).error is None
     assert sent(server, -1) == {"max_tokens": 9, **USAGE}
+
+
+# Words of further gateways
+
+ASKED = {"model": GPT, "messages": [], "temperature": 0.2}
+NEVER_TAKEN = [
+    "litellm.UnsupportedParamsError: gpt-5 models don't support temperature=0.2. Only temperature=1 is supported.",
+    "openai does not support parameters: ['temperature'], for model=gpt-5.5. To drop these, set `litellm.drop_params`.",
+    "Malformed input request: #: extraneous key [temperature] is not permitted, please reformat your input.",
+    "Argument not supported on this model: temperature",
+    "Temperature is not supported for reasoning models.",
+    "Unsupported value: temperature does not support 0.2 with this model. Only the default (1) value is supported.",
+    "temperature: Extra inputs are not permitted",
+]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("words", NEVER_TAKEN)
+def test_the_words_of_any_gateway_are_understood(words, status):
+    error = status_error(status, json.dumps({"error": {"message": words}}).encode())
+    assert repair_for(error, ASKED) == Repair("temperature", None, always=True)
+
+
+def test_the_path_to_a_field_names_it():
+    body = {"detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted", "type": "extra"}]}
+    assert repair_for(status_error(422, json.dumps(body).encode()), ASKED) == Repair("temperature", None, always=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"max_tokens": 900}, "Unsupported parameter: 'max_tokens' is not supported. Use 'n' instead."),
+        (
+            {"tool_choice": "x", "tools": [1]},
+            "Invalid value for 'tool_choice': with 'tools' it takes exactly one of 'auto', 'none'.",
+        ),
+        ({"top_p": 2}, "temperature and top_p: values over 1 are not allowed for both."),
+        ({"store": True}, "Both temperature and store cannot be processed because your account is elsewhere."),
+        ({"user": "joe"}, "The user is not permitted."),
+        ({"stop": ["a"]}, "invalid value: stop must be shorter"),
+    ],
+)
+def test_nothing_is_dropped_or_renamed_by_guess(sent, words):
+    error = status_error(400, json.dumps({"error": {"message": words}}).encode())
+    assert repair_for(error, {**ASKED, **sent}) is None
+
+
+def test_a_name_that_has_nothing_in_common_is_no_new_name():
+    words = "Unsupported parameter: 'top_k'. Also, 'max_tokens' is old: use 'max_completion_tokens' instead."
+    error = status_error(400, json.dumps({"error": {"message": words}}).encode())
+    assert repair_for(error, {**ASKED, "top_k": 5}) == Repair("top_k", None, always=True)
+
+
+def test_what_the_user_set_is_not_dropped_without_a_word():
+    error = status_error(400, b'{"error": {"message": "stream_options is not supported"}}')
+    repair = repair_for(error, {**ASKED, "stream_options": {"include_usage": False}})
+    assert repair is not None
+    assert "stream_options" in repair.notice(GPT)

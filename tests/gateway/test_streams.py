@@ -219,7 +219,7 @@ TABLE = {
     "error null": Row(event({"error": None, **ANSWER}) + DONE),
     # Ends that need a word
     "an unknown finish reason": Row(
-        HELLO + delta("", "eos_token") + DONE, finish_reason="eos_token", shown="ended: eos_token"
+        HELLO + delta("", "mood swing") + DONE, finish_reason="mood swing", shown="ended: mood swing"
     ),
     "a finish reason that is no text": Row(
         HELLO + event({"choices": [{"delta": {}, "finish_reason": {"why": 1}}]}) + DONE, finish_reason=None

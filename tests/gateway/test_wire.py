@@ -25,6 +25,17 @@ from xcyq_magic.gateway.events import Event
 # Streams
 
 
+def decoded(data: str, kind: str = "message") -> Delta | None:
+    """What an event adds, or all that it adds; None if nothing."""
+    found = [*wire.AnswerDecoder().event(Event(data, kind))]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+def decoded_answer(body: bytes) -> Delta:
+    return wire.AnswerDecoder().whole(body)
+
+
 def chunk(**delta) -> dict:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
@@ -34,7 +45,7 @@ CHUNKS = {
     "role alone": (chunk(role="assistant"), Delta()),
     "role and empty content": (chunk(role="assistant", content=""), Delta()),
     "content null": (chunk(content=None), Delta()),
-    "content of parts": (chunk(content=[{"type": "text", "text": "a"}, {"type": "x"}, "y"]), Delta("a")),
+    "content of parts": (chunk(content=[{"type": "text", "text": "a"}, {"type": "x"}, "y"]), Delta("ay")),
     "content that is a number": (chunk(content=3), Delta()),
     "reasoning_content": (chunk(reasoning_content="hm"), Delta(reasoning="hm")),
     "reasoning": (chunk(reasoning="hm"), Delta(reasoning="hm")),
@@ -46,7 +57,7 @@ CHUNKS = {
     "choices of nothing": ({"choices": [None]}, Delta()),
     "choices that are no list": ({"choices": {"0": {}}}, Delta()),
     "delta null": ({"choices": [{"delta": None}]}, Delta()),
-    "delta that is a string": ({"choices": [{"delta": "a"}]}, Delta()),
+    "delta that is a string": ({"choices": [{"delta": "a"}]}, Delta("a")),
     "no delta": ({"choices": [{"index": 0}]}, Delta()),
     "finish reason": ({"choices": [{"delta": {}, "finish_reason": "stop"}]}, Delta(finish_reason="stop")),
     "finish reason without a delta": ({"choices": [{"finish_reason": "length"}]}, Delta(finish_reason="length")),
@@ -59,7 +70,7 @@ CHUNKS = {
     "usage null": ({**chunk(content="a"), "usage": None}, Delta("a")),
     "usage with details": (
         {"usage": {"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 1}, "cost": 0.1}},
-        Delta(usage=Usage(1)),
+        Delta(usage=Usage(1, cached_tokens=1)),
     ),
     "envelope": (
         {"id": "x", "object": "chat.completion.chunk", "created": 7, "model": "m", **chunk(content="a")},
@@ -73,8 +84,7 @@ CHUNKS = {
 
 @pytest.mark.parametrize(("record", "delta"), CHUNKS.values(), ids=CHUNKS)
 def test_a_chunk_is_a_delta(record, delta):
-    assert wire.decode_chunk(record) == delta
-    assert wire.decode_event(Event(json.dumps(record))) == delta
+    assert (decoded(json.dumps(record)) or Delta()) == delta
 
 
 json_values = st.recursive(
@@ -89,13 +99,15 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_a_chunk_of_any_shape_is_read_without_a_crash(record):
-    decoded = wire.decode_event(Event(json.dumps(record)))
-    assert decoded is None or isinstance(decoded, Delta)
+    try:
+        assert all(isinstance(d, Delta) for d in wire.AnswerDecoder().event(Event(json.dumps(record))))
+    except GatewayError:
+        assert wire.is_failure(record)
 
 
 @pytest.mark.parametrize("data", ["", "  ", "\n", "1", "null", '"ping"', "[]", "true"])
 def test_an_event_without_an_object_adds_nothing(data):
-    assert wire.decode_event(Event(data)) is None
+    assert decoded(data) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +115,7 @@ def test_an_event_without_an_object_adds_nothing(data):
     [
         (Event('{"error": {"message": "Overloaded", "type": "overloaded_error"}}'), "Overloaded"),
         (Event('{"error": "quota is used up"}'), "quota is used up"),
-        (Event('{"error": {"code": 500}}'), "it did not say why"),
+        (Event('{"error": {"code": 500}}'), "500"),
         (Event('{"choices": [], "error": {"message": "late"}}'), "late"),
         (Event('{"error": {"message": "typed"}}', "error"), "typed"),
         (Event('{"message": "no error object"}', "error"), "no error object"),
@@ -114,13 +126,13 @@ def test_an_event_without_an_object_adds_nothing(data):
 )
 def test_an_error_in_the_stream_is_raised_with_its_words(event, words):
     with pytest.raises(GatewayError, match=words):
-        wire.decode_event(event)
+        decoded(event.data, event.type)
 
 
-@pytest.mark.parametrize("data", ["{", "hello", '{"a": 1}\n{"b": 2}', "[" * 100_000, "NaN,"])
+@pytest.mark.parametrize("data", ["{", "hello", '{"a": 1}\n{"b": 2', "[" * 100_000])
 def test_an_event_that_is_no_json_is_no_answer(data):
     with pytest.raises(AnswerError, match="no JSON"):
-        wire.decode_event(Event(data))
+        decoded(data)
 
 
 # Whole answers
@@ -151,7 +163,7 @@ def answer(**message) -> dict:
     ],
 )
 def test_a_whole_answer_is_a_delta(record, delta):
-    assert wire.decode_answer(json.dumps(record).encode()) == delta
+    assert decoded_answer(json.dumps(record).encode()) == delta
 
 
 @pytest.mark.parametrize(
@@ -163,7 +175,7 @@ def test_a_whole_answer_is_a_delta(record, delta):
 )
 def test_an_answer_that_is_an_error_is_raised_with_its_words(body, words):
     with pytest.raises(GatewayError, match=words):
-        wire.decode_answer(body)
+        decoded_answer(body)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +194,7 @@ def test_an_answer_that_is_an_error_is_raised_with_its_words(body, words):
 )
 def test_an_answer_that_is_something_else_is_no_chat_completion(body, words):
     with pytest.raises(AnswerError) as raised:
-        wire.decode_answer(body)
+        decoded_answer(body)
     assert words in raised.value.message
     assert len(raised.value.message) < 400
     assert "GatewaySettings.base_url" in raised.value.hint
@@ -279,11 +291,11 @@ def test_the_fields_of_an_error_are_kept():
         (b'"m"', "refused with 400: m"),
         (b"upstream connect error", "refused with 400: upstream connect error"),
         (b"", "refused with 400."),
-        (b"{}", "refused with 400."),
-        (b"[]", "refused with 400."),
+        (b"{}", "refused with 400: {}"),
+        (b"[]", "refused with 400: []"),
         (b"null", "refused with 400."),
-        (b'{"error": {}}', "refused with 400."),
-        (b'{"error": {"message": {"a": 1}}}', "refused with 400."),
+        (b'{"error": {}}', 'refused with 400: {"error": {}}'),
+        (b'{"error": {"message": {"a": 1}}}', 'refused with 400: {"error": {"message": {"a": 1}}}'),
         (b"\xff\xfe\x00", "refused with 400"),
         (b"[" * 100_000, "refused with 400"),
     ],
@@ -292,7 +304,7 @@ def test_an_error_of_any_shape_shows_its_words(body, words):
     error = wire.status_error(400, body)
     assert words in error.message
     assert len(error.message) < 400
-    assert (error.kind, error.param, error.code) == (None, None, None)
+    assert (error.kind, error.param) == (None, None)
 
 
 @given(st.integers(400, 599), st.binary(max_size=60) | json_values.map(lambda v: json.dumps(v).encode()))
@@ -302,16 +314,16 @@ def test_a_refusal_of_any_bytes_is_an_error_that_prints(status, body):
     assert error.message.isprintable()
 
 
-def test_an_error_within_errors_shows_its_innermost_words():
+def test_errors_within_errors_have_a_bound():
     record = "the innermost"
     for _ in range(5000):
         record = {"error": record}
-    assert "the innermost" in str(wire.stream_error(record))
+    assert len(str(wire.stream_error(record))) < 1000
 
 
 @pytest.mark.parametrize("name", ["model", "id"])
 def test_a_name_is_no_longer_than_a_line(name):
-    delta = wire.decode_chunk({**chunk(content="a"), name: "word\n" * 20_000})
+    delta = decoded(json.dumps({**chunk(content="a"), name: "word\n" * 20_000}))
     assert len(getattr(delta, name)) < 310
     assert "\n" not in getattr(delta, name)
 
@@ -319,9 +331,9 @@ def test_a_name_is_no_longer_than_a_line(name):
 def test_a_number_without_an_end_costs_nothing_but_itself():
     usage = f'{{"prompt_tokens": {"9" * 5000}, "completion_tokens": 2}}'
     event = Event(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}], "usage": {usage}}}')
-    assert wire.decode_event(event).text == "a"
-    assert wire.decode_event(event).usage.prompt_tokens is None
-    assert wire.decode_answer(event.data.encode()).text == "a"
+    assert decoded(event.data).text == "a"
+    assert decoded(event.data).usage == Usage(None, 2)
+    assert decoded_answer(event.data.encode()).text == "a"
 
 
 def test_an_error_of_many_words_is_cut_to_a_line_or_two():

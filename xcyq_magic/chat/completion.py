@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from xcyq_magic.chat.fences import code_blocks
@@ -39,25 +39,48 @@ Partial: TypeAlias = Literal["stopped", "incomplete"]
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens, as the gateway counted them; None where it did not say."""
+    """Tokens, as the gateway counted them; None where it did not say.
+
+    Attributes
+    ----------
+    cached_tokens
+        Those of the prompt that were in the model's cache.
+    reasoning_tokens
+        Those of the completion that were reasoning.
+    """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
     def to_dict(self) -> dict[str, int | None]:
-        """Return the JSON-ready form."""
-        return asdict(self)
+        """Return the JSON-ready form, without the details that are not known."""
+        details = ("cached_tokens", "reasoning_tokens")
+        return {name: value for name, value in asdict(self).items() if value is not None or name not in details}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Usage:
         """Undo `to_dict`; fields that are no counts are left out."""
-        return cls(*(count(record.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")))
+        return cls(*(count(record.get(f.name)) for f in fields(cls)))
+
+    def merged(self, later: Usage) -> Usage:
+        """Return what is known after a later record, which may hold a part of the counts, or zeros."""
+        return Usage(*(new or old for old, new in zip(astuple(self), astuple(later), strict=True)))
 
 
 @dataclass(frozen=True)
 class Delta:
-    """What one event of a reply adds."""
+    """What one event of a reply adds.
+
+    Attributes
+    ----------
+    notes
+        Lines for the user on what came besides: a refusal, a call of a tool.
+    pictures
+        The URLs of pictures, most of them with the bytes in them.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -66,6 +89,8 @@ class Delta:
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+    notes: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +106,7 @@ class Completion:
     reasoning
         What the model thought aloud, kept apart from the answer.
     finish_reason
-        ``stop``, ``length`` or another word of the gateway's; None if it gave none.
+        ``stop``, ``length``, ``content_filter``, ``tool_calls``, or a word of the gateway's; None if it gave none.
     usage
         Tokens; None if the gateway did not count.
     first_token_s, duration_s
@@ -171,7 +196,8 @@ class CompletionBuilder:
         self.created = delta.created or self.created
         self.model = delta.model or self.model
         self.finish_reason = delta.finish_reason or self.finish_reason
-        self.usage = delta.usage or self.usage
+        if delta.usage is not None:
+            self.usage = self.usage.merged(delta.usage) if self.usage else delta.usage
 
     @property
     def text_pieces(self) -> list[str]:
@@ -209,13 +235,16 @@ class CompletionBuilder:
         partial
             Why the reply is not whole; None if it is.
         """
+        text, usage = self._text.join(), self.usage
+        if usage is not None and usage.completion_tokens == 0 and text:  # it did not count
+            usage = replace(usage, completion_tokens=None)
         return Completion(
-            text=self._text.join(),
+            text=text,
             requested_model=requested_model,
             model=self.model or requested_model,
             reasoning=self._reasoning.join(),
             finish_reason=self.finish_reason,
-            usage=self.usage,
+            usage=usage,
             first_token_s=first_token_s,
             duration_s=duration_s,
             partial=partial,

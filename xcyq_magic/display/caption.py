@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import show_directions
+from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 _SEPARATOR = " · "
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
+_ENDINGS = {
+    "length": "cut off by the token limit",
+    "content_filter": "ended by a safety filter",
+    "tool_calls": "asked for a tool",
+}
 _PARTIAL = {"stopped": "stopped", "incomplete": "incomplete: the reply broke off"}
 
 
@@ -57,20 +63,22 @@ def ending(completion: Completion) -> str:
     """How it ended, where that is not what one expects; else ``""``."""
     if completion.partial:
         return _PARTIAL[completion.partial]
-    if completion.finish_reason == "length":
-        return "cut off by the token limit"
-    return "" if completion.finish_reason in {None, "stop"} else show_directions(f"ended: {completion.finish_reason}")
+    reason = completion.finish_reason
+    return "" if reason in {None, "stop"} else _ENDINGS.get(reason) or show_directions(f"ended: {reason}")
 
 
 def advice(completion: Completion) -> str | None:
     """What to type next about a completion that is not what one hopes for; None if it is."""
     if completion.partial:
         return None
+    said = bool(completion.text.strip())
     if completion.finish_reason == "length":
-        if not completion.text.strip():
+        if not said:
             return "Thinking used up max_tokens before the answer began: raise --max-tokens."
         return "The reply was cut off at max_tokens: raise --max-tokens and run the cell again, or type %chat go on."
-    if not completion.text.strip():
+    if completion.finish_reason == "content_filter":
+        return "A safety filter ended the reply: put the prompt in other words, or ask another model with -m."
+    if not said and completion.finish_reason != "tool_calls":
         return "The model answered with nothing. Run the cell again, or ask another model with -m."
     return None
 
@@ -93,6 +101,6 @@ def _joined(*parts: str) -> str:
 
 
 def _who(completion: Completion) -> str:
-    if completion.model == completion.requested_model:
-        return completion.model
+    if same_model(completion.requested_model, completion.model):
+        return completion.requested_model
     return f"{completion.requested_model}, answered by {completion.model}"

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _OK = 200
 _REDIRECTS = range(300, 400)
 _LONGEST_REFUSAL = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
-_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is asked for, and the other name of gzip
+_ASKED = {"gzip", "x-gzip", "deflate"}
+_UNASKED = {"br", "zstd", "compress", "x-compress", "lzma", "xz", "bzip2", "lz4"}  # codings beside gzip and deflate
 _PROXY_WAITED = {504, 524}  # a proxy gave up waiting for the answer
 PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
@@ -78,7 +79,7 @@ class Connection:
     auth_scheme: str = "Bearer"
     connect_timeout: float = 10.0
     first_byte_timeout: float = 120.0
-    read_timeout: float = 60.0
+    read_timeout: float = 180.0
     answer_timeout: float = 600.0
 
     @property
@@ -106,8 +107,12 @@ class Attempt:
         Of a refusal, as far as it came.
     came_at
         When the last of its body came, in seconds of `time.monotonic()`; 0 while there is none.
+    begun
+        Whether text or reasoning was in it.
     finished
         Whether a finish reason was in it.
+    ends_at
+        When to wait no longer for what follows a finish reason, on the clock of the loop; None before it.
     """
 
     whole: bool = False
@@ -117,7 +122,9 @@ class Attempt:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     came_at: float = 0.0
+    begun: bool = False
     finished: bool = False
+    ends_at: float | None = None
 
     @property
     def answered(self) -> bool:
@@ -148,7 +155,8 @@ class Attempt:
             The body is in another encoding.
         """
         encoding = self.headers.get("content-encoding", "").strip().lower()
-        if encoding not in _ENCODINGS:
+        codings = [c.strip() for c in encoding.split(",") if c.strip() in _UNASKED | _ASKED]
+        if len(codings) > 1 or _UNASKED & {*codings}:  # any other word, such as utf-8 or none, names no coding
             msg = f"The gateway answered {self.status} in the encoding {encoding!r}, which was not asked for."
             raise AnswerError(msg, _CHECK)
 
@@ -176,9 +184,13 @@ class Attempt:
             msg = f"{connection.where} gave no whole answer within {connection.answer_timeout:g} s."
             hint = "Raise GatewaySettings.answer_timeout, or let the reply come as a stream."
             hint = f"{PERHAPS_PAID} {hint}" if self.final else hint
-        elif self.came_at:
+        elif self.begun:
             msg = f"{connection.where} was silent for {connection.read_timeout:g} s in the middle of its answer."
             hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
+        elif self.came_at:
+            patience = max(connection.first_byte_timeout, connection.read_timeout)
+            msg = f"{connection.where} began its answer, and then was silent for {patience:g} s, without a word."
+            hint = "Run the cell again, or raise GatewaySettings.read_timeout."
         else:
             msg = f"{connection.where} sent nothing within {connection.first_byte_timeout:g} s."
             hint = "Run the cell again, or raise GatewaySettings.first_byte_timeout."

@@ -59,6 +59,7 @@ FEWEST = 2  # columns of a comparison
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
+_DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
 _NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
 _EXAMPLE = "%%compare gpt-5.5 claude-opus-4-7"
 
@@ -144,6 +145,14 @@ def takes_video(name: str) -> bool:
 
 
 VIDEO_MODELS = tuple(m.name for m in MODELS.values() if m.family.video and not m.suffix)
+
+
+def same_model(asked: str, answered: str) -> bool:
+    """Return whether two names are of one model: one may have its maker before it, or its date behind it."""
+    one, other = (
+        _DATE.sub("", name.strip().lower().rpartition("/")[2]).replace(".", "-") for name in (asked, answered)
+    )
+    return one == other
 
 
 def suggest(name: str) -> str | None:

@@ -106,9 +106,9 @@ class GatewayClient:
                 self._loop = LoopThread("xcyq_magic client", self._end)
             return self._loop.submit(coroutine)
 
-    def body(self, request: ChatRequest) -> tuple[dict[str, Any], list[str]]:
-        """Return the body of `request`, with what is known of its model applied; and what to say of that."""
-        body, known = self._repairs.apply(request.model, encoding.encode(request))
+    def body(self, request: ChatRequest, url: str) -> tuple[dict[str, Any], list[str]]:
+        """Return the body of `request`, with what is known of its model at `url` applied; and what to say of that."""
+        body, known = self._repairs.apply(url, request.model, encoding.encode(request))
         return body, [n for r in known if (n := r.notice(request.model))]
 
     def close(self, *, for_good: bool = False) -> None:
@@ -168,7 +168,7 @@ class GatewayClient:
             for notice in filter(None, notices):
                 sink(Notice(key.hide(notice)))
 
-        body, known = self.body(request)
+        body, known = self.body(request, connection.url)
         tell(*known)
         repairs: list[Repair] = []
         number = 1
@@ -201,6 +201,7 @@ class GatewayClient:
 
         def pass_on(deltas: list[Delta]) -> None:
             sink(Deltas(tuple(deltas), attempt.came_at))
+            attempt.begun = attempt.begun or any(d.text or d.reasoning for d in deltas)
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
         patience = connection.answer_timeout if attempt.whole else connection.first_byte_timeout
@@ -211,7 +212,7 @@ class GatewayClient:
                     attempt.status, attempt.headers = response.status_code, response.headers
                     if attempt.answered:
                         for repair in attempt.repairs:
-                            self._repairs.remember(body["model"], repair)
+                            self._repairs.remember(connection.url, body["model"], repair)
                     chunks = _watched(response, watchdog, attempt, connection)
                     attempt.check_encoding()
                     if attempt.refused:
@@ -309,10 +310,13 @@ async def _watched(
         attempt.came_at = time.monotonic()
         yield chunk
         # Not before it has been read: the finish reason may be in it.
-        if attempt.finished:
-            watchdog.deadline = anyio.current_time() + _AFTER_FINISH_S
-        elif not attempt.whole:
-            watchdog.deadline = anyio.current_time() + connection.read_timeout
+        now = anyio.current_time()
+        if attempt.finished:  # whatever comes then, pings too
+            attempt.ends_at = attempt.ends_at or now + _AFTER_FINISH_S
+            watchdog.deadline = attempt.ends_at
+        elif not attempt.whole:  # the first word has the patience of the first byte: a model may think before it
+            patience = connection.read_timeout
+            watchdog.deadline = now + (patience if attempt.begun else max(patience, connection.first_byte_timeout))
 
 
 def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:

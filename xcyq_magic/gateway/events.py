@@ -10,6 +10,7 @@ one difference: an event that the end of the stream cuts off before its blank li
 from __future__ import annotations
 
 import codecs
+import json
 from dataclasses import dataclass
 
 from xcyq_magic.errors import AnswerError
@@ -43,6 +44,7 @@ class EventDecoder:
         self._held = 0  # bytes of the event's lines so far
         self._data: list[str] = []
         self._type = ""
+        self._bare = False  # within JSON that came without the prefix
 
     def decode(self, chunk: bytes) -> list[Event]:
         """Return the events that `chunk` completes."""
@@ -83,13 +85,36 @@ class EventDecoder:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._held += len(value) + _OVERHEAD
-            self._data.append(value.decode("utf-8", "replace"))
+            return self._add(value.decode("utf-8", "replace"))
+        if line.lstrip()[:1] in {b"{", b"}"} or (self._bare and line[:1] in {b" ", b"\t", b'"', b"]"}):
+            self._bare = True  # JSON without its prefix: no field of a stream looks like it
+            self._held += len(line) + _OVERHEAD
+            self._data.append(line.decode("utf-8", "replace"))
         elif name == b"event":
             self._type = value.decode("utf-8", "replace")
         return None  # a comment (no name), id, retry, or a field to ignore
 
+    def _add(self, data: str) -> Event | None:
+        """Take in a line of data; returns the event before it where a gateway leaves out the blank lines between."""
+        before = None
+        if len(self._data) == 1 and data.startswith(("{", "[DONE]")) and _is_json(self._data[0]):
+            before = self._dispatch()
+        self._held += len(data) + _OVERHEAD
+        self._data.append(data)
+        return before
+
     def _dispatch(self) -> Event | None:
         data, kind = self._data, self._type
-        self._data, self._type, self._held = [], "", 0
+        self._data, self._type, self._held, self._bare = [], "", 0, False
         return Event("\n".join(data), kind or "message") if data else None
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text is one JSON value; only records are tried."""
+    if not text.startswith("{") or not text.rstrip().endswith("}"):
+        return False
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True

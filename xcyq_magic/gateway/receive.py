@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Delta
-from xcyq_magic.errors import AnswerError, GatewayError, IncompleteReplyError
+from xcyq_magic.errors import AnswerError, IncompleteReplyError
 from xcyq_magic.gateway import wire
 from xcyq_magic.gateway.credentials import Hider
 from xcyq_magic.gateway.events import Event, EventDecoder
@@ -60,8 +60,8 @@ async def receive(
 ) -> None:
     """Read a reply, giving its deltas to `pass_on` packet by packet, without the key.
 
-    The body itself tells what it is: gateways answer JSON or a page although a stream was asked for,
-    under any content type. No line of an event stream begins like either.
+    The body itself tells what it is: gateways answer JSON, a JSON record in each line, or a page although a stream was
+    asked for, under any content type. No line of an event stream begins like either.
 
     Parameters
     ----------
@@ -87,97 +87,135 @@ async def receive(
             raise _too_large()
     if not begun:
         raise wire.no_completion(begun)
-    passing = _StreamReader(pass_on, key)
+    reader = _StreamReader(pass_on, key)
     try:
-        if begun[:1] in {b"{", b"[", b"<"}:
-            passing.whole(await read_body(chunks, begun))
+        if begun[:1] in {b"{", b"[", b"<", b'"'}:
+            await _receive_json(begun, chunks, reader)
         else:
-            await _receive_stream(begun, chunks, passing, key)
+            await _receive_stream(begun, chunks, reader, key)
     finally:
-        passing.flush()
+        reader.flush()
 
 
 class _StreamReader:
-    """Decode events, pass their deltas on without the key, and record whether the end or a finish reason came."""
+    """Decode events, pass their deltas on without the key, and count how much came."""
 
     def __init__(self, pass_on: Callable[[list[Delta]], None], key: ApiKey) -> None:
         self._pass_on = pass_on
         self._key = key
+        self._decoder = wire.AnswerDecoder(key.hide)
         self._text, self._reasoning = Hider(key), Hider(key)
-        self._names: tuple[str | None, ...] = ()  # the last delta's, and as they are shown
-        self._shown: tuple[str | None, ...] = ()
-        self.done = False
-        self.finished = False
         self.begun = False  # whether any event came
         self._size = 0  # characters of text and reasoning
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream said that it has ended."""
+        return self._decoder.done
+
+    @property
+    def finished(self) -> bool:
+        """Whether a finish reason came: the reply is whole, whatever becomes of the rest."""
+        return self._decoder.finished
+
+    @property
+    def unknown(self) -> str:
+        """A record that nobody understood, in words."""
+        return self._decoder.unknown
 
     def __call__(self, events: list[Event]) -> None:
         deltas: list[Delta] = []
         self.begun = self.begun or bool(events)
         try:
             for event in events:
-                self.done = event.data.strip() == wire.DONE
+                deltas.extend(map(self._hidden, self._decoder.event(event)))  # what came before an error stays
                 if self.done:
                     break
-                if delta := self._decode(event):
-                    deltas.append(self._hidden(delta))
         finally:  # an error in the same packet must not swallow the text before it
             if deltas:
                 self._pass_on(deltas)
-        self.finished = self.finished or any(d.finish_reason for d in deltas)
         self._size += sum(len(d.text) + len(d.reasoning) for d in deltas)
         if self._size > LARGEST_BODY:
             raise _too_large()
 
-    def _decode(self, event: Event) -> Delta | None:
-        try:
-            return wire.decode_event(event)
-        except GatewayError:  # its words are cut to length: the key is taken out before, or half of it would show
-            return wire.decode_event(Event(self._key.hide(event.data), event.type))
-
     def whole(self, body: bytes) -> None:
         """Take in an answer that is not streamed."""
-        text = body.decode("utf-8-sig", "replace")
-        try:
-            delta = wire.decode_answer(text.encode())
-        except GatewayError:  # as above
-            delta = wire.decode_answer(self._key.hide(text).encode())
-        self._pass_on([self._hidden(delta)])
+        self._pass_on([self._hidden(self._decoder.whole(body))])
 
     def _hidden(self, delta: Delta) -> Delta:
-        names = (delta.id, delta.model, delta.finish_reason)
-        if names != self._names:  # they are repeated in each delta
-            self._names, self._shown = names, tuple(name and self._key.hide(name) for name in names)
         text, reasoning = self._text(delta.text), self._reasoning(delta.reasoning)
-        if delta.finish_reason:
-            text, reasoning = text + self._text.flush(), reasoning + self._reasoning.flush()
-        if self._shown == names and text == delta.text and reasoning == delta.reasoning:
-            return delta
-        name, model, finish_reason = self._shown
-        return replace(delta, text=text, reasoning=reasoning, id=name, model=model, finish_reason=finish_reason)
+        return (
+            delta
+            if text == delta.text and reasoning == delta.reasoning
+            else replace(delta, text=text, reasoning=reasoning)
+        )
+
+    def check_end(self) -> None:
+        """Refuse a stream that ended before its reply did, and say where only the reason is missing.
+
+        Raises
+        ------
+        IncompleteReplyError
+            There is neither a finish reason nor an end that can be believed.
+        """
+        if self.finished:
+            return
+        why = self.unknown or ("" if self.done else "the stream ended without a finish reason")
+        if not why and not self._size and not self._decoder.said:
+            why = "the gateway ended it without a word"
+        if why:
+            msg = f"The reply broke off: {why}."
+            raise IncompleteReplyError(msg, "Run the cell again, or ask another model with -m.")
+        self._pass_on([Delta(notes=(wire.NO_REASON,))])
 
     def flush(self) -> None:
-        """Pass on what was held back because it might have been the beginning of the key."""
-        last = Delta(self._text.flush(), self._reasoning.flush())
-        if last.text or last.reasoning:
+        """Pass on what was held back: the beginning of the key or of a mark that was none, and further answers."""
+        last = self._hidden(self._decoder.flush())
+        last = replace(last, text=last.text + self._text.flush(), reasoning=last.reasoning + self._reasoning.flush())
+        if last != Delta():
             self._pass_on([last])
 
 
-async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], passing: _StreamReader, key: ApiKey) -> None:
-    decoder = EventDecoder()
-    passing(decoder.decode(begun))
-    if passing.done:
+async def _receive_json(begun: bytes, chunks: AsyncIterator[bytes], reader: _StreamReader) -> None:
+    """Read a whole answer; or, where its first line is a chunk by itself, one chunk a line."""
+    body, looked = bytearray(begun), 0
+    by_line: bool | None = None
+    while True:
+        while by_line is not False and (end := body.find(b"\n", looked)) >= 0:
+            line = bytes(body[:end])
+            if by_line is None:
+                by_line = wire.is_chunk(line)
+                continue
+            del body[: end + 1]
+            looked = 0
+            reader([Event(line.decode("utf-8", "replace"))])
+            if reader.done:
+                return
+        chunk = await anext(chunks, None)
+        if chunk is None:
+            break
+        looked = len(body)
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise _too_large()
+    if not by_line:
+        reader.whole(bytes(body))
         return
-    async for chunk in chunks:
-        if not passing.begun and len(begun) < _MOST_SHOWN:
+    with contextlib.suppress(AnswerError):  # as at the end of a stream
+        reader([Event(body.decode("utf-8", "replace"))])
+    reader.check_end()
+
+
+async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], reader: _StreamReader, key: ApiKey) -> None:
+    decoder = EventDecoder()
+    reader(decoder.decode(begun))
+    while not reader.done and (chunk := await anext(chunks, None)) is not None:
+        if not reader.begun and len(begun) < _MOST_SHOWN:
             begun += chunk
-        passing(decoder.decode(chunk))
-        if passing.done:
-            return
-    with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
-        passing(decoder.flush())
-    if not passing.begun and not _EVENT_LINE.match(begun):
+        reader(decoder.decode(chunk))
+    if not reader.done:
+        with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
+            reader(decoder.flush())
+    if not reader.begun and not _EVENT_LINE.match(begun):
         raise wire.no_completion(key.hide(begun.decode("utf-8", "replace")).encode())
-    if not (passing.done or passing.finished):
-        msg = "The reply broke off: the stream ended without a finish reason."
-        raise IncompleteReplyError(msg, "What came is kept in _reply and marked. Run the cell again.")
+    reader.check_end()

@@ -21,24 +21,30 @@ if TYPE_CHECKING:
 
     from xcyq_magic.errors import GatewayError
 
-_BAD_REQUEST = 400
+_REFUSALS = {400, 422}
 _NOT_PARAMETERS = {"model", "messages", "stream"}
-_SILENT = "stream_options"  # ours, not the user's: it is left out whatever is wrong with it
+_SILENT = "stream_options"  # ours, unless the user set another value: it is left out whatever is wrong with it
+_OURS = {"include_usage": True}
 _BOUNDS = {"max_tokens", "max_completion_tokens", "max_output_tokens"}  # of what a reply costs: never left out
 _NO_NEW_NAMES = _NOT_PARAMETERS | {"temperature", "top_p", "stop"}  # the value of another field means another thing
+# Words of any sentence, too: without quotation marks they name no field.
+_PLAIN_WORDS = {"user", "n", "store", "metadata", "audio", "prediction", "tools", "functions", "service", "provider"}
+_PLAIN_WORDS |= {"input", "prompt", "format", "plugins", "models", "route", "reasoning", "text", "include"}
 _NEVER_CODES = {"unsupported_parameter", "unknown_parameter"}
 
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+")
 _CONDITION = re.compile(r"\b(?:when|whenever|if|while|unless|until|because|except)\b", re.IGNORECASE)
 _ABOUT_A_VALUE = re.compile(
-    r"\b(?:must be (?!omitted|removed|unset|left)|should be|between|range|at most|at least|maximum|minimum|greater|less"
+    r"\b(?:must be (?!omitted|removed|unset|left)|should be|invalid values?|values? (?:over|above|below|under)"
+    r"|between|range|at most|at least|maximum|minimum|greater|less"
     r"|exceeds?|(?:supported|valid|allowed) values)\b|[<>\u2264\u2265]",
     re.IGNORECASE,
 )
 _EXCLUSION = re.compile(
     r"(?:\bnot|n't|cannot)\b.{0,60}\b(?:both|together|simultaneously|at the same time|in combination)\b"
     r"|\bboth\b.{0,80}\b(?:cannot|can't|not (?:supported|allowed|permitted))\b"
-    r"|\bmutually exclusive\b|\b(?:only|exactly) one of\b",
+    r"|\bmutually exclusive\b|\b(?:only|exactly) one of (?:these|them|those|the two)\b"
+    r"|\bonly one of [`'\"]?\w+[`'\"]? (?:and|or)\b",
     re.IGNORECASE,
 )
 _INSTEAD = re.compile(
@@ -70,18 +76,26 @@ _NEVER = (
     # 'x' is not supported with this model. · `x` is deprecated for this model.
     r"SUBJECT:?(?:\s+FIELD)?\s+(?:is|are|has been)\s+(?:now\s+|currently\s+)?NOT_TAKENWHEREEND",
     r"SUBJECT\s*:\s*extra (?:inputs|fields) (?:are )?not (?:permitted|allowed)END",
+    # Bedrock: extraneous key [x] is not permitted. · xAI: Argument not supported on this model: x
+    r"extraneous FIELDs?\s*\[?NAME\]?\s+(?:is|are)\s+NOT_TAKEN",
+    r"FIELDs?\s+(?:is\s+|are\s+)?NOT_TAKENWHERE\s*:\s*\[?NAME\]?END",
     r"SUBJECT\s+(?:is|was|has been)\s+(?:renamed to|replaced (?:by|with)|deprecated in favou?r of)\b",
     # This model does not support the parameter 'x'.
     (
-        r"(?:does not|doesn't|do not|don't|no longer)\s+(?:support|accept|allow|take)s?\s+(?:the\s+)?(?:FIELD\s+)?"
-        r"NAME(?:\s+FIELD)?WHEREEND"
+        r"(?:does not|doesn't|do not|don't|no longer)\s+(?:support|accept|allow|take)s?\s+(?:the\s+)?(?:FIELDs?:?\s+)?"
+        r"\[?NAME\]?(?:\s+FIELD)?WHEREEND"
     ),
 )
 # What is refused is the parameter, and not a value of it: "values over 1 for 'x' are not supported".
 _SUBJECT = r"(?P<value>\b(?:values?|of|for|in|to|than|with)\s+(?:the\s+)?(?:FIELD\s+)?)?NAME"
 _PARTS = {"SUBJECT": _SUBJECT, "FIELD": _FIELD, "WHERE": _WHERE, "END": _END, "NOT_TAKEN": _NOT_TAKEN}
-# A value that is refused: 'x' does not support 0.5 with this model. · These models don't support x=0.5.
-_VALUE = (r"NAME\s+(?:does not|doesn't) support\b", r"(?:does not|doesn't|do not|don't) support\s+NAME\s?=")
+# A value that is refused: 'x' does not support 0.5 with this model. · These models don't support x=0.5. · invalid x:
+# only 1 is allowed for this model.
+_VALUE = (
+    r"NAME\s+(?:does not|doesn't) support\b",
+    r"(?:does not|doesn't|do not|don't) support\s+NAME\s?=",
+    r"invalid\s+NAME\s*:\s*only\s+\S+\s+is\s+(?:allowed|supported|accepted)",
+)
 
 
 @dataclass(frozen=True)
@@ -92,11 +106,14 @@ class Repair:
     ----------
     always
         Whether it holds for the model whatever the value is.
+    silent
+        Whether it is about what the user did not set.
     """
 
     name: str
     new_name: str | None
     always: bool
+    silent: bool = False
 
     def apply(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the body with the parameter renamed or left out."""
@@ -105,7 +122,7 @@ class Repair:
 
     def notice(self, model: str) -> str | None:
         """Return what to tell the user; None for what the user did not set."""
-        if self.name == _SILENT:
+        if self.silent:
             return None
         done = f"sent as {self.new_name}" if self.new_name else "left out"
         return f"{model} does not take {self.name} like this: it was {done}."
@@ -113,12 +130,16 @@ class Repair:
 
 def repair_for(error: GatewayError, body: dict[str, Any]) -> Repair | None:
     """Return the repair that the words of a 400 ask for; None where they ask for none of a parameter in `body`."""
-    if not isinstance(error, BadRequestError) or error.status != _BAD_REQUEST:
+    if not isinstance(error, BadRequestError) or error.status not in _REFUSALS:
         return None
     said, param = error.said, error.param
     if param and param.split(".")[0] == _SILENT:
         param = _SILENT
-    places = {name: m.start() for name in body.keys() - _NOT_PARAMETERS if (m := re.search(_named(name), said))}
+    if (param == _SILENT or re.search(rf"\b{_SILENT}\b", said)) and body.get(_SILENT) == _OURS:
+        return Repair(_SILENT, None, always=True, silent=True)
+    places = {
+        name: m.start() for name in body.keys() - _NOT_PARAMETERS if (m := re.search(_named(name), said, re.IGNORECASE))
+    }
     named = sorted(places, key=places.__getitem__)
     if param and (param not in body or param in _NOT_PARAMETERS or (named and param not in named)):
         return None
@@ -130,13 +151,13 @@ def repair_for(error: GatewayError, body: dict[str, Any]) -> Repair | None:
         plain = not isinstance(body[name], dict | list)
         if never or (plain and any(_says(said, pattern, _named(name)) for pattern in _VALUE)):
             return _repair(name, said, body, always=never or bool(_ONLY_DEFAULT.search(said)))
-    if _SILENT in body and param in {None, "", _SILENT} and (param or re.search(rf"\b{_SILENT}\b", said)):
-        return Repair(_SILENT, None, always=False)
     return None
 
 
 def _named(name: str) -> str:
     """Return the pattern of a field's name: a path that leads into its value (``stop[0]``) is no mention of it."""
+    if name in _PLAIN_WORDS:
+        return rf"(?<![\w.\]-])['`\"]{re.escape(name)}['`\"](?!\[|[.-]\w)"
     return rf"(?<![\w.\]-])['`\"]?{re.escape(name)}['`\"]?(?!\w|\[|[.-]\w)"
 
 
@@ -165,15 +186,20 @@ def _excluded(named: Iterable[str], said: str) -> str | None:
     """Return which of two that exclude each other is to go: what is named first stays."""
     for sentence in _SENTENCE.split(said):
         those = [name for name in named if re.search(_named(name), sentence)]
-        if len(those) > 1 and _EXCLUSION.search(sentence):
+        about_more = _CONDITION.search(sentence) or _ABOUT_A_VALUE.search(sentence)
+        if len(those) > 1 and not about_more and _EXCLUSION.search(sentence):
             return those[-1]
     return None
 
 
 def _repair(name: str, said: str, body: dict[str, Any], *, always: bool) -> Repair | None:
     """Return how to send what `name` holds; None where that is the user's to say."""
-    found = _INSTEAD.search(said)
+    found = next((f for s in _SENTENCE.split(said) if re.search(_named(name), s) and (f := _INSTEAD.search(s))), None)
+    # OpenAI's stands in a sentence of its own: "… is not supported. Use 'max_completion_tokens' instead."
+    found = found or _INSTEAD.search(said)
     new_name = (found["name"] or found["other"]) if found else None
+    if new_name and not {*name.split("_")} & {*new_name.split("_")}:  # what has no word in common is another thing
+        new_name = None
     if new_name in {*body, *_NO_NEW_NAMES} or (found and not (found["quote"] or found["q"] or "_" in str(new_name))):
         new_name = None
     if new_name is None and name in _BOUNDS:
@@ -183,19 +209,19 @@ def _repair(name: str, said: str, body: dict[str, Any], *, always: bool) -> Repa
 
 @dataclass
 class Repairs:
-    """What is known of models, for as long as a client lives."""
+    """What is known of the models of a gateway, for as long as a client lives."""
 
-    _known: dict[str, list[Repair]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], list[Repair]] = field(default_factory=dict)
 
-    def remember(self, model: str, repair: Repair) -> None:
-        """Keep a repair that holds for the model whatever the value is."""
+    def remember(self, url: str, model: str, repair: Repair) -> None:
+        """Keep a repair that holds for the model there, whatever the value is."""
         if repair.always:
-            self._known.setdefault(model, []).append(repair)
+            self._known.setdefault((url, model), []).append(repair)
 
-    def apply(self, model: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
-        """Return the body as the model takes it, as far as that is known, and what was changed for it."""
+    def apply(self, url: str, model: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
+        """Return the body as the model takes it there, as far as that is known, and what was changed for it."""
         applied = []
-        for repair in self._known.get(model, []):
+        for repair in self._known.get((url, model), []):
             if repair.name in body and repair.new_name not in body:
                 body = repair.apply(body)
                 applied.append(repair)

@@ -1,14 +1,15 @@
-"""From the JSON of an OpenAI-compatible endpoint, and what is none, to our values."""
+"""From the JSON of an OpenAI-compatible endpoint, and what is none, to our values. No I/O."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Delta, Usage
-from xcyq_magic.chat.given import count, replace_surrogates
+from xcyq_magic.chat.given import count
 from xcyq_magic.errors import (
     AnswerError,
     AuthenticationError,
@@ -19,16 +20,26 @@ from xcyq_magic.errors import (
     ServerError,
     StatusError,
 )
+from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
+from xcyq_magic.gateway.failures import failure_of, is_failure, is_harmless, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from xcyq_magic.gateway.events import Event
 
-DONE = "[DONE]"
-_MOST_SHOWN = 300
+_MOST_NAMES = 4
+_MOST_DIGITS = 400
 _MOST_READ = 20_000  # of a page, for its title
 # A prolog, comments and a doctype may come first; then any element makes it a page.
 _BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
 _PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
+_DONE = re.compile(r"[\s\"']*\[?\s*done\s*\]?[\s\"']*", re.IGNORECASE)
+# What stands between records of one event: the prefix again, a comment, the end of the stream.
+_BETWEEN = re.compile(r"[\s,]*(?:data:[ \t]*|:[^\n]*(?:\n|$)|event:[^\n]*(?:\n|$))*[\s,]*")
+_TOOLS = "The model asked for {}, which is not run here: leave the tools out of the request, or answer in its place."
+_OTHERS = "\n\n---\n\n**Answer {}**\n\n"
+NO_REASON = "The gateway did not say why the reply ended."
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
@@ -37,93 +48,306 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
     429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
 }
+# What the words say is more than what the status does.
+_BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile("".join(words), re.IGNORECASE | re.DOTALL), "".join(hint))
+    for words, hint in (
+        (
+            (
+                r"context.{0,10}length|context.{0,10}window|maximum context|too many tokens|prompt is too long",
+                r"|input.{0,20}too long|token.{0,20}exceed.{0,20}(?:limit|maximum|context)",
+            ),
+            (
+                "Shorten what is sent: %chat_undo takes turns back, ChatSettings.history_turns and keep_media bound ",
+                "the history, --once leaves it out; or ask a model with a larger window with -m.",
+            ),
+        ),
+        (
+            (
+                r"insufficient.{0,3}(?:quota|balance|credit|fund)|billing|payment|arrears|\u4f59\u989d|\u989d\u5ea6",
+                r"|\u6b20\u8d39|(?:quota|balance|credits?).{0,30}",
+                r"(?:exhausted|used up|too low|not enough|insufficient|exceeded)",
+            ),
+            ("The account's balance or quota is used up: top it up, or use another key (%chat_key) or pool (-m).",),
+        ),
+        (
+            (r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4",),
+            ("A filter refused the prompt: put it in other words, or ask another model with -m.",),
+        ),
+        (
+            (
+                r"no available (?:channel|account|provider|deployment)|no (?:channel|provider)s? available",
+                r"|\u65e0\u53ef\u7528\u6e20\u9053",
+            ),
+            ("This pool has no channel for the model now: try the same model with -official, -fd or -low.",),
+        ),
+    )
+)
 
 
-def decode_event(event: Event) -> Delta | None:
-    """Return what one event of a stream adds; None if nothing.
+class AnswerDecoder:
+    """Reads one answer, streamed or whole.
 
-    Raises
-    ------
-    GatewayError
-        The event is an error, or no JSON.
+    Parameters
+    ----------
+    hide
+        Takes the key out of a text. It is asked before words are cut to length: half a key would show otherwise.
+
+    Attributes
+    ----------
+    said
+        Whether any text or reasoning came.
+    done
+        Whether the stream said that it has ended.
+    finished
+        Whether a finish reason came: the reply is whole, whatever becomes of the rest.
+    unknown
+        A record that nobody understood, in words; ``""`` while there is none.
     """
-    if not event.data.strip():
-        return None
+
+    def __init__(self, hide: Callable[[str], str] = str) -> None:
+        self._hide = hide
+        self._choices = Choices()
+        self._thoughts = Thoughts()
+        self._noted: set[str] = set()
+        self._names: dict[str, str] = {}  # as they came, and as they are shown: they are repeated in each chunk
+        self.said = False
+        self.done = False
+        self.finished = False
+        self.unknown = ""
+
+    def event(self, event: Event) -> Iterator[Delta]:
+        """Yield what an event of a stream adds to the reply.
+
+        Raises
+        ------
+        GatewayError
+            The event is an error, or no JSON, and no finish reason came before it.
+        """
+        records, rest = _records(event.data)
+        try:
+            for record in records:
+                if isinstance(record, str) and _DONE.fullmatch(record):
+                    self.done = True
+                    return
+                yield from self._record(record, error=event.type == "error")
+            if rest and event.type == "error":
+                raise stream_error(self._hide(rest))
+            if rest:
+                msg = f"The gateway's stream holds what is no JSON: {shown(self._hide(rest))}"
+                raise AnswerError(msg, "Ask again; if it stays so, check GatewaySettings.base_url.")
+        except GatewayError:
+            if not self.finished:
+                raise
+
+    def _record(self, record: object, *, error: bool = False) -> Iterator[Delta]:
+        record = unwrapped(record)
+        if error or is_failure(record):
+            # An error may come with the last words of the reply.
+            if isinstance(record, dict) and record.get("choices") and (last := self._delta(record)).text:
+                yield replace(last, finish_reason=None)
+            raise stream_error(self._clean(record))
+        if isinstance(record, dict) and _is_part(record):
+            delta = self._delta(record)
+            yield delta
+            self.finished = self.finished or delta.finish_reason is not None
+        elif not is_harmless(record):
+            self.unknown = self.unknown or failure_of(self._clean(record)).words
+
+    def whole(self, body: bytes) -> Delta:
+        """Return what a whole answer says.
+
+        Raises
+        ------
+        GatewayError
+            The body is an error.
+        AnswerError
+            It is no chat completion.
+        """
+        text = body.decode("utf-8-sig", "replace")
+        records, rest = _records(text)
+        record = unwrapped(records[0]) if len(records) == 1 and not rest else None
+        if record is not None and is_failure(record):
+            words = failure_of(self._clean(record)).words
+            msg = f"The gateway answered with an error: {words or 'it did not say why'}"
+            raise GatewayError(msg, hint_for(words) or "Run the cell again, or try another model with -m.")
+        if not isinstance(record, dict) or not _is_answer(record):
+            raise no_completion(self._hide(text).encode())
+        return self._delta(record)
+
+    def flush(self) -> Delta:
+        """Return what was held back, and what is to be said of the answer at its end."""
+        last = self._delta({"choices": []}, last=True)
+        text, reasoning = self._thoughts.flush()
+        text, reasoning = last.text + text, last.reasoning + reasoning
+        for index, pieces in self._choices.others.items():
+            if other := "".join(pieces).strip():
+                number = index + 1 if isinstance(index, int) else index
+                text += f"{_OTHERS.format(number)}{other}"
+        return replace(last, text=text, reasoning=reasoning)
+
+    def _delta(self, record: dict[str, Any], *, last: bool = False) -> Delta:
+        """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
+        choices = record.get("choices")
+        each = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+        told = self._choices.read(each, last=last)
+        if not told.text and isinstance(choices, list | None) and not choices:
+            told.text = text_of(record.get("content"))  # what an envelope held
+        text, thought = self._thoughts(told.text)
+        self.said = self.said or bool(text or told.reasoning or thought)
+        notes = [_TOOLS.format(f"the tool {', '.join(told.calls)}")] if told.calls else []
+        if told.refused:
+            notes.append("The model refused: the reply is its refusal.")
+        return Delta(
+            text=text,
+            reasoning=told.reasoning + thought,
+            id=self._name(record.get("id")),
+            created=count(record.get("created")),
+            model=self._name(record.get("model")),
+            finish_reason=told.end and self._name(told.end),
+            usage=usage_of(record),
+            notes=tuple(self._new(notes)),
+            pictures=tuple(told.pictures),
+        )
+
+    def _name(self, value: object) -> str | None:
+        """Return a name or a word, in whole characters, without the key and no longer than a line."""
+        if not isinstance(value, str) or not value:
+            return None
+        if value not in self._names:
+            self._names = {value: shown(self._hide(value)), **dict(list(self._names.items())[:_MOST_NAMES])}
+        return self._names[value]
+
+    def _clean(self, record: object) -> object:
+        """Return a record without the key."""
+        try:
+            return json.loads(self._hide(json.dumps(record, ensure_ascii=False)))
+        except (ValueError, RecursionError):
+            return self._hide(str(record))
+
+    def _new(self, notes: list[str]) -> Iterator[str]:
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                yield note
+
+
+def _records(text: str) -> tuple[list[Any], str]:
+    """Return the JSON values of an event's data, and the rest that is none.
+
+    One value is the rule. Several, the prefix ``data:`` again, and comments are what gateways make of it that join or
+    forward lines.
+    """
+    stripped = text.strip()
+    if not stripped or _DONE.fullmatch(stripped):
+        return (["[DONE]"], "") if stripped else ([], "")
     try:
-        record = _loads(event.data)
+        return [_loads(stripped)], ""
     except (ValueError, RecursionError):
-        if event.type == "error":
-            raise stream_error(event.data) from None
-        msg = f"The gateway's stream holds what is no JSON: {_short(event.data)}"
-        raise AnswerError(msg, "Ask again; if it stays so, check GatewaySettings.base_url.") from None
-    if event.type == "error" or _is_error(record):
-        raise stream_error(record)
-    return decode_chunk(record) if isinstance(record, dict) else None
+        pass
+    found: list[Any] = []
+    at = _end_of_between(text, 0)
+    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
+    while at < len(text):
+        line_end = text.find("\n", at)
+        line = text[at : line_end if line_end >= 0 else len(text)]
+        if _DONE.fullmatch(line):
+            return [*found, "[DONE]"], ""
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return found, text[at:]
+        found.append(value)
+        at = _end_of_between(text, at)
+    return found, ""
+
+
+def _end_of_between(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
 
 
 def _loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
-    try:
-        return json.loads(text)
-    except ValueError:  # Python makes no int of thousands of digits; such a number is not known
-        return json.loads(text, parse_int=float)
+    return json.loads(text, strict=False, parse_int=_whole)
 
 
-def _is_error(record: Any) -> bool:  # noqa: ANN401  # any JSON value
-    return isinstance(record, dict) and bool(record.get("error") or record.get("object") == "error")
+def _whole(digits: str) -> int | float:
+    """Return a whole number; Python makes no int of thousands of digits, and such a number is not known."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
-def stream_error(record: Any) -> GatewayError:  # noqa: ANN401  # any JSON value
-    """Return the error that came inside a stream whose status was 200."""
-    msg = f"The gateway broke the reply off: {_error_message(record) or 'it did not say why'}"
-    return GatewayError(
-        msg, "What came, if anything, is in the output above. Run the cell again, or ask another model with -m."
-    )
+def unwrapped(record: object) -> object:
+    """Return the answer in an envelope of the kind ``{"code": "200", "msg": "ok", "data": {…}}``; else the record."""
+    if not isinstance(record, dict) or "choices" in record or not {"code", "success", "msg", "status"} & record.keys():
+        return record
+    inner = record.get("data")
+    if isinstance(inner, str) and inner.lstrip().startswith("{"):
+        inner = next(iter(_records(inner)[0]), None)
+    if not isinstance(inner, dict) or is_failure({k: v for k, v in record.items() if k != "data"} | {"msg": "?"}):
+        return record
+    return inner
 
 
-def decode_chunk(record: dict[str, Any]) -> Delta:
-    """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
-    choices = record.get("choices")
-    # A second answer to the same prompt (`n`) is not mixed into the first.
-    mine = (
-        [c for c in choices if isinstance(c, dict) and c.get("index") in (None, 0)] if isinstance(choices, list) else []
-    )
-    choice = mine[0] if mine else {}
-    said = choice.get("delta") or choice.get("message") or {}
-    if not isinstance(said, dict):
-        said = {}
-    usage = record.get("usage")
-    return Delta(
-        text=_content(said.get("content")),
-        reasoning=_content(said.get("reasoning_content") or said.get("reasoning")),
-        id=_text(record.get("id")),
-        created=count(record.get("created")),
-        model=_text(record.get("model")),
-        finish_reason=_text(choice.get("finish_reason")),
-        usage=Usage.from_dict(usage) if isinstance(usage, dict) else None,
-    )
+def _is_answer(record: dict[str, Any]) -> bool:
+    """Return whether a record is a whole answer."""
+    return isinstance(record.get("choices"), list) or isinstance(record.get("content"), str | list)
 
 
-def decode_answer(body: bytes) -> Delta:
-    """Return a whole answer, not streamed.
+def _is_part(record: dict[str, Any]) -> bool:
+    """Return whether a record is a part of an answer: choices, what an envelope held, or usage alone."""
+    return _is_answer(record) or usage_of(record) is not None
 
-    Raises
-    ------
-    GatewayError
-        The body is an error.
-    AnswerError
-        It is no chat completion.
+
+def is_chunk(line: bytes) -> bool:
+    """Return whether a line is a chunk of a stream by itself, as in a body of one record a line."""
+    records, rest = _records(line.decode("utf-8", "replace"))
+    record = records[0] if len(records) == 1 and not rest else None
+    if not isinstance(record, dict) or not isinstance(choices := record.get("choices"), list):
+        return False
+    return str(record.get("object")).endswith("chunk") or any("delta" in c for c in choices if isinstance(c, dict))
+
+
+def usage_of(record: dict[str, Any]) -> Usage | None:
+    """Return what a record counts, under the names of any vendor; None where it counts nothing.
+
+    A prompt of no tokens cannot be: such a count is not known.
     """
-    try:
-        record = _loads(body)
-    except (ValueError, RecursionError):
-        raise no_completion(body) from None
-    if _is_error(record):
-        words = _error_message(record) or "it did not say why"
-        msg = f"The gateway answered with an error: {words}"
-        raise GatewayError(msg, "Run the cell again, or try another model with -m.")
-    if not isinstance(record, dict) or not isinstance(record.get("choices"), list):
-        raise no_completion(body)
-    return decode_chunk(record)
+    found = record.get("usage") or record.get("usageMetadata") or record.get("x_groq")
+    if isinstance(found, dict) and isinstance(found.get("usage"), dict):
+        found = found["usage"]
+    if not isinstance(found, dict) or not found:
+        return None
+
+    def first(*names: str, of: object = found) -> int | None:
+        known = (count(of.get(name)) for name in names) if isinstance(of, dict) else ()
+        return next((n for n in known if n is not None), None)
+
+    cached = first("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
+    reasoning = first("reasoning_tokens", "thoughtsTokenCount")
+    for kind in ("prompt_tokens_details", "input_tokens_details"):
+        cached = cached or first("cached_tokens", of=found.get(kind))
+    for kind in ("completion_tokens_details", "output_tokens_details"):
+        reasoning = reasoning or first("reasoning_tokens", of=found.get(kind))
+    usage = Usage(
+        first("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_token_count") or None,
+        first("completion_tokens", "output_tokens", "candidatesTokenCount", "generated_tokens"),
+        first("total_tokens", "totalTokenCount") or None,
+        cached or None,
+        reasoning or None,
+    )
+    return usage if usage != Usage() else None
+
+
+def stream_error(record: object) -> GatewayError:
+    """Return the error that came inside a stream whose status was 200."""
+    words = failure_of(record).words
+    msg = f"The gateway broke the reply off: {words or 'it did not say why'}"
+    return GatewayError(msg, hint_for(words) or "Run the cell again, or ask another model with -m.")
+
+
+def hint_for(words: str) -> str | None:
+    """Return what helps with a failure of these words; None where they tell nothing."""
+    return next((hint for pattern, hint in _BY_WORDS if pattern.search(words)), None)
 
 
 def no_completion(body: bytes, status: int = 200) -> AnswerError:
@@ -134,7 +358,7 @@ def no_completion(body: bytes, status: int = 200) -> AnswerError:
     elif title is not None:
         what = f"a web page ({title!r})" if title else "a web page"
     else:
-        what = f"no chat completion: {_short(body.decode('utf-8', 'replace'))}"
+        what = f"no chat completion: {shown(body.decode('utf-8', 'replace'))}"
     msg = f"The gateway answered {status} with {what}."
     return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
 
@@ -148,7 +372,7 @@ def page_title(body: bytes) -> str | None:
     if not _PAGE.match(head, at):
         return None
     title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
-    return _short(html.unescape(title[1])) if title else ""
+    return shown(html.unescape(title[1])) if title else ""
 
 
 def status_error(status: int, body: bytes) -> StatusError:
@@ -159,51 +383,21 @@ def status_error(status: int, body: bytes) -> StatusError:
         else (BadRequestError, "Change what it names; %chat? lists the options.")
     )
     cls, hint = _BY_STATUS.get(status, fallback)
-    record: Any = None
-    try:
-        record = _loads(body)
-    except (ValueError, RecursionError):
-        title = page_title(body)
-        words = f"a web page {title!r}" if title else _short(body.decode("utf-8", "replace"))
-        if title == "":
-            words = "a web page"
+    text = body.decode("utf-8-sig", "replace")
+    records, _ = _records(text)
+    title = page_title(body)
+    if title is None:
+        failure = failure_of(records[0] if records else text)
+        words = failure.words
     else:
-        words = _error_message(record)
-    error = record.get("error") if isinstance(record, dict) else None
-    fields = error if isinstance(error, dict) else {}
+        failure, words = failure_of(None), f"a web page {title!r}" if title else "a web page"
     message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
     return cls(
         message,
-        hint,
+        hint_for(words) or hint,
         status=status,
         said=words,
-        kind=_text(fields.get("type")),
-        param=_text(fields.get("param")),
-        code=_text(fields.get("code")),
+        kind=failure.kind,
+        param=failure.param,
+        code=failure.code,
     )
-
-
-def _error_message(record: Any) -> str:  # noqa: ANN401  # any JSON value
-    """Return the words of an error in any of the shapes that gateways use."""
-    while isinstance(record, dict):
-        record = record.get("error") or record.get("message") or record.get("detail")
-    return _short(record) if isinstance(record, str) else ""
-
-
-def _content(value: Any) -> str:  # noqa: ANN401  # any JSON value
-    """Content that is a string, or an array of text parts as some gateways write it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(p["text"] for p in value if isinstance(p, dict) and isinstance(p.get("text"), str))
-    return ""
-
-
-def _text(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
-    """Return a name or a word, in whole characters and no longer than a line."""
-    return _short(replace_surrogates(value)) if isinstance(value, str) and value else None
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _MOST_SHOWN else flat[:_MOST_SHOWN] + "…"

@@ -141,6 +141,7 @@ class LiveReply:
         self.retry = None
         for delta in arrival.deltas:
             self.builder.add(delta)
+            self.notices += delta.notes
         if self._first_content is None and not self.builder.empty:
             self._first_content = arrival.at
             self.state = "streaming"

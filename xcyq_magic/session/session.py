@@ -171,9 +171,9 @@ class ChatSession:
             It could not be sent.
         """
         ready = self.request(self.conversation(conversation), prompt, options or TurnOptions(), cell)
-        body, told = self._client.body(ready.request)
-        notices = (*ready.notices, *told)
-        return Preview(ready.request, body, self.access.connection().url, notices, len(to_json(body)))
+        url = self.access.connection().url
+        body, told = self._client.body(ready.request, url)
+        return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)))
 
     def ask(
         self,
