@@ -231,6 +231,10 @@ class StatusError(GatewayError):
         The gateway's own words.
     kind, param, code
         `error.type`, `error.param` and `error.code` of the gateway's answer, where it gave them.
+    wait_s
+        Seconds that the answer's body asks to wait; None if it does not say.
+    lasting
+        Whether waiting does not help: the quota is used up, or no channel serves the model.
     """
 
     def __init__(
@@ -243,8 +247,12 @@ class StatusError(GatewayError):
         kind: str | None = None,
         param: str | None = None,
         code: str | None = None,
+        wait_s: float | None = None,
+        lasting: bool = False,
     ) -> None:
         super().__init__(message, hint)
+        self.wait_s = wait_s
+        self.lasting = lasting
         self.status = status
         self.said = printable(said)
         self.kind = kind

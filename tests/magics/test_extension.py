@@ -147,7 +147,7 @@ def test_settings_are_listed_set_and_checked(run, shell, sandbox, capsys):
     assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert "stream" not in sandbox.received[-1].body
     run("%config GatewaySettings.read_timeout = 0")  # IPython logs the refusal
-    assert Context.of(shell).gateway.read_timeout == 60
+    assert Context.of(shell).gateway.read_timeout == 180
     with pytest.raises(TraitError, match="more than 0 seconds"):
         Context.of(shell).gateway.read_timeout = -1
 

@@ -77,9 +77,7 @@ class Delta:
     Attributes
     ----------
     notes
-        Lines for the user on what came besides: a refusal, a call of a tool.
-    pictures
-        The URLs of pictures, most of them with the bytes in them.
+        Lines for the user on what came besides: a refusal, a call of a tool, a picture.
     """
 
     text: str = ""
@@ -90,7 +88,6 @@ class Delta:
     finish_reason: str | None = None
     usage: Usage | None = None
     notes: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

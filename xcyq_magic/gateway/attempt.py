@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.retries import Retry
 
 
-_OK = 200
+_OK = range(200, 300)
 _REDIRECTS = range(300, 400)
 _LONGEST_REFUSAL = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
 _ASKED = {"gzip", "x-gzip", "deflate"}
 _UNASKED = {"br", "zstd", "compress", "x-compress", "lzma", "xz", "bzip2", "lz4"}  # codings beside gzip and deflate
-_PROXY_WAITED = {504, 524}  # a proxy gave up waiting for the answer
+# A proxy gave up on an answer that may have been made: time-outs, and what is said where the upstream breaks off.
+_PROXY_WAITED = {408, 502, 504, 520, 524, 598, 599}
 PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
@@ -129,7 +130,7 @@ class Attempt:
     @property
     def answered(self) -> bool:
         """Whether a reply has come."""
-        return self.status == _OK
+        return self.status in _OK
 
     @property
     def final(self) -> bool:
@@ -144,7 +145,7 @@ class Attempt:
     @property
     def refused(self) -> bool:
         """Whether the answer is no reply."""
-        return self.status not in {0, _OK}
+        return self.status != 0 and self.status not in _OK
 
     def check_encoding(self) -> None:
         """Refuse what was not asked for: each further layer of compression multiplies what a small answer can become.

@@ -92,18 +92,11 @@ def calls_of(said: dict[str, Any]) -> Iterator[str]:
             yield shown(name)
 
 
-def pictures_of(said: dict[str, Any]) -> Iterator[str]:
-    """Yield the URLs of the pictures in a delta or a message."""
-    for value in (said.get("images"), said.get("image"), said.get("content")):
-        for part in value if isinstance(value, list) else [value]:
-            if not isinstance(part, dict):
-                if value is not said.get("content") and isinstance(part, str) and part:
-                    yield part
-                continue
-            inner = part.get("image_url") or part.get("url") or part.get("b64_json")
-            url = inner.get("url") if isinstance(inner, dict) else inner
-            if isinstance(url, str) and url:
-                yield url if url.startswith(("data:", "http://", "https://")) else f"data:image/png;base64,{url}"
+def has_picture(said: dict[str, Any]) -> bool:
+    """Return whether a delta or a message holds a picture."""
+    content = said.get("content")
+    parts = [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
+    return bool(said.get("images") or said.get("image")) or any("image" in str(p.get("type")) for p in parts)
 
 
 @dataclass
@@ -115,7 +108,7 @@ class Told:
     end: str | None = None
     refused: bool = False
     calls: list[str] = field(default_factory=list)
-    pictures: list[str] = field(default_factory=list)
+    pictures: bool = False
 
     def add(self, other: Told) -> None:
         """Take in what follows."""
@@ -124,7 +117,7 @@ class Told:
         self.end = other.end or self.end
         self.refused = self.refused or other.refused
         self.calls += other.calls
-        self.pictures += other.pictures
+        self.pictures = self.pictures or other.pictures
 
 
 class Choices:
@@ -183,7 +176,7 @@ class Choices:
             end_of(choice.get("finish_reason") or choice.get("finishReason") or choice.get("stop_reason")),
             bool(refusal),
             [*calls_of(said)],
-            [*pictures_of(said)],
+            has_picture(said),
         )
 
     def _new(self, text: str) -> str:

@@ -329,7 +329,7 @@ def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -
     if isinstance(error, httpx.ConnectTimeout):
         msg = f"No connection to {where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+    if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
         return errors.AnswerError(f"{where} sent an answer that is not HTTP: {error}", check)
     if isinstance(error, httpx.ProxyError):
         msg = f"The proxy on the way to {where} refused: {error}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 300  # characters of a text
 _DEEPEST = 8  # records within records, and JSON within strings
 _MOST_WORDS = 50  # texts of one record: an answer may hold thousands
+_SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(?:s|sec|seconds?)?\s*", re.IGNORECASE)
 _WELL = {"", "0", "200", "201", "ok", "success", "succeeded", "none", "null", "true", "completed", "done"}
 _FAILED = {"error", "failed", "failure", "fail", "fatal", "cancelled", "canceled"}
 _REFUSED = 400  # of HTTP statuses
@@ -139,12 +140,15 @@ class Failure:
         All its words, the most telling first, on one line; ``""`` where it has none.
     kind, param, code
         The fields ``type``, ``param`` and ``code`` of its innermost error, where they are text.
+    wait_s
+        Seconds to wait, where it says so: Gemini's ``retryDelay``.
     """
 
     words: str = ""
     kind: str | None = None
     param: str | None = None
     code: str | None = None
+    wait_s: float | None = None
 
 
 def failure_of(record: object) -> Failure:
@@ -159,7 +163,28 @@ def failure_of(record: object) -> Failure:
         if (t := _name(fields.get(name) or (record.get(name) if isinstance(record, dict) else None)))
     ]
     words = "; ".join(said) or ", ".join(dict.fromkeys(names)) or shown(record)
-    return Failure(shown(words), _name(fields.get("type")), _param(fields), _name(fields.get("code")))
+    wait_s = next((s for v in _values_of("retryDelay", record, 0) if (s := seconds_of(v)) is not None), None)
+    return Failure(shown(words), _name(fields.get("type")), _param(fields), _name(fields.get("code")), wait_s)
+
+
+def seconds_of(value: object) -> float | None:
+    """Return a time in seconds as it is written: ``31``, ``"31s"``, ``"1.5 s"``; None if it is none."""
+    found = _SECONDS.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    return float(found[1]) if found else None
+
+
+def _values_of(name: str, value: object, depth: int) -> Iterator[object]:
+    """Yield what is called `name` anywhere in a JSON value."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        if name in value:
+            yield value[name]
+        for inner in value.values():
+            yield from _values_of(name, inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value[:_MOST_WORDS]:
+            yield from _values_of(name, inner, depth + 1)
 
 
 def shown(value: object) -> str:

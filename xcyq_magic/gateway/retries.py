@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import GatewayError, NotReachedError, StatusError, TimedOutError
+from xcyq_magic.gateway.failures import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,8 @@ def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -
     if attempt >= ATTEMPTS or not _worth_it(error, named.get("x-should-retry", "").lower()):
         return None
     told = _told_wait_s(named)
+    if told is None and isinstance(error, StatusError):
+        told = error.wait_s
     if told is not None and told > LONGEST_WAIT_S:
         return None
     delay = min(_FIRST_DELAY_S * 2 ** (attempt - 1), _LONGEST_DELAY_S)
@@ -82,7 +85,7 @@ def _worth_it(error: GatewayError, said: str) -> bool:
     if said in {"true", "false"}:
         return said == "true"
     if isinstance(error, StatusError):
-        return error.status in _STATUSES or error.status in _SERVER_ERRORS
+        return not error.lasting and (error.status in _STATUSES or error.status in _SERVER_ERRORS)
     return isinstance(error, NotReachedError | TimedOutError)
 
 
@@ -92,7 +95,7 @@ def _told_wait_s(headers: Mapping[str, str]) -> float | None:
     if milliseconds is not None:
         return milliseconds / 1000
     text = headers.get("retry-after", "")
-    seconds = _number(text)
+    seconds = seconds_of(text)
     if seconds is not None or not text:
         return seconds
     try:

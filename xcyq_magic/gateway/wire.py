@@ -6,7 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xcyq_magic.chat.completion import Delta, Usage
 from xcyq_magic.chat.given import count
@@ -41,6 +41,7 @@ _TOOLS = "The model asked for {}, which is not run here: leave the tools out of 
 _OTHERS = "\n\n---\n\n**Answer {}**\n\n"
 NO_REASON = "The gateway did not say why the reply ended."
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
+    402: (BadRequestError, "The account's balance is used up: top it up, or use another key (%chat_key) or pool (-m)."),
     401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
     404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
@@ -48,41 +49,64 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
     429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
 }
-# What the words say is more than what the status does.
-_BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile("".join(words), re.IGNORECASE | re.DOTALL), "".join(hint))
-    for words, hint in (
-        (
-            (
-                r"context.{0,10}length|context.{0,10}window|maximum context|too many tokens|prompt is too long",
-                r"|input.{0,20}too long|token.{0,20}exceed.{0,20}(?:limit|maximum|context)",
-            ),
-            (
-                "Shorten what is sent: %chat_undo takes turns back, ChatSettings.history_turns and keep_media bound ",
-                "the history, --once leaves it out; or ask a model with a larger window with -m.",
-            ),
+
+
+class _Cause(NamedTuple):
+    """What the words of a failure tell of its cause, and what helps; `lasting` is one that waiting does not mend."""
+
+    words: re.Pattern[str]
+    hint: str
+    lasting: bool = False
+
+
+_CAUSES = (
+    _Cause(
+        re.compile(
+            r"context.{0,10}length|context.{0,10}window|maximum context|too many tokens|prompt is too long"
+            r"|input.{0,20}too long|token.{0,20}exceed.{0,20}(?:limit|maximum|context)",
+            re.IGNORECASE,
         ),
-        (
-            (
-                r"insufficient.{0,3}(?:quota|balance|credit|fund)|billing|payment|arrears|\u4f59\u989d|\u989d\u5ea6",
-                r"|\u6b20\u8d39|(?:quota|balance|credits?).{0,30}",
-                r"(?:exhausted|used up|too low|not enough|insufficient|exceeded)",
-            ),
-            ("The account's balance or quota is used up: top it up, or use another key (%chat_key) or pool (-m).",),
+        "Shorten what is sent: %chat_undo takes turns back, ChatSettings.history_turns and keep_media bound the "
+        "history, --once leaves it out; or ask a model with a larger window with -m.",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"insufficient.{0,3}(?:quota|balance|credit|fund)|billing|payment|arrears|\u4f59\u989d|\u989d\u5ea6"
+            r"|\u6b20\u8d39|exceeded your current quota"
+            r"|(?:balance|credits?).{0,30}(?:exhausted|used up|too low|not enough|exceeded)",
+            re.IGNORECASE,
         ),
-        (
-            (r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4",),
-            ("A filter refused the prompt: put it in other words, or ask another model with -m.",),
+        "The account's balance or quota is used up: top it up, or use another key (%chat_key) or pool (-m).",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4", re.IGNORECASE
         ),
-        (
-            (
-                r"no available (?:channel|account|provider|deployment)|no (?:channel|provider)s? available",
-                r"|\u65e0\u53ef\u7528\u6e20\u9053",
-            ),
-            ("This pool has no channel for the model now: try the same model with -official, -fd or -low.",),
+        "A filter refused the prompt: put it in other words, or ask another model with -m.",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"no available (?:channel|account|provider|deployment)|no (?:channel|provider)s? available"
+            r"|\u65e0\u53ef\u7528\u6e20\u9053",
+            re.IGNORECASE,
         ),
-    )
+        "This pool has no channel for the model now: try the same model with -official, -fd or -low.",
+        lasting=True,
+    ),
 )
+
+
+def cause_of(words: str) -> _Cause | None:
+    """Return the cause that the words of a failure tell; None where they tell none."""
+    return next((cause for cause in _CAUSES if cause.words.search(words)), None)
+
+
+def _hint(words: str, otherwise: str) -> str:
+    cause = cause_of(words)
+    return cause.hint if cause else otherwise
 
 
 class AnswerDecoder:
@@ -170,7 +194,7 @@ class AnswerDecoder:
         if record is not None and is_failure(record):
             words = failure_of(self._clean(record)).words
             msg = f"The gateway answered with an error: {words or 'it did not say why'}"
-            raise GatewayError(msg, hint_for(words) or "Run the cell again, or try another model with -m.")
+            raise GatewayError(msg, _hint(words, "Run the cell again, or try another model with -m."))
         if not isinstance(record, dict) or not _is_answer(record):
             raise no_completion(self._hide(text).encode())
         return self._delta(record)
@@ -196,6 +220,8 @@ class AnswerDecoder:
         text, thought = self._thoughts(told.text)
         self.said = self.said or bool(text or told.reasoning or thought)
         notes = [_TOOLS.format(f"the tool {', '.join(told.calls)}")] if told.calls else []
+        if told.pictures:
+            notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
         if told.refused:
             notes.append("The model refused: the reply is its refusal.")
         return Delta(
@@ -207,7 +233,6 @@ class AnswerDecoder:
             finish_reason=told.end and self._name(told.end),
             usage=usage_of(record),
             notes=tuple(self._new(notes)),
-            pictures=tuple(told.pictures),
         )
 
     def _name(self, value: object) -> str | None:
@@ -342,12 +367,7 @@ def stream_error(record: object) -> GatewayError:
     """Return the error that came inside a stream whose status was 200."""
     words = failure_of(record).words
     msg = f"The gateway broke the reply off: {words or 'it did not say why'}"
-    return GatewayError(msg, hint_for(words) or "Run the cell again, or ask another model with -m.")
-
-
-def hint_for(words: str) -> str | None:
-    """Return what helps with a failure of these words; None where they tell nothing."""
-    return next((hint for pattern, hint in _BY_WORDS if pattern.search(words)), None)
+    return GatewayError(msg, _hint(words, "Run the cell again, or ask another model with -m."))
 
 
 def no_completion(body: bytes, status: int = 200) -> AnswerError:
@@ -394,10 +414,12 @@ def status_error(status: int, body: bytes) -> StatusError:
     message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
     return cls(
         message,
-        hint_for(words) or hint,
+        _hint(words, hint),
         status=status,
         said=words,
         kind=failure.kind,
         param=failure.param,
         code=failure.code,
+        wait_s=failure.wait_s,
+        lasting=(cause := cause_of(f"{words} {failure.code} {failure.kind}")) is not None and cause.lasting,
     )

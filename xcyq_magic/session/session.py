@@ -284,10 +284,11 @@ class ChatSession:
         if not self._takes_kept(options):
             return False
         found = self.conversations.answered(digest(request, gateway))
-        if found is not None:
+        if found is not None and found.completion.text:  # an answer without a word is worth another try
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.asked_at))
             live.replay(found.completion, f"Asked before, on {when}: the reply is from the store, nothing was sent.")
-        return found is not None
+            return True
+        return False
 
     def _takes_kept(self, options: TurnOptions) -> bool:
         return self.chat.cached if options.cached is None else options.cached

@@ -55,7 +55,7 @@ class GatewaySettings(Settings):
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
     first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of a streamed answer.").tag(config=True)
     read_timeout = Float(
-        60.0, help="Seconds of silence to bear within a streamed answer; keep-alives count as sound."
+        180.0, help="Seconds of silence to bear within a streamed answer; keep-alives count as sound."
     ).tag(config=True)
     answer_timeout = Float(600.0, help="Seconds to wait for the whole of an answer that is not streamed.").tag(
         config=True
