@@ -82,10 +82,28 @@ def test_text_and_numbers_go_in_as_text(run, shell, sandbox):
     assert prompt(sandbox) == "What is wrong with\ndef f():\n    pass\n?"
 
 
+def test_numbers_of_numpy_and_pandas_go_in_as_a_reader_writes_them(run, shell, sandbox):
+    shell.run_cell(
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 3], 'day': pd.to_datetime(['2026-01-01', '2026-01-02'])})"
+    )
+    run(
+        "%chat {{ df.a.mean() }} {{ df.a.sum() }} {{ df.a.any() }} {{ {'max': df.a.max()} }} {{ df.day.max() }}"
+        " {{ df.day.max() - df.day.min() }} {{ [df.day.min().date()] }}"
+    )
+    assert prompt(sandbox) == ("2.0 4 True {'max': 3} 2026-01-02T00:00:00 1 days 00:00:00 ['2026-01-01']")
+    run("%chat -a df.a.mean() what is it?")
+    assert prompt(sandbox) == "df.a.mean():\n2.0\n\nwhat is it?"
+
+
 def test_a_reply_is_its_text(run, sandbox):
     run("%%chat --once\nsandbox: echo\nThe first words")
-    run("%chat --once Again: {{ _reply }}")
+    run("first = _reply")
+    run("%chat --once Again: {{ first }}")
     assert prompt(sandbox) == "Again: The first words"
+    run("%chat --once -a first Say it again")
+    assert prompt(sandbox) == "first:\nThe first words\n\nSay it again"
+    run("from xcyq_magic import Chat\nChat()('Say it again', first)")
+    assert prompt(sandbox) == "The first words\nSay it again"
 
 
 def test_an_expression_sees_what_python_sees(run, shell, sandbox):

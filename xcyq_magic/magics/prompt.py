@@ -62,7 +62,6 @@ def expanded(context: Context, text: str) -> list[Part | str]:
     InputError
         An expression is none or fails, or its value cannot be sent.
     """
-    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.arrays import picture_hint
     from xcyq_magic.media.resolve import resolve
@@ -76,8 +75,6 @@ def expanded(context: Context, text: str) -> list[Part | str]:
             block = block and not piece
             continue
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
-        if isinstance(value, Completion):
-            value = value.text
         part = resolve(value, name, value_chars=context.chat.value_chars)
         if isinstance(part, Text):
             if hint := picture_hint(value, name):

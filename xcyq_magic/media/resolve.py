@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import image_of_array
@@ -75,6 +76,8 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
     """
     if isinstance(value, Text):
         return value
+    if isinstance(value, Completion):
+        return Text(value.text)
     return media_of(value, name) or Text(describe(value, value_chars))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeAlias
 
+from xcyq_magic.media.text.nested import inline
+
 Frame: TypeAlias = Any  # pandas is not imported to name its types
 Series: TypeAlias = Any
 
@@ -32,7 +34,7 @@ def series_text(series: Series, chars: int) -> str:
     """Return a Series: how many elements, of which type, what it lacks, elements, and `describe`."""
     missing = int(series.isna().sum()) if len(series) <= _MOST_COUNTED else 0
     lacks = f", {missing:,} missing" if missing else ""
-    name = "" if series.name is None else f" {series.name!r}"
+    name = "" if series.name is None else f" {inline(series.name)}"
     head = f"{type(series).__name__}{name}, {_count(len(series), 'element')}, {series.dtype}{lacks}"
     body = _rows(series.to_frame("" if series.name is None else series.name), chars - len(head))
     return _with_statistics([head, body], series, chars)
