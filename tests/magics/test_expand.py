@@ -176,6 +176,8 @@ def test_a_table_begins_on_a_line_of_its_own(run, shell, sandbox):
     assert said.startswith("What is odd in\n")
     assert said.endswith("\nnow?")
     assert "0.7" in said
+    run("%chat --once Do you agree with {{ df.describe() }}?")
+    assert prompt(sandbox).count("mean") == 1
 
 
 def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
