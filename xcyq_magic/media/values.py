@@ -50,7 +50,7 @@ def describe(value: object, chars: int = VALUE_CHARS) -> str:
     except Exception as e:
         why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
         msg = f"This {type(value).__name__} cannot be shown as text ({why}); nothing was sent."
-        raise MediaError(msg, "Its repr fails; send a part of it, or {{ str(…) }} of what matters.") from e
+        raise MediaError(msg, "Its repr fails; send a part of it, or a text that you make of it.") from e
 
 
 def _numbers_without_types() -> AbstractContextManager[object]:
