@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from xcyq_magic.chat.given import count, record_of, said, seconds, text
 from xcyq_magic.errors import MediaError
@@ -179,9 +180,9 @@ class MediaLink:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.url.lower().startswith(("http://", "https://")) or not self.url.isprintable() or " " in self.url:
+        if not _is_address(self.url):
             msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
-            raise MediaError(msg, "A picture is passed on by an address that begins with http:// or https://.")
+            raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
 
     @property
     def caption(self) -> str:
@@ -191,6 +192,15 @@ class MediaLink:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
         return {"type": "link", "url": self.url, "kind": self.kind, "name": self.name}
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in {"http", "https"} and parts.hostname
+    except ValueError:  # a bracket without its other half
+        return False
+    return bool(named) and url.isprintable() and " " not in url
 
 
 Media: TypeAlias = Image | Video | MediaLink
