@@ -256,6 +256,9 @@ def folder(tmp_path, monkeypatch):
         ),
         ("elsewhere/big.png", "elsewhere/big.png cannot be attached: no such file", "Paths count from "),
         ("something.png", "no such file", "Paths count from "),
+        ("figures", "figures cannot be attached: is a directory", "Paths count from "),
+        ("notes.txt/big.png", "not a directory", "Paths count from "),
+        ("n" * 300 + ".png", "cannot be attached", "Paths count from "),
         ("figure.png", "no such file", "Paths count from "),  # near the name of a folder alone
         ("df.x", "-a df.x: there is neither a variable df nor a file of that name", "Paths count from "),
         ("df.describe()", "neither a variable df nor a file", "Paths count from "),

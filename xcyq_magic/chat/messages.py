@@ -180,7 +180,12 @@ class MediaLink:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not _is_address(self.url):
+        try:
+            host = urlsplit(self.url).hostname
+        except ValueError:  # a bracket without its other half
+            host = None
+        is_web = self.url.lower().startswith(("http://", "https://"))
+        if not host or not is_web or not self.url.isprintable() or " " in self.url:
             msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
             raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
 
@@ -192,15 +197,6 @@ class MediaLink:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
         return {"type": "link", "url": self.url, "kind": self.kind, "name": self.name}
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        named = parts.scheme in {"http", "https"} and parts.hostname
-    except ValueError:  # a bracket without its other half
-        return False
-    return bool(named) and url.isprintable() and " " not in url
 
 
 Media: TypeAlias = Image | Video | MediaLink

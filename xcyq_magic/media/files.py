@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import difflib
 import errno
 import importlib
 import os
 import re
-import shlex
 import stat
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
@@ -19,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import MOST_LONG_EDGE, image_of_bytes, opened
+from xcyq_magic.media.paths import hint_for_missing
 from xcyq_magic.media.video import mime_of, video_of_bytes
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 
 _MOST_BYTES = 512 * 1024 * 1024  # more is no picture that anybody sends, and would fill the memory
-_MOST_NAMES = 5000  # of a folder, looked at for one that is near
-_NEAR = 0.8  # of 1; endings make names near that are not
 # Without waiting, should a pipe have taken the file's place; as bytes on Windows, where that is not the default.
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _RASTERS = {"image/png", "image/jpeg", "image/gif", "image/webp"}
@@ -111,23 +107,6 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
             raise
         read = f"open({str(path)!r}).read()"
         raise MediaError(e.message, f"It is text: write {{{{ {read} }}}} in the prompt, or {read} in Python.") from None
-
-
-def hint_for_missing(path: Path) -> str:
-    """Return a line on the file that `path` may be meant for, else on where paths begin."""
-    try:
-        with os.scandir(path.parent) as entries:
-            names = [e.name for e in islice(entries, _MOST_NAMES) if e.is_file()]
-    except (OSError, ValueError):
-        names = []
-    typed = path.name.casefold()
-    named = {form.casefold(): n for n in names for form in (os.path.splitext(n)[0], n)}  # noqa: PTH122  # of a name
-    near = difflib.get_close_matches(typed, named, 1, _NEAR) if typed else []
-    return (
-        f"Did you mean {shlex.quote(str(path.with_name(named[near[0]])))}?"
-        if near
-        else f"Paths count from {path.cwd()}."
-    )
 
 
 def _is_text(data: bytes) -> bool:

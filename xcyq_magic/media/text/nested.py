@@ -85,7 +85,7 @@ def inline(value: object) -> str:
 
 
 def readable(value: object) -> str | None:
-    """Return a number, a date or a name as a reader writes it: ``2.0`` for ``np.float64(2.0)``; None for another value."""
+    """Return a number, a date or a name as a reader writes it, such as ``2.0``; None for any other value."""
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if is_array(value) and getattr(value, "shape", None) == ():  # as NumPy's numbers are
