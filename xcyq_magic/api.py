@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import threading
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.comparison import Comparison
-from xcyq_magic.chat.conversation import EARLIER, Conversation, Parameters
-from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.chat.conversation import EARLIER, Conversation
+from xcyq_magic.errors import InputError, printable
 from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.context import Context
-from xcyq_magic.media.resolve import attach
+from xcyq_magic.session.calls import (
+    check_count,
+    check_names,
+    check_session,
+    check_texts,
+    message_of,
+    model_words,
+    parameters_of,
+    plain,
+)
 from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
@@ -29,8 +36,6 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
 
 __all__ = ["Chat", "Comparison", "compare"]
-
-_PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "system")
 
 
 class _Source:
@@ -69,6 +74,17 @@ class _Source:
             if self._session.closed:
                 raise InputError(*ENDED)
             return self._session
+
+    @property
+    def known(self) -> ChatSession | None:
+        """The session that was used last; None in another process, before the first use."""
+        return self._session
+
+    @property
+    def model(self) -> str:
+        """The model of the settings."""
+        chat = self._session.chat if self._session else ChatSettings(**self._settings.get("chat", {}))
+        return str(chat.model)
 
     def _of_its_own(self) -> ChatSession:
         settings = self._settings
@@ -121,7 +137,7 @@ class Chat:
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     **extra
-        Any other field of the request's body.
+        Any other field of the request's body; one that is nearly called as an argument is refused.
 
     Examples
     --------
@@ -140,19 +156,30 @@ class Chat:
         temperature: float | None = None,
         top_p: float | None = None,
         max_tokens: int | None = None,
-        stop: Sequence[str] | str = (),
+        stop: Sequence[str] | str | None = (),
         **extra: Any,  # noqa: ANN401  # any JSON value
     ) -> None:
-        _check_names("Chat", extra)
+        check_names(Chat, extra)
+        check_texts(model=model, system=system, conversation=conversation)
+        check_session(session)
         self._source = _Source(session)
         self._name = conversation
         self._own = Slot(Conversation("Chat"), own=True)  # with a name, what it brought from another process
         self._options = TurnOptions(
             model,
             system,
-            Parameters(temperature, top_p, max_tokens, _stops(stop), extra),
+            parameters_of(extra, stop, temperature=temperature, top_p=top_p, max_tokens=max_tokens),
             cached=cached,
         )
+
+    def __repr__(self) -> str:
+        """Return its name, its model and how many turns it has. Nothing is started for it."""
+        session = self._source.known
+        now = session.conversation(self._name) if session and self._name else self._own.now
+        count = len(now.turns)
+        model = self._options.model or now.model or self._source.model
+        turns = f"{count or 'no'} turn{'s' * (count != 1)}"
+        return printable(f"<Chat{f' {self._name!r}' if self._name else ''}: {model}, {turns}>")
 
     @property
     def conversation(self) -> Conversation:
@@ -182,8 +209,7 @@ class Chat:
             The user's; what came is kept as well.
         """
         session = self._session()
-        chars = session.chat.value_chars
-        message = Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
+        message = message_of(session, prompt, media)
         options = replace(self._options, once=once, stream=stream)
         current = Context.current() if self._name else None
         cell = current.cell if current else None
@@ -214,6 +240,7 @@ class Chat:
 
     def undo(self, count: int = 1) -> None:
         """Take back the last `count` turns."""
+        check_count(plain(count))
         conversations = self._session().conversations
         conversations.take_back(self._name or self._own, lambda now: now.without_last(count))
 
@@ -230,7 +257,7 @@ def compare(
     temperature: float | None = None,
     top_p: float | None = None,
     max_tokens: int | None = None,
-    stop: Sequence[str] | str = (),
+    stop: Sequence[str] | str | None = (),
     stream: bool | None = None,
     **extra: Any,  # noqa: ANN401  # any JSON value
 ) -> Comparison:
@@ -261,7 +288,7 @@ def compare(
     stream
         Whether to have the replies sent in deltas; the settings decide unless given. Without, no first token is seen.
     **extra
-        Any other field of the request's body.
+        Any other field of the request's body; one that is nearly called as an argument is refused.
 
     Returns
     -------
@@ -280,29 +307,20 @@ def compare(
     >>> found = compare(["gpt-5.5", "claude-opus-4-7"], "What is odd here?", "scatter.png")   # doctest: +SKIP
     >>> found.to_frame()[["duration_s", "tokens_per_s"]]                                      # doctest: +SKIP
     """
-    _check_names("compare", extra)
-    parameters = Parameters(temperature, top_p, max_tokens, _stops(stop), extra)
+    check_names(compare, extra)
+    check_texts(judge=judge, system=system, conversation=conversation)
+    check_session(session)
+    words = model_words(models)
+    parameters = parameters_of(extra, stop, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     options = TurnOptions(None, system, parameters, once=conversation is None, stream=stream)
-    words = models.split() if isinstance(models, str) else models
     current = Context.current()
     with contextlib.ExitStack() as stack:
         if session is None:
             session = current.session if current else stack.enter_context(contextlib.closing(ChatSession()))
-        chars = session.chat.value_chars
-        message = Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
-        compared = compare_in(session, words, message, options, repeat=repeat, judge=judge, conversation=conversation)
+        message = message_of(session, prompt, media)
+        compared = compare_in(
+            session, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
+        )
     if current is not None and session is current.session:
         current.shell.push({"_comparison": compared.comparison})
     return compared.result()
-
-
-def _stops(stop: Sequence[str] | str) -> tuple[str, ...]:
-    return (stop,) if isinstance(stop, str) else tuple(stop)
-
-
-def _check_names(function: str, extra: dict[str, Any]) -> None:
-    """Refuse what is nearly the name of a parameter: it would be sent as a field of its own."""
-    for name in extra:
-        if near := difflib.get_close_matches(name, _PARAMETERS, 1, 0.85):
-            msg = f"{function} has no parameter {name}."
-            raise OptionError(msg, f"Did you mean {near[0]}?")

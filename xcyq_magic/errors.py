@@ -4,7 +4,7 @@
 
     XcyqError                     what happened, and what to type next
     ├── InputError                what was typed cannot be used; nothing was sent
-    │   ├── OptionError           an option, a name or a number on the magic's line
+    │   ├── OptionError           an option, a name or a number on a magic's line, an argument from Python
     │   ├── RequestError          a rule of the gateway that the request would break
     │   ├── SettingError          a value in %config, ipython_config.py or the environment
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
@@ -152,7 +152,7 @@ class InputError(XcyqError):
 
 
 class OptionError(InputError):
-    """An option, a name or a number on the magic's line."""
+    """An option, a name or a number on a magic's line, or an argument from Python."""
 
 
 class RequestError(InputError):

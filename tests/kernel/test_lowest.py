@@ -32,7 +32,7 @@ def test_chat_figure_comparison_completion_save_and_load(kernel, sandbox, tmp_pa
     code = "%chat -m claude-opus-4-"
     matches = kernel.client.complete(code, len(code), reply=True, timeout=TIMEOUT_S)["content"]["matches"]
     assert any("claude-opus-4-7" in m for m in matches)
-    for kind in ("md", "json", "ipynb"):
+    for kind in ("json", "ipynb"):
         file = tmp_path / f"talk.{kind}"
         run(f"%chat_save {file}")
         run("%chat_reset")

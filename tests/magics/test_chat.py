@@ -62,6 +62,40 @@ def test_the_text_of_a_line_is_sent_character_for_character(run, sandbox, line):
     assert last_body(sandbox)["messages"][-1]["content"] == line.removeprefix("%chat").strip()
 
 
+@pytest.mark.parametrize(
+    ("param", "meant"),
+    [
+        ("temprature=1", "--temperature"),
+        ("maxTokens=50", "--max-tokens"),
+        ("modle=gpt-5.5", "--model"),
+        ("sytem=brief", "--system"),
+        ("stops=END", "--stop"),
+        ('\'{"top_k": 5, "topp": 0.5}\'', "--top-p"),
+        ("conversaton=review", "--conversation"),
+        ("drry_run=true", "--dry-run"),
+    ],
+)
+@pytest.mark.parametrize("begin", ["%%chat", "%%chat --dry-run", "%%compare gpt-5.5 gpt-5.4"])
+def test_a_field_whose_name_is_near_an_options_is_sent_with_a_notice(run, capsys, begin, param, meant):
+    run(f"{begin} -p {param}\nHello")
+    name = "topp" if "topp" in param else param.split("=")[0]
+    times = 0 if "compare" in begin and meant == "--model" else 1  # which it does not have
+    assert capsys.readouterr().out.count(f"-p {name} sets a field of that name. Did you mean {meant}?") == times
+
+
+def test_a_field_whose_name_is_near_an_options_is_sent(run, sandbox):
+    run("%%chat -p temprature=1\nHello")
+    assert last_body(sandbox)["temprature"] == 1
+
+
+@pytest.mark.parametrize(
+    "param", ["top_k=5", "min_tokens=5", "seed=7", "user=me", "store=true", "text=short", "tools=[]"]
+)
+def test_of_any_other_field_nothing_is_said(run, capsys, param):
+    run(f"%%chat -p {param}\nHello")
+    assert "sets a field" not in capsys.readouterr().out
+
+
 def test_options_come_before_the_text_and_dashes_after_it_are_text(run, sandbox):
     run("%chat -m gpt-5.4 is -m an option?")
     assert last_body(sandbox)["model"] == "gpt-5.4"

@@ -82,7 +82,7 @@ def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbo
     [
         ("%%compare gpt-5.5\nHello", OptionError, "at least two models, and here is gpt-5.5 alone"),
         ("%%compare\nHello", OptionError, "here is no model"),
-        ("%%compare gpt-5.5 gpt-5.5\nHello", OptionError, "type --repeat 2"),
+        ("%%compare gpt-5.5 gpt-5.5\nHello", OptionError, "--repeat 2"),
         ("%%compare gpt-6* gpt-5.5\nHello", OptionError, "Near it are gpt-5."),
         ("%%compare claude-*\nHello", OptionError, "12 is the limit"),
         ("%%compare gpt-5.5 gpt-5.4\n", InputError, "Write it below the %%compare line."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from xcyq_magic.errors import ExpressionError, MediaError, OptionError
 from xcyq_magic.magics.expand import Expression, parse
@@ -82,10 +83,28 @@ def test_text_and_numbers_go_in_as_text(run, shell, sandbox):
     assert prompt(sandbox) == "What is wrong with\ndef f():\n    pass\n?"
 
 
+def test_numbers_of_numpy_and_pandas_go_in_as_a_reader_writes_them(run, shell, sandbox):
+    shell.run_cell(
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 3], 'day': pd.to_datetime(['2026-01-01', '2026-01-02'])})"
+    )
+    run(
+        "%chat {{ df.a.mean() }} {{ df.a.sum() }} {{ df.a.any() }} {{ {'max': df.a.max()} }} {{ df.day.max() }}"
+        " {{ df.day.max() - df.day.min() }} {{ [df.day.min().date()] }}"
+    )
+    assert prompt(sandbox) == ("2.0 4 True {'max': 3} 2026-01-02T00:00:00 1 days 00:00:00 ['2026-01-01']")
+    run("%chat -a df.a.mean() what is it?")
+    assert prompt(sandbox) == "df.a.mean():\n2.0\n\nwhat is it?"
+
+
 def test_a_reply_is_its_text(run, sandbox):
     run("%%chat --once\nsandbox: echo\nThe first words")
-    run("%chat --once Again: {{ _reply }}")
+    run("first = _reply")
+    run("%chat --once Again: {{ first }}")
     assert prompt(sandbox) == "Again: The first words"
+    run("%chat --once -a first Say it again")
+    assert prompt(sandbox) == "first:\nThe first words\n\nSay it again"
+    run("from xcyq_magic import Chat\nChat()('Say it again', first)")
+    assert prompt(sandbox) == "The first words\nSay it again"
 
 
 def test_an_expression_sees_what_python_sees(run, shell, sandbox):
@@ -158,6 +177,8 @@ def test_a_table_begins_on_a_line_of_its_own(run, shell, sandbox):
     assert said.startswith("What is odd in\n")
     assert said.endswith("\nnow?")
     assert "0.7" in said
+    run("%chat --once Do you agree with {{ df.describe() }}?")
+    assert prompt(sandbox).count("mean") == 1
 
 
 def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
@@ -203,6 +224,105 @@ def test_what_is_attached_and_is_not_there(run, shell, sandbox):
     assert caught.value.hint == "Did you mean plot?"
     with pytest.raises(ExpressionError, match=r"-a plot\.png failed: AttributeError"):
         run("%chat -a plot.png look")
+    assert sandbox.received == []
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with pictures and a text in it, which the shell is in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("big.png", "my plot.png", "figures/Scatter.PNG"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path, "PNG")
+    (tmp_path / "notes.txt").write_text("Grüße", "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "way_on"),
+    [
+        ("big.pn", "-a big.pn: there is neither a variable big nor a file of that name", "Did you mean big.png?"),
+        ("bgi.png", "bgi.png cannot be attached: no such file", "Did you mean big.png?"),
+        ("BIG.PNG", "BIG.PNG cannot be attached: no such file", "Did you mean big.png?"),
+        ("big", "-a big: there is neither a variable nor a file of that name", "Did you mean big.png?"),
+        ("./bigg.png", "./bigg.png cannot be attached: no such file", "Did you mean big.png?"),
+        ("figures/scatter.png", "no such file", "Did you mean figures/Scatter.PNG?"),
+        ("my_plot.png", "no such file", "Did you mean 'my plot.png'?"),
+        (
+            "note.txt",
+            "-a note.txt: there is neither a variable note nor a file of that name",
+            "Did you mean notes.txt?",
+        ),
+        ("elsewhere/big.png", "elsewhere/big.png cannot be attached: no such file", "Paths count from "),
+        ("something.png", "no such file", "Paths count from "),
+        ("figures", "figures cannot be attached: is a directory", "Paths count from "),
+        ("notes.txt/big.png", "not a directory", "Paths count from "),
+        ("n" * 300 + ".png", "cannot be attached", "Paths count from "),
+        ("figure.png", "no such file", "Paths count from "),  # near the name of a folder alone
+        ("df.x", "-a df.x: there is neither a variable df nor a file of that name", "Paths count from "),
+        ("df.describe()", "neither a variable df nor a file", "Paths count from "),
+        ("df['x']", "neither a variable df nor a file", "Paths count from "),
+        ("len(df)", "neither a variable df nor a file", "Paths count from "),
+        ("[plott,fig]", "neither a variable fig nor a file", "Paths count from "),
+        ("countt+1", "neither a variable countt nor a file", "Did you mean count?"),
+        ("countt", "-a countt: there is neither a variable nor a file", "Did you mean count?"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_attached_and_misspelt_names_the_near_one(run, shell, typed, words, way_on):
+    shell.push({"count": 1, "plott": 2})
+    with pytest.raises(MediaError) as raised:
+        run(f'%%chat -a "{typed}"\nlook')
+    assert words in raised.value.message
+    assert "nothing was sent" in raised.value.message
+    assert raised.value.hint.startswith(way_on)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%chat -a notes.txt look", "%%chat\n{{ pathlib.Path('notes.txt') }}", "Chat()('look', 'notes.txt')"],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of open(…).read(), as one types it
+def test_a_text_that_is_attached_says_how_it_goes_into_the_prompt(run, sandbox, folder, cell):
+    run("import pathlib\nfrom xcyq_magic import Chat")
+    with pytest.raises(MediaError) as raised:
+        run(cell)
+    assert raised.value.message == "notes.txt is no picture that can be read; nothing was sent."
+    expression = "{{ open('notes.txt').read() }}"
+    assert raised.value.hint == f"It is text: write {expression} in the prompt, or open('notes.txt').read() in Python."
+    assert sandbox.received == []
+    run(f"%chat {expression}")
+    assert prompt(sandbox) == "Grüße"
+
+
+def test_what_is_neither_a_picture_nor_text_says_what_can_be_attached(run, folder):
+    (folder / "a.bin").write_bytes(b"\0\1\2\xff" * 9)
+    (folder / "empty.txt").touch()
+    for name in ("a.bin", "empty.txt"):
+        with pytest.raises(MediaError, match="is no picture that can be read") as raised:
+            run(f"%chat -a {name} look")
+        assert raised.value.hint.startswith("PNG, JPEG, WEBP and GIF can be attached")
+
+
+ADDRESSES = [
+    "https://",
+    "http://",
+    "HTTPS://",
+    "https:///a.png",
+    "https://?a=b",
+    "https://:80/a.png",
+    "https://[/a.png",
+]
+
+
+@pytest.mark.parametrize(
+    "url", [*ADDRESSES, "ftp://example.org/a.png", "file:///tmp/a.png", "htps://example.org/a.png"]
+)
+def test_what_is_no_address_is_not_passed_on(run, sandbox, url):
+    with pytest.raises(MediaError, match="is no address that can be passed on; nothing was sent") as raised:
+        run(f"%chat -a {url} look")
+    assert "https://" in raised.value.hint
     assert sandbox.received == []
 
 

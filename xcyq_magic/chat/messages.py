@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from xcyq_magic.chat.given import count, record_of, said, seconds, text
 from xcyq_magic.errors import MediaError
@@ -179,9 +180,14 @@ class MediaLink:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.url.lower().startswith(("http://", "https://")) or not self.url.isprintable() or " " in self.url:
+        try:
+            host = urlsplit(self.url).hostname
+        except ValueError:  # a bracket without its other half
+            host = None
+        is_web = self.url.lower().startswith(("http://", "https://"))
+        if not host or not is_web or not self.url.isprintable() or " " in self.url:
             msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
-            raise MediaError(msg, "A picture is passed on by an address that begins with http:// or https://.")
+            raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
 
     @property
     def caption(self) -> str:

@@ -61,7 +61,8 @@ _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
 _NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
-_EXAMPLE = "%%compare gpt-5.5 claude-opus-4-7"
+_TWICE = "--repeat 2, repeat=2"  # below a magic, and from Python
+_EXAMPLE = "gpt-5.5 claude-opus-4-7"
 
 
 @dataclass(frozen=True)
@@ -198,20 +199,20 @@ def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]
     OptionError
         There are too few or too many, one twice, or a pattern matches nothing; the message says what to type.
     """
-    if repeat < 1:
-        msg = f"--repeat takes a number of at least 1, not {repeat}; nothing was sent."
-        raise OptionError(msg, "Try --repeat 2.")
+    if not isinstance(repeat, int) or repeat < 1:
+        msg = f"repeat is a whole number of at least 1, not {repeat!r}; nothing was sent."
+        raise OptionError(msg, "Try 2.")
     models = _expand(words, once=repeat == 1)
     names = {f"{m}#{n}": m for m in models for n in range(1, repeat + 1)} if repeat > 1 else {m: m for m in models}
     if len(names) < FEWEST:
         what = f"{models[0]} alone" if models else "no model"
         msg = f"A comparison takes at least two models, and here is {what}; nothing was sent."
-        way_on = f"{models[0]} gpt-5.5{{,-low}}, or --repeat 2 to ask it twice" if models else "gpt-5.5 claude-opus-4-7"
-        raise OptionError(msg, f"Try %%compare {way_on}.")
+        way_on = f"Name another one, or ask it twice ({_TWICE})." if models else f"Name them: {_EXAMPLE}."
+        raise OptionError(msg, way_on)
     if len(names) > most:
         times = f" ({len(models)} models, {repeat} times each)" if repeat > 1 else ""
         msg = f"These are {len(names)} columns{times}, and {most} is the limit; nothing was sent."
-        raise OptionError(msg, "Name fewer, or raise ChatSettings.compare_limit with %config.")
+        raise OptionError(msg, "Name fewer, or raise ChatSettings.compare_limit.")
     return names
 
 
@@ -220,7 +221,7 @@ def _expand(words: Sequence[str], *, once: bool) -> list[str]:
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
             msg = f"{name} stands there {times} times; nothing was sent."
-            raise OptionError(msg, f"To ask it {times} times, type --repeat {times}.")
+            raise OptionError(msg, f"Name it once, and have it asked {times} times (--repeat {times}, repeat={times}).")
     return list(dict.fromkeys(model for name in named for model in _matches(name)))
 
 

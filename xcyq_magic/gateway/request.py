@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import ipaddress
 import json
@@ -19,12 +20,15 @@ from xcyq_magic.errors import RequestError, SettingError
 from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_MODELS, takes_video
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.catalog import VideoForm
 
 
 _AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
 PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
+_WITHOUT_IT = "ask without the history (--once, once=True), or take that turn back (%chat_undo, undo())"
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 MOST_STOPS = 4
 _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
@@ -38,6 +42,9 @@ _RESERVED = {
     "max_tokens": "--max-tokens",
     "stop": "--stop",
 }
+# Fields of gateways and servers whose names are near one of ours, and that mean something else.
+_NEAR_FIELDS = {"cache", "conversation_id", "max_new_tokens", "min_tokens", "session_id", "top_a", "top_k", "top_n"}
+_NEAR = 0.8  # of 1, for a name to be suggested: of five letters, one may be wrong
 _NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 
@@ -101,6 +108,13 @@ class ChatRequest:
     video_form: VideoForm = "video_url"
 
 
+def meant(field: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that `field` is nearly called; None for a field that means something else."""
+    if field in _NEAR_FIELDS:
+        return None
+    return next(iter(difflib.get_close_matches(field.lower(), names, 1, _NEAR)), None)
+
+
 def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     """Refuse what the gateway would refuse.
 
@@ -116,10 +130,10 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     """
     if not request.model.strip() or not request.model.isprintable() or " " in request.model:
         msg = f"A model's name is one word, not {request.model!r}."
-        raise RequestError(msg, "%chat_models lists the names.")
+        raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
     if not request.messages[-1].text.strip() and not request.messages[-1].media:
         msg = "The prompt is empty, so nothing was sent."
-        raise RequestError(msg, "Write it below the %%chat line, or after %chat on the same line.")
+        raise RequestError(msg, "Write what you want to know.")
     for message in request.messages:
         if has_surrogates(message.text):
             whose = "system prompt" if message.role == "system" else "prompt"
@@ -134,10 +148,10 @@ def _check_videos(request: ChatRequest, max_mb: float) -> None:
     if not videos:
         return
     now = request.messages[-1].media
-    where = "" if videos[-1] in now else " It is in an earlier turn: --once leaves that out, %chat_undo takes it back."
+    where = "" if videos[-1] in now else f" It is in an earlier turn: {_WITHOUT_IT}."
     if not takes_video(request.model):
         msg = f"{request.model} takes no video, so nothing was sent."
-        raise RequestError(msg, f"These do: {', '.join(VIDEO_MODELS)}; for example -m {VIDEO_MODELS[0]}.{where}")
+        raise RequestError(msg, f"These do: {', '.join(VIDEO_MODELS)}.{where}")
     bytes_sent = sum(_BASE64 * len(p.data) for p in videos if isinstance(p, Video))
     if bytes_sent > max_mb * 1e6:
         what = (videos[0].name or "The video") if len(videos) == 1 else f"{len(videos)} videos"
@@ -155,17 +169,21 @@ def check_parameters(parameters: Parameters) -> None:
     RequestError
         The message names the rule.
     """
-    _within("temperature", parameters.temperature, 0, 2, "-t 0.7")
-    _within("top_p", parameters.top_p, 0, 1, "--top-p 0.9")
-    if parameters.max_tokens is not None and parameters.max_tokens < 1:
-        msg = f"max_tokens is at least 1, not {parameters.max_tokens}; nothing was sent."
-        raise RequestError(msg, "Try --max-tokens 500, or leave it out.")
+    _within("temperature", parameters.temperature, 0, 2, "0.7")
+    _within("top_p", parameters.top_p, 0, 1, "0.9")
+    most: object = parameters.max_tokens
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        msg = f"max_tokens is a whole number of at least 1, not {most!r}; nothing was sent."
+        raise RequestError(msg, "Try 500, or leave it out.")
+    if wrong := [s for s in parameters.stop if not isinstance(s, str)]:
+        msg = f"A stop string is text, not {wrong[0]!r}; nothing was sent."
+        raise RequestError(msg, 'Try "END".')
     if len(parameters.stop) > MOST_STOPS:
         msg = f"stop takes up to {MOST_STOPS} strings, not {len(parameters.stop)}; nothing was sent."
         raise RequestError(msg, f"Keep the {MOST_STOPS} that matter.")
     if not all(parameters.stop):
         msg = "A stop string cannot be empty; nothing was sent."
-        raise RequestError(msg, 'Try --stop "END".')
+        raise RequestError(msg, 'Try "END".')
     if any(map(has_surrogates, parameters.stop)):
         msg = "A stop string holds half a character (a lone surrogate); nothing was sent."
         raise RequestError(msg, "Write the character whole.")
@@ -176,9 +194,13 @@ def check_parameters(parameters: Parameters) -> None:
         _json_ready(name, value)
 
 
-def _within(name: str, value: float | None, low: float, high: float, example: str) -> None:
-    if value is not None and not low <= value <= high:  # NaN is not between anything
-        msg = f"{name} is a number from {low} to {high}, not {value:g}; nothing was sent."
+def _within(name: str, value: Any, low: float, high: float, example: str) -> None:  # noqa: ANN401  # as it was given
+    if value is None:
+        return
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # NaN is not between anything
+        shown = f"{value:g}" if is_number else repr(value)
+        msg = f"{name} is a number from {low} to {high}, not {shown}; nothing was sent."
         raise RequestError(msg, f"Try {example}.")
 
 
@@ -188,7 +210,7 @@ def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON valu
     except (TypeError, ValueError, RecursionError):
         shown = "NaN" if isinstance(value, float) and math.isnan(value) else repr(value)
         msg = f"{name} = {shown} cannot be written as JSON; nothing was sent."
-        raise RequestError(msg, f"Try -p {name}=0.5 or -p '{name}={{\"a\": 1}}'.") from None
+        raise RequestError(msg, "JSON knows text, finite numbers, true, false, null, lists and objects.") from None
 
 
 def _no_address(text: str) -> SettingError:

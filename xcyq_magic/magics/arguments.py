@@ -13,6 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
+from xcyq_magic.magics.base import say
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -298,6 +299,7 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
 
     check_variable(options.out)
     extra = {name: value for p in options.param for name, value in _fields(p).items()}
+    _remark_on(extra, options)
     stop = extra.get("stop")  # in JSON it may hold line ends
     in_json = isinstance(stop, list) and all(isinstance(s, str) for s in stop)
     return TurnOptions(
@@ -314,6 +316,16 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
         stream=False if options.no_stream else None,
         cached=True if getattr(options, "cached", False) else None,  # no option of %%compare
     )
+
+
+def _remark_on(fields: dict[str, Any], options: argparse.Namespace) -> None:
+    """Say which of the fields that ``-p`` sets is nearly called as an option is: it may be meant."""
+    from xcyq_magic.gateway.request import meant
+
+    no_option = {"text", "param", "models"} | ({"model"} if hasattr(options, "models") else set())
+    for name in fields:
+        if near := meant(name, vars(options).keys() - no_option):
+            say(f"-p {name} sets a field of that name. Did you mean --{near.replace('_', '-')}?")
 
 
 def _fields(text: str) -> dict[str, Any]:

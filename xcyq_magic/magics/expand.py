@@ -162,12 +162,22 @@ def nearest_name(missing: str, names: Iterable[str]) -> str | None:
 
 def known_names(source: str, names: dict[str, object]) -> bool:
     """Whether `source` is an expression whose names all stand in `names`, at least one of them."""
+    free = _free_names(source)
+    return any(n in names for n in free) and missing_name(source, names) is None
+
+
+def missing_name(source: str, names: dict[str, object]) -> str | None:
+    """Return the first name in the expression `source` that is not known; None if there is none, or no expression."""
+    return next((n for n in _free_names(source) if n not in names and not hasattr(builtins, n)), None)
+
+
+def _free_names(source: str) -> list[str]:
+    """Return the names that an expression takes from around it, in order; none of what is no expression."""
     try:
         tree = ast.parse(source.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        return []
+    used = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    free = used - bound
-    return any(n in names for n in free) and all(n in names or hasattr(builtins, n) for n in free)
+    return [n for n in used if n not in bound]

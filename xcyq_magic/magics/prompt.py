@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError
 from xcyq_magic.magics.base import say
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, nearest_name, parse
+from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, nearest_name, parse
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +63,6 @@ def expanded(context: Context, text: str) -> list[Part | str]:
     InputError
         An expression is none or fails, or its value cannot be sent.
     """
-    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.arrays import picture_hint
     from xcyq_magic.media.resolve import resolve
@@ -76,8 +76,6 @@ def expanded(context: Context, text: str) -> list[Part | str]:
             block = block and not piece
             continue
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
-        if isinstance(value, Completion):
-            value = value.text
         part = resolve(value, name, value_chars=context.chat.value_chars)
         if isinstance(part, Text):
             if hint := picture_hint(value, name):
@@ -151,12 +149,36 @@ def _attached(context: Context, text: str) -> Part:
         except ExpressionError:
             if not _exists(text):  # `plot.png` where there is a variable `plot`
                 raise
-    if text.isidentifier() and not _exists(text) and text not in shell.user_ns:
-        near = nearest_name(text, shell.user_ns)
-        msg = f"-a {text}: there is neither a variable nor a file of that name; nothing was sent."
-        raise MediaError(msg, f"Did you mean {near}?" if near else f"Paths count from {Path.cwd()}.")
+    elif (missing := missing_name(text, shell.user_ns)) and not _is_path(text):
+        raise _nothing_there(text, missing, shell.user_ns)
     part = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
     return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
+
+
+def _is_path(text: str) -> bool:
+    """Whether `text` is a path: it leads to something, names a folder, or ends as a picture or a video does."""
+    kind = mimetypes.guess_type(text)[0] or ""
+    return "/" in text or "\\" in text or kind.startswith(("image/", "video/")) or _exists(text)
+
+
+def _nothing_there(text: str, missing: str, names: dict[str, object]) -> MediaError:
+    """Return the error for what is neither an expression whose names exist nor a path.
+
+    Parameters
+    ----------
+    text
+        What was typed after ``-a``.
+    missing
+        The name in it that does not exist.
+    names
+        Those that do.
+    """
+    from xcyq_magic.media.paths import hint_for_missing
+
+    variable = "" if text == missing else f" {missing}"
+    msg = f"-a {text}: there is neither a variable{variable} nor a file of that name; nothing was sent."
+    near, file = nearest_name(missing, names), hint_for_missing(Path(text))
+    return MediaError(msg, f"Did you mean {near}?" if near else file)
 
 
 def _exists(path: str) -> bool:

@@ -58,6 +58,10 @@ class FileMagics(ExtensionMagics):
             %chat_save chat.ipynb
 
             %chat_load chat.ipynb
+
+            %chat_save chat.json
+
+            %chat_load chat.json
         """
         from xcyq_magic.store.saving import load
 

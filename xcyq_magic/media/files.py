@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import MOST_LONG_EDGE, image_of_bytes, opened
+from xcyq_magic.media.paths import hint_for_missing
 from xcyq_magic.media.video import mime_of, video_of_bytes
 
 if TYPE_CHECKING:
@@ -98,10 +99,21 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
     except (OSError, ValueError) as e:
         msg = f"{shown} cannot be attached: {reason(e)}; nothing was sent."
         too_large = isinstance(e, OSError) and e.errno == errno.EFBIG
-        raise MediaError(
-            msg, "Cut or scale it down first." if too_large else f"Paths count from {path.cwd()}."
-        ) from None
-    return media_of_bytes(data, path.name, shown)
+        raise MediaError(msg, "Cut or scale it down first." if too_large else hint_for_missing(path)) from None
+    try:
+        return media_of_bytes(data, path.name, shown)
+    except MediaError as e:
+        if mime_of(data) is not None or not _is_text(data):
+            raise
+        read = f"open({str(path)!r}).read()"
+        raise MediaError(e.message, f"It is text: write {{{{ {read} }}}} in the prompt, or {read} in Python.") from None
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode() and data != b""
+    except UnicodeDecodeError:
+        return False
 
 
 def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import image_of_array
@@ -48,8 +49,8 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
         raise MediaError(msg, "Attach a figure by its name, or the path of a picture.")
     if not isinstance(value, str):
         return resolve(value, name, value_chars=value_chars)
-    if value.lower().startswith(("http://", "https://")):
-        video = urlsplit(value).path.lower().endswith(_VIDEO_SUFFIXES)
+    if "://" in value:
+        video = re.split("[?#]", value)[0].lower().endswith(_VIDEO_SUFFIXES)
         return MediaLink(value, "video" if video else "image", name)
     return read_media(_expanded(value), value)
 
@@ -75,6 +76,8 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
     """
     if isinstance(value, Text):
         return value
+    if isinstance(value, Completion):
+        return Text(value.text)
     return media_of(value, name) or Text(describe(value, value_chars))
 
 

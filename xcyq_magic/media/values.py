@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+from contextlib import nullcontext
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from xcyq_magic.media.text.tracebacks import traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 VALUE_CHARS = 4000
 _WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.partial)
@@ -30,7 +33,7 @@ def describe(value: object, chars: int = VALUE_CHARS) -> str:
     ----------
     value
         A string, which stays whole; a table, an array, an exception, a function, a class, a module, nested lists
-        and dicts, bytes; of anything else its ``repr``.
+        and dicts, bytes; a number, a date, a path as a reader writes it; of anything else what ``print`` shows.
     chars
         Characters of the text, at most, unless it is a string.
 
@@ -42,11 +45,23 @@ def describe(value: object, chars: int = VALUE_CHARS) -> str:
     if isinstance(value, str):
         return str(value)
     try:
-        return clipped(_text_of(value)(value, chars), chars)
+        with _numbers_without_types():
+            return clipped(_text_of(value)(value, chars), chars)
     except Exception as e:
         why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
         msg = f"This {type(value).__name__} cannot be shown as text ({why}); nothing was sent."
-        raise MediaError(msg, "Its repr fails; send a part of it, or {{ str(…) }} of what matters.") from e
+        raise MediaError(msg, "Its repr fails; send a part of it, or a text that you make of it.") from e
+
+
+def _numbers_without_types() -> AbstractContextManager[object]:
+    """Have NumPy 2 write its numbers as NumPy 1 did, also in the ``repr`` of what holds them.
+
+    See ``legacy`` in https://numpy.org/doc/stable/reference/generated/numpy.set_printoptions.html.
+    """
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or numpy.__version__.startswith("1."):
+        return nullcontext()
+    return numpy.printoptions(legacy="1.25")  # type: ignore[no-any-return]  # NumPy, by another name
 
 
 def _text_of(value: object) -> Callable[[Any, int], str]:

@@ -198,7 +198,7 @@ class _Asking:
         completion = live.completion
         error = live.error if isinstance(live.error, XcyqError) else None
         if completion is None and error is None:
-            error = IncompleteReplyError("It was stopped before its reply began.", "Run the cell again.")
+            error = IncompleteReplyError("It was stopped before its reply began.", "Ask again.")
         price = self._cost(live.model, completion)
         return Column(live.name, live.model, completion, error, tuple(live.notices), live.elapsed_s, price)
 
@@ -223,7 +223,7 @@ class _Asking:
         """
         judged = [c for c in comparison.columns if c.text.strip()]
         if len(judged) < _FEWEST_JUDGED:
-            why = OptionError("There are not two replies to judge.", "Run the cell again, or leave --judge out.")
+            why = OptionError("There are not two replies to judge.", "Ask again, or leave the judge out.")
             return Verdict(model, error=why), None
         order.shuffle(judged)
         names = tuple(c.name for c in judged)

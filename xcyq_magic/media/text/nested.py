@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
+import sys
 import textwrap
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from enum import Enum
+from numbers import Number
+from pathlib import PurePath
+from types import MappingProxyType
+from uuid import UUID
 
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.arrays import as_numpy
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
 
 _HEAD = 2 / 3  # of what is kept: the beginning tells more than the end
@@ -18,7 +27,14 @@ _SHORT = 24  # characters of items that share lines
 _NO_BREAK = "\0"  # for a space within an item
 _DEEPEST = 12
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-_PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, dict, set, frozenset, deque, *_VIEWS)}
+_MAPPINGS: tuple[type, ...] = (dict, Counter, OrderedDict, defaultdict, MappingProxyType)
+_PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, set, frozenset, deque, *_MAPPINGS, *_VIEWS)}
+_INLINE = 60  # characters of a value among words
+# What `repr` writes as code. Within a container it stands in quotes, as other text does.
+_WORDS = (str, dt.date, dt.time, dt.timedelta, dt.tzinfo, PurePath, UUID)
+_NUMPY_DATES = ("numpy.datetime64", "numpy.timedelta64")
+_PERIODS = ("pandas._libs.tslibs.period.Period", "pandas.Period")
+_INTERVALS = ("pandas._libs.interval.Interval", "pandas.Interval")
 
 
 def clipped(text: str, chars: int) -> str:
@@ -40,17 +56,62 @@ def clipped_line(text: str, chars: int) -> str:
     return f"{flat[:chars]}… ({len(flat) - chars:,} more characters)"
 
 
-def written(value: object, chars: int) -> str:
-    """Return `value` as Python writes it, with fewer items of each container where it is too long."""
+def written(value: object, chars: int, depth: int = 0) -> str:
+    """Return `value` as Python writes it, with fewer items of each container where it is too long.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    chars
+        Characters to stay within, where that can be.
+    depth
+        In how many containers it stands.
+    """
     text = ""
     for most in _MOST_ITEMS:
         try:
-            text = _Writer(most, chars).text(value)
+            text = _Writer(most, chars).text(value, depth)
         except _TooLongError:
             continue
         if len(text) <= chars:
             return text
-    return text or _Writer(1, chars * 8).text(value)
+    return text or _Writer(1, sys.maxsize).text(value, depth)
+
+
+def inline(value: object) -> str:
+    """Return `value` as it stands within a list, on one line."""
+    return clipped_line(written(value, _INLINE, depth=1), _INLINE)
+
+
+def readable(value: object) -> str | None:
+    """Return a number, a date or a name as a reader writes it, such as ``2.0``; None for any other value."""
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if is_array(value) and getattr(value, "shape", None) == ():  # as NumPy's numbers are
+        return _element(value)
+    if isinstance(value, Number | Enum | dt.timedelta | dt.tzinfo | PurePath | UUID):
+        return str(value)
+    return str(value) if is_a(value, *_PERIODS, *_INTERVALS) else None
+
+
+def _element(value: object) -> str | None:
+    """Return the element of an array without dimensions; None where NumPy cannot read it."""
+    if is_a(value, "numpy.generic", "numpy.ndarray"):
+        return str(value)
+    try:
+        return str(as_numpy(value)[()])
+    except MediaError:
+        return None
+
+
+def _within(value: object) -> str:
+    """Return `value` as it stands in a container."""
+    text = readable(value)
+    if text is None:
+        return repr(value)
+    words = isinstance(value, _WORDS) or is_a(value, *_NUMPY_DATES, *_PERIODS)
+    return repr(text) if words and text != "NaT" else text
 
 
 class _TooLongError(Exception):
@@ -95,9 +156,11 @@ class _Writer:
             text = value[: self._longest]
             more = len(value) - len(text)
             text = repr(text) + (f"… ({more:,} more characters)" if more else "")
+        elif depth:
+            text = clipped_line(_within(value), self._longest)
         else:
-            text = repr(value)
-            text = clipped_line(text, self._longest) if depth else text
+            known = readable(value)
+            text = str(value) if known is None else known
         self._left -= len(text) + 2
         if self._left < 0:
             raise _TooLongError
@@ -125,11 +188,18 @@ def _container(value: object) -> tuple[str, _Items, str, int] | None:
     named, close = ("", "") if kind in {list, set, dict} else (f"{kind.__name__}(", ")")
     plain = kind.__repr__ in _PLAIN_REPRS
     if isinstance(value, Mapping) and plain:
-        return f"{named}{{", ((_Key(k), v) for k, v in value.items()), f"}}{close}", len(value)
+        return f"{named}{{", ((_Key(k), v) for k, v in _pairs(value)), f"}}{close}", len(value)
     if isinstance(value, list | deque | set | frozenset | KeysView | ValuesView | ItemsView) and plain and value:
         begin, end = "{}" if isinstance(value, set | frozenset) else "[]"
         return f"{named}{begin}", (("", v) for v in value), f"{end}{close}", len(value)
     return None
+
+
+def _pairs(value: Mapping[object, object]) -> Iterable[tuple[object, object]]:
+    try:
+        return value.most_common() if isinstance(value, Counter) else value.items()
+    except TypeError:  # its counts cannot be compared
+        return value.items()
 
 
 def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.media.arrays import as_numpy, bands
+from xcyq_magic.media.text.nested import inline, readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +22,8 @@ def array_text(value: object, chars: int) -> str:
     """Shape, type, smallest, mean and largest element, how many are no numbers, and as many elements as fit."""
     array = as_numpy(value)
     if array.ndim == 0:
-        return repr(value)
+        text = readable(value)
+        return repr(value) if text is None else text
     kind = type(value).__name__
     name = "array" if kind == "ndarray" else kind
     head = f"{name} of shape {array.shape}, {array.dtype}"
@@ -36,12 +39,15 @@ def _elements(array: NDArray[Any], chars: int) -> str:
     import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
 
     text = ""
+    shown = functools.partial(
+        np.array2string, array, max_line_width=_WIDTH, separator=", ", formatter={"object": inline}
+    )
     if array.size * _ELEMENT <= chars:
-        text = np.array2string(array, threshold=array.size + 1, max_line_width=_WIDTH, separator=", ")
+        text = shown(threshold=array.size + 1)
         if len(text) <= chars:
             return text
     for edge in _EDGES:
-        text = np.array2string(array, threshold=1, edgeitems=edge, max_line_width=_WIDTH, precision=4, separator=", ")
+        text = shown(threshold=1, edgeitems=edge, precision=4)
         if len(text) <= chars:
             break
     return text

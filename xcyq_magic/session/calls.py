@@ -1,0 +1,165 @@
+"""What is typed in a call of `Chat` or `compare`, checked before anything is sent."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.conversation import Parameters
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.gateway.request import meant
+from xcyq_magic.media.kinds import is_a
+from xcyq_magic.media.resolve import attach
+from xcyq_magic.session.session import ChatSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_NO_TEXT = 'Values go behind it: chat("What is odd?", values). Ask several prompts one by one.'
+_IN_THE_CALL = 'It goes into the call: chat("…").'
+# What is an argument of something else, and would be sent as a field.
+_ELSEWHERE = {
+    "prompt": _IN_THE_CALL,
+    "messages": _IN_THE_CALL,
+    "once": 'A chat takes it beside the prompt: chat("…", once=True).',
+    "stream": 'A chat takes it beside the prompt: chat("…", stream=False).',
+    "cached": "A chat takes it: Chat(cached=True).",
+    "repeat": "It is one of compare.",
+    "judge": "It is one of compare.",
+    "api_key": "Set XCYQ_API_KEY, or enter the key with %chat_key.",
+    "base_url": "Set XCYQ_BASE_URL, or GatewaySettings.base_url.",
+}
+_EXAMPLES = {"model": "gpt-5.5", "system": "Be brief.", "conversation": "review", "judge": "claude-sonnet-4-6"}
+_MOST_SHOWN = 60  # characters of a wrong value
+
+
+def check_names(function: Callable[..., object], extra: Mapping[str, Any]) -> None:
+    """Refuse what is nearly the name of an argument, or one of another function: it would be sent as a field.
+
+    Raises
+    ------
+    OptionError
+        The message names the right one.
+    """
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    own = [p.name for p in inspect.signature(function).parameters.values() if p.kind in named]
+    for name in extra:
+        msg = f"{function.__name__} has no parameter {name}."
+        if near := meant(name, own):
+            raise OptionError(msg, f"Did you mean {near}?")
+        if near := meant(name, _ELSEWHERE):
+            raise OptionError(msg, _ELSEWHERE[near])
+
+
+def check_texts(**given: object) -> None:
+    """Refuse arguments that are not text, by their names; None was not given.
+
+    Raises
+    ------
+    OptionError
+        The message names the argument.
+    """
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            msg = f"{name} is text, not {_shown(value)}."
+            raise OptionError(msg, f'Try {name}="{_EXAMPLES[name]}".')
+
+
+def check_session(session: object) -> None:
+    """Refuse what is no session, such as the name of a conversation; None was not given.
+
+    Raises
+    ------
+    OptionError
+        The message says what to type for a name.
+    """
+    if session is not None and not isinstance(session, ChatSession):
+        msg = f"session is a ChatSession, not {_shown(session)}."
+        raise OptionError(msg, f'Try conversation="{session}".' if isinstance(session, str) else "Leave it out.")
+
+
+def check_count(count: object) -> None:
+    """Refuse what is no number of turns.
+
+    Raises
+    ------
+    OptionError
+        It is no whole number, or less than 1.
+    """
+    if not isinstance(count, int) or count < 1:
+        msg = f"undo takes a number of turns, at least 1, not {_shown(count)}."
+        raise OptionError(msg, "Try undo(2), or undo() alone.")
+
+
+def model_words(models: object) -> list[str]:
+    """Return the words that name the models of a comparison.
+
+    Raises
+    ------
+    OptionError
+        They are not names.
+    """
+    given: list[Any]
+    given = models.split() if isinstance(models, str) else list(models) if isinstance(models, Iterable) else [models]
+    if wrong := [name for name in given if not isinstance(name, str)]:
+        msg = f"Models are given by their names, not by {_shown(wrong[0])}; nothing was sent."
+        raise OptionError(msg, 'Try compare(["gpt-5.5", "claude-opus-4-7"], "…").')
+    return given
+
+
+def message_of(session: ChatSession, prompt: object, media: Iterable[object]) -> Message:
+    """Return the user's message: what is attached, then the prompt.
+
+    Parameters
+    ----------
+    session
+        Whose settings say how long a value may be.
+    prompt
+        The text.
+    media
+        What goes before it.
+
+    Raises
+    ------
+    InputError
+        The prompt is no text, or something cannot be attached.
+    """
+    if not isinstance(prompt, str):
+        msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
+        raise InputError(msg, _NO_TEXT)
+    chars = session.chat.value_chars
+    return Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
+
+
+def parameters_of(extra: Mapping[str, Any], stop: Sequence[str] | str | None, **numbers: float | None) -> Parameters:
+    """Return the parameters of a request, with NumPy's numbers as Python's.
+
+    Parameters
+    ----------
+    extra
+        Other fields of the request's body.
+    stop
+        One string or several.
+    **numbers
+        By the names that `Parameters` has for them.
+    """
+    several = isinstance(stop, Iterable) and not isinstance(stop, str)
+    stops = () if stop is None else tuple(stop) if several else (stop,)
+    given: Any = {name: plain(value) for name, value in numbers.items()}
+    return Parameters(**given, stop=stops, extra={name: plain(value) for name, value in extra.items()})  # type: ignore[arg-type]  # checked with the request
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  # any value
+    """Return a number of NumPy's as Python's, which JSON knows; any other value as it is."""
+    return value.item() if is_a(value, "numpy.generic") else value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
