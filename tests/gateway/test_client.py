@@ -8,7 +8,9 @@ import select
 import socket
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from itertools import accumulate
 from queue import SimpleQueue
 
 import pytest
@@ -503,6 +505,39 @@ def test_the_usage_may_come_later_than_any_silence_within_the_answer(client, ser
     heard = ask(client, serve(Answer(payload, cuts=(len(reply),), pause_s=0.6)), read_timeout=0.2)
     assert (heard.error, heard.text) == (None, "Hello")
     assert heard.completion.usage == Usage(11, 2, 13)
+
+
+PING = b": ping\n\n"
+
+
+def paced(*pieces: bytes, pause_s: float) -> Answer:
+    """A stream whose pieces come one by one."""
+    payload = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + b"".join(pieces)
+    ends = list(accumulate(map(len, pieces), initial=len(payload) - sum(map(len, pieces))))
+    return Answer(payload, "close", tuple(ends[1:-1]), pause_s)
+
+
+def test_pings_after_the_finish_reason_keep_no_reply_waiting(client, serve):
+    started = time.monotonic()
+    heard = ask(client, serve(paced(delta("Hello"), FINISH, *[PING] * 60, pause_s=0.2)))
+    assert (heard.error, heard.text) == (None, "Hello")
+    assert time.monotonic() - started < 11  # and not the 12 s that the pings take
+
+
+def test_a_model_may_think_before_its_first_word_for_as_long_as_for_the_first_byte(client, serve):
+    role = event({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})
+    answer = paced(role, delta("Hello"), FINISH, DONE, pause_s=0.5)
+    heard = ask(client, serve(answer), read_timeout=0.2, first_byte_timeout=5)
+    assert isinstance(heard.error, errors.TimedOutError)  # within the reply, read_timeout holds
+    assert heard.text == "Hello"
+    assert "kept in _reply" in heard.error.hint
+
+
+def test_nothing_is_said_to_be_kept_where_nothing_came(client, serve):
+    role = event({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})
+    heard = ask(client, serve(Answer(chunked(role, whole=False), "silence")), read_timeout=0.1, first_byte_timeout=0.2)
+    assert isinstance(heard.error, errors.TimedOutError)
+    assert "kept" not in heard.error.hint
 
 
 def test_silence_after_done_does_not_matter(client, serve):

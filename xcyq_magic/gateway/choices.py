@@ -51,7 +51,7 @@ def text_of(value: object) -> str:
     if isinstance(value, dict):
         if str(value.get("type")).lower() in _THINKING or value.get("thought") is True:
             return ""
-        return next((t for name in ("text", "content", "value") if (t := text_of(value.get(name)))), "")
+        return next((t for name in ("text", "content", "value", "refusal") if (t := text_of(value.get(name)))), "")
     return "".join(map(text_of, value)) if isinstance(value, list) else ""
 
 
@@ -90,6 +90,11 @@ def calls_of(said: dict[str, Any]) -> Iterator[str]:
         name = (function if isinstance(function, dict) else call if isinstance(call, dict) else {}).get("name")
         if isinstance(name, str) and name.strip():
             yield shown(name)
+
+
+def _refuses(content: object) -> bool:
+    """Return whether a part of a content is a refusal."""
+    return isinstance(content, list) and any(isinstance(p, dict) and p.get("type") == "refusal" for p in content)
 
 
 def has_picture(said: dict[str, Any]) -> bool:
@@ -174,7 +179,7 @@ class Choices:
             text or refusal,
             reasoning,
             end_of(choice.get("finish_reason") or choice.get("finishReason") or choice.get("stop_reason")),
-            bool(refusal),
+            bool(refusal) or _refuses(said.get("content")),
             [*calls_of(said)],
             has_picture(said),
         )
