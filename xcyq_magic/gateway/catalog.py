@@ -177,8 +177,9 @@ def notice(name: str) -> str | None:
     return f"{name} is not in the catalogue; it is sent all the same. {tail}"
 
 
-# No form is taken by every gateway, and one that does not know the form drops the video silently.
-VideoForm: TypeAlias = Literal["video_url", "image_url", "file"]
+# No form is taken by every gateway, and one that does not know the form drops the video silently. The first is the one
+# that the gateway documents for Gemini: a video is "also passed with the type image_url".
+VideoForm: TypeAlias = Literal["image_url", "video_url", "file"]
 VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
 
 

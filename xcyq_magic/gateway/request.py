@@ -105,7 +105,7 @@ class ChatRequest:
     messages: tuple[Message, ...]
     parameters: Parameters = field(default_factory=Parameters)
     stream: bool = True
-    video_form: VideoForm = "video_url"
+    video_form: VideoForm = "image_url"
 
 
 def meant(field: str, names: Iterable[str]) -> str | None:

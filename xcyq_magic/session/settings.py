@@ -63,7 +63,7 @@ class GatewaySettings(Settings):
 
     video_form = Enum(
         VIDEO_FORMS,
-        "video_url",
+        "image_url",
         help="How a content part holds a video; a gateway may drop what it does not know.",
     ).tag(config=True)
     max_video_mb = Float(
