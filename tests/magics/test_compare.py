@@ -53,7 +53,7 @@ def test_what_is_attached_is_fitted_for_each_model(run, sandbox, shell):
 def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbox, capsys):
     run(
         f"%%compare gpt-5.5 gpt-5.5-low claude-opus-4-7 --judge gpt-5.4 --diff\n{ECHO}"
-        "sandbox: for claude-*: status 400\nsandbox: for gpt-5.5: first 0.3\nsandbox: for gpt-5.4: judge\n"
+        "sandbox: for claude-*: status 400\nsandbox: for gpt-5.5: first 0.3\n"
         "Hello \x1b[31m**you**"
     )
     out = capsys.readouterr().out

@@ -272,7 +272,7 @@ def test_what_never_came_cannot_be_kept(session):
 
 
 def judged(session: ChatSession, seed: int = 1, **more):
-    before = FAST + "sandbox: markdown 300\nsandbox: for gemini-*: markdown 90\nsandbox: for gpt-5.4: judge\n"
+    before = FAST + "sandbox: markdown 300\nsandbox: for gemini-*: markdown 90\n"
     return ask(session, THREE, before=before, judge="gpt-5.4", order=random.Random(seed), **more).comparison  # noqa: S311  # no secret
 
 
