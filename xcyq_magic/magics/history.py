@@ -10,7 +10,7 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.magics.arguments import is_whole, one_count, parse_words, takes, whole_number
+from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
 from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
 from xcyq_magic.magics.prompt import expanded_text
 
@@ -30,6 +30,7 @@ class ConversationMagics(ExtensionMagics):
 
     @line_cell_magic
     @no_var_expand
+    @takes(argument("--raw", action="store_true", help="Take the text as it is typed, {{ }} and all."), text=True)
     def chat_system(self, line: str, cell: str | None = None) -> None:
         """Set the system prompt of the conversation, or show it.
 
@@ -45,11 +46,16 @@ class ConversationMagics(ExtensionMagics):
             %chat_system
 
             %chat_system off
+
+            %chat_system --raw Write templates of Jinja, such as {{ name }}.
         """
-        text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
+        options, first = parse_line(self.chat_system, line)
+        text = "\n".join(t for t in (first.strip(), (cell or "").strip()) if t)
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it
-            self.session.choose(name, system="" if text == "off" else expanded_text(self.context, text))
+            if not options.raw:
+                text = "" if text == "off" else expanded_text(self.context, text)
+            self.session.choose(name, system=text)
         system = self.session.system_of(self.session.conversation())
         self.say(f"System prompt: {system}" if system else "No system prompt. %chat_system TEXT sets one.")
 

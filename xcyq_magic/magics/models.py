@@ -109,7 +109,7 @@ class UsageMagics(ExtensionMagics):
             %chat_usage -o spent
         """
         options = parse_words(self.chat_usage, line)
-        check_variable(options.out)
+        check_variable(options.out, unsent="")
         if options.words:
             msg = f"%chat_usage takes options only, not {' '.join(options.words)!r}."
             raise OptionError(msg, "%chat_switch NAME goes to another conversation, %chat_usage --all counts them all.")
