@@ -152,6 +152,23 @@ def test_a_dry_run_shows_each_request_and_sends_nothing(run, sandbox, capsys):
     assert sandbox.received == []
 
 
+@pytest.mark.parametrize(
+    ("judge", "way_on"),
+    [("claude-opus-47", "Did you mean claude-opus-4-7?"), ("xyz", "%chat_models lists those that are known.")],
+)
+@pytest.mark.parametrize("dry", ["", " --dry-run"])
+def test_a_judge_that_is_not_known_is_remarked_on_before_anything_is_sent(run, sandbox, capsys, *, dry, judge, way_on):
+    run(f"%%compare gpt-5.5 gpt-5.4 --judge {judge}{dry}\n{ECHO}Hello")
+    remark = f"The judge {judge} is not in the catalogue; it is sent all the same. {way_on}\n"
+    assert capsys.readouterr().out.startswith(remark)
+    assert len(sandbox.received) == (0 if dry else 3)
+
+
+def test_a_judge_that_is_known_is_not_remarked_on(run, capsys):
+    run(f"%%compare gpt-5.5 gpt-5.4 --judge claude-opus-4-7\n{ECHO}Hello")
+    assert "catalogue" not in capsys.readouterr().out
+
+
 def test_a_comparison_from_python_is_shown_and_is_the_last_one(run, shell, sandbox):
     run(f"from xcyq_magic import compare\nfound = compare(['gpt-5.5', 'gpt-5.4'], {ECHO + 'Hello'!r})")
     assert shell.user_ns["_comparison"] is shell.user_ns["found"]

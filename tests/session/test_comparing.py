@@ -314,8 +314,13 @@ def test_a_judge_that_fails_spoils_no_comparison(session):
     assert compared.error is None
     assert type(compared.comparison.verdict.error) is errors.BadRequestError
     assert compared.comparison.verdict.winner is None
-    refused = ask(session, TWO, judge="two words").comparison.verdict
-    assert "one word" in refused.error.message
+
+
+@pytest.mark.parametrize("judge", ["two words", "", " ", "a\nb", "a\x00b"])
+def test_a_judge_that_no_model_can_be_is_refused_before_any_is_asked(session, judge):
+    with pytest.raises(errors.RequestError, match="one word"):
+        ask(session, TWO, judge=judge)
+    assert received(session) == []
 
 
 def test_one_reply_is_not_judged(session):

@@ -44,11 +44,14 @@ class CompareMagics(ExtensionMagics):
             Name an outlier-proof measure of spread.
         """
         from xcyq_magic.session.comparing import compare, keep
+        from xcyq_magic.session.judging import check_judge
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.cell}
+        if options.judge is not None and (notice := check_judge(options.judge)):
+            self.say(notice)
         if options.dry_run:
             self._show_requests(*asked, **where)
             return

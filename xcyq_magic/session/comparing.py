@@ -11,7 +11,7 @@ from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
 from xcyq_magic.gateway.catalog import asked_models
-from xcyq_magic.session.judging import question, verdict_of
+from xcyq_magic.session.judging import check_judge, question, verdict_of
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Preview, TurnOptions
 
@@ -91,9 +91,11 @@ def compare(
     Raises
     ------
     InputError
-        No model can be asked. Nothing was sent.
+        No model, or not the judge, can be asked. Nothing was sent.
     """
     asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(conversation), cell)
+    if judge is not None:  # who cannot be asked is refused before the others are
+        check_judge(judge)
     names = asked_models(models, repeat, session.chat.compare_limit)
     exchanges = [asking.exchange(name, model) for name, model in names.items()]
     replies = [live for live, _ in exchanges]
