@@ -6,7 +6,7 @@
     ├── InputError                what was typed cannot be used; nothing was sent
     │   ├── OptionError           an option, a name or a number on a magic's line, an argument from Python
     │   ├── RequestError          a rule of the gateway that the request would break
-    │   ├── SettingError          a value in %config, ipython_config.py or the environment
+    │   ├── SettingError          a value in ipython_config.py or the environment
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
     │   ├── MissingKeyError       no API key at all
     │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
@@ -160,7 +160,7 @@ class RequestError(InputError):
 
 
 class SettingError(InputError):
-    """A value in ``%config``, ``ipython_config.py`` or the environment."""
+    """A value in ``ipython_config.py`` or the environment. What ``%config`` refuses, IPython only logs."""
 
 
 class KeyFormatError(InputError):
