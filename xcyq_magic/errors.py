@@ -25,7 +25,7 @@
         │   ├── RateLimitError          429
         │   └── ServerError             5xx
         ├── AnswerError           what came back is no chat completion
-        └── IncompleteReplyError  the reply ended in the middle; its text is kept
+        └── IncompleteReplyError  the reply broke off in the middle; its text is kept
 
 An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
 client, and it still fails its cell: IPython prints the plain form only for `UsageError` itself,
