@@ -144,6 +144,48 @@ def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, c
         run("%chat_keep gpt-5.4")
 
 
+def marked(run, capsys) -> list[str]:
+    """The numbers of the turns as the history lists them, a `*` behind those that are older than what they follow."""
+    capsys.readouterr()
+    run("%chat_history")
+    lines = capsys.readouterr().out.split("\n")[2:]
+    return [line[:4].strip() for line in lines if line[:1].isdigit()]
+
+
+def test_a_turn_that_follows_an_answer_which_it_never_saw_is_marked(run, capsys):
+    run("%chat above")
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2"]
+    run("%chat next")
+    assert marked(run, capsys) == ["1", "2", "3"]
+    run("%chat_keep 2")
+    assert marked(run, capsys) == ["1", "2", "3 *"]
+    run("%chat and this has seen it")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4"]
+    run("%chat_keep 2")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4"]
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4 *"]
+
+
+def test_the_mark_comes_back_from_a_notebook(run, capsys, tmp_path):
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat_keep 1")
+    run("%chat next")
+    run("%chat_keep 2")
+    run(f"%chat_save {tmp_path}/chat.ipynb")
+    run(f"%chat_load {tmp_path}/chat.ipynb")
+    assert marked(run, capsys) == ["1", "2 *"]
+
+
+def test_an_answer_that_is_kept_late_is_older_than_what_was_asked_meanwhile(run, capsys):
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat meanwhile")
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2 *"]
+
+
 def test_a_dry_run_shows_each_request_and_sends_nothing(run, sandbox, capsys):
     run("%%compare gpt-5.5 claude-opus-4-7 --dry-run\nHello")
     out = capsys.readouterr().out

@@ -235,11 +235,14 @@ def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
     comparison = ask(before, TWO, cell=CellRun("B", 2)).comparison
     for column in comparison.columns:
         keep(before, comparison, column)
+        before.ask(Message.of("user", ECHO + "below"), cell=CellRun("C", 3))
     kept = before.conversation()
+    assert kept.outdated == {2}  # it saw the answer that was kept first
     before.close()
     after = kernel()
     assert after.conversation().turns == tuple(replace(t, cell=CellRun(t.cell.cell_id, EARLIER)) for t in kept.turns)
-    assert [t.completion.model for t in after.conversation().turns][1:] == TWO[1:]
+    assert [t.completion.model for t in after.conversation().turns][1] == TWO[1]
+    assert after.conversation().outdated == {2}
     after.close()
 
 

@@ -98,7 +98,7 @@ class ConversationMagics(ExtensionMagics):
             ]
             for n, t in enumerate(turns, 1)
         ]
-        note = "* is older than what it follows: run its cell again to ask anew. " if outdated else ""
+        note = "* was asked before what now stands above it: run its cell again to ask anew. " if outdated else ""
         self.show(
             table_bundle(["turn", "at", "prompt", "model", "reply"], rows, f"{note}%chat_history N shows turn N whole.")
         )

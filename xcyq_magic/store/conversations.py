@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xcyq_magic.store.database import Database, Execute, Row
 
 
-_TURN = "turns.id, asked_at, prompt, completion, system, parameters, request"
+_TURN = "turns.id, asked_at, prompt, completion, system, parameters, request, kept_at"
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
 SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
@@ -216,7 +216,7 @@ class ConversationStore:
                     known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
                     if not known:
                         execute("INSERT INTO media VALUES (?, ?)", digest, data)
-            execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
+            execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
 
     def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
         """Let `identifier` be the conversation that `notebook` is in."""
@@ -254,6 +254,7 @@ def row_of(turn: Turn) -> Row:
         None if turn.system is None else json.dumps(turn.system),
         json.dumps(turn.parameters.to_dict()),
         None if completion.partial else turn.request,
+        turn.kept_at,
     )
 
 
@@ -276,7 +277,7 @@ def completion_of(record: str) -> Completion | None:
 
 def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
     """The turn of a row; None if it cannot be read."""
-    identifier, asked_at, prompt, completion, system, parameters, request, cell_id = row
+    identifier, asked_at, prompt, completion, system, parameters, request, kept_at, cell_id = row
     try:
         record = {
             "prompt": json.loads(prompt),
@@ -284,6 +285,7 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
             "system": None if system is None else json.loads(system),
             "parameters": json.loads(parameters),
             "asked_at": asked_at,
+            "kept_at": kept_at,
         }
         turn = Turn.from_dict(record, media)
     except _UNREADABLE:
