@@ -104,7 +104,9 @@ def count(number: int, what: str) -> str:
 
 
 def day_and_time(at: float) -> str:
-    """The time `at`, in Unix seconds, with its day if that is not today."""
+    """The time `at`, in Unix seconds, with its day if that is not today; ``""`` for 0, which is not known."""
+    if not at:
+        return ""
     then = time.localtime(at)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)

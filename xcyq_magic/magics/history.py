@@ -307,6 +307,6 @@ class SwitchMagics(ExtensionMagics):
             summary.id,
             "this one" if here else summary.notebook or "none",
             str(summary.turns),
-            day_and_time(summary.changed_at) if summary.turns else "",
+            day_and_time(summary.last_turn_at),
             state,
         ]

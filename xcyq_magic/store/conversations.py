@@ -45,7 +45,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Answered:
-    """A reply that was given to a request before, and when that was asked, in Unix seconds."""
+    """A reply that was given to a request before, and when that was asked, in Unix seconds; 0 if that is not known."""
 
     completion: Completion
     asked_at: float
