@@ -8,6 +8,8 @@ from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xcyq_magic.chat.completion import Completion, Usage
     from xcyq_magic.session.live import LiveReply
 
@@ -52,7 +54,11 @@ def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
 
 def completion_caption(completion: Completion, label: str = "") -> str:
     """For a completion, whole or partial."""
-    parts = [_who(completion), label, "from the store" if completion.cached else f"{completion.duration_s:.1f} s"]
+    parts = [
+        who(completion.requested_model, [completion.model]),
+        label,
+        "from the store" if completion.cached else f"{completion.duration_s:.1f} s",
+    ]
     if completion.usage:
         parts.append(tokens(completion.usage))
     parts.append(ending(completion))
@@ -100,7 +106,7 @@ def _joined(*parts: str) -> str:
     return show_directions(_SEPARATOR.join(p for p in parts if p))
 
 
-def _who(completion: Completion) -> str:
-    if same_model(completion.requested_model, completion.model):
-        return completion.requested_model
-    return f"{completion.requested_model}, answered by {completion.model}"
+def who(asked: str, answered_by: Sequence[str]) -> str:
+    """Return the model that was asked, and who answered where that is not the same."""
+    names = dict.fromkeys(asked if same_model(asked, name) else name for name in answered_by)
+    return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"

@@ -71,6 +71,7 @@ class ConversationMagics(ExtensionMagics):
             %chat_history 1
         """
         from xcyq_magic.display.bundle import completion_bundle
+        from xcyq_magic.display.caption import who
         from xcyq_magic.display.metrics import table_bundle
 
         conversation = self.session.conversation()
@@ -93,7 +94,7 @@ class ConversationMagics(ExtensionMagics):
                 f"{n} *" if n - 1 in outdated else str(n),
                 day_and_time(t.asked_at),
                 _short(t.prompt.overview),
-                t.completion.model,
+                who(t.completion.requested_model, [t.completion.model]),
                 _short(t.completion.text) + (f" [{t.completion.partial}]" if t.completion.partial else ""),
             ]
             for n, t in enumerate(turns, 1)

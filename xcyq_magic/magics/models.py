@@ -123,7 +123,8 @@ class UsageMagics(ExtensionMagics):
         if report.models:
             self.show(usage_bundle(report))
         else:
-            self.say("No turns yet, so nothing was spent. %chat_usage --all counts those of other conversations.")
+            way_on = "" if options.all else " %chat_usage --all counts those of other conversations."
+            self.say(f"No turns yet, so nothing was spent.{way_on}")
 
     def _report(self, *, everything: bool) -> UsageReport:
         from xcyq_magic.chat.usage import ReplyUsage, UsageReport

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
-from xcyq_magic.chat.given import moment, seconds
+from xcyq_magic.chat.given import moment, seconds, text
 from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TURN = "turns.id, asked_at, prompt, completion, system, parameters, request, kept_at"
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
+SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')"
 
 
 @dataclass(frozen=True)
@@ -297,8 +297,10 @@ def spent_of(row: Row) -> ReplyUsage:
     """What the reply of a turn took; what is no number in its row is not known."""
     model, figures = row
     try:
-        usage, first_token_s, duration_s = json.loads(figures)
+        usage, first_token_s, duration_s, answered_by = json.loads(figures)
     except _UNREADABLE:
-        return ReplyUsage(str(model), None, None, 0.0)
+        return ReplyUsage(str(model), None, None, 0.0, str(model))
     counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
-    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)
+    answered = text(answered_by)
+    answered = str(model) if answered is None else answered
+    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0, answered)
