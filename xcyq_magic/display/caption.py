@@ -27,9 +27,9 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     """For a reply that is on its way."""
     chars = sum(map(len, reply.builder.text_pieces))
     parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
-    count, counted = tokens_so_far(reply)
-    if not counted and chars:
-        parts.append(f"about {count:,} tokens")
+    count, exact = tokens_so_far(reply)
+    if not exact and chars:
+        parts.append(f"about {counted(count, 'token')}")
     if reply.retry is not None:
         parts.append(str(reply.retry))
     elif reply.state == "waiting":
@@ -98,8 +98,13 @@ def failure_caption(reply: LiveReply, label: str = "") -> str:
 def tokens(usage: Usage) -> str:
     """Such as ``120 tokens in, 45 out``; ``""`` where nothing was counted."""
     if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-        return f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"
-    return f"{usage.total_tokens:,} tokens" if usage.total_tokens is not None else ""
+        return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
+    return counted(usage.total_tokens, "token") if usage.total_tokens is not None else ""
+
+
+def counted(number: int, what: str) -> str:
+    """Return such as ``1 token`` or ``1,200 tokens``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _joined(*parts: str) -> str:

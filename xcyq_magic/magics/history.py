@@ -77,10 +77,8 @@ class ConversationMagics(ExtensionMagics):
         conversation = self.session.conversation()
         turns = conversation.turns
         number = one_count(line, "chat_history", None)
-        if number is not None and number > len(turns):
-            msg = f"There is no turn {number}: the conversation has {len(turns)}."
-            raise InputError(msg, "%chat_history alone lists them.")
         if number is not None:
+            _check_number(number, conversation)
             turn = turns[number - 1]
             self.say(f"[{number}] {turn.prompt.overview}")
             self.show(completion_bundle(turn.completion))
@@ -138,12 +136,13 @@ class ConversationMagics(ExtensionMagics):
             self._restore(conversation)
             return
         if options.turn is not None:
-            if not 1 <= options.turn <= len(turns):
-                msg = f"There is no turn {options.turn}: the conversation has {len(turns)}."
-                raise InputError(msg, "%chat_history lists them.")
+            _check_number(options.turn, conversation)
             wanted = turns[options.turn - 1 : options.turn]
         else:
             number = one_count(" ".join(options.words), "chat_undo", 1) or 1
+            if not turns:
+                msg = f"{conversation.name} has no turn to take back."
+                raise InputError(msg, "%chat_switch lists the conversations that have some.")
             if number > len(turns):
                 verb = "is" if len(turns) == 1 else "are"
                 msg = f"There {verb} {count(len(turns), 'turn')} to take back, not {number}."
@@ -183,12 +182,30 @@ class ConversationMagics(ExtensionMagics):
         old = self.session.reset(self.conversation_at_rest().name)
         model = self.session.model_of(self.session.conversation())
         if old is None:
-            self.say(f"There was nothing to forget. {model} answers.")
+            self.say(f"There was nothing to forget. The model is {model}.")
             return
         self.say(
-            f"Started afresh: {count(old.turns, 'turn')} set aside, and {model} answers again. "
+            f"Started afresh: {count(old.turns, 'turn')} set aside; the model is {model}. "
             f"%chat_switch {old.id} brings {'it' if old.turns == 1 else 'them'} back."
         )
+
+
+def _check_number(number: int, conversation: Conversation) -> None:
+    """See to it that a conversation has a turn of that number, from 1.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    turns, name = len(conversation.turns), conversation.name
+    if 1 <= number <= turns:
+        return
+    if not turns:
+        msg = f"There is no turn {number}: {name} has none."
+        raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+    msg = f"There is no turn {number}: {name} has {count(turns, 'turn')}."
+    raise InputError(msg, "%chat_history lists them.")
 
 
 def _short(text: str) -> str:
@@ -263,9 +280,8 @@ class SwitchMagics(ExtensionMagics):
 
     def _fork(self, before: Conversation, number: str, name: str) -> Conversation:
         turns = before.turns if number == _ALL else before.turns[: int(number)]
-        if number != _ALL and not 1 <= int(number) <= len(before.turns):
-            msg = f"There is no turn {number}: the conversation has {len(before.turns)}."
-            raise InputError(msg, "%chat_history lists them; --fork without a number takes all.")
+        if number != _ALL:
+            _check_number(int(number), before)
         conversations = self.session.conversations
         forked = replace(before, name=self._new_name(name, before), turns=turns)
         conversations.begin(forked)
