@@ -28,7 +28,8 @@ class CompareMagics(ExtensionMagics):
         """Ask several models the same at once, and see their replies side by side.
 
         The cell below is the prompt. The models are names, patterns and braces; each column has its own
-        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept.
+        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept. The options are
+        those of ``%%chat``, without -m, --background, --cached and --code.
 
         The comparison is also in the variable ``_comparison``.
 
