@@ -6,7 +6,7 @@
     ├── InputError                what was typed cannot be used; nothing was sent
     │   ├── OptionError           an option, a name or a number on a magic's line, an argument from Python
     │   ├── RequestError          a rule of the gateway that the request would break
-    │   ├── SettingError          a value in %config, ipython_config.py or the environment
+    │   ├── SettingError          a value in ipython_config.py or the environment
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
     │   ├── MissingKeyError       no API key at all
     │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
@@ -25,7 +25,7 @@
         │   ├── RateLimitError          429
         │   └── ServerError             5xx
         ├── AnswerError           what came back is no chat completion
-        └── IncompleteReplyError  the reply ended in the middle; its text is kept
+        └── IncompleteReplyError  the reply broke off in the middle; its text is kept
 
 An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
 client, and it still fails its cell: IPython prints the plain form only for `UsageError` itself,
@@ -160,7 +160,7 @@ class RequestError(InputError):
 
 
 class SettingError(InputError):
-    """A value in ``%config``, ``ipython_config.py`` or the environment."""
+    """A value in ``ipython_config.py`` or the environment. What ``%config`` refuses, IPython only logs."""
 
 
 class KeyFormatError(InputError):

@@ -80,8 +80,7 @@ Which point of {{ fig }} would you measure again?""",
             FIRST,
             """%%compare gpt-5.5 claude-opus-4-7 gemini-3-flash-preview --judge claude-sonnet-4-6
 sandbox: vary
-sandbox: for claude-sonnet-4-6: judge
-When is the median a better summary than the mean? Give one example with numbers.""",
+When is the median a better summary than the mean?""",
         ],
         1120,
         lambda raw: raw.locator(".xcyq-live-column").nth(2).get_by_text("measured it").wait_for(),

@@ -20,7 +20,7 @@ SECONDS = st.integers(1, 600_000).map(lambda ms: ms / 1000)
 def replies(draw):
     each = draw(st.lists(st.tuples(st.sampled_from("abc"), COUNTS, COUNTS, st.one_of(st.none(), SECONDS), SECONDS)))
     usages = [None if i is None and o is None else Usage(i, o) for _, i, o, _, _ in each]
-    return [ReplyUsage(m, u, first, s) for (m, _, _, first, s), u in zip(each, usages, strict=True)]
+    return [ReplyUsage(m, u, first, s, m) for (m, _, _, first, s), u in zip(each, usages, strict=True)]
 
 
 @given(replies())

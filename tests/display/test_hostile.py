@@ -122,7 +122,7 @@ def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is(capsys):
     comparison = Comparison(
         Message.of("user", Image(PIXEL, "image/png", 1, 1, TURNED)), (column, other), verdict=verdict
     )
-    usage = UsageReport.from_replies(TURNED, [ReplyUsage(TURNED, None, None, 0.0)], lambda _: None)
+    usage = UsageReport.from_replies(TURNED, [ReplyUsage(TURNED, None, None, 0.0, f"a{TURNED}")], lambda _: None)
     table = table_bundle(["model"], [[TURNED]], TURNED)
     for shown in (completion_bundle(completion), comparison_bundle(comparison, TURNED), usage_bundle(usage), table):
         for mime in ("text/html", "text/plain"):

@@ -318,7 +318,7 @@ def test_what_is_no_http_is_an_error_of_ours(client, serve):
 
 def test_an_error_in_the_middle_is_raised_and_the_text_before_it_is_kept(client, sandbox):
     heard = ask(client, sandbox, FAST + "sandbox: markdown 900\nsandbox: error 100")
-    assert type(heard.error) is errors.GatewayError
+    assert type(heard.error) is errors.IncompleteReplyError
     assert "asked to fail in the middle" in heard.error.message
     assert 100 <= len(heard.text) < 200
 
@@ -339,7 +339,7 @@ def test_an_error_in_the_packet_of_the_text_does_not_swallow_it(client, serve, l
     payload = chunked(*before, last) if each else http(b"".join([*before, last]), kind="text/event-stream")
     heard = ask(client, serve(payload))
     assert heard.text == "Hello"
-    assert type(heard.error) is errors.GatewayError
+    assert type(heard.error) is errors.IncompleteReplyError
     assert "Overloaded" in heard.error.message
 
 
@@ -409,7 +409,7 @@ def test_an_empty_stream_is_an_error(client, serve):
 
 def test_a_json_error_with_status_200_is_raised_with_its_words(client, serve):
     heard = ask(client, serve(http('{"error": {"message": "quota is used up"}}')))
-    assert type(heard.error) is errors.GatewayError
+    assert type(heard.error) is errors.AnswerError
     assert "quota is used up" in heard.error.message
 
 

@@ -252,38 +252,53 @@ TABLE = {
     # Errors inside the stream
     "an error object": broken(
         HELLO + event({"error": {"message": "Overloaded", "type": "overloaded_error"}}),
-        errors.GatewayError,
+        errors.IncompleteReplyError,
         "Overloaded",
     ),
-    "an error that is text": broken(HELLO + event({"error": "Overloaded"}), errors.GatewayError, "Overloaded"),
+    "an error that is text": broken(HELLO + event({"error": "Overloaded"}), errors.IncompleteReplyError, "Overloaded"),
     "event: error": broken(
-        HELLO + b'event: error\ndata: {"message": "Overloaded"}\n\n', errors.GatewayError, "Overloaded"
+        HELLO + b'event: error\ndata: {"message": "Overloaded"}\n\n', errors.IncompleteReplyError, "Overloaded"
     ),
     "event: error with an error object": broken(
         HELLO + b'event: error\ndata: {"type": "error", "error": {"message": "Overloaded"}}\n\n',
-        errors.GatewayError,
+        errors.IncompleteReplyError,
         "Overloaded",
     ),
     "event: error without JSON": broken(
-        HELLO + b"event: error\ndata: Overloaded\n\n", errors.GatewayError, "Overloaded"
+        HELLO + b"event: error\ndata: Overloaded\n\n", errors.IncompleteReplyError, "Overloaded"
     ),
     "an error without a blank line": broken(
-        HELLO + event({"error": "Overloaded"}).rstrip(), errors.GatewayError, "Over"
+        HELLO + event({"error": "Overloaded"}).rstrip(), errors.IncompleteReplyError, "Over"
     ),
-    "an error, and [DONE]": broken(HELLO + event({"error": "Overloaded"}) + DONE, errors.GatewayError, "Overloaded"),
+    "an error, and [DONE]": broken(
+        HELLO + event({"error": "Overloaded"}) + DONE, errors.IncompleteReplyError, "Overloaded"
+    ),
     "an error beside choices": broken(
         HELLO + event({"error": {"message": "Overloaded"}, "choices": [{"delta": {}, "finish_reason": "error"}]}),
-        errors.GatewayError,
+        errors.IncompleteReplyError,
         "Overloaded",
     ),
     "an error after reasoning": broken(
-        said(reasoning="Hm.") + event({"error": "Overloaded"}), errors.GatewayError, "Over", text="", reasoning="Hm."
+        said(reasoning="Hm.") + event({"error": "Overloaded"}),
+        errors.IncompleteReplyError,
+        "Over",
+        text="",
+        reasoning="Hm.",
     ),
-    "an error first": refused(event({"error": {"message": "Overloaded"}}), errors.GatewayError, "Overloaded"),
+    "an error first": refused(event({"error": {"message": "Overloaded"}}), errors.IncompleteReplyError, "Overloaded"),
     "an error of the older shape": broken(
-        HELLO + event({"object": "error", "message": "Overloaded", "code": 503}), errors.GatewayError, "Overloaded"
+        HELLO + event({"object": "error", "message": "Overloaded", "code": 503}),
+        errors.IncompleteReplyError,
+        "Overloaded",
     ),
-    "no JSON": broken(HELLO + b"data: {not JSON\n\n" + FINISH + DONE, errors.AnswerError, "no JSON"),
+    "no JSON": broken(HELLO + b"data: {not JSON\n\n" + FINISH + DONE, errors.IncompleteReplyError, "no JSON"),
+    "no JSON first": refused(b"data: {not JSON\n\n" + FINISH + DONE, errors.AnswerError, "no JSON"),
+    "no JSON after an empty delta": refused(
+        said(role="assistant") + b"data: {not JSON\n\n", errors.AnswerError, "no JSON"
+    ),
+    "no JSON after reasoning": broken(
+        said(reasoning="Hm.") + b"data: {not JSON\n\n", errors.IncompleteReplyError, "no JSON", text="", reasoning="Hm."
+    ),
     # Ends in the middle
     "neither finish reason nor [DONE]": broken(HELLO, errors.IncompleteReplyError, "broke off"),
     "ended in an event": broken(HELLO + b'data: {"choi', errors.IncompleteReplyError, "broke off"),
@@ -322,18 +337,18 @@ TABLE = {
     "a whole answer that is dropped": refused(
         json.dumps(ANSWER).encode()[:-20], errors.IncompleteReplyError, "broke off", framing="dropped"
     ),
-    "an error in JSON": refused(b'{"error": {"message": "Quota is used up"}}', errors.GatewayError, "Quota is used up"),
+    "an error in JSON": refused(b'{"error": {"message": "Quota is used up"}}', errors.AnswerError, "Quota is used up"),
     "an error in JSON of its own type": refused(
-        b'{"error": "Quota is used up"}', errors.GatewayError, "Quota is used up", kind="application/json"
+        b'{"error": "Quota is used up"}', errors.AnswerError, "Quota is used up", kind="application/json"
     ),
     "an error in JSON of the older shape": refused(
-        b'{"object": "error", "message": "Quota is used up"}', errors.GatewayError, "Quota is used up"
+        b'{"object": "error", "message": "Quota is used up"}', errors.AnswerError, "Quota is used up"
     ),
     "another JSON": refused(
         b'{"ok": true}', errors.AnswerError, "200 with no chat completion", kind="application/json"
     ),
     "a list in JSON": refused(b"[]", errors.AnswerError, "200 with no chat completion", kind="application/json"),
-    "text that is no JSON": refused(b"Quota is used up", errors.GatewayError, "Quota is used up", kind="text/plain"),
+    "text that is no JSON": refused(b"Quota is used up", errors.AnswerError, "Quota is used up", kind="text/plain"),
     "a page": refused(PAGE, errors.AnswerError, "200 with a web page ('Sign in & go on')", kind="text/html"),
     "a page that says it is a stream": refused(PAGE, errors.AnswerError, "200 with a web page ('Sign in & go on')"),
     "a page with 502": refused(
@@ -401,6 +416,7 @@ def must_be(outcome: Outcome, row: Row, session: ChatSession) -> None:
         assert turns == ()
     else:
         assert turns == (outcome.turn,)
+        assert (row.kept == "incomplete") == isinstance(error, errors.IncompleteReplyError)
         assert completion.partial == (None if row.kept == "whole" else "incomplete")
         assert (completion.text, completion.reasoning) == (row.text, row.reasoning)
         assert (completion.finish_reason, completion.usage) == (row.finish_reason, row.usage)

@@ -14,6 +14,7 @@ from xcyq_magic.errors import (
     AuthenticationError,
     BadRequestError,
     GatewayError,
+    IncompleteReplyError,
     NotFoundError,
     RateLimitError,
     ServerError,
@@ -125,7 +126,7 @@ def test_an_event_without_an_object_adds_nothing(data):
     ],
 )
 def test_an_error_in_the_stream_is_raised_with_its_words(event, words):
-    with pytest.raises(GatewayError, match=words):
+    with pytest.raises(IncompleteReplyError, match=words):
         decoded(event.data, event.type)
 
 
@@ -174,7 +175,7 @@ def test_a_whole_answer_is_a_delta(record, delta):
     ],
 )
 def test_an_answer_that_is_an_error_is_raised_with_its_words(body, words):
-    with pytest.raises(GatewayError, match=words):
+    with pytest.raises(AnswerError, match=words):
         decoded_answer(body)
 
 

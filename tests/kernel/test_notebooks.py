@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from kernels import KEY, Kernel
 from nbconvert import get_exporter
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -49,6 +50,19 @@ def test_a_notebook_runs_without_a_key_and_gives_what_was_committed(executed):
     committed, path = executed
     assert output_types(nbformat.read(path, 4)) == output_types(committed)
     assert any(TURN in types for cell in output_types(committed) for types in cell)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_asks_the_gateway_where_there_is_a_key_in_a_file(path, tmp_path, sandbox):
+    (tmp_path / ".env").write_text(f"XCYQ_API_KEY={KEY}\n")
+    first, second, *_ = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    place = {"JPY_SESSION_NAME": str(tmp_path / "notebook.ipynb"), "XCYQ_BASE_URL": sandbox.base_url}
+    kernel = Kernel({**os.environ, **place})
+    ran = [kernel.run(code) for code in (first, second, "%chat {{ globals().get('offline', '') }}Hello")]
+    kernel.close()
+    assert [r.status for r in ran] == ["ok"] * 3, ran[-1].error
+    assert "the key from the .env file" in ran[1].text
+    assert [r.body["messages"][-1]["content"] for r in sandbox.received] == ["Hello"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

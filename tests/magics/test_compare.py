@@ -53,7 +53,7 @@ def test_what_is_attached_is_fitted_for_each_model(run, sandbox, shell):
 def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbox, capsys):
     run(
         f"%%compare gpt-5.5 gpt-5.5-low claude-opus-4-7 --judge gpt-5.4 --diff\n{ECHO}"
-        "sandbox: for claude-*: status 400\nsandbox: for gpt-5.5: first 0.3\nsandbox: for gpt-5.4: judge\n"
+        "sandbox: for claude-*: status 400\nsandbox: for gpt-5.5: first 0.3\n"
         "Hello \x1b[31m**you**"
     )
     out = capsys.readouterr().out
@@ -144,12 +144,71 @@ def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, c
         run("%chat_keep gpt-5.4")
 
 
+def marked(run, capsys) -> list[str]:
+    """The numbers of the turns as the history lists them, a `*` behind those that are older than what they follow."""
+    capsys.readouterr()
+    run("%chat_history")
+    lines = capsys.readouterr().out.split("\n")[2:]
+    return [line[:4].strip() for line in lines if line[:1].isdigit()]
+
+
+def test_a_turn_that_follows_an_answer_which_it_never_saw_is_marked(run, capsys):
+    run("%chat above")
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2"]
+    run("%chat next")
+    assert marked(run, capsys) == ["1", "2", "3"]
+    run("%chat_keep 2")
+    assert marked(run, capsys) == ["1", "2", "3 *"]
+    run("%chat and this has seen it")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4"]
+    run("%chat_keep 2")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4"]
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2", "3 *", "4 *"]
+
+
+def test_the_mark_comes_back_from_a_notebook(run, capsys, tmp_path):
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat_keep 1")
+    run("%chat next")
+    run("%chat_keep 2")
+    run(f"%chat_save {tmp_path}/chat.ipynb")
+    run(f"%chat_load {tmp_path}/chat.ipynb")
+    assert marked(run, capsys) == ["1", "2 *"]
+
+
+def test_an_answer_that_is_kept_late_is_older_than_what_was_asked_meanwhile(run, capsys):
+    run("%%compare gpt-5.5 gpt-5.4\nWhich one?")
+    run("%chat meanwhile")
+    run("%chat_keep 1")
+    assert marked(run, capsys) == ["1", "2 *"]
+
+
 def test_a_dry_run_shows_each_request_and_sends_nothing(run, sandbox, capsys):
     run("%%compare gpt-5.5 claude-opus-4-7 --dry-run\nHello")
     out = capsys.readouterr().out
     assert "Dry run: nothing was sent · gpt-5.5" in out
     assert "Dry run: nothing was sent · claude-opus-4-7" in out
     assert sandbox.received == []
+
+
+@pytest.mark.parametrize(
+    ("judge", "way_on"),
+    [("claude-opus-47", "Did you mean claude-opus-4-7?"), ("xyz", "%chat_models lists those that are known.")],
+)
+@pytest.mark.parametrize("dry", ["", " --dry-run"])
+def test_a_judge_that_is_not_known_is_remarked_on_before_anything_is_sent(run, sandbox, capsys, *, dry, judge, way_on):
+    run(f"%%compare gpt-5.5 gpt-5.4 --judge {judge}{dry}\n{ECHO}Hello")
+    remark = f"The judge {judge} is not in the catalogue; it is sent all the same. {way_on}\n"
+    assert capsys.readouterr().out.startswith(remark)
+    assert len(sandbox.received) == (0 if dry else 3)
+
+
+def test_a_judge_that_is_known_is_not_remarked_on(run, capsys):
+    run(f"%%compare gpt-5.5 gpt-5.4 --judge claude-opus-4-7\n{ECHO}Hello")
+    assert "catalogue" not in capsys.readouterr().out
 
 
 def test_a_comparison_from_python_is_shown_and_is_the_last_one(run, shell, sandbox):

@@ -73,8 +73,11 @@ def test_reset_starts_afresh(run, sandbox):
 @pytest.mark.parametrize(
     ("line", "error", "words"),
     [
-        ("%chat_undo", InputError, "There are 0 turns"),
-        ("%chat_undo 3", InputError, "There are 0 turns"),
+        ("%chat_undo", InputError, "main has no turn to take back.\n%chat_switch lists"),
+        ("%chat_undo 3", InputError, "main has no turn to take back.\n%chat_switch lists"),
+        ("%chat_undo --turn 1", InputError, "There is no turn 1: main has none.\nWrite %%chat"),
+        ("%chat_history 1", InputError, "There is no turn 1: main has none.\nWrite %%chat"),
+        ("%chat_switch --fork 1", InputError, "There is no turn 1: main has none.\nWrite %%chat"),
         ("%chat_undo all", OptionError, "a number of turns"),
         ("%chat_undo -1", OptionError, "a number of turns"),
         ("%chat_history 7", InputError, "There is no turn 7"),
@@ -90,6 +93,38 @@ def test_what_cannot_be_is_said_in_a_line_or_two(run, line, error, words):
         run(line)
     assert words in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_more_turns_than_there_are_is_said_with_their_number(run):
+    run("%chat one")
+    for line, words in [
+        ("%chat_undo 2", "There is 1 turn to take back, not 2.\n%chat_history lists them."),
+        ("%chat_undo --turn 2", "There is no turn 2: main has 1 turn.\n%chat_history lists them."),
+        ("%chat_history 2", "There is no turn 2: main has 1 turn.\n%chat_history lists them."),
+        ("%chat_switch --fork 2", "There is no turn 2: main has 1 turn.\n%chat_history lists them."),
+    ]:
+        with pytest.raises(InputError) as raised:
+            run(line)
+        assert str(raised.value) == words
+
+
+def test_a_reset_says_which_model_is_asked_from_then_on(run, capsys):
+    run("%chat_reset")
+    assert capsys.readouterr().out == "There was nothing to forget. The model is claude-sonnet-4-6.\n"
+    run("%chat_model gpt-5.5")
+    run("%chat one")
+    capsys.readouterr()
+    run("%chat_reset")
+    said = capsys.readouterr().out
+    assert said.startswith("Started afresh: 1 turn set aside; the model is claude-sonnet-4-6. %chat_switch ")
+    assert said.endswith(" brings it back.\n")
+
+
+def test_one_token_is_one(run, capsys):
+    run("%chat --dry-run Hi")
+    assert "· about 1 token ·" in capsys.readouterr().out
+    run("%chat --max-tokens 1 Hi")
+    assert "tokens in, 1 out" in capsys.readouterr().out
 
 
 def test_the_model_of_a_conversation(run, sandbox, capsys):

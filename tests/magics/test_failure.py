@@ -49,6 +49,26 @@ def test_the_exception_goes_with_its_cell_and_its_traceback(run, fail, sandbox):
     assert "interactiveshell" not in text
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%compare gpt-5.5 gpt-5.4",
+        "numbers = []\n%timeit -n1 -r1 numbers[0]",
+        "!true\nnumbers = !echo 1\nnumbers[3]",
+        "%%time\nnumbers = []\nnumbers[0]",
+        "for n in range(2):\n    %no_such_magic {n}",
+        "x = %no_such_magic 1",
+        "numbers = []\n%chat_model gpt-5.5\nnumbers[0]",
+        "%%no_such_magic\n1",
+        "1 +",
+    ],
+)
+def test_the_cell_is_sent_as_it_was_typed(run, fail, sandbox, cell):
+    fail(f"\n\n{cell}\n")
+    run("%chat_error")
+    assert f"This cell of a notebook failed:\n\n```python\n{cell}\n```" in sent(sandbox)
+
+
 def test_a_failure_alone_sends_nothing(run, fail, sandbox):
     fail(FAILING)
     run("%chat Hello")

@@ -97,6 +97,26 @@ def test_a_row_that_cannot_be_read_is_left_out(run, shell, shown):
     assert total.prompt_tokens > 0
 
 
+def test_who_answered_is_said_where_it_is_not_the_model_that_was_asked(run, shell, shown):
+    run(f"%%chat -m gpt-5.4\n{FAST}one")
+    run(f"%%chat -m gpt-5.5\n{FAST}sandbox: model gpt-5.5-low\ntwo")
+    listed = shown("%chat_history").split("\n")
+    assert "gpt-5.5, answered by gpt-5.5-low" in listed[3]
+    assert "answered by" not in listed[2]
+    for line in ("%chat_usage -o spent", "%chat_usage --all"):
+        assert [row[0] for row in cells(shown(line))][1:] == [
+            "gpt-5.5, answered by gpt-5.5-low",
+            "gpt-5.4",
+            "in all",
+        ]
+    run(f"%%chat -m gpt-5.5\n{FAST}three")
+    for line in ("%chat_usage -o spent", "%chat_usage --all"):
+        names = [row[0] for row in cells(shown(line))]
+        assert "gpt-5.5, answered by gpt-5.5 and gpt-5.5-low" in names
+    frame = shell.user_ns["spent"].to_frame()
+    assert frame.answered_by.to_dict() == {"gpt-5.5": "gpt-5.5, gpt-5.5-low", "gpt-5.4": "gpt-5.4"}
+
+
 def test_what_the_gateway_did_not_count_is_said(run, shown):
     run(f"%%chat\n{FAST}one")
     with pytest.raises(errors.IncompleteReplyError):
@@ -108,7 +128,8 @@ def test_what_the_gateway_did_not_count_is_said(run, shown):
 
 def test_nothing_is_spent_before_the_first_turn(shown):
     assert "No turns yet" in shown("%chat_usage")
-    assert "No turns yet" in shown("%chat_usage --all")
+    assert "%chat_usage --all counts" in shown("%chat_usage")
+    assert shown("%chat_usage --all") == "No turns yet, so nothing was spent.\n"
 
 
 @pytest.mark.parametrize("line", ["%chat_usage main", "%chat_usage -o 1", "%chat_usage --al"])

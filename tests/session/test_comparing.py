@@ -235,11 +235,14 @@ def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
     comparison = ask(before, TWO, cell=CellRun("B", 2)).comparison
     for column in comparison.columns:
         keep(before, comparison, column)
+        before.ask(Message.of("user", ECHO + "below"), cell=CellRun("C", 3))
     kept = before.conversation()
+    assert kept.outdated == {2}  # it saw the answer that was kept first
     before.close()
     after = kernel()
     assert after.conversation().turns == tuple(replace(t, cell=CellRun(t.cell.cell_id, EARLIER)) for t in kept.turns)
-    assert [t.completion.model for t in after.conversation().turns][1:] == TWO[1:]
+    assert [t.completion.model for t in after.conversation().turns][1] == TWO[1]
+    assert after.conversation().outdated == {2}
     after.close()
 
 
@@ -272,7 +275,7 @@ def test_what_never_came_cannot_be_kept(session):
 
 
 def judged(session: ChatSession, seed: int = 1, **more):
-    before = FAST + "sandbox: markdown 300\nsandbox: for gemini-*: markdown 90\nsandbox: for gpt-5.4: judge\n"
+    before = FAST + "sandbox: markdown 300\nsandbox: for gemini-*: markdown 90\n"
     return ask(session, THREE, before=before, judge="gpt-5.4", order=random.Random(seed), **more).comparison  # noqa: S311  # no secret
 
 
@@ -314,8 +317,13 @@ def test_a_judge_that_fails_spoils_no_comparison(session):
     assert compared.error is None
     assert type(compared.comparison.verdict.error) is errors.BadRequestError
     assert compared.comparison.verdict.winner is None
-    refused = ask(session, TWO, judge="two words").comparison.verdict
-    assert "one word" in refused.error.message
+
+
+@pytest.mark.parametrize("judge", ["two words", "", " ", "a\nb", "a\x00b"])
+def test_a_judge_that_no_model_can_be_is_refused_before_any_is_asked(session, judge):
+    with pytest.raises(errors.RequestError, match="one word"):
+        ask(session, TWO, judge=judge)
+    assert received(session) == []
 
 
 def test_one_reply_is_not_judged(session):

@@ -254,9 +254,10 @@ def test_an_error_before_the_first_word_leaves_no_turn(session):
     assert session.conversation().turns == ()
 
 
-def test_an_error_in_the_middle_keeps_the_text_before_it(session):
-    outcome = session.ask(user(FAST + "sandbox: markdown 900\nsandbox: error 200"))
-    assert "asked to fail in the middle" in outcome.error.message
+@pytest.mark.parametrize("directive", ["error 200", "garbage 200", "drop 200"])
+def test_a_reply_that_broke_off_is_kept_and_its_error_says_so(session, directive):
+    outcome = session.ask(user(f"{FAST}sandbox: markdown 900\nsandbox: {directive}"))
+    assert type(outcome.error) is errors.IncompleteReplyError
     assert outcome.completion.partial == "incomplete"
     assert session.conversation().turns == (outcome.turn,)
 

@@ -30,6 +30,7 @@ WRONG = [
     (GatewaySettings, "connect_timeout", "soon", "float"),
     (GatewaySettings, "answer_timeout", 0, "more than 0 seconds"),
     (GatewaySettings, "prices", {"gpt-5.5": (1, -1)}, "two numbers"),
+    (GatewaySettings, "prices", {"gpt-5.5": 3}, "two numbers"),
     (GatewaySettings, "max_video_mb", 0, "more than 0 MB"),
     (GatewaySettings, "video_form", "mp4", "video_url"),
     (ChatSettings, "model", "gpt 5.5", "one word"),
@@ -60,6 +61,36 @@ def test_a_wrong_value_is_refused_at_once(loaded, caplog, wrong):
     loaded.run_cell(f"%config {cls.__name__}.{name} = {value!r}")
     assert words in caplog.text  # IPython logs the refusal
     assert getattr(settings, name) == before
+
+
+MENDED = re.compile(r"(?:For example: |%config )(\w+\.\w+ = .*?)\.?$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [*((cls, name, wrong) for cls, name in SETTINGS for wrong in ([1], -7)), *(w[:3] for w in WRONG)],
+    ids=lambda w: f"{w[1]}={w[2]!r}",
+)
+def test_a_value_that_is_refused_says_one_that_is_taken(loaded, caplog, capsys, wrong):
+    cls, name, value = wrong
+    loaded.run_cell(f"%config {cls.__name__}.{name} = {value!r}")
+    said = "\n".join(r.getMessage() for r in caplog.records)
+    mended = MENDED.search(said)
+    if "holds an @" in said:
+        assert "Leave it out; %chat_key asks for the key." in said
+        return
+    assert mended, said
+    caplog.clear()
+    assert loaded.run_cell(f"%config {mended[1]}").success
+    assert caplog.text == ""
+    assert "rror" not in "".join(capsys.readouterr())
+    assert f"{cls.__name__}.{name} = " in mended[1]
+
+
+def test_a_value_that_config_refuses_fails_no_cell_as_the_readme_says(loaded, caplog):
+    assert loaded.run_cell("%config ChatSettings.value_chars = 'x'").success
+    assert "ERROR    root:" in caplog.text
+    assert "For example: ChatSettings.value_chars = 4000" in caplog.text
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w[1]}={w[2]!r}")
@@ -186,5 +217,6 @@ def test_a_wrong_value_in_the_configuration_is_a_line_or_two(capsys):
         assert "chat" not in shell.magics_manager.magics["cell"]
     shown = capsys.readouterr().out
     assert "one word, not 'gpt 5.5'" in shown
+    assert "For example: ChatSettings.model = 'claude-sonnet-4-6'" in shown
     assert "ipython_config.py" in shown
     assert len(shown.strip().split("\n")) <= 2

@@ -223,7 +223,10 @@ def test_of_several_conversations_in_a_notebook_one_is_taken():
     text = json.dumps({"cells": [*cells, {"cell_type": "markdown", "source": ""}]})
     read = ipynb.loads(text, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
     assert len(read.conversation.turns) == 1
-    assert "2 of its turns are of other conversations" in read.notices[0]
+    assert read.notices == ("2 turns of other conversations, or of none, were left out.",)
+    one = json.dumps({"cells": cells[:2]})
+    read = ipynb.loads(one, lambda hashes: dict.fromkeys(hashes, PIXEL), "idea")
+    assert read.notices == ("1 turn of another conversation, or of none, was left out.",)
 
 
 def page_of(outputs: dict[str, dict]) -> str:

@@ -109,7 +109,9 @@ class Turn:
     cell
         The run of the cell that asked; None where cells have no ids (a terminal, nbclient).
     asked_at
-        When, in Unix seconds.
+        When, in Unix seconds; 0 where that is not known.
+    kept_at
+        When it was taken into its conversation from a comparison, in Unix seconds; 0 for one that was asked there.
     id
         What tells it from every other turn, wherever it is kept.
     request
@@ -122,6 +124,7 @@ class Turn:
     parameters: Parameters = field(default_factory=Parameters)
     cell: CellRun | None = None
     asked_at: float = 0.0
+    kept_at: float = field(default=0.0, compare=False)
     id: str = field(default_factory=_new_id, compare=False, repr=False)
     request: str | None = field(default=None, compare=False, repr=False)
 
@@ -142,6 +145,7 @@ class Turn:
             "system": self.system,
             "parameters": self.parameters.to_dict(),
             "asked_at": self.asked_at,
+            **({"kept_at": self.kept_at} if self.kept_at else {}),
         }
 
     @classmethod
@@ -162,6 +166,7 @@ class Turn:
             system=None if record.get("system") is None else said(record, "system"),
             parameters=Parameters.from_dict(record.get("parameters")),
             asked_at=moment(record.get("asked_at")),
+            kept_at=moment(record.get("kept_at")),
         )
 
 
@@ -213,12 +218,12 @@ class Conversation:
 
     @property
     def outdated(self) -> frozenset[int]:
-        """The indices of turns that are older than one that they follow: asked before what now stands above them."""
+        """The indices of turns that were asked before one that now stands above them was asked, or was kept."""
         found, newest = set(), 0.0
         for i, turn in enumerate(self.turns):
-            if turn.asked_at < newest:
+            if 0 < turn.asked_at < newest:
                 found.add(i)
-            newest = max(newest, turn.asked_at)
+            newest = max(newest, turn.asked_at, turn.kept_at)
         return frozenset(found)
 
     def with_instead(self, turn: Turn, old: Turn) -> Conversation:

@@ -18,7 +18,7 @@ _MILLION = 1_000_000
 
 
 class ReplyUsage(NamedTuple):
-    """What one reply took.
+    """What one reply took, of the model that was asked, and which one answered.
 
     Two replies never take the same time to the last digit: what is equal is one reply, taken from the store again.
     """
@@ -27,11 +27,13 @@ class ReplyUsage(NamedTuple):
     usage: Usage | None
     first_token_s: float | None
     duration_s: float
+    answered_by: str
 
     @classmethod
     def of(cls, completion: Completion) -> ReplyUsage:
         """Return what `completion` took, of the model that was asked."""
-        return cls(completion.requested_model, completion.usage, completion.first_token_s, completion.duration_s)
+        times = completion.first_token_s, completion.duration_s
+        return cls(completion.requested_model, completion.usage, *times, completion.model)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ModelUsage:
         Seconds to the first content, on average; None where no reply came in deltas.
     cost
         Of the tokens that were counted and have a price, in the currency of the prices; None where there is none.
+    answered_by
+        The models that say they answered, by name.
     """
 
     model: str
@@ -62,6 +66,7 @@ class ModelUsage:
     duration_s: float
     first_token_s: float | None
     cost: float | None
+    answered_by: tuple[str, ...]
 
     @classmethod
     def of(cls, model: str, spent: Sequence[ReplyUsage], price_of: Callable[[str], Price | None]) -> ModelUsage:
@@ -88,6 +93,7 @@ class ModelUsage:
             sum(s.duration_s for s in spent),
             sum(firsts) / len(firsts) if firsts else None,
             sum(costs) if costs else None,
+            tuple(sorted({s.answered_by for s in spent})),
         )
 
 
@@ -141,7 +147,8 @@ class UsageReport:
         pd = pandas()
         fields = [name for name in ModelUsage.__dataclass_fields__ if name != "model"]
         index = pd.Index([m.model for m in self.models], name="model")
-        frame = pd.DataFrame([asdict(m) for m in self.models], index=index, columns=fields)
+        rows = [{**asdict(m), "answered_by": ", ".join(m.answered_by)} for m in self.models]
+        frame = pd.DataFrame(rows, index=index, columns=fields)
         return frame.astype({"first_token_s": float, "cost": float})  # a column of None alone would be one of objects
 
 

@@ -8,6 +8,8 @@ from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xcyq_magic.chat.completion import Completion, Usage
     from xcyq_magic.session.live import LiveReply
 
@@ -25,9 +27,9 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
     """For a reply that is on its way."""
     chars = sum(map(len, reply.builder.text_pieces))
     parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
-    count, counted = tokens_so_far(reply)
-    if not counted and chars:
-        parts.append(f"about {count:,} tokens")
+    count, exact = tokens_so_far(reply)
+    if not exact and chars:
+        parts.append(f"about {counted(count, 'token')}")
     if reply.retry is not None:
         parts.append(str(reply.retry))
     elif reply.state == "waiting":
@@ -52,7 +54,11 @@ def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
 
 def completion_caption(completion: Completion, label: str = "") -> str:
     """For a completion, whole or partial."""
-    parts = [_who(completion), label, "from the store" if completion.cached else f"{completion.duration_s:.1f} s"]
+    parts = [
+        who(completion.requested_model, [completion.model]),
+        label,
+        "from the store" if completion.cached else f"{completion.duration_s:.1f} s",
+    ]
     if completion.usage:
         parts.append(tokens(completion.usage))
     parts.append(ending(completion))
@@ -92,15 +98,20 @@ def failure_caption(reply: LiveReply, label: str = "") -> str:
 def tokens(usage: Usage) -> str:
     """Such as ``120 tokens in, 45 out``; ``""`` where nothing was counted."""
     if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-        return f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"
-    return f"{usage.total_tokens:,} tokens" if usage.total_tokens is not None else ""
+        return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
+    return counted(usage.total_tokens, "token") if usage.total_tokens is not None else ""
+
+
+def counted(number: int, what: str) -> str:
+    """Return such as ``1 token`` or ``1,200 tokens``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _joined(*parts: str) -> str:
     return show_directions(_SEPARATOR.join(p for p in parts if p))
 
 
-def _who(completion: Completion) -> str:
-    if same_model(completion.requested_model, completion.model):
-        return completion.requested_model
-    return f"{completion.requested_model}, answered by {completion.model}"
+def who(asked: str, answered_by: Sequence[str]) -> str:
+    """Return the model that was asked, and who answered where that is not the same."""
+    names = dict.fromkeys(asked if same_model(asked, name) else name for name in answered_by)
+    return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from xcyq_magic.display.caption import ending, tokens_so_far
+from xcyq_magic.display.caption import counted, ending, tokens_so_far, who
 from xcyq_magic.display.markup import escape, plain_line
 from xcyq_magic.display.style import COMPARISON_STYLE, body, pool, quiet, styled
 from xcyq_magic.errors import show_directions
@@ -226,7 +226,7 @@ def usage_bundle(report: UsageReport) -> Bundle:
 def usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:
     """The headings, a row for each model, and one for all if there are several; a cost where any is known."""
     figures = [f for f in _USAGE_FIGURES if f.heading != "cost" or report.total.cost is not None]
-    rows = [[Cell(m.model), *(_figure_cell(f, m, report) for f in figures)] for m in report.models]
+    rows = [[Cell(who(m.model, m.answered_by)), *(_figure_cell(f, m, report) for f in figures)] for m in report.models]
     if len(rows) > 1:
         rows.append([Cell("in all"), *(_text(f, report.total) for f in figures)])
     return [report.of, *(f.heading for f in figures)], rows
@@ -276,7 +276,7 @@ def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
         count, exact = tokens_so_far(reply)
         streaming_s = reply.elapsed_s - reply.first_token_s
         figures.append(f"first {seconds(reply.first_token_s)}")
-        figures.append(f"{'' if exact else '~'}{count:,} tokens")
+        figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
         figures.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
     return [_SEPARATOR.join(part for part in line if part) for line in (state, figures)]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import DataUrl, Text
 from xcyq_magic.display.bundle import caption_of, figure
+from xcyq_magic.display.caption import counted
 from xcyq_magic.display.markup import escape, without_controls
 from xcyq_magic.display.style import body, quiet, styled, unfolding
 from xcyq_magic.gateway.tokens import estimated_tokens
@@ -48,10 +49,10 @@ def _summary(preview: Preview) -> str:
     parts = [
         "Dry run: nothing was sent",
         preview.request.model,
-        _counted(len(messages), "message"),
-        _counted(kinds["image"], "picture") if kinds["image"] else "",
-        _counted(kinds["video"], "video") if kinds["video"] else "",
-        f"{preview.n_bytes:,} bytes",
+        counted(len(messages), "message"),
+        counted(kinds["image"], "picture") if kinds["image"] else "",
+        counted(kinds["video"], "video") if kinds["video"] else "",
+        counted(preview.n_bytes, "byte"),
         _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
         f"to {preview.url}",
     ]
@@ -59,11 +60,7 @@ def _summary(preview: Preview) -> str:
 
 
 def _tokens(counts: Iterable[int]) -> str:
-    return f"about {sum(counts):,} tokens"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+    return f"about {counted(sum(counts), 'token')}"
 
 
 def _row(message: Message, model: str) -> str:

@@ -325,7 +325,9 @@ def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if attempt.answered:
         msg = f"The connection to {where} broke off before the reply was whole."
-        return errors.IncompleteReplyError(msg, "What came, if anything, is in the output above. Run the cell again.")
+        return errors.IncompleteReplyError(
+            msg, "What came, if anything, is kept in _reply and marked. Run the cell again."
+        )
     if isinstance(error, httpx.ConnectTimeout):
         msg = f"No connection to {where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")

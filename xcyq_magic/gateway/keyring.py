@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SERVICE = "xcyq_magic"
 SOURCE = "the system keyring"
+_OTHERWISE = "%chat_key alone keeps the key in memory, for this kernel; XCYQ_API_KEY in the environment works, too."
 
 
 def saved_key(base_url: str) -> ApiKey | None:
@@ -34,6 +35,22 @@ def saved_key(base_url: str) -> ApiKey | None:
     except Exception:  # noqa: BLE001  # whatever a backend raises: locked, no D-Bus, a dialog closed
         return None
     return ApiKey.of(text, SOURCE)
+
+
+def check() -> None:
+    """See to it that there is a keyring to save a key in, before anybody is asked for the key.
+
+    Raises
+    ------
+    KeyringError
+        There is none.
+    """
+    keyring = _keyring()
+    from keyring.backends import fail, null  # noqa: PLC0415  # as below
+
+    if isinstance(keyring.get_keyring(), fail.Keyring | null.Keyring):  # it would refuse, or keep nothing
+        msg = "This system has no keyring that can be used."
+        raise KeyringError(msg, _OTHERWISE)
 
 
 def save(base_url: str, key: ApiKey) -> str:
@@ -76,9 +93,14 @@ def forget(base_url: str) -> bool:
 def _keyring() -> ModuleType:
     try:
         import keyring  # noqa: PLC0415  # as above
-    except ModuleNotFoundError:
-        msg = "The system keyring needs the package keyring, which is not installed."
-        raise KeyringError(msg, "Type %pip install keyring, then run this cell again.") from None
+
+        keyring.get_keyring()  # it loads the one that its configuration names
+    except Exception as e:  # noqa: BLE001  # as above
+        if isinstance(e, ModuleNotFoundError) and e.name == "keyring":
+            msg = "The system keyring needs the package keyring, which is not installed."
+            raise KeyringError(msg, f"Type %pip install keyring, then run this cell again. {_OTHERWISE}") from None
+        msg = f"The system keyring cannot be used ({type(e).__name__}: {e})."
+        raise KeyringError(msg, _OTHERWISE) from None
     return keyring
 
 

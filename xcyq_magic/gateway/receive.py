@@ -93,6 +93,10 @@ async def receive(
             await _receive_json(begun, chunks, reader)
         else:
             await _receive_stream(begun, chunks, reader, key)
+    except AnswerError as e:
+        if reader.said:  # it was one until here
+            raise IncompleteReplyError(e.message, "Run the cell again, or ask another model with -m.") from None
+        raise
     finally:
         reader.flush()
 
@@ -117,6 +121,11 @@ class _StreamReader:
     def finished(self) -> bool:
         """Whether a finish reason came: the reply is whole, whatever becomes of the rest."""
         return self._decoder.finished
+
+    @property
+    def said(self) -> bool:
+        """Whether any word came."""
+        return self._decoder.said
 
     @property
     def unknown(self) -> str:

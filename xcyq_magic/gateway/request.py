@@ -128,9 +128,7 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     RequestError
         A rule is broken; the message names it.
     """
-    if not request.model.strip() or not request.model.isprintable() or " " in request.model:
-        msg = f"A model's name is one word, not {request.model!r}."
-        raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
+    check_model(request.model)
     if not request.messages[-1].text.strip() and not request.messages[-1].media:
         msg = "The prompt is empty, so nothing was sent."
         raise RequestError(msg, "Write what you want to know.")
@@ -141,6 +139,19 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
             raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
     _check_videos(request, max_video_mb)
     check_parameters(request.parameters)
+
+
+def check_model(name: str) -> None:
+    """Refuse a name that no model can have.
+
+    Raises
+    ------
+    RequestError
+        It is not one word.
+    """
+    if not name.strip() or not name.isprintable() or " " in name:
+        msg = f"A model's name is one word, not {name!r}."
+        raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
 
 
 def _check_videos(request: ChatRequest, max_mb: float) -> None:

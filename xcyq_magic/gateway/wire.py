@@ -15,6 +15,7 @@ from xcyq_magic.errors import (
     AuthenticationError,
     BadRequestError,
     GatewayError,
+    IncompleteReplyError,
     NotFoundError,
     RateLimitError,
     ServerError,
@@ -183,10 +184,8 @@ class AnswerDecoder:
 
         Raises
         ------
-        GatewayError
-            The body is an error.
         AnswerError
-            It is no chat completion.
+            The body is an error, or something else that is no chat completion.
         """
         text = body.decode("utf-8-sig", "replace")
         records, rest = _records(text)
@@ -194,7 +193,7 @@ class AnswerDecoder:
         if record is not None and is_failure(record):
             words = failure_of(self._clean(record)).words
             msg = f"The gateway answered with an error: {words or 'it did not say why'}"
-            raise GatewayError(msg, _hint(words, "Run the cell again, or try another model with -m."))
+            raise AnswerError(msg, _hint(words, "Run the cell again, or try another model with -m."))
         if not isinstance(record, dict) or not _is_answer(record):
             raise no_completion(self._hide(text).encode())
         return self._delta(record)
@@ -363,11 +362,11 @@ def usage_of(record: dict[str, Any]) -> Usage | None:
     return usage if usage != Usage() else None
 
 
-def stream_error(record: object) -> GatewayError:
+def stream_error(record: object) -> IncompleteReplyError:
     """Return the error that came inside a stream whose status was 200."""
     words = failure_of(record).words
     msg = f"The gateway broke the reply off: {words or 'it did not say why'}"
-    return GatewayError(msg, _hint(words, "Run the cell again, or ask another model with -m."))
+    return IncompleteReplyError(msg, _hint(words, "Run the cell again, or ask another model with -m."))
 
 
 def no_completion(body: bytes, status: int = 200) -> AnswerError:

@@ -130,7 +130,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="NAME=JSON",
             action="append",
             default=[],
-            help="Any other field of the request, or several as a JSON object; again for more.",
+            help="Any other field of the request, or several as a JSON object; a bare word is text. Again for more.",
         ),
         argument_group("the prompt"),
         argument(
@@ -169,11 +169,15 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
     return function
 
 
-def takes(*arguments: Callable[[F], F]) -> Callable[[F], F]:
-    """Decorate a magic with options, each an `argument` of IPython's; its `words` stand anywhere among them."""
+def takes(*arguments: Callable[[F], F], text: bool = False) -> Callable[[F], F]:
+    """Decorate a magic with options, each an `argument` of IPython's.
+
+    Its `words` stand anywhere among them. With `text`, it has a `text` behind them instead.
+    """
+    rest = argument("text", nargs="...") if text else argument("words", nargs="*")
 
     def decorate(function: F) -> F:
-        decorators: list[Any] = [magic_arguments(), *arguments, argument("words", nargs="*")]
+        decorators: list[Any] = [magic_arguments(), *arguments, rest]
         for decorator in reversed(decorators):
             function = decorator(function)
         function.parser.allow_abbrev = False  # type: ignore[attr-defined]  # as for the options of a turn
@@ -192,7 +196,7 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     """
     tokens = list(_TOKEN.finditer(line))
     options = _parsed(magic, magic.parser.parse_args, tokens)
-    _check_quotes(tokens)
+    _check_quotes(magic, tokens)
     return options
 
 
@@ -207,9 +211,9 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     tokens = list(_TOKEN.finditer(line))
     options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
-    _check_quotes(tokens[: len(tokens) - count])
+    _check_quotes(magic, tokens[: len(tokens) - count])
     text = line[tokens[-count].start() :].rstrip() if count else ""
-    return options, text.removeprefix("-- ")  # which ends the options
+    return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
 
 def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
@@ -222,7 +226,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     """
     tokens = list(_TOKEN.finditer(line))
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
-    _check_quotes(tokens)
+    _check_quotes(magic, tokens)
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"The models stand right behind it: %%compare gpt-5.5 {options.model}.")
@@ -240,9 +244,9 @@ def _parsed(
         raise _explain(str(e), magic) from None
 
 
-def _check_quotes(tokens: list[re.Match[str]]) -> None:
+def _check_quotes(magic: Any, tokens: list[re.Match[str]]) -> None:  # noqa: ANN401  # as above
     if unclosed := next((t[0] for t in tokens if _UNCLOSED.match(t[0])), None):
-        msg = f"The quote that begins with {unclosed} is not closed; nothing was sent."
+        msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
 
 
@@ -257,22 +261,30 @@ def _with_counts(words: list[str]) -> list[str]:
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 
 
+def _unsent(magic: Any) -> str:  # noqa: ANN401  # as above
+    """The end of an error of a magic that would have sent something: such a magic knows of a model."""
+    sends = any(a.dest == "model" for a in magic.parser._actions)  # noqa: SLF001  # argparse lists them nowhere else
+    return "; nothing was sent" if sends else ""
+
+
 def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
     name = "%" * (not magic.parser.prog.startswith("%")) + magic.parser.prog
-    known = [o for a in magic.parser._actions for o in a.option_strings]  # noqa: SLF001  # argparse lists them nowhere else
+    actions, unsent = magic.parser._actions, _unsent(magic)  # noqa: SLF001  # as above
+    known = [o for a in actions if a.help != argparse.SUPPRESS for o in a.option_strings]
     hint = f"{name}? lists the options, with examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
         typed = unknown[1].split("=")[0]
         near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
         if typed in {"-h", "--help"}:
-            return OptionError(f"Help is not an option of {name}; nothing was sent.", f"Type {name}? for it.")
-        way_on = f"Did you mean {near[0]}?" if near else f"{hint} -- ends them."
-        return OptionError(f"{name} has no option {typed}; nothing was sent.", way_on)
-    return OptionError(f"{name}: {message}; nothing was sent.", hint)
+            return OptionError(f"Help is not an option of {name}{unsent}.", f"Type {name}? for it.")
+        if any(a.nargs == argparse.REMAINDER for a in actions):
+            hint += f" A text that begins with a dash goes behind --: {name} -- {typed}"
+        return OptionError(f"{name} has no option {typed}{unsent}.", f"Did you mean {near[0]}?" if near else hint)
+    return OptionError(f"{name}: {message}{unsent}.", hint)
 
 
-def check_variable(name: str | None) -> None:
-    """See to it that what stands behind ``-o`` can be a variable.
+def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
+    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
 
     Raises
     ------
@@ -280,7 +292,7 @@ def check_variable(name: str | None) -> None:
         It cannot.
     """
     if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
-        msg = f"-o takes the name of a variable, not {name!r}; nothing was sent."
+        msg = f"-o takes the name of a variable, not {name!r}{unsent}."
         raise OptionError(msg, "Try -o answer.")
 
 

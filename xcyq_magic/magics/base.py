@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
 
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xcyq_magic.chat.conversation import Conversation
     from xcyq_magic.magics.context import Context
+    from xcyq_magic.session.access import GatewayAccess
     from xcyq_magic.session.session import ChatSession
 
 
@@ -29,6 +30,15 @@ def say(text: str) -> None:
     from xcyq_magic.display.markup import plain_line
 
     print(plain_line(text))  # noqa: T201  # this is a magic's output
+
+
+def gateway_lines(access: GatewayAccess) -> list[str]:
+    """Where requests go, in a line; what to type next in another one where that is no address."""
+    try:
+        access.connection()
+    except SettingError as e:
+        return [f"Gateway: {e.message.replace('; nothing was sent', '')}", e.hint]
+    return [f"Gateway: {access.shown_url}{' (the sandbox)' if access.sandbox else ''}"]
 
 
 class ExtensionMagics(Magics):
@@ -94,7 +104,9 @@ def count(number: int, what: str) -> str:
 
 
 def day_and_time(at: float) -> str:
-    """The time `at`, in Unix seconds, with its day if that is not today."""
+    """The time `at`, in Unix seconds, with its day if that is not today; ``""`` for 0, which is not known."""
+    if not at:
+        return ""
     then = time.localtime(at)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)

@@ -9,7 +9,7 @@ from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError, shorten_interrupt
 from xcyq_magic.magics.arguments import options_of, parse_line, parse_words, takes, turn_options
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.base import ExtensionMagics, gateway_lines
 from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import prompt_of
 
@@ -209,7 +209,7 @@ def state_of(session: ChatSession) -> list[str]:
         lines.append(f"System prompt: {flat if len(flat) <= _MOST_OF_SYSTEM else flat[: _MOST_OF_SYSTEM - 1] + '…'}")
     if count:
         lines.append(f"Tokens so far: {_tokens(conversation.turns)}")
-    lines.append(f"Gateway: {access.shown_url}{' (the sandbox)' if access.sandbox else ''}")
+    lines += gateway_lines(access)
     try:
         return [*lines, f"API key: from {access.key().source}", _next_step(conversation)]
     except InputError as e:

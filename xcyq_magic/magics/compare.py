@@ -28,7 +28,8 @@ class CompareMagics(ExtensionMagics):
         """Ask several models the same at once, and see their replies side by side.
 
         The cell below is the prompt. The models are names, patterns and braces; each column has its own
-        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept.
+        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept. The options are
+        those of ``%%chat``, without -m, --background, --cached and --code.
 
         The comparison is also in the variable ``_comparison``.
 
@@ -44,11 +45,14 @@ class CompareMagics(ExtensionMagics):
             Name an outlier-proof measure of spread.
         """
         from xcyq_magic.session.comparing import compare, keep
+        from xcyq_magic.session.judging import check_judge
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.cell}
+        if options.judge is not None and (notice := check_judge(options.judge)):
+            self.say(notice)
         if options.dry_run:
             self._show_requests(*asked, **where)
             return

@@ -220,7 +220,7 @@ WORDS: dict[str, Words] = {
     "chat_switch": Words(_conversations),
     "chat_save": Words(_saved(".md", ".json", ".ipynb")),
     "chat_load": Words(_saved(".json", ".ipynb")),
-    "chat_sandbox": Words(_fixed("on", "off")),
+    "chat_sandbox": Words(_fixed("auto", "off", "on")),
     "chat_system": Words(_fixed("off")),
 }
 

@@ -53,11 +53,18 @@ class Access:
 
 
 class LastFailure:
-    """The last exception of a cell that is not one of ours: those say by themselves what to type next."""
+    """The last exception of a cell that is not one of ours: those say by themselves what to type next.
+
+    Attributes
+    ----------
+    cell
+        The cell as it was typed; ``""`` where it failed before the extension was loaded.
+    """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._seen: BaseException | None = None
+        self.cell = ""
 
     def register(self) -> None:
         """Hear of each cell's end from now on."""
@@ -66,12 +73,12 @@ class LastFailure:
     def unregister(self) -> None:
         """Hear of no further cell, and let go of what was held."""
         self._shell.events.unregister("post_run_cell", self._ended)
-        self._seen = None
+        self._seen, self.cell = None, ""
 
     def _ended(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
         error = result.error_in_exec or result.error_before_exec
         if error is not None and not isinstance(error, XcyqError):
-            self._seen = error
+            self._seen, self.cell = error, result.info.raw_cell
 
     @property
     def error(self) -> BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 
@@ -14,21 +15,25 @@ from xcyq_magic.magics.arguments import parse_line, turn_options
 from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.prompt import prompt_of
 
+if TYPE_CHECKING:
+    from xcyq_magic.magics.context import LastFailure
+
 _QUESTION = "What went wrong, and how do I mend it?"
 
 
-def failure_text(error: BaseException, chars: int) -> str:
-    """An exception for a model: the cell that failed, and the traceback, each within `chars` characters."""
+def failure_text(failure: LastFailure, chars: int) -> str:
+    """Return a failure for a model: the cell as it was typed, and the traceback, each within `chars` characters."""
     from xcyq_magic.media.text.nested import clipped
     from xcyq_magic.media.values import describe
 
-    source = _cell_of(error)
+    error = failure.error
+    source = failure.cell.strip("\n") or _cell_of(error)
     cell = ["This cell of a notebook failed:", _fenced(clipped(source, chars), "python")] if source else []
     return "\n\n".join([*cell, "The traceback:", _fenced(describe(error, chars))])
 
 
 def _cell_of(error: BaseException) -> str:
-    """The source of the cell that ran, as IPython gave it to Python: its lines are those of the traceback."""
+    """Return the source of the cell that ran, as IPython gave it to Python; nobody noted how it was typed."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         files.append(error.filename)
@@ -73,7 +78,7 @@ class FailureMagics(ChatMagics):
         from xcyq_magic.chat.messages import Message, Text
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
-        failure = failure_text(self.context.failure.error, self.context.chat.value_chars)
+        failure = failure_text(self.context.failure, self.context.chat.value_chars)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
             self.say(failure)

@@ -10,7 +10,7 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.magics.arguments import is_whole, one_count, parse_words, takes, whole_number
+from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
 from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
 from xcyq_magic.magics.prompt import expanded_text
 
@@ -30,6 +30,7 @@ class ConversationMagics(ExtensionMagics):
 
     @line_cell_magic
     @no_var_expand
+    @takes(argument("--raw", action="store_true", help="Take the text as it is typed, {{ }} and all."), text=True)
     def chat_system(self, line: str, cell: str | None = None) -> None:
         """Set the system prompt of the conversation, or show it.
 
@@ -45,11 +46,16 @@ class ConversationMagics(ExtensionMagics):
             %chat_system
 
             %chat_system off
+
+            %chat_system --raw Write templates of Jinja, such as {{ name }}.
         """
-        text = "\n".join(t for t in (line.strip(), (cell or "").strip()) if t)
+        options, first = parse_line(self.chat_system, line)
+        text = "\n".join(t for t in (first.strip(), (cell or "").strip()) if t)
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it
-            self.session.choose(name, system="" if text == "off" else expanded_text(self.context, text))
+            if not options.raw:
+                text = "" if text == "off" else expanded_text(self.context, text)
+            self.session.choose(name, system=text)
         system = self.session.system_of(self.session.conversation())
         self.say(f"System prompt: {system}" if system else "No system prompt. %chat_system TEXT sets one.")
 
@@ -65,15 +71,14 @@ class ConversationMagics(ExtensionMagics):
             %chat_history 1
         """
         from xcyq_magic.display.bundle import completion_bundle
+        from xcyq_magic.display.caption import who
         from xcyq_magic.display.metrics import table_bundle
 
         conversation = self.session.conversation()
         turns = conversation.turns
         number = one_count(line, "chat_history", None)
-        if number is not None and number > len(turns):
-            msg = f"There is no turn {number}: the conversation has {len(turns)}."
-            raise InputError(msg, "%chat_history alone lists them.")
         if number is not None:
+            _check_number(number, conversation)
             turn = turns[number - 1]
             self.say(f"[{number}] {turn.prompt.overview}")
             self.show(completion_bundle(turn.completion))
@@ -87,12 +92,12 @@ class ConversationMagics(ExtensionMagics):
                 f"{n} *" if n - 1 in outdated else str(n),
                 day_and_time(t.asked_at),
                 _short(t.prompt.overview),
-                t.completion.model,
+                who(t.completion.requested_model, [t.completion.model]),
                 _short(t.completion.text) + (f" [{t.completion.partial}]" if t.completion.partial else ""),
             ]
             for n, t in enumerate(turns, 1)
         ]
-        note = "* is older than what it follows: run its cell again to ask anew. " if outdated else ""
+        note = "* was asked before what now stands above it: run its cell again to ask anew. " if outdated else ""
         self.show(
             table_bundle(["turn", "at", "prompt", "model", "reply"], rows, f"{note}%chat_history N shows turn N whole.")
         )
@@ -131,12 +136,13 @@ class ConversationMagics(ExtensionMagics):
             self._restore(conversation)
             return
         if options.turn is not None:
-            if not 1 <= options.turn <= len(turns):
-                msg = f"There is no turn {options.turn}: the conversation has {len(turns)}."
-                raise InputError(msg, "%chat_history lists them.")
+            _check_number(options.turn, conversation)
             wanted = turns[options.turn - 1 : options.turn]
         else:
             number = one_count(" ".join(options.words), "chat_undo", 1) or 1
+            if not turns:
+                msg = f"{conversation.name} has no turn to take back."
+                raise InputError(msg, "%chat_switch lists the conversations that have some.")
             if number > len(turns):
                 verb = "is" if len(turns) == 1 else "are"
                 msg = f"There {verb} {count(len(turns), 'turn')} to take back, not {number}."
@@ -176,12 +182,30 @@ class ConversationMagics(ExtensionMagics):
         old = self.session.reset(self.conversation_at_rest().name)
         model = self.session.model_of(self.session.conversation())
         if old is None:
-            self.say(f"There was nothing to forget. {model} answers.")
+            self.say(f"There was nothing to forget. The model is {model}.")
             return
         self.say(
-            f"Started afresh: {count(old.turns, 'turn')} set aside, and {model} answers again. "
+            f"Started afresh: {count(old.turns, 'turn')} set aside; the model is {model}. "
             f"%chat_switch {old.id} brings {'it' if old.turns == 1 else 'them'} back."
         )
+
+
+def _check_number(number: int, conversation: Conversation) -> None:
+    """See to it that a conversation has a turn of that number, from 1.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    turns, name = len(conversation.turns), conversation.name
+    if 1 <= number <= turns:
+        return
+    if not turns:
+        msg = f"There is no turn {number}: {name} has none."
+        raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+    msg = f"There is no turn {number}: {name} has {count(turns, 'turn')}."
+    raise InputError(msg, "%chat_history lists them.")
 
 
 def _short(text: str) -> str:
@@ -256,9 +280,8 @@ class SwitchMagics(ExtensionMagics):
 
     def _fork(self, before: Conversation, number: str, name: str) -> Conversation:
         turns = before.turns if number == _ALL else before.turns[: int(number)]
-        if number != _ALL and not 1 <= int(number) <= len(before.turns):
-            msg = f"There is no turn {number}: the conversation has {len(before.turns)}."
-            raise InputError(msg, "%chat_history lists them; --fork without a number takes all.")
+        if number != _ALL:
+            _check_number(int(number), before)
         conversations = self.session.conversations
         forked = replace(before, name=self._new_name(name, before), turns=turns)
         conversations.begin(forked)
@@ -301,6 +324,6 @@ class SwitchMagics(ExtensionMagics):
             summary.id,
             "this one" if here else summary.notebook or "none",
             str(summary.turns),
-            day_and_time(summary.changed_at) if summary.turns else "",
+            day_and_time(summary.last_turn_at),
             state,
         ]

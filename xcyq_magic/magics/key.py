@@ -9,9 +9,9 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import InputError, MissingKeyError
 from xcyq_magic.magics.arguments import takes
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.base import ExtensionMagics, gateway_lines
 
 
 @magics_class
@@ -49,6 +49,10 @@ class AccessMagics(ExtensionMagics):
             self.say(f"Forgotten: the key of {places}." if places else "There was no key to forget.")
             self._say_which_key_is_left()
             return
+        if wish == "--save":  # where that cannot be, nobody is to be asked
+            from xcyq_magic.gateway.keyring import check
+
+            check()
         try:
             key = access.enter_key(getpass.getpass("API key: "))  # in no variable that a traceback could show
         except (StdinNotImplementedError, EOFError):
@@ -74,6 +78,8 @@ class AccessMagics(ExtensionMagics):
         It is no model: it says what it received. Lines of a prompt that begin with ``sandbox:`` make it misbehave on
         purpose; ``sandbox: help`` lists them.
 
+        ``%chat_sandbox auto`` does so only where no key is found, so that a notebook runs with and without one.
+
         Examples::
 
             %chat_sandbox
@@ -81,17 +87,27 @@ class AccessMagics(ExtensionMagics):
             %chat sandbox: help
 
             %chat_sandbox off
+
+            %chat_sandbox auto
         """
         word = line.strip()
-        if word not in {"", "on", "off"}:
-            msg = f"%chat_sandbox takes off or nothing, not {word!r}."
+        if word not in {"", "on", "off", "auto"}:
+            msg = f"%chat_sandbox takes auto, off or nothing, not {word!r}."
             raise InputError(msg, "%chat_sandbox starts it, %chat_sandbox off ends it.")
-        session = self.session
+        access = self.session.access
         if word == "off":
-            session.access.stop_sandbox()
-            self.say(f"Requests go to {session.access.shown_url} from now on.")
+            access.stop_sandbox()
+            self.say("\n".join(["The sandbox is off.", *gateway_lines(access)]))
             return
-        session.access.start_sandbox()
+        if word == "auto" and access.sandbox is None:
+            try:
+                source = access.key().source
+            except MissingKeyError:
+                self.say("No API key is found.")
+            else:
+                self.say(f"Requests go to {access.shown_url}, with the key from {source}. %chat_sandbox works offline.")
+                return
+        access.start_sandbox()
         self.say(
             "Requests go to a sandbox on this machine from now on.\n"
             "It is no model: it answers what it received. %chat_sandbox off ends it."

@@ -109,7 +109,7 @@ class UsageMagics(ExtensionMagics):
             %chat_usage -o spent
         """
         options = parse_words(self.chat_usage, line)
-        check_variable(options.out)
+        check_variable(options.out, unsent="")
         if options.words:
             msg = f"%chat_usage takes options only, not {' '.join(options.words)!r}."
             raise OptionError(msg, "%chat_switch NAME goes to another conversation, %chat_usage --all counts them all.")
@@ -123,7 +123,8 @@ class UsageMagics(ExtensionMagics):
         if report.models:
             self.show(usage_bundle(report))
         else:
-            self.say("No turns yet, so nothing was spent. %chat_usage --all counts those of other conversations.")
+            way_on = "" if options.all else " %chat_usage --all counts those of other conversations."
+            self.say(f"No turns yet, so nothing was spent.{way_on}")
 
     def _report(self, *, everything: bool) -> UsageReport:
         from xcyq_magic.chat.usage import ReplyUsage, UsageReport

@@ -88,5 +88,5 @@ def _array_text(value: object, chars: int) -> str:
 def _bytes_text(value: Any, chars: int) -> str:  # noqa: ANN401  # bytes in one of their forms
     kept = bytes(value[: chars // 4])  # of which each may be written as \x00
     left_out = len(value) - len(kept)
-    more = f"\n… {left_out:,} bytes left out" if left_out else ""
-    return f"{len(value):,} bytes: {kept!r}{more}"
+    more = f"\n… {left_out:,} byte{'s' * (left_out != 1)} left out" if left_out else ""
+    return f"{len(value):,} byte{'s' * (len(value) != 1)}: {kept!r}{more}"

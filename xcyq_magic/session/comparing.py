@@ -11,7 +11,7 @@ from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
 from xcyq_magic.gateway.catalog import asked_models
-from xcyq_magic.session.judging import question, verdict_of
+from xcyq_magic.session.judging import check_judge, question, verdict_of
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Preview, TurnOptions
 
@@ -91,9 +91,11 @@ def compare(
     Raises
     ------
     InputError
-        No model can be asked. Nothing was sent.
+        No model, or not the judge, can be asked. Nothing was sent.
     """
     asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(conversation), cell)
+    if judge is not None:  # who cannot be asked is refused before the others are
+        check_judge(judge)
     names = asked_models(models, repeat, session.chat.compare_limit)
     exchanges = [asking.exchange(name, model) for name, model in names.items()]
     replies = [live for live, _ in exchanges]
@@ -280,11 +282,16 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
         msg = f"There is no reply of {column.name} to keep."
         raise OptionError(msg, "Keep another, or run the comparison again.")
     turns = [t for c in comparison.columns if (t := comparison.turn(c))]
+    new = replace(turn, kept_at=time.time())
     replaced: list[Turn] = []
+
+    def kept() -> Turn:
+        # What was kept before stays as it is: the turns below it have seen it.
+        return next((t for t in replaced if t == turn), new)
 
     def take(now: Conversation) -> Conversation:
         replaced.extend(t for t in now.turns if t in turns)
-        return now.with_one_of(turn, turns)
+        return now.with_one_of(kept(), turns)
 
     session.conversations.edit(comparison.conversation, take)
-    return Kept(turn, next(iter(replaced), None))
+    return Kept(kept(), next(iter(replaced), None))

@@ -275,7 +275,7 @@ class Conversations:
             mine = [replace(s, set_aside=s.set_aside or s.id not in known) for s in rest if self._is_mine(s)]
             mine += [s.summary(self.path) for s in slots]
             mine = [s for s in mine if s.turns or not s.set_aside]
-            return [*sorted(mine, key=lambda s: -s.changed_at), *(s for s in rest if not self._is_mine(s))]
+            return [*sorted(mine, key=lambda s: -s.last_turn_at), *(s for s in rest if not self._is_mine(s))]
 
     def adopt(self, found: Summary) -> Conversation:
         """Go on with a conversation of `summaries`.

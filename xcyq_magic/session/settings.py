@@ -12,7 +12,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default, validate
+from traitlets import Bool, Dict, Enum, Float, Int, TraitError, TraitType, Unicode, default, validate
 from traitlets.config import Configurable
 
 from xcyq_magic.chat.usage import Price
@@ -27,8 +27,17 @@ DEFAULT_MODEL = "claude-sonnet-4-6"
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
 
+_OF_TRAITLETS = re.compile(r"the '(\w+)' trait", re.IGNORECASE)  # in its own refusals, which name no way on
+
+
 class Settings(Configurable):
-    """Settings that a refused value leaves as they were."""
+    """Settings that a refused value leaves as they were, and that say one that they take."""
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except TraitError as e:
+            raise self._with_example(e) from None
 
     def update_config(self, config: Config) -> None:
         """Load `config`; where a value of it is refused, all settings stay."""
@@ -37,17 +46,26 @@ class Settings(Configurable):
             getattr(self, name)
         try:
             super().update_config(config)
-        except TraitError:
+        except TraitError as e:
             # %config gives the same object to the shell next, which would keep it for the next load of the extension.
             config.pop(type(self).__name__, None)
-            raise
+            raise self._with_example(e) from None
+
+    def refusal(self, setting: TraitType[Any, Any], why: str) -> TraitError:
+        """Return the error of a value of `setting`: why it is refused, and one that is taken."""
+        taken = setting.metadata.get("example", setting.default_value)
+        return TraitError(f"{why}\nFor example: {type(self).__name__}.{setting.name} = {taken!r}")
+
+    def _with_example(self, error: TraitError) -> TraitError:
+        found = _OF_TRAITLETS.search(str(error))
+        return self.refusal(self.traits()[found[1]], str(error)) if found else error
 
 
 class GatewaySettings(Settings):
     """Where the gateway is, and how long to wait for it."""
 
     base_url = Unicode(help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL.").tag(
-        config=True
+        config=True, example="https://gateway.example/path"
     )
     auth_scheme = Unicode("Bearer", help="The word before the key in the Authorization header; empty for none.").tag(
         config=True
@@ -72,7 +90,7 @@ class GatewaySettings(Settings):
     prices = Dict(
         help="What a million tokens cost, of the prompt and of the reply, by model or pattern: "
         "{'gpt-5.5*': (1.25, 10)}, in your currency."
-    ).tag(config=True)
+    ).tag(config=True, example={"gpt-5.5*": (1.25, 10)})
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
@@ -82,38 +100,37 @@ class GatewaySettings(Settings):
         return without_user(os.environ.get("XCYQ_BASE_URL", "").strip(), "…@") or DEFAULT_BASE_URL
 
     @validate("base_url")
-    def _address(self, proposal: dict[str, str]) -> str:
+    def _address(self, proposal: dict[str, Any]) -> str:
         from xcyq_magic.gateway.request import endpoint  # noqa: PLC0415  # %load_ext stays quick
 
+        address: str = proposal["value"]
         try:
-            endpoint(proposal["value"])
+            endpoint(address)
         except SettingError as e:
             raise TraitError(str(e).replace("; nothing was sent", "")) from None
-        return proposal["value"].strip()
+        return address.strip()
 
     @validate("auth_scheme")
-    def _one_word(self, proposal: dict[str, str]) -> str:
-        scheme = proposal["value"].strip()
+    def _one_word(self, proposal: dict[str, Any]) -> str:
+        scheme: str = proposal["value"].strip()
         if scheme and not _SCHEME.fullmatch(scheme):
-            msg = (
-                f"auth_scheme is one word that a header can carry, or empty, not {scheme!r}\nThe usual word is Bearer."
-            )
-            raise TraitError(msg)
+            why = f"auth_scheme is one word that a header can carry, or empty, not {scheme!r}"
+            raise self.refusal(proposal["trait"], why)
         return scheme
 
     @validate("max_video_mb")
-    def _some(self, proposal: dict[str, float]) -> float:
-        if not proposal["value"] > 0:
-            msg = f"a size is more than 0 MB, not {proposal['value']:g}"
-            raise TraitError(msg)
-        return proposal["value"]
+    def _some(self, proposal: dict[str, Any]) -> float:
+        size: float = proposal["value"]
+        if not size > 0:
+            raise self.refusal(proposal["trait"], f"max_video_mb is more than 0 MB, not {size:g}")
+        return size
 
     @validate("connect_timeout", "first_byte_timeout", "read_timeout", "answer_timeout")
-    def _positive(self, proposal: dict[str, float]) -> float:
-        if not proposal["value"] > 0:
-            msg = f"a time-out is more than 0 seconds, not {proposal['value']:g}"
-            raise TraitError(msg)
-        return proposal["value"]
+    def _positive(self, proposal: dict[str, Any]) -> float:
+        value: float = proposal["value"]
+        if not value > 0:
+            raise self.refusal(proposal["trait"], f"{proposal['trait'].name} is more than 0 seconds, not {value:g}")
+        return value
 
     @validate("prices")
     def _pairs(self, proposal: dict[str, Any]) -> dict[str, Price]:
@@ -124,8 +141,8 @@ class GatewaySettings(Settings):
             except (TypeError, ValueError):
                 price = None
             if price is None or not all(0 <= each < math.inf for each in price):
-                msg = f"the price of {name} is two numbers, of a million tokens in and out, not {pair!r}"
-                raise TraitError(msg)
+                why = f"the price of {name} is two numbers, of a million tokens in and out, not {pair!r}"
+                raise self.refusal(proposal["trait"], why)
             prices[str(name)] = price
         return prices
 
@@ -139,8 +156,12 @@ class GatewaySettings(Settings):
 class ChatSettings(Settings):
     """What a chat uses unless its cell says otherwise."""
 
-    model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(config=True)
-    system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(config=True)
+    model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(
+        config=True, example=DEFAULT_MODEL
+    )
+    system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(
+        config=True, example="Answer in one sentence."
+    )
     stream = Bool(default_value=True, help="Whether replies are streamed.").tag(config=True)
     value_chars = Int(4000, min=200, help="Characters of a value that goes into a prompt as text, at most.").tag(
         config=True
@@ -151,7 +172,7 @@ class ChatSettings(Settings):
         min=0,
         help="Pictures and videos of the last so many turns are sent again with each prompt, older ones as a line of "
         "text; None for all.",
-    ).tag(config=True)
+    ).tag(config=True, example=2)
     compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
 
     resume = Bool(default_value=True, help="Whether a restarted kernel goes on with its notebook's conversation.").tag(
@@ -159,20 +180,20 @@ class ChatSettings(Settings):
     )
     store = Unicode(
         "", help="The file that keeps conversations; empty for xcyq_magic.sqlite in the profile, ':memory:' for none."
-    ).tag(config=True)
+    ).tag(config=True, example=":memory:")
     history_turns = Int(
         None, allow_none=True, min=0, help="Send only the last so many turns with each prompt; None for all."
-    ).tag(config=True)
+    ).tag(config=True, example=10)
     cached = Bool(
         default_value=False, help="Whether a request that was answered before is answered from the store."
     ).tag(config=True)
 
     @validate("model")
-    def _one_name(self, proposal: dict[str, str]) -> str:
-        name = proposal["value"].strip()
+    def _one_name(self, proposal: dict[str, Any]) -> str:
+        name: str = proposal["value"].strip()
         if len(name.split()) != 1:
-            msg = f"a model's name is one word, not {name!r}\n%chat_models lists the names."
-            raise TraitError(msg)
+            why = f"a model's name is one word, not {name!r}; %chat_models lists the names"
+            raise self.refusal(proposal["trait"], why)
         return name
 
     @default("model")

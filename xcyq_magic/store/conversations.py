@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
-from xcyq_magic.chat.given import moment, seconds
+from xcyq_magic.chat.given import moment, seconds, text
 from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from xcyq_magic.store.database import Database, Execute, Row
 
 
-_TURN = "turns.id, asked_at, prompt, completion, system, parameters, request"
+_TURN = "turns.id, asked_at, prompt, completion, system, parameters, request, kept_at"
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s')"
+SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Answered:
-    """A reply that was given to a request before, and when that was asked, in Unix seconds."""
+    """A reply that was given to a request before, and when that was asked, in Unix seconds; 0 if that is not known."""
 
     completion: Completion
     asked_at: float
@@ -216,7 +216,7 @@ class ConversationStore:
                     known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
                     if not known:
                         execute("INSERT INTO media VALUES (?, ?)", digest, data)
-            execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
+            execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
 
     def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
         """Let `identifier` be the conversation that `notebook` is in."""
@@ -254,6 +254,7 @@ def row_of(turn: Turn) -> Row:
         None if turn.system is None else json.dumps(turn.system),
         json.dumps(turn.parameters.to_dict()),
         None if completion.partial else turn.request,
+        turn.kept_at,
     )
 
 
@@ -276,7 +277,7 @@ def completion_of(record: str) -> Completion | None:
 
 def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
     """The turn of a row; None if it cannot be read."""
-    identifier, asked_at, prompt, completion, system, parameters, request, cell_id = row
+    identifier, asked_at, prompt, completion, system, parameters, request, kept_at, cell_id = row
     try:
         record = {
             "prompt": json.loads(prompt),
@@ -284,6 +285,7 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
             "system": None if system is None else json.loads(system),
             "parameters": json.loads(parameters),
             "asked_at": asked_at,
+            "kept_at": kept_at,
         }
         turn = Turn.from_dict(record, media)
     except _UNREADABLE:
@@ -295,8 +297,10 @@ def spent_of(row: Row) -> ReplyUsage:
     """What the reply of a turn took; what is no number in its row is not known."""
     model, figures = row
     try:
-        usage, first_token_s, duration_s = json.loads(figures)
+        usage, first_token_s, duration_s, answered_by = json.loads(figures)
     except _UNREADABLE:
-        return ReplyUsage(str(model), None, None, 0.0)
+        return ReplyUsage(str(model), None, None, 0.0, str(model))
     counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
-    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0)
+    answered = text(answered_by)
+    answered = str(model) if answered is None else answered
+    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0, answered)

@@ -63,4 +63,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT OR IGNORE INTO cells SELECT cell_id, conversation FROM places WHERE cell_id IS NOT NULL",
         "CREATE INDEX places_by_turn ON places (turn)",
     ),
+    # When a turn was taken from a comparison; 0 for one that was asked in its conversation.
+    ("ALTER TABLE turns ADD COLUMN kept_at REAL NOT NULL DEFAULT 0",),
 )

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.given import moment
+
 if TYPE_CHECKING:
     from xcyq_magic.store.database import Database, Row
 
@@ -34,8 +36,8 @@ class Summary:
         What the user calls it.
     turns
         How many it has.
-    changed_at
-        In Unix seconds.
+    last_turn_at
+        When its last turn was asked, in Unix seconds; 0 where that is not known, or there is none.
     set_aside
         Whether its name is another one's now.
     displaced
@@ -46,7 +48,7 @@ class Summary:
     notebook: str | None
     name: str
     turns: int
-    changed_at: float
+    last_turn_at: float
     set_aside: bool = False
     displaced: bool = False
 
@@ -59,7 +61,8 @@ class Summary:
 
 _QUERY = (
     "SELECT conversations.id, notebook, name, (SELECT count(*) FROM places WHERE conversation = conversations.id),"
-    " changed_at, set_aside FROM conversations"
+    " (SELECT asked_at FROM places JOIN turns ON turn = turns.id WHERE conversation = conversations.id"
+    " ORDER BY position DESC LIMIT 1), set_aside FROM conversations"
 )
 
 
@@ -102,5 +105,5 @@ def select(database: Database, which: str, *parameters: object) -> list[Summary]
 
 
 def _summary(row: Row) -> Summary:
-    identifier, notebook, name, turns, changed_at, set_aside = row
-    return Summary(identifier, notebook, name, turns, changed_at, bool(set_aside), set_aside == DISPLACED)
+    identifier, notebook, name, turns, asked_at, set_aside = row
+    return Summary(identifier, notebook, name, turns, moment(asked_at), bool(set_aside), set_aside == DISPLACED)

@@ -198,10 +198,11 @@ def _parameter_list(body: dict[str, Any]) -> str:
 
 
 def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
+    # First: the prompt that it quotes has its directives for the models that answered it.
+    if judged := judgement(prompt):
+        return judged
     if plan.help:
         return usage_help()
-    if plan.judge:
-        return judgement(prompt)
     if plan.echo:
         return prompt
     if plan.markdown_chars:

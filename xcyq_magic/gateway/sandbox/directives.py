@@ -49,8 +49,6 @@ class Plan:
         Neither count nor report the media, as a gateway that does not know the form of their parts.
     asked
         The model that was asked.
-    judge
-        Answer a judge's question by counting.
     vary
         Answer in the format and at the pace of the model that was asked.
     """
@@ -76,7 +74,6 @@ class Plan:
     drops_media: bool = False
     asked: str = ""
     vary: bool = False
-    judge: bool = False
 
 
 Change: TypeAlias = Callable[[Plan, list[str]], Plan]
@@ -153,11 +150,6 @@ DIRECTIVES = {
         "vary",
         "answers at a pace and in a format that differ from model to model, and say nothing about the real ones",
         lambda p, _: _varied(p),
-    ),
-    "judge": Directive(
-        "judge",
-        "names the shortest of the replies that a judge is asked about; it can count, and not judge",
-        lambda p, _: replace(p, judge=True),
     ),
     "for": Directive("for gpt-*: first 2", "a directive for some of the models that are asked", lambda _, a: _alone(a)),
     "page": Directive("page", "answers with a web page", lambda p, _: replace(p, page=True)),

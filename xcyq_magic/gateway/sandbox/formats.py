@@ -1,7 +1,7 @@
-"""The sandbox's report in formats that differ from model to model, for `sandbox: vary`.
+"""The sandbox's answer to a judge's question, and its report in formats that differ from model to model.
 
-What they say is true: the words of the prompt counted, the pictures measured. Which model gets which format is an
-accident of its name, and tells nothing about the real one.
+The formats are for `sandbox: vary`. What they say is true: the words of the prompt counted, the pictures measured.
+Which model gets which format is an accident of its name, and tells nothing about the real one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NO_MODEL = "**This is the sandbox, not a model.**"
-_REPLY = re.compile(r"^==\w+ Reply (\d+)$", re.MULTILINE)
-_END = re.compile(r"^==\w+ end$", re.MULTILINE)
+# How ``--judge`` quotes what is to be judged: between lines with a mark that no reply knows.
+_QUOTED = re.compile(r"^==(?P<mark>\w{1,64}) the prompt$", re.MULTILINE)
 _LONG = 4  # letters of a word that is counted
 
 
@@ -34,14 +34,18 @@ def varied_report(body: dict[str, Any], prompt: str) -> str:
     return "\n\n".join(part for part in (report(asked, prompt, body), " ".join(more)) if part)
 
 
-def judgement(question: str) -> str:
-    """Return the answer to a judge's question: which of the replies has the fewest words."""
-    parts = _REPLY.split(_END.split(question)[0])[1:]
+def judgement(question: str) -> str | None:
+    """Return the answer to a judge's question: which reply has the fewest words; None if it is no such question."""
+    first = _QUOTED.search(question)
+    if first is None:
+        return None
+    quoted, end, _ = question[first.end() :].partition(f"\n=={first['mark']} end\n")
+    parts = re.split(rf"^=={first['mark']} Reply (\d{{1,9}})$", quoted, flags=re.MULTILINE)[1:]
     counts = {int(number): len(text.split()) for number, text in zip(parts[::2], parts[1::2], strict=True)}
-    if not counts:
-        return f"{_NO_MODEL} It found no replies to judge."
+    if not counts or not end:
+        return None
     shortest = min(counts, key=lambda number: counts[number])
-    listed = "\n".join(f"- Reply {number} has {count} words." for number, count in sorted(counts.items()))
+    listed = "\n".join(f"- Reply {n} has {count} word{'s' * (count != 1)}." for n, count in sorted(counts.items()))
     words = f"It cannot judge, so it counts:\n\n{listed}\n\nReply {shortest} is the shortest."
     return f"{_NO_MODEL} {words}\n\nBEST: {shortest}"
 

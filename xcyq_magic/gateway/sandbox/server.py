@@ -178,9 +178,10 @@ class _HeadersFirst(tornado.web.RequestHandler):
         self.write(body)
         headers = self.request.headers
         if headers.get("Expect") or not (headers.get("Content-Length") or headers.get("Transfer-Encoding")):
-            await self.finish()
+            await self.end()
             return
-        await self.flush()
+        with contextlib.suppress(tornado.iostream.StreamClosedError):
+            await self.flush()
         # What is on its way is thrown away: closing now could cost the client the answer.
         self.request.connection.set_max_body_size(_MOST_IGNORED)  # type: ignore[union-attr]  # HTTP/1's has it
         self.request.connection.set_body_timeout(_LONGEST_IGNORED_S)  # type: ignore[union-attr]  # the same
@@ -188,9 +189,14 @@ class _HeadersFirst(tornado.web.RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         """Throw the body away."""
 
+    async def end(self) -> None:
+        """End the answer; a client that went away needs no end."""
+        with contextlib.suppress(tornado.iostream.StreamClosedError):
+            await self.finish()
+
     async def post(self) -> None:
         """End the refusal."""
-        await self.finish()
+        await self.end()
 
     put = patch = delete = post
 
@@ -229,7 +235,7 @@ class _Completions(_HeadersFirst):
 
     async def post(self) -> None:
         if self._refused:
-            await self.finish()
+            await self.end()
             return
         try:
             body = json.loads(bytes(self._body))

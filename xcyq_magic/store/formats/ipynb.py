@@ -172,7 +172,12 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
             shown.append((turn, record))
             lost += missing
     others = len(found) - len(shown)
-    notices = [f"{others} of its turns are of other conversations, or of none, and were left out."] if others else []
+    them = (
+        "1 turn of another conversation, or of none, was"
+        if others == 1
+        else (f"{others} turns of other conversations, or of none, were")
+    )
+    notices = [f"{them} left out."] if others else []
     metadata = notebook.get("metadata")
     choice = metadata.get(_METADATA) if isinstance(metadata, dict) else None
     conversation = with_choice(Conversation(turns=in_their_places(shown)), choice if isinstance(choice, dict) else {})
