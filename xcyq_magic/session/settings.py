@@ -16,10 +16,12 @@ from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, default
 from traitlets.config import Configurable
 
 from xcyq_magic.chat.usage import Price
-from xcyq_magic.errors import SettingError
+from xcyq_magic.errors import SettingError, StoreError
 from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_FORMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from traitlets.config import Config
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
@@ -36,11 +38,21 @@ class Settings(Configurable):
         for name in self.trait_names(config=True):
             getattr(self, name)
         try:
+            self.check(config.get(type(self).__name__, {}))
             super().update_config(config)
         except TraitError:
             # %config gives the same object to the shell next, which would keep it for the next load of the extension.
             config.pop(type(self).__name__, None)
             raise
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Refuse what may be right at another time, and is wrong now that ``%config`` sets it.
+
+        Raises
+        ------
+        TraitError
+            One of the `given` values is.
+        """
 
 
 class GatewaySettings(Settings):
@@ -174,6 +186,16 @@ class ChatSettings(Settings):
             msg = f"a model's name is one word, not {name!r}\n%chat_models lists the names."
             raise TraitError(msg)
         return name
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Refuse to keep conversations in what is another program's."""
+        from xcyq_magic.store.database import open_database  # noqa: PLC0415  # %load_ext stays quick
+
+        if isinstance(store := given.get("store"), str):
+            try:
+                open_database(store, None).check()
+            except (SettingError, StoreError) as e:
+                raise TraitError(str(e)) from None
 
     @default("model")
     def _model_from_environment(self) -> str:

@@ -6,6 +6,9 @@ them, and what is taken back or replaced leaves its place and stays in the file.
 
 from __future__ import annotations
 
+# "xcyq", in the header of our files: https://www.sqlite.org/fileformat.html#application_id
+APPLICATION_ID = 0x78637971
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE file (identity TEXT NOT NULL)",
@@ -63,4 +66,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT OR IGNORE INTO cells SELECT cell_id, conversation FROM places WHERE cell_id IS NOT NULL",
         "CREATE INDEX places_by_turn ON places (turn)",
     ),
+    (f"PRAGMA application_id = {APPLICATION_ID}",),  # a new file has it before its first table
 )
+
+# The tables of a file that has no application id yet, in the versions that there were.
+_FIRST = {"file", "conversations", "notebooks", "turns", "places", "media"}
+UNMARKED_TABLES = (_FIRST, _FIRST | {"cells"})
