@@ -200,6 +200,13 @@ def test_a_name_is_taken_as_it_is_typed(run, tmp_path, name):
 
 
 @pytest.mark.usefixtures("turns")
+@pytest.mark.parametrize("line", ["", "--force", "  --force  ", "''"])
+def test_a_name_is_asked_for(run, tmp_path, line):
+    refused(run, f"%chat_save {line}", "takes the name of a file")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.usefixtures("turns")
 def test_what_is_no_option_is_refused(run, tmp_path):
     error = refused(run, "%chat_save --forse x.md", "no option --forse")
     assert "--force" in error.hint

@@ -188,7 +188,7 @@ class Context:
         return Notebook(path, lambda: cell_id(self.shell), self._ran)
 
     def is_open(self, path: Path) -> bool:
-        """Whether a path is that of the open notebook, also if it was renamed since its kernel started."""
+        """Return whether a path is that of the open notebook, also if it was renamed since its kernel started."""
         from xcyq_magic.store.recognition import holds_any, is_same_file
 
         told = notebook_path(self.shell) or os.environ.get("JPY_SESSION_NAME", "")  # also in a kernel within another

@@ -15,7 +15,7 @@ from xcyq_magic.magics.arguments import parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count
 
 _QUOTES = {'"', "'"}
-_OPTION = re.compile(r"^\s*--force(?=\s)|\s--force\s*$")  # what is left is the name, as it was typed
+_OPTION = re.compile(r"^\s*--force(?=\s|$)|\s--force\s*$")  # what is left is the name, as it was typed
 _SEPARATORS = tuple(s for s in (os.sep, os.altsep) if s)
 
 
@@ -54,7 +54,8 @@ class FileMagics(ExtensionMagics):
         path = _path(_OPTION.sub("", line).strip().removeprefix("-- "), "chat_save")
         if self.context.is_open(path):
             msg = f"{path} is the open notebook, or a copy of it, so nothing was saved."
-            raise InputError(msg, f"Choose another name, such as %chat_save {path.stem}-chat{path.suffix}.")
+            beside = path.with_name(f"{path.stem}-chat{path.suffix}")
+            raise InputError(msg, f"Choose another name, such as %chat_save {beside}.")
         conversation = self.session.conversation()
         if not conversation.turns:
             msg = f"{conversation.name} has no turns, so nothing was saved."

@@ -164,7 +164,7 @@ class Conversations:
         return self._sync.take_notices()
 
     def failure(self) -> str:
-        """A line on why nothing can be kept now; ``""`` if it can. What was missed is written then."""
+        """Return a line on why nothing can be kept now; ``""`` if it can. What was missed is written then."""
         with self._lock.get():
             missed = any(s.behind(self._sync.database.identity) for s in self._all)
             (self._write if missed else self._sync.look)()

@@ -27,7 +27,7 @@ _OTHERS_MAY_READ = 0o077
 
 
 def check_path(path: Path) -> bool:
-    """Whether there is something in the file `path`, whosever it is; not, if it is empty or not there yet.
+    """Return whether there is something in the file `path`, whosever it is; not, if it is empty or not there yet.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_path(path: Path) -> bool:
 
 
 def _may_go(beside: Path) -> bool:
-    """Whether nothing of another program's is in a file that SQLite is about to overwrite."""
+    """Return whether nothing of another program's is in a file that SQLite is about to overwrite."""
     try:
         if not stat.S_ISREG(beside.stat().st_mode):
             return False
@@ -69,7 +69,7 @@ def _may_go(beside: Path) -> bool:
 
 
 def is_store(execute: Callable[[str], list[tuple[object, ...]]], *, at_our_place: bool) -> bool:
-    """Whether a database is a store of ours: by its header, or, of one from before that was marked, by its tables.
+    """Return whether a database is a store of ours: by its header, or, if it is from before that, by its tables.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def is_store(execute: Callable[[str], list[tuple[object, ...]]], *, at_our_place
 
 
 def make_file(path: Path, *, at_our_place: bool) -> None:
-    """See to it that the file is there. One that is new, or `at_our_place`, only its owner can read."""
+    """Create the file, unless it is there. One that is new, or `at_our_place`, only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         # An existing file is not opened here: closing it would end the locks that another session of ours holds.
@@ -97,7 +97,7 @@ def make_file(path: Path, *, at_our_place: bool) -> None:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None if there is none, or none that can be reached."""
+    """Return what tells a file from another one of its name; None if there is none, or none that can be reached."""
     try:
         status = path.stat()
     except (OSError, ValueError):

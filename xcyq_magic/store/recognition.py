@@ -91,12 +91,12 @@ def contents(path: str) -> Contents:
 
 
 def holds_any(path: str, cells: Iterable[str]) -> bool:
-    """Whether a notebook's file has one of `cells`, which are ids, but for those that a saved conversation has."""
+    """Return whether a notebook's file has one of the ids `cells`, other than those of saved conversations."""
     return any(not is_own_cell(cell) for cell in contents(path).cells.keys() & set(cells))
 
 
 def is_same_file(path: str, other: str) -> bool:
-    """Whether to replace what stands at `path` would be to replace the file `other`, which may be a link."""
+    """Return whether to replace what stands at `path` would be to replace the file `other`, which may be a link."""
     if os.path.abspath(path) == os.path.abspath(other):  # noqa: PTH100  # strs
         return True
     try:

@@ -74,7 +74,7 @@ def save(
 
 
 def _holds_something_else(path: Path, is_unchanged: Callable[[str], bool]) -> bool:
-    """Whether there is a file that holds something, and `is_unchanged` does not know it."""
+    """Return whether there is a file that holds something, and `is_unchanged` does not know it."""
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or not status.st_size:

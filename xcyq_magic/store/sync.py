@@ -157,7 +157,7 @@ class Sync:
         self.attempt(look)
 
     def take_failure(self) -> str:
-        """A line on why the store could not be used the last time, which is no notice any more; ``""`` if it could."""
+        """Return why the store could not be used the last time, which is no notice any more; ``""`` if it could."""
         with self._lock.get():
             self._notices = [n for n in self._notices if n != self._failure]
             return self._failure

@@ -181,7 +181,7 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
 
 
 def is_unchanged(text: str) -> bool:
-    """Whether `dumps` wrote a notebook and nothing of the user's is in it; a frontend may have saved it again.
+    """Return whether `dumps` wrote a notebook and nothing of the user's is in it; a frontend may have saved it again.
 
     It has our mark in its metadata, and the cells that `dumps` would write again for what its outputs hold.
     """
@@ -197,13 +197,13 @@ def is_unchanged(text: str) -> bool:
 
 
 def _what_is_in(cell: dict[str, Any]) -> object:
-    """What of a cell tells whether `dumps` wrote it: all but its own id, and what is shown of its turn."""
+    """Return what of a cell tells whether `dumps` wrote it: all but its own id, and what is shown of its turn."""
     outputs = [{**output, "data": isinstance(output["data"][TURN_MIME]["media"], dict)} for output in cell["outputs"]]
     return {**cell, "id": is_own_cell(cell["id"]), "source": "".join(cell["source"]), "outputs": outputs}
 
 
 def is_own_cell(identifier: str) -> bool:
-    """Whether an id is of those that `dumps` gives: a notebook that others wrote has none of them."""
+    """Return whether an id is of those that `dumps` gives: a notebook that others wrote has none of them."""
     return _OWN_CELL.fullmatch(identifier) is not None
 
 

@@ -35,12 +35,12 @@ def dumps(conversation: Conversation, system: str) -> str:
 
 
 def is_unchanged(text: str) -> bool:
-    """Whether `dumps` wrote a text, and nobody changed it since."""
+    """Return whether `dumps` wrote a text, and nobody changed it since."""
     return text == _marked(text.partition("\n\n")[2])
 
 
 def _marked(text: str) -> str:
-    """A text below the comment that has its SHA-256, whichever line ends git gives it."""
+    """Return a text below the comment that has its SHA-256, whichever line ends git gives it."""
     digest = hashlib.sha256(replace_surrogates(text).replace("\r\n", "\n").encode())
     return _MARK.format(digest.hexdigest()) + text
 

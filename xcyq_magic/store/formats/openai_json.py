@@ -34,7 +34,7 @@ def _text(messages: list[Message]) -> str:
 
 
 def is_unchanged(text: str) -> bool:
-    """Whether a text is an array of messages as `dumps` writes it, down to the last space."""
+    """Return whether a text is an array of messages as `dumps` writes it, down to the last space."""
     try:
         messages = [decode_message(record) for record in parsed_json(text) if record["role"] in _WRITTEN]
         return _text(messages) == text
