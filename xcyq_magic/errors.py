@@ -11,7 +11,7 @@
     │   ├── MissingKeyError       no API key at all
     │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
     │   ├── MediaError            a file or a value that cannot be attached
-    │   └── ConversationFileError a file that holds no conversation, or cannot hold one
+    │   └── ConversationFileError a file that holds no conversation, cannot hold one, or holds something else
     ├── StoreError                what is kept cannot be read or written; the chat goes on in memory
     ├── KeyringError              the system keyring cannot be used
     ├── SandboxError              the offline gateway cannot start or stop
@@ -180,7 +180,7 @@ class MediaError(InputError):
 
 
 class ConversationFileError(InputError):
-    """A file that holds no conversation, or cannot hold one."""
+    """A file that holds no conversation, cannot hold one, or holds something else that would be lost."""
 
 
 class StoreError(XcyqError):

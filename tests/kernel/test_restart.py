@@ -182,3 +182,22 @@ def test_cells_that_are_no_plain_chat(page):
     failed = page.kernel.run("%%chat\nsandbox: status 400", cell_id="A")
     assert failed.status == "error"
     assert page.run("last")[0] == "a"
+
+
+def test_the_open_notebook_is_not_saved_over_also_under_a_new_name(page, tmp_path):
+    page.start()
+    page.cells = {"A": "%%chat\na", "B": "%%chat\nb"}
+    for cell in page.cells:
+        page.run(cell)
+    write_notebook(page.path, page.cells)
+    before = (tmp_path / NOTEBOOK).read_bytes()
+    for name in (NOTEBOOK, "renamed.ipynb"):
+        if name != NOTEBOOK:
+            (tmp_path / NOTEBOOK).rename(tmp_path / name)
+        for force in ("", "--force "):
+            ran = page.kernel.run(f"%chat_save {force}{tmp_path}/{name}", cell_id="saves")
+            assert ran.status == "error"
+            assert "is the open notebook" in ran.reply["evalue"]
+        assert (tmp_path / name).read_bytes() == before
+    for _ in range(2):  # Run All, twice
+        assert "Saved 2 turns" in page.do(f"%chat_save {tmp_path}/chat.ipynb")

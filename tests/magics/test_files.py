@@ -66,7 +66,7 @@ def test_what_cannot_be_is_said(run):
         ("%chat_save chat.md", InputError, "has no turns"),
         ("%chat_save", OptionError, "the name of a file"),
         ("%chat_load nowhere.json", InputError, "nowhere.json cannot be read"),
-        ("%chat_load chat.txt", InputError, ".md to read"),
+        ("%chat_load chat.txt", InputError, "chat.txt cannot be read"),
         ("%chat_load notes.md", InputError, "to be read, not to be loaded"),
     ]:
         with pytest.raises(error, match=words):
@@ -78,4 +78,4 @@ def test_markdown_is_saved_to_be_read(run, capsys, tmp_path):
     capsys.readouterr()
     run(f"%chat_save {tmp_path}/chat.md")
     assert capsys.readouterr().out == f"Saved 1 turn to {tmp_path}/chat.md.\n"
-    assert (tmp_path / "chat.md").read_text("utf-8").startswith("## 1. Prompt\n\none\n\n## 1. ")
+    assert (tmp_path / "chat.md").read_text("utf-8").split("\n", 2)[2].startswith("## 1. Prompt\n\none\n\n## 1. ")

@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import uuid
+from pathlib import Path
 
 import pytest
 from kernels import KEY, write_notebook
@@ -351,11 +353,23 @@ def test_where_nothing_can_be_kept_the_chat_goes_on_and_says_so_once(kernel):
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]
 
 
-def test_a_damaged_file_is_set_aside_at_loading(kernel, tmp_path):
-    path = tmp_path / "chats.sqlite"
+def test_a_damaged_file_is_set_aside_at_loading(kernel):
+    path = Path(os.environ["IPYTHONDIR"], "profile_default", "xcyq_magic.sqlite")
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"This is not a database. " * 500)
-    with kernel(ChatSettings={"store": str(path)}) as run:
-        assert "was set aside as chats.sqlite.damaged-" in run(LOAD)
+    with kernel() as run:
+        assert "was set aside as xcyq_magic.sqlite.damaged-" in run(LOAD)
         run("%chat a", "cell-a")
-    with kernel(ChatSettings={"store": str(path)}) as run:
+    with kernel() as run:
         assert "Resumed analysis.ipynb: 1 turn" in run(LOAD)
+
+
+def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
+    path = tmp_path / "chats.sqlite"
+    said(kernel, "a", "b", ChatSettings={"store": str(path)})
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA application_id = 0")
+        connection.execute("PRAGMA user_version = 2")
+    with kernel(ChatSettings={"store": str(path)}) as run:
+        assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
+        assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]

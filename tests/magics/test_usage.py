@@ -141,7 +141,8 @@ def test_what_cannot_be_is_said_in_a_line_or_two(run, line):
 
 def test_a_store_that_fails_leaves_what_is_in_memory(run, shell, shown, tmp_path):
     run(f"%%chat\n{FAST}one")
-    run(f"%config ChatSettings.store = '{tmp_path}'")  # a folder is no file
+    run(f"%config ChatSettings.store = '{tmp_path}/store'")
+    (tmp_path / "store").mkdir()  # a folder is no file
     said = shown("%chat_usage --all")
     assert cells(said)[1][1] == "1"
     assert str(tmp_path) in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zlib
 from dataclasses import replace
@@ -534,10 +535,23 @@ def test_a_conversation_that_can_never_be_written_costs_no_other_one_and_is_said
 def test_a_damaged_file_costs_nothing_that_this_kernel_knows(kernel, path):
     conversations = said(kernel, "a", "b")
     conversations.close()
-    path.write_bytes(b"This is not a database. " * 500)
+    os.truncate(path, 8000)
     conversations.edit("main", with_turn(turn("c")))
     (notice,) = conversations.take_notices()
     assert "set aside" in notice
+    assert prompts(kernel().get()) == ["a", "b", "c"]
+
+
+def test_a_file_that_was_overwritten_costs_nothing_and_stays_as_it_is(kernel, path):
+    conversations = said(kernel, "a", "b")
+    conversations.close()
+    path.write_text("a,b\n1,2\n")
+    conversations.edit("main", with_turn(turn("c")))
+    (notice,) = conversations.take_notices()
+    assert "it was left as it is" in notice
+    assert path.read_text() == "a,b\n1,2\n"
+    path.rename(path.with_name("mine.csv"))
+    assert conversations.failure() == ""
     assert prompts(kernel().get()) == ["a", "b", "c"]
 
 

@@ -54,12 +54,15 @@ def test_only_the_owner_can_read_it(path, database):
     assert modes == dict.fromkeys(["kept.sqlite", "kept.sqlite-wal", "kept.sqlite-shm"], 0o600)
 
 
-def test_a_file_that_others_can_read_is_closed_to_them(path, database):
+@pytest.mark.parametrize("at_our_place", [True, False])
+def test_a_file_in_the_profile_is_closed_to_others_and_a_named_one_stays_as_its_owner_set_it(path, at_our_place):
+    database = Database(path, at_our_place=at_our_place)
     put(database, "a")
     database.close()
     path.chmod(0o644)
     assert names(database) == ["a"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == (0o600 if at_our_place else 0o644)
+    database.close()
 
 
 def test_nothing_is_written_before_it_is_used(path, database):
@@ -115,6 +118,68 @@ def test_an_older_file_is_brought_to_the_newest_version(path, database):
     assert "pip install -U" in raised.value.hint
 
 
+def unmarked(path: Path) -> sqlite3.Connection:
+    """A file as it was made before stores were marked, still open: all but its first page is in the log."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    for statement in [s for migration in MIGRATIONS[:2] for s in migration]:
+        connection.execute(statement)
+    connection.execute("PRAGMA user_version = 2")
+    connection.execute(MEDIA, ("a", b""))
+    return connection
+
+
+@pytest.mark.parametrize("state", ["closed", "open elsewhere", "killed", "in the profile, its index gone"])
+def test_a_file_from_before_stores_were_marked_is_read_and_marked(path, state):
+    if state == "killed" or "gone" in state:
+        with contextlib.closing(unmarked(path.with_name("live"))):
+            for suffix in ("", "-wal", *([] if "gone" in state else ["-shm"])):
+                shutil.copy(path.with_name(f"live{suffix}"), f"{path}{suffix}")
+        connection = None
+    else:
+        connection = unmarked(path)
+        if state == "closed":
+            connection.close()
+    database = Database(path, at_our_place="profile" in state)
+    database.check()
+    assert names(database) == ["a"]
+    put(database, "b")
+    if connection:
+        connection.close()
+    database.close()
+    assert path.read_bytes()[68:72] == b"xcyq"
+    assert names(database) == ["a", "b"]
+    database.close()
+
+
+def test_a_new_file_is_marked_before_anything_is_in_it(path, database):
+    names(database)
+    assert path.read_bytes()[68:72] == b"xcyq"  # not only in the log
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"xcyq", "big"),)
+
+
+READ = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(*connection.execute("SELECT sha256 FROM media"))
+connection.close()
+"""
+
+
+def test_a_look_at_a_file_ends_no_lock_that_another_session_of_this_process_holds(path, database):
+    put(database, "a")
+    other = Database(path)
+    other.check()
+    names(other)
+    other.close()
+    done = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "('a',)\n"
+    assert path.with_name(f"{path.name}-wal").exists()  # that process was not the last one
+    put(database, "b")
+    assert names(database) == ["a", "b"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path, database):
     put(database, "a")
     database.close()
@@ -152,10 +217,10 @@ def test_a_write_that_the_system_refuses_costs_only_what_was_to_be_written(datab
 
 
 @pytest.fixture
-def nobody_writes():
+def nobody_writes(request):
     """A directory that this process cannot write to, also where it is root."""
     folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o555)
+    folder.chmod(getattr(request, "param", 0o555))
     with contextlib.ExitStack() as stack:
         if os.geteuid() == 0:
             os.seteuid(65534)
@@ -169,6 +234,24 @@ def test_a_directory_that_cannot_be_written_to(nobody_writes):
     database = Database(nobody_writes / "kept.sqlite")
     with pytest.raises(StoreError, match="Permission denied"):
         put(database, "a")
+
+
+@pytest.mark.parametrize("nobody_writes", [0o000], indirect=True)
+def test_a_directory_that_cannot_be_entered(nobody_writes):
+    database = Database(nobody_writes / "kept.sqlite")
+    database.check()
+    assert not database.exists
+    with pytest.raises(StoreError, match="Permission denied"):
+        put(database, "a")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have(tmp_path, name):
+    database = Database(tmp_path / name)
+    assert not database.exists
+    with pytest.raises(StoreError, match="cannot be"):
+        put(database, "a")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_path_that_is_none():
@@ -191,36 +274,91 @@ def test_a_locked_file_is_waited_for_and_then_given_up(path, database):
     assert names(database) == ["a", "b"]
 
 
-def damage(path: Path) -> bytes:
+def damage(path: Path) -> None:
     """Overwrite the middle of every page but the first."""
     content = bytearray(path.read_bytes())
     for start in range(4096, len(content), 4096):
         content[start : start + 4000] = b"\xa5" * 4000
     path.write_bytes(content)
-    return bytes(content)
 
 
-@pytest.mark.parametrize("how", ["no database", "torn pages"])
-def test_a_damaged_file_is_set_aside_and_never_deleted(path, database, how):
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"This is not a database. " * 500)
+
+
+def unmark(path: Path) -> None:
+    """Make it a file from before stores were marked."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA application_id = 0")
+        connection.execute("PRAGMA user_version = 2")
+
+
+OURS_BEYOND_DOUBT = {
+    "torn pages": damage,
+    "torn pages of an unmarked one": lambda path: (unmark(path), damage(path)),
+    "the first page alone": lambda path: os.truncate(path, 4096),
+    "the header alone": lambda path: os.truncate(path, 100),
+}
+IN_DOUBT = {
+    "another file": overwrite,
+    "a byte": lambda path: path.write_bytes(b"x"),
+    "half a header": lambda path: os.truncate(path, 60),
+    "zeros": lambda path: path.write_bytes(bytes(8192)),
+    "the header of an unmarked one": lambda path: (unmark(path), os.truncate(path, 100)),
+}
+
+
+@pytest.mark.parametrize(
+    ("at_our_place", "how"),
+    [(False, h) for h in OURS_BEYOND_DOUBT.values()]
+    + [(True, h) for h in [*OURS_BEYOND_DOUBT.values(), *IN_DOUBT.values()] if h is not IN_DOUBT["a byte"]],
+)
+def test_a_damaged_file_is_set_aside_and_never_deleted(path, how, at_our_place):
+    database = Database(path, at_our_place=at_our_place)
     put(database, "a", 10_000)
     database.close()
-    if how == "no database":
-        path.write_bytes(b"This is not a database. " * 500)
-    else:
-        damage(path)
+    how(path)
     was = path.read_bytes()
     with pytest.raises(StoreError, match="set aside as") as raised:
         put(database, "b")
     assert raised.value.replaced
     (aside,) = path.parent.glob("kept.sqlite.damaged-*")
-    assert aside.read_bytes() == was
+    assert aside.read_bytes()[100:] == was[100:]  # in its header it may have been marked before
     put(database, "b")
     assert names(database) == ["b"]
+    database.close()
+
+
+@pytest.mark.parametrize("how", IN_DOUBT)
+def test_a_damaged_file_that_may_be_another_ones_stays_as_it_is(path, database, how):
+    put(database, "a", 10_000)
+    database.close()
+    IN_DOUBT[how](path)
+    path.chmod(0o644)
+    was = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="left as it is") as raised:
+            put(database, "b")
+        assert not raised.value.replaced
+        assert "ChatSettings.store" in raised.value.hint
+    assert path.read_bytes() == was
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_another_programs_database_in_the_profile_stays_as_it_is(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    path.chmod(0o644)
+    was = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        put(Database(path, at_our_place=True), "a")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (was, 0o644)
 
 
 def test_two_kernels_set_a_damaged_file_aside_once(path):
-    path.write_bytes(b"This is not a database. " * 500)
-    one, other = Database(path), Database(path)
+    overwrite(path)
+    one, other = Database(path, at_our_place=True), Database(path, at_our_place=True)
     with pytest.raises(StoreError):
         put(one, "a")
     put(one, "a")

@@ -20,6 +20,7 @@ from values import completions, messages, parameter_sets, put_wrong_values, seco
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Parameters, Turn
+from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.errors import ConversationFileError
@@ -136,7 +137,7 @@ def chat(*prompts: str) -> Conversation:
 def test_each_kind_of_file_is_written_and_read(tmp_path, suffix):
     path = tmp_path / f"chat{suffix}"
     path.write_text("what was there before")
-    save(path, chat("one", "two"), "Be brief.", bundle_of)
+    save(path, chat("one", "two"), "Be brief.", bundle_of, force=True)
     again = load(path, "gpt-5.5", nothing, "main").conversation
     assert [t.messages[1] for t in again.turns] == [t.messages[1] for t in chat("one", "two").turns]
     assert [t.prompt.images[0].data for t in again.turns] == [PIXEL] * 2
@@ -161,7 +162,9 @@ def test_the_reference_client_takes_the_messages_as_they_are(tmp_path, sandbox):
 
 def test_markdown_is_for_readers():
     text = markdown.dumps(chat("What is odd?"), "Be brief.")
-    assert [line.partition("(")[0] for line in text.splitlines() if line] == [
+    mark, *lines = [line.partition("(")[0] for line in text.splitlines() if line]
+    assert mark.startswith("<!-- Written by %chat_save")  # which no reader sees
+    assert lines == [
         "## System prompt",
         "Be brief.",
         "## 1. Prompt",
@@ -300,7 +303,7 @@ def test_messages_of_other_tools():
 
 DEEP = "[" * 600 + "]" * 600  # which Python reads
 REFUSED = [
-    ("chat.txt", "", "does not say what kind"),
+    ("chat.txt", "", "no kind of file"),
     ("chat.json", "{", "no JSON"),
     ("chat.json", "3", "no array"),
     ("chat.json", '[{"role": "tool", "content": "x"}]', "Message 1 is none of"),
@@ -389,6 +392,38 @@ def test_a_notebook_of_any_json_is_read_or_refused(data):
     ipynb.dumps(read.conversation, bundle_of)
 
 
+# What a file holds that was written before
+
+
+def as_in_its_file(text: str) -> str:
+    return replace_surrogates(text).encode().decode().replace("\r\n", "\n")
+
+
+@given(conversations.filter(lambda c: c.turns), st.text())
+def test_what_was_written_is_known_and_a_change_of_it_is_seen(conversation, change):
+    for written, is_unchanged in [
+        (markdown.dumps(conversation, "Be brief."), markdown.is_unchanged),
+        (openai_json.dumps(conversation), openai_json.is_unchanged),
+        (ipynb.dumps(conversation, bundle_of), ipynb.is_unchanged),
+    ]:
+        text = as_in_its_file(written)
+        assert is_unchanged(text)
+        changed = as_in_its_file(f"{text}\n{change}")
+        assert not is_unchanged(changed) or (is_unchanged is ipynb.is_unchanged and not change.strip(" \t\r\n"))
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.data())
+def test_a_notebook_of_any_json_is_known_or_not(data):
+    turn = Turn(Message.of("user", "a"), Completion("b", "m", "m"), parameters=Parameters(0.5))
+    notebook = json.loads(ipynb.dumps(Conversation(turns=(turn, turn), model="m"), bundle_of))
+    put_wrong_values(data.draw, notebook)
+    ipynb.is_unchanged(json.dumps(notebook))
+    record = {"messages": json.loads(json.dumps(MESSAGES))}
+    put_wrong_values(data.draw, record)
+    openai_json.is_unchanged(json.dumps(record["messages"], indent=1) + "\n")
+
+
 @pytest.mark.parametrize("role", ["user", "assistant"])
 def test_many_messages_of_one_role_are_joined_at_once(role):
     said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
@@ -438,7 +473,8 @@ def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
 
 def test_a_full_disk_leaves_what_was_there(tmp_path):
     path = tmp_path / "chat.md"
-    path.write_text("mine")
+    save(path, chat("zero"), "", bundle_of)
+    before = path.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
@@ -446,7 +482,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
             save(path, chat("one"), "", bundle_of)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert path.read_text() == "mine"
+    assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["chat.md"]
 
 

@@ -209,6 +209,8 @@ def state_of(session: ChatSession) -> list[str]:
         lines.append(f"System prompt: {flat if len(flat) <= _MOST_OF_SYSTEM else flat[: _MOST_OF_SYSTEM - 1] + '…'}")
     if count:
         lines.append(f"Tokens so far: {_tokens(conversation.turns)}")
+    if failure := session.conversations.failure():
+        lines.append(f"Store: {failure}")
     lines += gateway_lines(access)
     try:
         return [*lines, f"API key: from {access.key().source}", _next_step(conversation)]

@@ -194,6 +194,13 @@ class Context:
 
         return Notebook(path, lambda: cell_id(self.shell), self._ran)
 
+    def is_open(self, path: Path) -> bool:
+        """Return whether a path is that of the open notebook, also if it was renamed since its kernel started."""
+        from xcyq_magic.store.recognition import holds_any, is_same_file
+
+        told = notebook_path(self.shell) or os.environ.get("JPY_SESSION_NAME", "")  # also in a kernel within another
+        return (bool(told) and is_same_file(str(path), told)) or holds_any(str(path), self._ran)
+
     @property
     def cell(self) -> CellRun | None:
         """The run of the cell that is running; None where cells have no ids."""

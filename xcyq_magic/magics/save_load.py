@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.magics.arguments import parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count
 
 _QUOTES = {'"', "'"}
+_OPTION = re.compile(r"^\s*--force(?=\s|$)|\s--force\s*$")  # what is left is the name, as it was typed
+_SEPARATORS = tuple(s for s in (os.sep, os.altsep) if s)
 
 
 @magics_class
@@ -19,11 +25,19 @@ class FileMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
+    @takes(
+        argument(
+            "--force",
+            action="store_true",
+            help="Replace a file that holds something else, or that was changed; never the open notebook.",
+        )
+    )
     def chat_save(self, line: str) -> None:
         """Save the conversation: ``.md`` to read, ``.json`` to exchange, ``.ipynb`` to run.
 
-        A notebook holds all there is, pictures included; JSON is the messages array of OpenAI's API. `%chat_load` takes
-        both. A file of that name is replaced; a link becomes a file, and what it points to stays as it is.
+        A notebook holds all there is, pictures included; JSON is the messages array of OpenAI's API. ``%chat_load``
+        takes both. A file of that name is replaced if ``%chat_save`` wrote it and nobody changed it since. A link
+        becomes a file, and what it points to stays as it is.
 
         Examples::
 
@@ -31,18 +45,23 @@ class FileMagics(ExtensionMagics):
 
             %chat_save chat.json
 
-            %chat_save chat.ipynb
+            %chat_save --force chat.ipynb
         """
         from xcyq_magic.display.bundle import completion_bundle
         from xcyq_magic.store.saving import save
 
-        path = _path(line, "chat_save")
+        options = parse_words(self.chat_save, line)
+        path = _path(_OPTION.sub("", line).strip().removeprefix("-- "), "chat_save")
+        if self.context.is_open(path):
+            msg = f"{path} is the open notebook, or a copy of it, so nothing was saved."
+            beside = path.with_name(f"{path.stem}-chat{path.suffix}")
+            raise InputError(msg, f"Choose another name, such as %chat_save {beside}.")
         conversation = self.session.conversation()
         if not conversation.turns:
             msg = f"{conversation.name} has no turns, so nothing was saved."
             raise InputError(msg, "%chat_switch lists the conversations that have some.")
         system = self.session.system_of(conversation)
-        save(path, conversation, system, lambda turn: completion_bundle(turn.completion))
+        save(path, conversation, system, lambda turn: completion_bundle(turn.completion), force=options.force)
         back = "" if path.suffix.lower() == ".md" else f" %chat_load {path} brings them back."
         self.say(f"Saved {count(len(conversation.turns), 'turn')} to {path}.{back}")
 
@@ -85,7 +104,12 @@ def _path(line: str, magic: str) -> Path:
         msg = f"%{magic} takes the name of a file."
         raise OptionError(msg, f"Try %{magic} chat.ipynb.")
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
     except RuntimeError as e:  # ~somebody, who has no home here
         msg = f"{text} is no path here: {e}."
         raise OptionError(msg, "Write it without ~.") from None
+    is_directory = os.path.isdir(path)  # noqa: PTH112  # it tells of any path, also of one that no system takes
+    if is_directory or text.endswith(_SEPARATORS):
+        msg = f"{text} is {'a' if is_directory else 'the name of a'} directory; %{magic} takes the name of a file."
+        raise OptionError(msg, f"Try %{magic} {path / 'chat.ipynb'}.")
+    return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from functools import partial
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
@@ -138,12 +139,7 @@ class Conversations:
 
     def record(self, turn: Turn) -> None:
         """Keep a turn that is in no conversation, for whoever asks the same again."""
-
-        def write() -> None:
-            with self._sync.database.transaction() as execute:
-                self._sync.store.record(execute, turn)
-
-        self._sync.attempt(write)
+        self._sync.record(turn)
 
     def answered(self, request: str) -> Answered | None:
         """The latest whole reply to the request of that hash; None if there is none."""
@@ -166,6 +162,13 @@ class Conversations:
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""
         return self._sync.take_notices()
+
+    def failure(self) -> str:
+        """Return a line on why nothing can be kept now; ``""`` if it can. What was missed is written then."""
+        with self._lock.get():
+            missed = any(s.behind(self._sync.database.identity) for s in self._all)
+            (self._write if missed else self._sync.look)()
+            return self._sync.take_failure()
 
     # Which one
 
@@ -216,10 +219,11 @@ class Conversations:
         self._slots[name] = slot
         self._begun.add(slot.id)
         if said.turns or said.model is not None or said.system is not None:
-            turns = (*before.now.turns, *said.turns)
             model = before.now.model if said.model is None else said.model
             system = before.now.system if said.system is None else said.system
-            self.edit(slot, lambda now: replace(now, turns=turns, model=model, system=system))
+            self.edit(
+                slot, lambda now: replace(now, turns=(*before.now.turns, *said.turns), model=model, system=system)
+            )
 
     def begin(self, conversation: Conversation) -> Summary | None:
         """Let `conversation` take the place of the one of its name.
@@ -258,11 +262,7 @@ class Conversations:
 
     def unused_name(self, stem: str) -> str:
         """A name that no conversation has: `stem`, or with a number."""
-        number, name = 1, stem
-        while self.has(name):
-            number += 1
-            name = f"{stem}-{number}"
-        return name
+        return next(n for n in chain([stem], (f"{stem}-{number}" for number in count(2))) if not self.has(n))
 
     def summaries(self) -> list[Summary]:
         """The conversations of this notebook, then the latest of others; the latest first."""

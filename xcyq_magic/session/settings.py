@@ -16,10 +16,12 @@ from traitlets import Bool, Dict, Enum, Float, Int, TraitError, TraitType, Unico
 from traitlets.config import Configurable
 
 from xcyq_magic.chat.usage import Price
-from xcyq_magic.errors import SettingError
+from xcyq_magic.errors import SettingError, StoreError
 from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_FORMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from traitlets.config import Config
 
 DEFAULT_BASE_URL = "http://apillm.globalaiopc.com/gw_llm_power"
@@ -45,6 +47,7 @@ class Settings(Configurable):
         for name in self.trait_names(config=True):
             getattr(self, name)
         try:
+            self.check(config.get(type(self).__name__, {}))
             super().update_config(config)
         except TraitError as e:
             # %config gives the same object to the shell next, which would keep it for the next load of the extension.
@@ -59,6 +62,15 @@ class Settings(Configurable):
     def _with_example(self, error: TraitError) -> TraitError:
         found = _OF_TRAITLETS.search(str(error))
         return self.refusal(self.traits()[found[1]], str(error)) if found else error
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Refuse what may be right at another time, and is wrong now that ``%config`` sets it.
+
+        Raises
+        ------
+        TraitError
+            One of the `given` values is.
+        """
 
 
 class GatewaySettings(Settings):
@@ -195,6 +207,16 @@ class ChatSettings(Settings):
             why = f"a model's name is one word, not {name!r}; %chat_models lists the names"
             raise self.refusal(proposal["trait"], why)
         return name
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Refuse to keep conversations in what is another program's."""
+        from xcyq_magic.store.database import open_database  # noqa: PLC0415  # %load_ext stays quick
+
+        if isinstance(store := given.get("store"), str):
+            try:
+                open_database(store, None).check()
+            except (SettingError, StoreError) as e:
+                raise TraitError(str(e)) from None
 
     @default("model")
     def _model_from_environment(self) -> str:

@@ -1,7 +1,8 @@
 """A SQLite file that several kernels share. The only module that imports sqlite3.
 
 What fails here is a `StoreError`, and never costs more than what it was about to write: a transaction is
-there whole or not at all, and the next call opens the file anew. A damaged file is set aside, never deleted.
+there whole or not at all, and the next call opens the file anew. Only a file that is new, empty or a store of ours is
+opened. A damaged one is set aside, never deleted, if it is ours beyond doubt.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
-from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.schema import MIGRATIONS
+from xcyq_magic.store.files import ANOTHER, BESIDE, check_path, identity_of, is_store, make_file
+from xcyq_magic.store.forks import PerProcess, let_go_at_forks
+from xcyq_magic.store.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,16 +30,14 @@ IN_MEMORY = ":memory:"
 FILE = "xcyq_magic.sqlite"
 _BUSY_S = 4.0  # to wait for another kernel's transaction
 _BUSY_AGAIN_S = 0.2  # after having waited in vain
-_OTHERS_MAY_READ = 0o077
 # https://www.sqlite.org/rescode.html; their names are attributes of the error from Python 3.11 on only.
-_DAMAGED = ("malformed", "not a database", "malformed database schema")
+_DAMAGED = ("malformed", "not a database")
 _LOCKED = ("locked", "busy")
 # What says that a value can never be written: SQLite's words for it, and Python's on the way from a value to a row.
 _REFUSALS = (
     *(sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
     *(OverflowError, TypeError, ValueError, AttributeError, RecursionError),
 )
-_BESIDE = ("-wal", "-shm", "-journal")
 
 
 class Database:
@@ -50,6 +49,8 @@ class Database:
         The file; None keeps all in memory.
     migrations
         The statements that lead from each version to the next.
+    at_our_place
+        Whether nobody else has a reason to put a file there, as in the profile: it is ours whatever is left of it.
 
     Attributes
     ----------
@@ -57,8 +58,11 @@ class Database:
         The random name of the file that was opened last: what was written to another is not in this one.
     """
 
-    def __init__(self, path: Path | None, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    def __init__(
+        self, path: Path | None, migrations: Sequence[Sequence[str]] = MIGRATIONS, *, at_our_place: bool = False
+    ) -> None:
         self.path = path
+        self._at_our_place = at_our_place
         self.identity = ""
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
@@ -67,12 +71,12 @@ class Database:
         self._busy_s = _BUSY_S
         self._done = False
         self._under_way = 0  # calls, one within the other
-        _databases.add(self)
+        let_go_at_forks(self)
 
     @property
     def exists(self) -> bool:
         """Whether there is anything in it to read."""
-        return self._connection is not None if self.path is None else self.path.exists()
+        return self._connection is not None if self.path is None else identity_of(self.path) is not None
 
     def read(self, sql: str, *parameters: object) -> list[Row]:
         """The rows that a query gives.
@@ -99,6 +103,17 @@ class Database:
             with _transaction(connection):
                 yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
+    def check(self) -> None:
+        """Look at what stands at the path, and change nothing.
+
+        Raises
+        ------
+        StoreError
+            It is not ours to open. What cannot be told now, such as of a locked file, is told when it is opened.
+        """
+        with self._lock.get(), contextlib.suppress(OSError, sqlite3.Error):
+            self._check()
+
     def close(self, *, for_good: bool = False) -> None:
         """Let the file go; the next call opens it again, and lets it go at its end if this is `for_good`."""
         with self._lock.get():
@@ -119,21 +134,41 @@ class Database:
         self._lock.get().release()
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self.path is not None and _inode(self.path) != self._inode:
+        if self._connection is not None and self.path is not None and identity_of(self.path) != self._inode:
             self.close()  # somebody moved or deleted the file: what we write there, nobody would find
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
 
+    def _check(self) -> None:
+        path = self.path
+        if path is None or not check_path(path):
+            return
+        what = "a database of another program"
+        try:
+            with _looking_at(path, self._busy_s, at_our_place=self._at_our_place) as execute:
+                ours = is_store(execute, at_our_place=self._at_our_place)
+        except sqlite3.DatabaseError as e:
+            if self._at_our_place or not _is_damage(e):
+                raise
+            ours, what = False, "no store of xcyq_magic, or one damaged beyond recognition"
+        if not ours:
+            msg = f"{path} is {what}; it was left as it is."
+            raise StoreError(msg, ANOTHER)
+
     def _connect(self) -> sqlite3.Connection:
         if self.path is not None:
-            _make_private(self.path)
+            self._inode = identity_of(self.path)
+            self._check()
+            make_file(self.path, at_our_place=self._at_our_place)
         # Threads take turns by our lock. Transactions are ours: the module would begin them late.
-        connection = sqlite3.connect(
-            self.path or ":memory:", timeout=self._busy_s, isolation_level=None, check_same_thread=False
-        )
+        file = self.path or IN_MEMORY
+        connection = sqlite3.connect(file, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
         try:
-            self._inode = _inode(self.path) if self.path else None
+            self._inode = identity_of(self.path) if self.path else None
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                # Before all else, and not into the log: whoever looks at the file alone sees whose it is.
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             _write_ahead(connection, time.monotonic() + self._busy_s)
             migrate(connection, self._migrations)
             self.identity = connection.execute("SELECT identity FROM file").fetchone()[0]
@@ -159,7 +194,7 @@ class Database:
     def _explain(self, error: Exception) -> StoreError:
         self.close()
         said = str(error) or type(error).__name__
-        if isinstance(error, sqlite3.DatabaseError) and any(word in said for word in _DAMAGED):
+        if _is_damage(error):
             return self._set_aside()
         if any(word in said for word in _LOCKED):
             self._busy_s = _BUSY_AGAIN_S
@@ -169,16 +204,41 @@ class Database:
     def _set_aside(self) -> StoreError:
         """Move the damaged file away, so that a new one can begin."""
         path = self.path
-        if path is None or _inode(path) != self._inode:
+        if path is None or identity_of(path) != self._inode:
             return StoreError(f"{path} was damaged, and has been replaced meanwhile.", replaced=True)
+        try:
+            self._check()  # somebody may have overwritten it
+        except StoreError as e:
+            return e
+        except (OSError, sqlite3.Error) as e:
+            if not self._at_our_place:
+                return StoreError(f"{path} is damaged; it was left as it is ({e}).", ANOTHER)
         aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         try:
-            for suffix in ("", *_BESIDE):
+            for suffix in ("", *BESIDE):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105  # a name with a suffix
         except OSError as e:
             return StoreError(f"{path} is damaged, and cannot be moved out of the way ({e.strerror}).")
         return StoreError(f"{path} is damaged. It was set aside as {aside.name}, and a new one begins.", replaced=True)
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in _DAMAGED)
+
+
+@contextlib.contextmanager
+def _looking_at(path: Path, busy_s: float, *, at_our_place: bool) -> Iterator[Callable[[str], list[Row]]]:
+    """Look into a database without changing it or creating a file beside it, but for the log's index `at_our_place`.
+
+    With `immutable`, SQLite reads the file alone; without, also a log that an open or a killed program has left.
+    """
+    log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
+    by_log = log.is_file() and log.stat().st_size and (index.exists() or at_our_place)
+    uri = f"{path.absolute().as_uri()}?mode=ro{'' if by_log else '&immutable=1'}"
+    with contextlib.closing(sqlite3.connect(uri, timeout=busy_s, uri=True)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")  # it is what has SQLite read the header of a truncated file
+        yield lambda sql: connection.execute(sql).fetchall()
 
 
 @contextlib.contextmanager
@@ -206,45 +266,6 @@ def together(execute: Execute, what: str) -> Iterator[None]:
         msg, hint = f"{what} cannot be kept ({e}).", "It stays in this kernel's memory only; later changes are saved."
         raise StoreError(msg, hint, refused=True) from None
     execute("RELEASE together")
-
-
-class _Databases:
-    """The databases of this process: none is carried over a fork.
-
-    See https://www.sqlite.org/howtocorrupt.html, *Carrying an open database file across a fork()*. A child opens the
-    file anew; what is in memory alone, it has as it was, for no thread is amid a statement when the process forks.
-    """
-
-    def __init__(self) -> None:
-        self._all: weakref.WeakSet[Database] = weakref.WeakSet()
-        self._held: list[Database] = []
-        self._lock = threading.Lock()  # held while the process forks
-        if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._after_in_child)
-
-    def add(self, database: Database) -> None:
-        """See to `database`, for as long as it lives."""
-        with self._lock:
-            self._all.add(database)
-
-    def _before(self) -> None:
-        self._lock.acquire()
-        self._held = list(self._all)
-        for database in self._held:
-            database.hold()
-
-    def _after(self) -> None:
-        for database in self._held:
-            database.release()
-        self._held = []
-        self._lock.release()
-
-    def _after_in_child(self) -> None:
-        self._held = []  # their locks are free here
-        self._lock.release()  # by the thread that took it
-
-
-_databases = _Databases()
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
@@ -303,25 +324,6 @@ def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _make_private(path: Path) -> None:
-    """See to it that the file is there, and that only its owner can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        # An existing file is not opened here: closing it would end the locks that another session of ours holds.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    mode = path.stat().st_mode
-    if mode & _OTHERS_MAY_READ:
-        path.chmod(mode & 0o700)
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
-
-
 def open_database(setting: str, folder: Path | None) -> Database:
     """The database that ``ChatSettings.store`` names.
 
@@ -340,7 +342,7 @@ def open_database(setting: str, folder: Path | None) -> Database:
     if setting == IN_MEMORY or not (setting or folder):
         return Database(None)
     if not setting:
-        return Database(Path(folder or "") / FILE)
+        return Database(Path(folder or "") / FILE, at_our_place=True)
     try:
         return Database(Path(setting).expanduser())
     except RuntimeError as e:  # ~somebody, who has no home here

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.records import TURN_MIME
+from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xcyq_magic.store.database import Database, Execute
     from xcyq_magic.store.summaries import Summary
@@ -87,6 +88,22 @@ def contents(path: str) -> Contents:
         return Contents(sources, frozenset(_turns(cells)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Contents()
+
+
+def holds_any(path: str, cells: Iterable[str]) -> bool:
+    """Return whether a notebook's file has one of the ids `cells`, other than those of saved conversations."""
+    return any(not is_own_cell(cell) for cell in contents(path).cells.keys() & set(cells))
+
+
+def is_same_file(path: str, other: str) -> bool:
+    """Return whether to replace what stands at `path` would be to replace the file `other`, which may be a link."""
+    if os.path.abspath(path) == os.path.abspath(other):  # noqa: PTH100  # strs
+        return True
+    try:
+        here = os.lstat(path)
+        return any(os.path.samestat(here, look(other)) for look in (os.lstat, os.stat))
+    except (OSError, ValueError):
+        return False
 
 
 def _turns(cells: Sequence[Any]) -> Iterator[str]:

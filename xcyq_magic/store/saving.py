@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 256 * 1024 * 1024  # parsed, JSON takes ten times the memory
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_UNCHANGED = {".md": markdown.is_unchanged, ".json": openai_json.is_unchanged, ".ipynb": ipynb.is_unchanged}
 _KINDS = ".md to read, .json to exchange, .ipynb to run"
-_LOADED = ".json, and .ipynb with chats in it"
 
 
-def save(path: Path, conversation: Conversation, system: str, bundle_of: Callable[[Turn], dict[str, Any]]) -> None:
-    """Write a conversation to a file; one that is there is replaced, whole or not at all.
+def save(
+    path: Path,
+    conversation: Conversation,
+    system: str,
+    bundle_of: Callable[[Turn], dict[str, Any]],
+    *,
+    force: bool = False,
+) -> None:
+    """Write a conversation to a file; one that this wrote before is replaced, whole or not at all.
 
     A link of that name becomes a file: what it points to was not named, and stays as it is.
 
@@ -38,13 +45,21 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
         The system prompt that it goes on with.
     bundle_of
         Gives the MIME types that show a turn to people.
+    force
+        Whether a file that holds something else is replaced as well.
 
     Raises
     ------
     ConversationFileError
-        The suffix is none of ours, or the file cannot be written.
+        The suffix is none of ours, there is a file that holds something else, or the file cannot be written.
     """
-    suffix = _suffix(path)
+    suffix = path.suffix.lower()
+    if suffix not in _UNCHANGED:
+        msg = f"{path.name} does not say what kind of file it is: {_KINDS}."
+        raise ConversationFileError(msg, "Try %chat_save chat.md.")
+    if not force and _holds_something_else(path, _UNCHANGED[suffix]):
+        msg = f"{path} holds something else than what %chat_save wrote, so nothing was saved."
+        raise ConversationFileError(msg, f"Choose another name, or replace it: %chat_save --force {path}")
     if suffix == ".md":
         text = markdown.dumps(conversation, system)
     elif suffix == ".json":
@@ -55,7 +70,21 @@ def save(path: Path, conversation: Conversation, system: str, bundle_of: Callabl
         _replace(path, replace_surrogates(text).encode())
     except (OSError, ValueError) as e:
         msg = f"{path} cannot be written: {reason(e)}."
-        raise ConversationFileError(msg, "Save it elsewhere, such as %chat_save ~/chat.md.") from None
+        raise ConversationFileError(msg, f"Save it elsewhere, such as %chat_save ~/chat{suffix}.") from None
+
+
+def _holds_something_else(path: Path, is_unchanged: Callable[[str], bool]) -> bool:
+    """Return whether there is a file that holds something, and `is_unchanged` does not know it."""
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return False
+    except (OSError, ValueError):  # there is none; if it cannot be reached, it cannot be written either
+        return False
+    try:
+        return not is_unchanged(read_file(path, _MOST_BYTES).decode().replace("\r\n", "\n"))
+    except (OSError, ValueError):
+        return True
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -95,18 +124,25 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
     ConversationFileError
         There is no such file, or no conversation in it.
     """
-    suffix = _suffix(path)
+    suffix = path.suffix.lower()
+    takes = "%chat_load takes .json, and .ipynb with chats in it."
     if suffix == ".md":
         msg = f"{path} is Markdown, which %chat_save writes to be read, not to be loaded."
-        raise ConversationFileError(msg, f"%chat_load takes {_LOADED}.")
+        raise ConversationFileError(msg, takes)
     try:
-        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        msg = f"{path} is no text in UTF-8."
-        raise ConversationFileError(msg, f"%chat_load takes {_LOADED}.") from None
+        data = read_file(path, _MOST_BYTES)
     except (OSError, ValueError) as e:
         msg = f"{path} cannot be read: {reason(e)}."
-        raise ConversationFileError(msg, "Check the path: it begins at the notebook's folder.") from None
+        there = isinstance(e, OSError) and e.errno not in {errno.ENOENT, errno.ENOTDIR}
+        raise ConversationFileError(msg, takes if there else f"Paths begin at {path.cwd()}.") from None
+    if suffix not in _UNCHANGED:
+        msg = f"{path} is no kind of file that %chat_load reads."
+        raise ConversationFileError(msg, takes)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        msg = f"{path} is no text in UTF-8."
+        raise ConversationFileError(msg, takes) from None
     try:
         if suffix == ".json":
             return openai_json.loads(text, model)
@@ -114,11 +150,3 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
     except ConversationFileError as e:
         msg = f"{path} cannot be loaded: {e.message}"
         raise ConversationFileError(msg, e.hint) from None
-
-
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in {".md", ".json", ".ipynb"}:
-        msg = f"{path.name} does not say what kind of file it is: {_KINDS}."
-        raise ConversationFileError(msg, "Try %chat_save chat.md.")
-    return suffix

@@ -6,6 +6,9 @@ them, and what is taken back or replaced leaves its place and stays in the file.
 
 from __future__ import annotations
 
+# "xcyq", in the header of our files: https://www.sqlite.org/fileformat.html#application_id
+APPLICATION_ID = 0x78637971
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE file (identity TEXT NOT NULL)",
@@ -65,4 +68,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # When a turn was taken from a comparison; 0 for one that was asked in its conversation.
     ("ALTER TABLE turns ADD COLUMN kept_at REAL NOT NULL DEFAULT 0",),
+    (f"PRAGMA application_id = {APPLICATION_ID}",),  # a new file has it before its first table
 )
+
+# The tables of a file that has no application id yet, in the versions that there were.
+_FIRST = {"file", "conversations", "notebooks", "turns", "places", "media"}
+UNMARKED_TABLES = (_FIRST, _FIRST | {"cells"})

@@ -112,7 +112,7 @@ class Sync:
         self.store = store
         self.notebook = notebook
         self._resume = resume
-        self._failing = False
+        self._failure = ""  # why the store cannot be used, in a line
         self._notices: list[str] = []
         self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
         self._refused: set[str] = set()  # the ids of what the store can never take; each was said
@@ -137,13 +137,30 @@ class Sync:
             except StoreError as e:
                 if e.refused:
                     self._notices.append(f"{e.message} {e.hint}")
-                elif not self._failing:
-                    self._failing = True
-                    told = (e.message, "The chat goes on in memory.", e.hint)
-                    self._notices.append(" ".join(t for t in told if t))
+                else:
+                    line = " ".join(t for t in (e.message, "The chat goes on in memory.", e.hint) if t)
+                    if not self._failure:
+                        self._notices.append(line)
+                    self._failure = line
                 return None
-            self._failing = False
+            self._failure = ""
             return done
+
+    def look(self) -> None:
+        """Find out whether the store can be used, without writing to it."""
+
+        def look() -> None:
+            self.database.check()
+            if self.database.exists:
+                self.database.read("SELECT identity FROM file")
+
+        self.attempt(look)
+
+    def take_failure(self) -> str:
+        """Return why the store could not be used the last time, which is no notice any more; ``""`` if it could."""
+        with self._lock.get():
+            self._notices = [n for n in self._notices if n != self._failure]
+            return self._failure
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""
@@ -162,6 +179,15 @@ class Sync:
         kept = loaded.conversation
         file, aside = self.database.identity, found.set_aside
         return Slot(kept, kept, file, aside=aside, kept_aside=aside, id=found.id)
+
+    def record(self, turn: Turn) -> None:
+        """Write a turn that is in no conversation."""
+
+        def write() -> None:
+            with self.database.transaction() as execute:
+                self.store.record(execute, turn)
+
+        self.attempt(write)
 
     def write(self, slots: Collection[Slot], current: Slot | None) -> bool:
         """Write what the store lacks of `slots`; `current` is the one that the notebook is in.
@@ -255,5 +281,5 @@ class Sync:
         """Keep everything in `database` from the next write on."""
         with self._lock.get():
             old, self.store = self.store, ConversationStore(database)
-            self._failing = False
+            self._failure = ""
             old.database.close()

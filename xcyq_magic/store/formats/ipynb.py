@@ -29,6 +29,7 @@ _METADATA = "xcyq_magic"  # of the notebook: what was chosen for the conversatio
 _NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)  # of a model, on the line of %chat_model
 _FIELD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as -p takes it before a `=`
 _ENDING = "--"  # of the options: argparse of Python before 3.13 drops it also as the value of one
+_OWN_CELL = re.compile(r"setup|model|(?:system|turn)-.+")
 _PLAIN = re.compile(r"[^\s\"'\\]+")
 
 
@@ -182,6 +183,33 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
     choice = metadata.get(_METADATA) if isinstance(metadata, dict) else None
     conversation = with_choice(Conversation(turns=in_their_places(shown)), choice if isinstance(choice, dict) else {})
     return ReadConversation(conversation, (*notices, *notices_of(lost)))
+
+
+def is_unchanged(text: str) -> bool:
+    """Return whether `dumps` wrote a notebook and nothing of the user's is in it; a frontend may have saved it again.
+
+    It has our mark in its metadata, and the cells that `dumps` would write again for what its outputs hold.
+    """
+    try:
+        notebook = parsed_json(text)
+        read = loads(text, lambda _: {}).conversation
+        again = json.loads(dumps(read, lambda _: {"text/plain": ""}))
+        metadata = notebook["metadata"]
+        ours = notebook.keys() == again.keys() and _METADATA in metadata and metadata.keys() <= again["metadata"].keys()
+        return ours and [*map(_what_is_in, notebook["cells"])] == [*map(_what_is_in, again["cells"])]
+    except (ConversationFileError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _what_is_in(cell: dict[str, Any]) -> object:
+    """Return what of a cell tells whether `dumps` wrote it: all but its own id, and what is shown of its turn."""
+    outputs = [{**output, "data": isinstance(output["data"][TURN_MIME]["media"], dict)} for output in cell["outputs"]]
+    return {**cell, "id": is_own_cell(cell["id"]), "source": "".join(cell["source"]), "outputs": outputs}
+
+
+def is_own_cell(identifier: str) -> bool:
+    """Return whether an id is of those that `dumps` gives: a notebook that others wrote has none of them."""
+    return _OWN_CELL.fullmatch(identifier) is not None
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:

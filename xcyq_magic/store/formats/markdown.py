@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import MediaLink, Text
 
 if TYPE_CHECKING:
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Part
 
 
+_MARK = "<!-- Written by %chat_save, which replaces this file while it is unchanged: {} -->\n\n"
+
+
 def dumps(conversation: Conversation, system: str) -> str:
-    """Write the conversation as Markdown.
+    """Write the conversation as Markdown, with a comment on its first line by which `is_unchanged` knows it.
 
     Parameters
     ----------
@@ -26,7 +31,18 @@ def dumps(conversation: Conversation, system: str) -> str:
     lines = [f"## System prompt\n\n{system}\n\n"] if system else []
     for number, turn in enumerate(conversation.turns, 1):
         lines += _turn(turn, number)
-    return "".join(lines)
+    return _marked("".join(lines))
+
+
+def is_unchanged(text: str) -> bool:
+    """Return whether `dumps` wrote a text, and nobody changed it since."""
+    return text == _marked(text.partition("\n\n")[2])
+
+
+def _marked(text: str) -> str:
+    """Return a text below the comment that has its SHA-256, whichever line ends git gives it."""
+    digest = hashlib.sha256(replace_surrogates(text).replace("\r\n", "\n").encode())
+    return _MARK.format(digest.hexdigest()) + text
 
 
 def _turn(turn: Turn, number: int) -> Iterator[str]:

@@ -18,14 +18,28 @@ from xcyq_magic.gateway.encoding import decode_message, encode_message
 from xcyq_magic.store.formats.turns import ReadConversation, parsed_json
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_WRITTEN = ("system", "user", "assistant")
+_NOT_A_MESSAGE = (KeyError, TypeError, ValueError, AttributeError, MediaError)
 _HINT = "A conversation in JSON is an array of messages, each with a role and a content."
 
 
 def dumps(conversation: Conversation, system: str = "") -> str:
     """The messages of a conversation that goes on with the system prompt `system`."""
     messages = [m for turn in conversation.turns for m in turn.messages]
-    said = [Message.of("system", system), *messages] if system else messages
-    return json.dumps([encode_message(m) for m in said], ensure_ascii=False, indent=1, default=str) + "\n"
+    return _text([Message.of("system", system), *messages] if system else messages)
+
+
+def _text(messages: list[Message]) -> str:
+    return json.dumps([encode_message(m) for m in messages], ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def is_unchanged(text: str) -> bool:
+    """Return whether a text is an array of messages as `dumps` writes it, down to the last space."""
+    try:
+        messages = [decode_message(record) for record in parsed_json(text) if record["role"] in _WRITTEN]
+        return _text(messages) == text
+    except _NOT_A_MESSAGE:
+        return False
 
 
 def loads(text: str, model: str) -> ReadConversation:
@@ -58,7 +72,7 @@ def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON v
     try:
         message = decode_message({**record, "role": role})
         whole = all(isinstance(p.text, str) for p in message.parts if isinstance(p, Text))
-    except (KeyError, TypeError, ValueError, AttributeError, MediaError):
+    except _NOT_A_MESSAGE:
         whole = False
     if not whole:
         msg = f"Message {number} holds something else than text, pictures and videos."
