@@ -54,6 +54,7 @@ def snapshot(shell) -> dict:
         "events": {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
         "tokens": list(shell.input_transformer_manager.token_transformers),
         "lines": list(shell.input_transformer_manager.line_transforms),
+        "cleanup": [id(t) for t in shell.input_transformer_manager.cleanup_transforms],
         "matchers": list(shell.Completer.custom_matchers),
         "printers": (dict(formatter.deferred_printers), dict(formatter.type_printers)),
         "threads": {t.name for t in threading.enumerate() if "xcyq" in t.name},

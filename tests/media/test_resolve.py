@@ -247,9 +247,10 @@ def test_an_svg_is_drawn(picture, value):
     assert (came.size, came.getpixel((5, 5)), came.getpixel((25, 5))) == ((32, 24), (255, 0, 0), (255, 255, 255))
 
 
-def test_an_svg_that_nothing_draws_names_what_does(monkeypatch):
+def test_an_svg_that_nothing_draws_names_what_does(monkeypatch, tmp_path):
     for name in ("resvg_py", "cairosvg"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)  # how Python notes that there is no such module
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MediaError, match="is an SVG") as raised:
         resolve(WithSvg())
     assert "%pip install resvg-py" in raised.value.hint

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from xcyq_magic.errors import MediaError
+from xcyq_magic.media.rasterize import rasterize
 from xcyq_magic.media.resolve import attach, resolve
 
 HEAD = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' width='8' height='8'"
@@ -29,15 +30,21 @@ def png(colour: str = "red") -> bytes:
 
 
 @pytest.fixture(params=["resvg_py", "cairosvg"])
-def library(request, monkeypatch):
-    """What draws; the other one is not installed, as far as Python knows."""
+def library(request, monkeypatch, tmp_path_factory):
+    """What draws; the other one cannot be imported."""
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     if request.param == "cairosvg":
         if ctypes.util.find_library("cairo") is None:
             pytest.skip("CairoSVG draws with the system's library cairo, which is not installed")
-        monkeypatch.setitem(sys.modules, "resvg_py", None)
+        hide("resvg_py", monkeypatch, tmp_path_factory)
     return request.param
+
+
+def hide(library: str, monkeypatch, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / f"{library}.py").write_text("raise ImportError")
+    monkeypatch.syspath_prepend(folder)
 
 
 @pytest.fixture
@@ -196,3 +203,54 @@ def test_a_figure_that_was_saved_as_svg_is_drawn_in_its_size(library, tmp_path):
     figure.savefig(tmp_path / "figure.svg")
     image = attach(str(tmp_path / "figure.svg"))
     assert (image.width, image.height, image.note) == (384, 288, "")
+
+
+# What draws an SVG may hang or crash, in a process of its own
+
+
+def filtered(*primitives: str) -> str:
+    return f"<filter id='f'>{''.join(primitives)}</filter><rect {ALL} filter='url(#f)'/>"
+
+
+def chained(element: str, attribute: str, more: str = "") -> str:
+    """Elements that each need the next one: what draws them calls itself as often."""
+    needs = f"<rect {ALL} {attribute}='url(#e%d)'/>"
+    links = (f"<{element} id='e{n}' {more}>{needs % (n + 1)}</{element}>" for n in range(2_000))
+    return "".join(links) + needs % 0
+
+
+def doubled(element: str) -> str:
+    twice = "".join(f"<{element} id='e{n + 1}'><use href='#e{n}'/><use href='#e{n}'/></{element}>" for n in range(40))
+    return f"<{element} id='e0'>{RECT}</{element}>{twice}<use href='#e40'/>"
+
+
+ENDLESS = {
+    "octaves": filtered("<feTurbulence baseFrequency='.1' numOctaves='100000'/>"),
+    "blurs": filtered("<feGaussianBlur stdDeviation='100'/>" * 3_000),
+    "a morphology": filtered("<feMorphology operator='dilate' radius='10000'/>"),
+    "a convolution": filtered(f"<feConvolveMatrix order='300' kernelMatrix='{'1 ' * 90_000}'/>"),
+    "a text": f"<text>{'a' * 3_000_000}</text>",
+    "masks": chained("mask", "mask"),
+    "clips": chained("clipPath", "clip-path"),
+    "patterns": chained("pattern", "fill", "width='.5' height='.5'"),
+    "markers": chained("marker", "marker-mid"),
+    "groups": doubled("g"),
+    "symbols": doubled("symbol"),
+}
+
+
+@pytest.mark.parametrize("body", ENDLESS.values(), ids=ENDLESS)
+def test_an_svg_that_would_never_be_drawn_or_crashes_the_library_is_refused_soon(body):
+    pytest.importorskip("resvg_py")
+    began = time.monotonic()
+    with pytest.raises(ValueError, match=r"more than 1 s or 2 GB of memory, or crashes|nodes limit"):
+        rasterize(svg(body).replace(ALL, "width='600' height='600'"), 1.0, seconds=1)
+    assert time.monotonic() - began < 20
+
+
+def test_nothing_in_the_current_folder_is_run(library, folder, monkeypatch):
+    for name in (library, "base64", "contextlib", "resource"):
+        (folder / f"{name}.py").write_text("open('ran', 'w').close()")
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    assert seen(svg(f"<rect {ALL} fill='red'/>")) == ("", RED)
+    assert not (folder / "ran").exists()

@@ -15,7 +15,7 @@ from xcyq_magic.magics.history import ConversationMagics, SwitchMagics
 from xcyq_magic.magics.key import AccessMagics
 from xcyq_magic.magics.models import ModelMagics, UsageMagics
 from xcyq_magic.magics.save_load import FileMagics
-from xcyq_magic.magics.transformers import MagicText, empty_cell
+from xcyq_magic.magics.transformers import MagicText, empty_cell, give_back, keep_as_typed
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -85,6 +85,7 @@ class Extension:
         manager.registry |= {**by_class, NAME: self}
         shell.input_transformer_manager.token_transformers.append(MagicText)
         shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
+        keep_as_typed(shell.input_transformer_manager.cleanup_transforms)
         _show_ours(shell)
         self._completer.register()
         self._say_what_was_replaced()
@@ -116,6 +117,7 @@ class Extension:
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.input_transformer_manager.token_transformers.remove(MagicText)
         shell.input_transformer_manager.line_transforms.remove(empty_cell)
+        give_back(shell.input_transformer_manager.cleanup_transforms)
         _forget_ours(shell)
         self._completer.unregister()
         self.context.unregister()

@@ -4,24 +4,30 @@ Lets ``%chat why is this slow?`` be a prompt, although IPython takes a line that
 
 All lines of these magics are taken, not only those with a question mark: an open bracket in one of them
 would otherwise make IPython take the next one as its continuation.
+
+And lets the body of a ``%%chat`` cell be the prompt as it is typed, although IPython takes ``>>>`` and ``In [1]:`` out
+of cells, and the spaces out of blank lines.
 """
 
 from __future__ import annotations
 
 import re
 import tokenize
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from IPython.core.inputtransformer2 import TokenTransformBase
+from IPython.core.inputtransformer2 import PromptStripper, TokenTransformBase, leading_indent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Transform: TypeAlias = Callable[[list[str]], list[str]]
 
 # With white space after the name: `%chat?` is still the call for help. A backslash at the end continues a line.
 _LINE = re.compile(
     r"(?P<indent>[ \t]*)%(?P<name>chat|chat_system|chat_error)[ \t]+(?P<text>[^ \t\n](?:.*[^\\ \t\r\n])?)[ \t]*\r?\n?"
 )
 _NO_CODE = {tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT}
+_FIRST_LINE = re.compile(r"%%(?:chat|chat_system|compare)(?!\w)")
 _EMPTY_CELL = re.compile(r"%%(?P<name>chat|chat_system|compare)(?:[ \t]+(?P<line>\S.*?))?[ \t]*\r?\n?")
 
 
@@ -55,3 +61,43 @@ def empty_cell(lines: list[str]) -> list[str]:
     if found is None or any(line.strip() for line in lines[1:]):
         return lines
     return [f"get_ipython().run_cell_magic({found['name']!r}, {found['line'] or ''!r}, '\\n')\n"]
+
+
+class AsTyped:
+    """One of IPython's own changes of whole cells, which leaves the cells of these magics as they are typed.
+
+    It equals what it stands for: who takes that out of IPython's list finds it there.
+    """
+
+    def __init__(self, transform: Transform) -> None:
+        self.transform = transform
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """Return the lines of a cell as they are to be read."""
+        return lines if _is_ours(lines) else self.transform(lines)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.transform == other
+
+    def __hash__(self) -> int:
+        return hash(self.transform)
+
+
+def keep_as_typed(transforms: list[Transform]) -> None:
+    """Let the bodies of our cells pass IPython's changes."""
+    transforms[:] = [AsTyped(t) if t is leading_indent or isinstance(t, PromptStripper) else t for t in transforms]
+
+
+def give_back(transforms: list[Transform]) -> None:
+    """Undo `keep_as_typed`; what others have put there or taken away since then stays so."""
+    transforms[:] = [t.transform if isinstance(t, AsTyped) else t for t in transforms]
+
+
+def _is_ours(lines: list[str]) -> bool:
+    """Return whether a cell is one of these magics, or another's with one of these in it (``%%capture``)."""
+    for number, line in enumerate(lines):
+        if _FIRST_LINE.match(line):
+            return True
+        if not line.startswith("%%") and (number == 0 or line.strip()):
+            return False
+    return False

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import errno
-import importlib
 import os
 import re
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -17,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import MOST_LONG_EDGE, image_of_bytes, opened
 from xcyq_magic.media.paths import hint_for_missing
+from xcyq_magic.media.rasterize import DPI, rasterize
 from xcyq_magic.media.video import mime_of, video_of_bytes
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ _OUTWARD = re.compile(
 )
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.IGNORECASE | re.DOTALL)
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|em|ex|%)?", re.IGNORECASE)
-_DPI = 96.0  # CSS pixels, which are an SVG's
-_PIXELS = {"in": _DPI, "cm": _DPI / 2.54, "mm": _DPI / 25.4, "pt": 4 / 3, "pc": 16.0, "em": 16.0, "ex": 16.0}
+_PIXELS = {"in": DPI, "cm": DPI / 2.54, "mm": DPI / 25.4, "pt": 4 / 3, "pc": 16.0, "em": 16.0, "ex": 16.0}
 
 
 def read_file(path: Path, most_bytes: int) -> bytes:
@@ -162,12 +161,12 @@ def image_of_svg(data: bytes, name: str, shown: str) -> Image:
     """
     try:
         drawing = _Rewriter()
-        png = _png(drawing.rewrite(data), zoom=min(1.0, MOST_LONG_EDGE / _long_edge(drawing.root)))
+        png = rasterize(drawing.rewrite(data), zoom=min(1.0, MOST_LONG_EDGE / _long_edge(drawing.root)))
     except ImportError:
         msg = f"{shown} is an SVG, and nothing that makes a PNG of it is installed; nothing was sent."
         raise MediaError(msg, "Type %pip install resvg-py, then run this cell again.") from None
-    except Exception as e:  # noqa: BLE001  # each library has errors of its own, down to those of XML and cairo
-        msg = f"{shown} is an SVG that cannot be drawn ({type(e).__name__}: {e}); nothing was sent."
+    except (ValueError, LookupError, OSError, expat.ExpatError) as e:  # no such encoding, no process, no XML
+        msg = f"{shown} is an SVG that cannot be drawn ({e}); nothing was sent."
         raise MediaError(msg, "Save it as PNG, and attach that.") from None
     return replace(image_of_bytes(png, name, shown), note=_note(drawing.left_out))
 
@@ -177,16 +176,6 @@ def _note(left_out: int) -> str:
         return ""
     them = "a file or an address" if left_out == 1 else f"{left_out} files or addresses"
     return f"without {them} that it refers to"
-
-
-def _png(svg: str, zoom: float) -> bytes:
-    # They are imported by name because neither is installed for the type checker.
-    try:
-        resvg: Any = importlib.import_module("resvg_py")
-    except ImportError:
-        cairosvg: Any = importlib.import_module("cairosvg")
-        return bytes(cairosvg.svg2png(bytestring=svg.encode(), background_color="white", scale=zoom, dpi=_DPI))
-    return bytes(resvg.svg_to_bytes(svg_string=svg, background="white", zoom=zoom, dpi=_DPI))
 
 
 def _data_of(url: str) -> bytes:

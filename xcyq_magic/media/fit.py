@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Image, Message
-from xcyq_magic.media.images import damaged, eight_bits, encoded, opened, scaled, upright_of
+from xcyq_magic.media.images import decoding, eight_bits, encoded, opened, scaled, upright_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,14 +54,15 @@ def thumbnail(image: Image) -> str:
     """
     kept = vars(image)
     if "thumbnail" not in kept:
-        kept["thumbnail"] = _made(image.data)
+        kept["thumbnail"] = _made(image)
     return str(kept["thumbnail"])
 
 
-def _made(data: bytes) -> str:
+def _made(image: Image) -> str:
     import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
 
-    with PIL.Image.open(io.BytesIO(data)) as picture:
+    shown = image.name or "The picture"
+    with decoding(shown), opened(image.data, shown) as picture:
         small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     small.thumbnail((EDGE, EDGE), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
     small.info = {}  # no metadata: it stays in the notebook
@@ -184,19 +185,18 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     """
     shown = image.name or "The picture"
     picture = opened(image.data, shown)
-    frames = getattr(picture, "n_frames", 1)
+    with decoding(shown):
+        frames = getattr(picture, "n_frames", 1)
     small = max(picture.size) <= limits.long_edge
     light = limits.max_bytes is None or len(image.data) <= limits.max_bytes
     if small and light and frames == 1 and image.mime in limits.mimes and only_pixels(image.data, image.mime):
         return image
-    try:
+    with decoding(shown):
         upright, how = eight_bits(upright_of(picture))
         original = image.original or upright.size
         if max(upright.size) > limits.long_edge:
             upright = scaled(upright, limits.long_edge)
         data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG")
-    except (OSError, ValueError, SyntaxError) as e:
-        raise damaged(shown, e) from None
     notes = [image.note, f"first of {frames} frames" if frames > 1 else "", how]
     return Image(
         data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from xcyq_magic.chat.messages import Image
 from xcyq_magic.errors import MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image as PillowImage
 
 
@@ -18,6 +21,9 @@ _PLAIN = {"L", "LA", "RGB", "RGBA"}
 # No model of the catalogue sees more pixels on the longer side. So what comes as pixels is scaled to that before it
 # is encoded at all, and an array of 100 megapixels costs what a screenshot costs.
 MOST_LONG_EDGE = 2576
+# Of what else Pillow opens, it has Ghostscript run for some (EPS), the system draw some (WMF), and looks for any of its
+# formats within some (IPTC).
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "ICO", "PPM", "JPEG2000", "AVIF", "HEIF")
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
 _ORIENTATION = 0x0112  # EXIF's tag
@@ -86,10 +92,8 @@ def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
     """
     shown = shown or name
     picture = opened(data, shown)
-    try:
+    with decoding(shown):
         picture.load()  # a file that was cut off shows itself only here
-    except (OSError, ValueError, SyntaxError) as e:
-        raise damaged(shown, e) from None
     return Image(data, _MIMES.get(picture.format or "", f"image/x-{picture.format}"), *picture.size, name=name)
 
 
@@ -113,7 +117,7 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
     if not all(picture.size):
         msg = f"The picture has no pixels ({picture.width}×{picture.height}); nothing was sent."
         raise MediaError(msg, "Look at how it was made.")
-    try:
+    with decoding(name or "The picture"):
         frames = getattr(picture, "n_frames", 1)
         upright = upright_of(picture)
         original = upright.size if max(upright.size) > MOST_LONG_EDGE else None
@@ -123,8 +127,6 @@ def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Im
         if original:
             upright = scaled(upright, MOST_LONG_EDGE)
         data = png(upright)
-    except (OSError, ValueError, SyntaxError) as e:
-        raise damaged(name or "The picture", e) from None
     note = note or (f"the shown one of {frames} frames" if frames > 1 else "")
     return Image(data, "image/png", *upright.size, name, note, original)
 
@@ -162,7 +164,7 @@ def encoded(picture: PillowImage, form: str, **options: Any) -> bytes:  # noqa: 
 
 
 def opened(data: bytes, shown: str) -> PillowImage:
-    """Return the picture in a file, its pixels not yet read.
+    """Return the picture in a file of one of the formats that are taken, its pixels not yet read.
 
     Raises
     ------
@@ -175,15 +177,27 @@ def opened(data: bytes, shown: str) -> PillowImage:
         with warnings.catch_warnings():
             # Pillow warns above 89 megapixels and raises above twice that: both mean a bomb here.
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            return PIL.Image.open(io.BytesIO(data))
+            PIL.Image.init()  # or Pillow does not know yet what it can open
+            return PIL.Image.open(io.BytesIO(data), formats=[f for f in _FORMATS if f in PIL.Image.OPEN])
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
         msg = f"{shown} has too many pixels to open safely; nothing was sent."
         raise MediaError(msg, "Scale it down first.") from None
-    except (PIL.UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except Exception:  # noqa: BLE001  # as in `decoding`
         msg = f"{shown} is no picture that can be read; nothing was sent."
-        raise MediaError(msg, "PNG, JPEG, WEBP and GIF can be attached, and videos for Gemini.") from None
+        hint = "PNG, JPEG, WEBP, GIF, TIFF, BMP, ICO, PPM, JPEG 2000 and AVIF can be attached, and videos for Gemini."
+        raise MediaError(msg, hint) from None
 
 
-def damaged(shown: str, error: Exception) -> MediaError:
-    """Return the error for a picture that cannot be read to its end."""
-    return MediaError(f"{shown} is damaged ({error}); nothing was sent.", "Save it again, or attach another.")
+@contextlib.contextmanager
+def decoding(shown: str) -> Iterator[None]:
+    """Raise a MediaError for whatever Pillow raises while it reads a picture.
+
+    Its plugins raise what their decoders do, down to TypeError and RuntimeError, and not only of damaged files.
+    """
+    try:
+        yield
+    except MediaError:
+        raise
+    except Exception as e:  # noqa: BLE001  # see above
+        msg = f"{shown} is damaged ({str(e) or type(e).__name__}); nothing was sent."
+        raise MediaError(msg, "Save it again, or attach another.") from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.images import decoding, opened
 from xcyq_magic.media.video import TAKEN, duration_s, mime_of
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ def _picture(data: bytes) -> Picture:
     import PIL.Image  # noqa: PLC0415  # only for a request with a picture
 
     try:
-        picture = PIL.Image.open(io.BytesIO(data))
-        small = picture.convert("RGB").resize((1, 1), PIL.Image.Resampling.BOX)
-    except (OSError, SyntaxError, ValueError) as e:
+        with decoding("The picture"):
+            picture = opened(data, "The picture")
+            small = picture.convert("RGB").resize((1, 1), PIL.Image.Resampling.BOX)
+    except MediaError as e:
         msg = "Could not process image"
         raise ValueError(msg) from e
     red, green, blue = small.tobytes()
