@@ -12,8 +12,8 @@ from servers import DONE, RawServer, delta, http
 from xcyq_magic import errors
 from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.gateway.refusals import status_error
 from xcyq_magic.gateway.repairs import Repair, Repairs, repair_for
-from xcyq_magic.gateway.wire import status_error
 from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from xcyq_magic import errors
 from xcyq_magic.chat.completion import CompletionBuilder, Usage
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.display.bundle import turn_bundle
-from xcyq_magic.gateway import wire
+from xcyq_magic.gateway import refusals
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.receive import read_body, receive
 from xcyq_magic.session.session import ChatSession
@@ -487,7 +487,7 @@ def received(row: Row, chunks: Iterable[bytes]) -> Received:
         if row.status.startswith("200"):
             await receive(each(chunks), lambda deltas: [builder.add(d) for d in deltas], KEY)
         else:
-            raise wire.status_error(int(row.status[:3]), await read_body(each(chunks)))
+            raise refusals.status_error(int(row.status[:3]), await read_body(each(chunks)))
 
     error = None
     try:

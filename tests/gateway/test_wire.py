@@ -20,8 +20,9 @@ from xcyq_magic.errors import (
     ServerError,
     StatusError,
 )
-from xcyq_magic.gateway import wire
+from xcyq_magic.gateway import refusals, wire
 from xcyq_magic.gateway.events import Event
+from xcyq_magic.gateway.failures import is_failure
 
 # Streams
 
@@ -103,7 +104,7 @@ def test_a_chunk_of_any_shape_is_read_without_a_crash(record):
     try:
         assert all(isinstance(d, Delta) for d in wire.AnswerDecoder().event(Event(json.dumps(record))))
     except GatewayError:
-        assert wire.is_failure(record)
+        assert is_failure(record)
 
 
 @pytest.mark.parametrize("data", ["", "  ", "\n", "1", "null", '"ping"', "[]", "true"])
@@ -221,14 +222,14 @@ pages = pytest.mark.parametrize(("page", "title"), PAGES.values(), ids=PAGES)
 
 @pages
 def test_a_page_instead_of_an_answer_shows_its_title_and_no_html(page, title):
-    error = wire.no_completion(page)
+    error = refusals.no_completion(page)
     assert f"200 with a web page{f' ({title!r})' if title else ''}." in error.message
     assert "<" not in str(error)
 
 
 @pages
 def test_a_page_with_a_status_shows_its_title_and_no_html(page, title):
-    error = wire.status_error(502, page)
+    error = refusals.status_error(502, page)
     assert "502" in error.message
     assert "a web page" in error.message
     assert title in error.message
@@ -236,12 +237,12 @@ def test_a_page_with_a_status_shows_its_title_and_no_html(page, title):
 
 
 def test_the_title_of_a_page_is_shown_as_it_reads():
-    assert wire.page_title(b"<html><title>Tom &amp; Jerry&#39;s</title>") == "Tom & Jerry's"
+    assert refusals.page_title(b"<html><title>Tom &amp; Jerry&#39;s</title>") == "Tom & Jerry's"
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b'{"html": "<html>"}', b"1 < 2"])
 def test_what_is_no_page_has_no_title(body):
-    assert wire.page_title(body) is None
+    assert refusals.page_title(body) is None
 
 
 # Statuses
@@ -268,7 +269,7 @@ def test_what_is_no_page_has_no_title(body):
     ],
 )
 def test_each_status_has_its_error(status, kind):
-    error = wire.status_error(status, b'{"error": {"message": "no"}}')
+    error = refusals.status_error(status, b'{"error": {"message": "no"}}')
     assert type(error) is kind
     assert error.status == status
     assert str(status) in error.message
@@ -276,7 +277,7 @@ def test_each_status_has_its_error(status, kind):
 
 def test_the_fields_of_an_error_are_kept():
     body = {"error": {"message": "Bad stop", "type": "invalid_request_error", "param": "stop", "code": "bad"}}
-    error = wire.status_error(400, json.dumps(body).encode())
+    error = refusals.status_error(400, json.dumps(body).encode())
     assert (error.kind, error.param, error.code) == ("invalid_request_error", "stop", "bad")
     assert "Bad stop" in error.message
 
@@ -302,7 +303,7 @@ def test_the_fields_of_an_error_are_kept():
     ],
 )
 def test_an_error_of_any_shape_shows_its_words(body, words):
-    error = wire.status_error(400, body)
+    error = refusals.status_error(400, body)
     assert words in error.message
     assert len(error.message) < 400
     assert (error.kind, error.param) == (None, None)
@@ -310,7 +311,7 @@ def test_an_error_of_any_shape_shows_its_words(body, words):
 
 @given(st.integers(400, 599), st.binary(max_size=60) | json_values.map(lambda v: json.dumps(v).encode()))
 def test_a_refusal_of_any_bytes_is_an_error_that_prints(status, body):
-    error = wire.status_error(status, body)
+    error = refusals.status_error(status, body)
     assert isinstance(error, StatusError)
     assert error.message.isprintable()
 
@@ -319,7 +320,7 @@ def test_errors_within_errors_have_a_bound():
     record = "the innermost"
     for _ in range(5000):
         record = {"error": record}
-    assert len(str(wire.stream_error(record))) < 1000
+    assert len(str(refusals.stream_error(record))) < 1000
 
 
 @pytest.mark.parametrize("name", ["model", "id"])
@@ -338,6 +339,6 @@ def test_a_number_without_an_end_costs_nothing_but_itself():
 
 
 def test_an_error_of_many_words_is_cut_to_a_line_or_two():
-    message = wire.status_error(500, json.dumps({"error": {"message": "word \n" * 2000}}).encode()).message
+    message = refusals.status_error(500, json.dumps({"error": {"message": "word \n" * 2000}}).encode()).message
     assert len(message) < 400
     assert message.endswith("…")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from xcyq_magic.errors import AnswerError, GatewayError, TimedOutError
-from xcyq_magic.gateway import wire
+from xcyq_magic.gateway import refusals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -174,7 +174,7 @@ class Attempt:
             msg = f"The gateway answered {self.status} and points to {self.headers.get('location', 'nowhere')}."
             return AnswerError(msg, "If you trust that address, set GatewaySettings.base_url to it.")
         # The key is taken out before the words are cut to length: half of it would show otherwise.
-        error = wire.status_error(self.status, key.hide(self.body.decode("utf-8", "replace")).encode())
+        error = refusals.status_error(self.status, key.hide(self.body.decode("utf-8", "replace")).encode())
         if self.final:
             error.hint = PERHAPS_PAID
         return error

@@ -1,4 +1,4 @@
-"""Server-Sent Events: bytes in, events out, no I/O.
+"""Server-Sent Events: bytes in, events and the JSON in them out, no I/O.
 
 The rules are those of the WHATWG standard
 (https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation), with
@@ -11,12 +11,19 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from xcyq_magic.errors import AnswerError
 
 _OVERHEAD = 64  # bytes that Python needs for a line, however short
 LARGEST_EVENT = 32 * 1024 * 1024  # bytes; far above any delta, far below what a kernel can bear
+_MOST_DIGITS = 400
+_LONGEST_DONE = 40
+_DONE = re.compile(r"[\s\"']*\[?\s*done\s*\]?[\s\"']*", re.IGNORECASE)
+# What stands between records of one event: the prefix again, a comment, the end of the stream.
+_BETWEEN = re.compile(r"[\s,]*(?:data:[ \t]*|:[^\n]*(?:\n|$)|event:[^\n]*(?:\n|$))*[\s,]*")
 
 
 @dataclass(frozen=True)
@@ -118,3 +125,52 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def is_done(text: str) -> bool:
+    """Return whether a text says that the stream has ended, in any spelling of ``[DONE]``."""
+    return len(text) <= _LONGEST_DONE and _DONE.fullmatch(text) is not None
+
+
+def records_of(text: str) -> tuple[list[Any], str]:
+    """Return the JSON values of an event's data, and the rest that is none.
+
+    One value is the rule. Several, the prefix ``data:`` again, and comments are what gateways make of it that join or
+    forward lines.
+    """
+    stripped = text.strip()
+    if not stripped or is_done(stripped):
+        return (["[DONE]"], "") if stripped else ([], "")
+    try:
+        return [_loads(stripped)], ""
+    except (ValueError, RecursionError):
+        pass
+    found: list[Any] = []
+    at = _end_of_between(text, 0)
+    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
+    while at < len(text):
+        line_end = text.find("\n", at)
+        line = text[at : line_end if line_end >= 0 else len(text)]
+        if is_done(line):
+            return [*found, "[DONE]"], ""
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return found, text[at:]
+        found.append(value)
+        at = _end_of_between(text, at)
+    return found, ""
+
+
+def _end_of_between(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
+    return json.loads(text, strict=False, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    """Return a whole number; Python makes no int of thousands of digits, and such a number is not known."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Delta
 from xcyq_magic.errors import AnswerError, IncompleteReplyError
-from xcyq_magic.gateway import wire
+from xcyq_magic.gateway import refusals, wire
 from xcyq_magic.gateway.credentials import Hider
 from xcyq_magic.gateway.events import Event, EventDecoder
 
@@ -86,7 +86,7 @@ async def receive(
         if skipped > LARGEST_BODY:
             raise _too_large()
     if not begun:
-        raise wire.no_completion(begun)
+        raise refusals.no_completion(begun)
     reader = _StreamReader(pass_on, key)
     try:
         if begun[:1] in {b"{", b"[", b"<", b'"'}:
@@ -226,5 +226,5 @@ async def _receive_stream(begun: bytes, chunks: AsyncIterator[bytes], reader: _S
         with contextlib.suppress(AnswerError):  # what the end cut off is no JSON, because it was cut off
             reader(decoder.flush())
     if not reader.begun and not _EVENT_LINE.match(begun):
-        raise wire.no_completion(key.hide(begun.decode("utf-8", "replace")).encode())
+        raise refusals.no_completion(key.hide(begun.decode("utf-8", "replace")).encode())
     reader.check_end()

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Delta, Usage
 from xcyq_magic.chat.given import count
 from xcyq_magic.errors import (
     AnswerError,
-    AuthenticationError,
-    BadRequestError,
     GatewayError,
-    IncompleteReplyError,
-    NotFoundError,
-    RateLimitError,
-    ServerError,
-    StatusError,
 )
 from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
+from xcyq_magic.gateway.events import is_done, records_of
 from xcyq_magic.gateway.failures import failure_of, is_failure, is_harmless, shown
+from xcyq_magic.gateway.refusals import hint_for, no_completion, stream_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,84 +23,9 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.events import Event
 
 _MOST_NAMES = 4
-_MOST_DIGITS = 400
-_MOST_READ = 20_000  # of a page, for its title
-# A prolog, comments and a doctype may come first; then any element makes it a page.
-_BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
-_PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
-_DONE = re.compile(r"[\s\"']*\[?\s*done\s*\]?[\s\"']*", re.IGNORECASE)
-# What stands between records of one event: the prefix again, a comment, the end of the stream.
-_BETWEEN = re.compile(r"[\s,]*(?:data:[ \t]*|:[^\n]*(?:\n|$)|event:[^\n]*(?:\n|$))*[\s,]*")
 _TOOLS = "The model asked for {}, which is not run here: leave the tools out of the request, or answer in its place."
 _OTHERS = "\n\n---\n\n**Answer {}**\n\n"
 NO_REASON = "The gateway did not say why the reply ended."
-_BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
-    402: (BadRequestError, "The account's balance is used up: top it up, or use another key (%chat_key) or pool (-m)."),
-    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
-    403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
-    404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
-    408: (ServerError, "Run the cell again."),
-    413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
-    429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
-}
-
-
-class _Cause(NamedTuple):
-    """What the words of a failure tell of its cause, and what helps; `lasting` is one that waiting does not mend."""
-
-    words: re.Pattern[str]
-    hint: str
-    lasting: bool = False
-
-
-_CAUSES = (
-    _Cause(
-        re.compile(
-            r"context.{0,10}length|context.{0,10}window|maximum context|too many tokens|prompt is too long"
-            r"|input.{0,20}too long|token.{0,20}exceed.{0,20}(?:limit|maximum|context)",
-            re.IGNORECASE,
-        ),
-        "Shorten what is sent: %chat_undo takes turns back, ChatSettings.history_turns and keep_media bound the "
-        "history, --once leaves it out; or ask a model with a larger window with -m.",
-        lasting=True,
-    ),
-    _Cause(
-        re.compile(
-            r"insufficient.{0,3}(?:quota|balance|credit|fund)|billing|payment|arrears|\u4f59\u989d|\u989d\u5ea6"
-            r"|\u6b20\u8d39|exceeded your current quota"
-            r"|(?:balance|credits?).{0,30}(?:exhausted|used up|too low|not enough|exceeded)",
-            re.IGNORECASE,
-        ),
-        "The account's balance or quota is used up: top it up, or use another key (%chat_key) or pool (-m).",
-        lasting=True,
-    ),
-    _Cause(
-        re.compile(
-            r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4", re.IGNORECASE
-        ),
-        "A filter refused the prompt: put it in other words, or ask another model with -m.",
-        lasting=True,
-    ),
-    _Cause(
-        re.compile(
-            r"no available (?:channel|account|provider|deployment)|no (?:channel|provider)s? available"
-            r"|\u65e0\u53ef\u7528\u6e20\u9053",
-            re.IGNORECASE,
-        ),
-        "This pool has no channel for the model now: try the same model with -official, -fd or -low.",
-        lasting=True,
-    ),
-)
-
-
-def cause_of(words: str) -> _Cause | None:
-    """Return the cause that the words of a failure tell; None where they tell none."""
-    return next((cause for cause in _CAUSES if cause.words.search(words)), None)
-
-
-def _hint(words: str, otherwise: str) -> str:
-    cause = cause_of(words)
-    return cause.hint if cause else otherwise
 
 
 class AnswerDecoder:
@@ -149,10 +67,10 @@ class AnswerDecoder:
         GatewayError
             The event is an error, or no JSON, and no finish reason came before it.
         """
-        records, rest = _records(event.data)
+        records, rest = records_of(event.data)
         try:
             for record in records:
-                if isinstance(record, str) and _DONE.fullmatch(record):
+                if isinstance(record, str) and is_done(record):
                     self.done = True
                     return
                 yield from self._record(record, error=event.type == "error")
@@ -188,12 +106,12 @@ class AnswerDecoder:
             The body is an error, or something else that is no chat completion.
         """
         text = body.decode("utf-8-sig", "replace")
-        records, rest = _records(text)
+        records, rest = records_of(text)
         record = unwrapped(records[0]) if len(records) == 1 and not rest else None
         if record is not None and is_failure(record):
             words = failure_of(self._clean(record)).words
             msg = f"The gateway answered with an error: {words or 'it did not say why'}"
-            raise AnswerError(msg, _hint(words, "Run the cell again, or try another model with -m."))
+            raise AnswerError(msg, hint_for(words, "Run the cell again, or try another model with -m."))
         if not isinstance(record, dict) or not _is_answer(record):
             raise no_completion(self._hide(text).encode())
         return self._delta(record)
@@ -256,62 +174,6 @@ class AnswerDecoder:
                 yield note
 
 
-def _records(text: str) -> tuple[list[Any], str]:
-    """Return the JSON values of an event's data, and the rest that is none.
-
-    One value is the rule. Several, the prefix ``data:`` again, and comments are what gateways make of it that join or
-    forward lines.
-    """
-    stripped = text.strip()
-    if not stripped or _DONE.fullmatch(stripped):
-        return (["[DONE]"], "") if stripped else ([], "")
-    try:
-        return [_loads(stripped)], ""
-    except (ValueError, RecursionError):
-        pass
-    found: list[Any] = []
-    at = _end_of_between(text, 0)
-    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
-    while at < len(text):
-        line_end = text.find("\n", at)
-        line = text[at : line_end if line_end >= 0 else len(text)]
-        if _DONE.fullmatch(line):
-            return [*found, "[DONE]"], ""
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return found, text[at:]
-        found.append(value)
-        at = _end_of_between(text, at)
-    return found, ""
-
-
-def _end_of_between(text: str, at: int) -> int:
-    found = _BETWEEN.match(text, at)
-    return found.end() if found else at
-
-
-def _loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
-    return json.loads(text, strict=False, parse_int=_whole)
-
-
-def _whole(digits: str) -> int | float:
-    """Return a whole number; Python makes no int of thousands of digits, and such a number is not known."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
-
-
-def unwrapped(record: object) -> object:
-    """Return the answer in an envelope of the kind ``{"code": "200", "msg": "ok", "data": {…}}``; else the record."""
-    if not isinstance(record, dict) or "choices" in record or not {"code", "success", "msg", "status"} & record.keys():
-        return record
-    inner = record.get("data")
-    if isinstance(inner, str) and inner.lstrip().startswith("{"):
-        inner = next(iter(_records(inner)[0]), None)
-    if not isinstance(inner, dict) or is_failure({k: v for k, v in record.items() if k != "data"} | {"msg": "?"}):
-        return record
-    return inner
-
-
 def _is_answer(record: dict[str, Any]) -> bool:
     """Return whether a record is a whole answer."""
     return isinstance(record.get("choices"), list) or isinstance(record.get("content"), str | list)
@@ -324,7 +186,7 @@ def _is_part(record: dict[str, Any]) -> bool:
 
 def is_chunk(line: bytes) -> bool:
     """Return whether a line is a chunk of a stream by itself, as in a body of one record a line."""
-    records, rest = _records(line.decode("utf-8", "replace"))
+    records, rest = records_of(line.decode("utf-8", "replace"))
     record = records[0] if len(records) == 1 and not rest else None
     if not isinstance(record, dict) or not isinstance(choices := record.get("choices"), list):
         return False
@@ -362,63 +224,13 @@ def usage_of(record: dict[str, Any]) -> Usage | None:
     return usage if usage != Usage() else None
 
 
-def stream_error(record: object) -> IncompleteReplyError:
-    """Return the error that came inside a stream whose status was 200."""
-    words = failure_of(record).words
-    msg = f"The gateway broke the reply off: {words or 'it did not say why'}"
-    return IncompleteReplyError(msg, _hint(words, "Run the cell again, or ask another model with -m."))
-
-
-def no_completion(body: bytes, status: int = 200) -> AnswerError:
-    """Return the error for an answer that is something else: a page, nothing, another JSON."""
-    title = page_title(body)
-    if not body.strip():
-        what = "nothing"
-    elif title is not None:
-        what = f"a web page ({title!r})" if title else "a web page"
-    else:
-        what = f"no chat completion: {shown(body.decode('utf-8', 'replace'))}"
-    msg = f"The gateway answered {status} with {what}."
-    return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
-
-
-def page_title(body: bytes) -> str | None:
-    """Return the title of an HTML page; None if `body` is none. The page itself is never shown."""
-    head = body[:_MOST_READ].decode("utf-8-sig", "replace")
-    at = 0
-    while before := _BEFORE_PAGE.match(head, at):
-        at = before.end()
-    if not _PAGE.match(head, at):
-        return None
-    title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
-    return shown(html.unescape(title[1])) if title else ""
-
-
-def status_error(status: int, body: bytes) -> StatusError:
-    """Return the error of an answer whose status is not 200, with the gateway's own words."""
-    fallback = (
-        (ServerError, "Run the cell again, or try another model with -m.")
-        if status >= 500  # noqa: PLR2004  # the status codes' own classes
-        else (BadRequestError, "Change what it names; %chat? lists the options.")
-    )
-    cls, hint = _BY_STATUS.get(status, fallback)
-    text = body.decode("utf-8-sig", "replace")
-    records, _ = _records(text)
-    title = page_title(body)
-    if title is None:
-        failure = failure_of(records[0] if records else text)
-        words = failure.words
-    else:
-        failure, words = failure_of(None), f"a web page {title!r}" if title else "a web page"
-    message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
-    return cls(
-        message,
-        _hint(words, hint),
-        status=status,
-        said=words,
-        kind=failure.kind,
-        param=failure.param,
-        code=failure.code,
-        wait_s=failure.wait_s,
-        lasting=(cause := cause_of(f"{words} {failure.code} {failure.kind}")) is not None and cause.lasting,
-    )
+def unwrapped(record: object) -> object:
+    """Return the answer in an envelope of the kind ``{"code": "200", "msg": "ok", "data": {…}}``; else the record."""
+    if not isinstance(record, dict) or "choices" in record or not {"code", "success", "msg", "status"} & record.keys():
+        return record
+    inner = record.get("data")
+    if isinstance(inner, str) and inner.lstrip().startswith("{"):
+        inner = next(iter(records_of(inner)[0]), None)
+    if not isinstance(inner, dict) or is_failure({k: v for k, v in record.items() if k != "data"} | {"msg": "?"}):
+        return record
+    return inner

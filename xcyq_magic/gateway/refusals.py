@@ -1,0 +1,161 @@
+"""The errors of answers that are no reply: a status, an error in a stream, a page; and what helps. No I/O."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import NamedTuple
+
+from xcyq_magic.errors import (
+    AnswerError,
+    AuthenticationError,
+    BadRequestError,
+    IncompleteReplyError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+)
+from xcyq_magic.gateway.events import records_of
+from xcyq_magic.gateway.failures import failure_of, shown
+
+_MOST_READ = 20_000  # of a page, for its title
+
+
+# A prolog, comments and a doctype may come first; then any element makes it a page.
+_BEFORE_PAGE = re.compile(r"\s*(?:<\?[^>]*>|<!--.*?-->)", re.DOTALL)
+
+
+_PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
+
+
+_BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
+    402: (BadRequestError, "The account's balance is used up: top it up, or use another key (%chat_key) or pool (-m)."),
+    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
+    403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
+    404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
+    408: (ServerError, "Run the cell again."),
+    413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
+    429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),
+}
+
+
+class _Cause(NamedTuple):
+    """What the words of a failure tell of its cause, and what helps; `lasting` is one that waiting does not mend."""
+
+    words: re.Pattern[str]
+    hint: str
+    lasting: bool = False
+
+
+_CAUSES = (
+    _Cause(
+        re.compile(
+            r"context.{0,10}length|context.{0,10}window|maximum context|too many tokens|prompt is too long"
+            r"|input.{0,20}too long|token.{0,20}exceed.{0,20}(?:limit|maximum|context)",
+            re.IGNORECASE,
+        ),
+        "Shorten what is sent: %chat_undo takes turns back, ChatSettings.history_turns and keep_media bound the "
+        "history, --once leaves it out; or ask a model with a larger window with -m.",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"insufficient.{0,3}(?:quota|balance|credit|fund)|billing|payment|arrears|\u4f59\u989d|\u989d\u5ea6"
+            r"|\u6b20\u8d39|exceeded your current quota"
+            r"|(?:balance|credits?).{0,30}(?:exhausted|used up|too low|not enough|exceeded)",
+            re.IGNORECASE,
+        ),
+        "The account's balance or quota is used up: top it up, or use another key (%chat_key) or pool (-m).",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4", re.IGNORECASE
+        ),
+        "A filter refused the prompt: put it in other words, or ask another model with -m.",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"no available (?:channel|account|provider|deployment)|no (?:channel|provider)s? available"
+            r"|\u65e0\u53ef\u7528\u6e20\u9053",
+            re.IGNORECASE,
+        ),
+        "This pool has no channel for the model now: try the same model with -official, -fd or -low.",
+        lasting=True,
+    ),
+)
+
+
+def cause_of(words: str) -> _Cause | None:
+    """Return the cause that the words of a failure tell; None where they tell none."""
+    return next((cause for cause in _CAUSES if cause.words.search(words)), None)
+
+
+def hint_for(words: str, otherwise: str) -> str:
+    """Return what helps with a failure of these words; `otherwise` where they tell nothing."""
+    cause = cause_of(words)
+    return cause.hint if cause else otherwise
+
+
+def stream_error(record: object) -> IncompleteReplyError:
+    """Return the error that came inside a stream whose status was 200."""
+    words = failure_of(record).words
+    msg = f"The gateway broke the reply off: {words or 'it did not say why'}"
+    return IncompleteReplyError(msg, hint_for(words, "Run the cell again, or ask another model with -m."))
+
+
+def no_completion(body: bytes, status: int = 200) -> AnswerError:
+    """Return the error for an answer that is something else: a page, nothing, another JSON."""
+    title = page_title(body)
+    if not body.strip():
+        what = "nothing"
+    elif title is not None:
+        what = f"a web page ({title!r})" if title else "a web page"
+    else:
+        what = f"no chat completion: {shown(body.decode('utf-8', 'replace'))}"
+    msg = f"The gateway answered {status} with {what}."
+    return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
+
+
+def page_title(body: bytes) -> str | None:
+    """Return the title of an HTML page; None if `body` is none. The page itself is never shown."""
+    head = body[:_MOST_READ].decode("utf-8-sig", "replace")
+    at = 0
+    while before := _BEFORE_PAGE.match(head, at):
+        at = before.end()
+    if not _PAGE.match(head, at):
+        return None
+    title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
+    return shown(html.unescape(title[1])) if title else ""
+
+
+def status_error(status: int, body: bytes) -> StatusError:
+    """Return the error of an answer whose status is not 200, with the gateway's own words."""
+    fallback = (
+        (ServerError, "Run the cell again, or try another model with -m.")
+        if status >= 500  # noqa: PLR2004  # the status codes' own classes
+        else (BadRequestError, "Change what it names; %chat? lists the options.")
+    )
+    cls, hint = _BY_STATUS.get(status, fallback)
+    text = body.decode("utf-8-sig", "replace")
+    records, _ = records_of(text)
+    title = page_title(body)
+    if title is None:
+        failure = failure_of(records[0] if records else text)
+        words = failure.words
+    else:
+        failure, words = failure_of(None), f"a web page {title!r}" if title else "a web page"
+    message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
+    return cls(
+        message,
+        hint_for(words, hint),
+        status=status,
+        said=words,
+        kind=failure.kind,
+        param=failure.param,
+        code=failure.code,
+        wait_s=failure.wait_s,
+        lasting=(cause := cause_of(f"{words} {failure.code} {failure.kind}")) is not None and cause.lasting,
+    )
