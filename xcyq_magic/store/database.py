@@ -1,14 +1,13 @@
 """A SQLite file that several kernels share. The only module that imports sqlite3.
 
-What fails here is a `StoreError`, and never costs more than what it was about to write: a transaction is
-there whole or not at all, and the next call opens the file anew. Only a file that is new, empty or a store of ours is
-opened. A damaged one is set aside, never deleted, if it is ours beyond doubt.
+What fails here is a `StoreError`, and never costs more than what it was about to write: a transaction is there whole or
+not at all, and the next call opens the file anew. What is another program's is not opened. A damaged file is set aside,
+never deleted, if it is ours beyond doubt.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
-from xcyq_magic.store.files import ANOTHER, BESIDE, check_path, identity_of, is_store, make_file
+from xcyq_magic.store.files import ANOTHER, check_path, identity_of, is_store, make_file, move_aside
 from xcyq_magic.store.forks import PerProcess, let_go_at_forks
 from xcyq_magic.store.schema import APPLICATION_ID, MIGRATIONS
 
@@ -213,11 +212,8 @@ class Database:
         except (OSError, sqlite3.Error) as e:
             if not self._at_our_place:
                 return StoreError(f"{path} is damaged; it was left as it is ({e}).", ANOTHER)
-        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         try:
-            for suffix in ("", *BESIDE):
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105  # a name with a suffix
+            aside = move_aside(path)
         except OSError as e:
             return StoreError(f"{path} is damaged, and cannot be moved out of the way ({e.strerror}).")
         return StoreError(f"{path} is damaged. It was set aside as {aside.name}, and a new one begins.", replaced=True)
@@ -233,11 +229,13 @@ def _looking_at(path: Path, busy_s: float, *, at_our_place: bool) -> Iterator[Ca
 
     With `immutable`, SQLite reads the file alone; without, also a log that an open or a killed program has left.
     """
-    log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
-    by_log = log.is_file() and log.stat().st_size and (index.exists() or at_our_place)
+    log = Path(f"{path}-wal")
+    by_log = log.is_file() and log.stat().st_size and (at_our_place or Path(f"{path}-shm").exists())
     uri = f"{path.absolute().as_uri()}?mode=ro{'' if by_log else '&immutable=1'}"
     with contextlib.closing(sqlite3.connect(uri, timeout=busy_s, uri=True)) as connection:
         connection.execute("PRAGMA writable_schema = ON")  # it is what has SQLite read the header of a truncated file
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:  # a file of a byte, which SQLite takes for empty
+            raise sqlite3.DatabaseError(_DAMAGED[-1])
         yield lambda sql: connection.execute(sql).fetchall()
 
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANOTHER = 'Name a new file: %config ChatSettings.store = "chats.sqlite", or "" for the one in the profile.'
-BESIDE = ("-wal", "-shm", "-journal")
+_BESIDE = ("-wal", "-shm", "-journal")
 # With what they begin, unless it is zeros: https://www.sqlite.org/fileformat.html, https://www.sqlite.org/walformat.html.
 _BEGINNINGS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", struct.pack("=I", 3_007_000), b"\xd9\xd5\x05\xf9")
 _OTHERS_MAY_READ = 0o077
@@ -49,7 +50,7 @@ def check_path(path: Path) -> bool:
         raise StoreError(msg, ANOTHER)
     if status is not None and status.st_size:
         return True
-    for beside in (Path(f"{path}{suffix}") for suffix in BESIDE):
+    for beside in (Path(f"{path}{suffix}") for suffix in _BESIDE):
         if not _may_go(beside):
             msg = f"{path} cannot be a new store: SQLite would overwrite {beside.name}, which is there already."
             raise StoreError(msg, ANOTHER)
@@ -94,6 +95,15 @@ def make_file(path: Path, *, at_our_place: bool) -> None:
     mode = path.stat().st_mode  # fails for a link to nowhere
     if at_our_place and mode & _OTHERS_MAY_READ:
         path.chmod(mode & 0o700)
+
+
+def move_aside(path: Path) -> Path:
+    """Move a damaged file out of the way, with what SQLite has beside it, and return its new path."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for suffix in ("", *_BESIDE):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105  # a name with a suffix
+    return aside
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
