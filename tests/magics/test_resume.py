@@ -18,8 +18,10 @@ from shells import shell_of
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.store.recognition import contents
+from xcyq_magic.store.schema import MIGRATIONS
 
 NOTEBOOK = "analysis.ipynb"
+UNMARKED = next(n for n, statements in enumerate(MIGRATIONS) if "application_id" in statements[0])  # the last version
 
 
 class Run:
@@ -369,7 +371,7 @@ def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
     said(kernel, "a", "b", ChatSettings={"store": str(path)})
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA application_id = 0")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {UNMARKED}")
     with kernel(ChatSettings={"store": str(path)}) as run:
         assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]

@@ -21,6 +21,7 @@ from xcyq_magic.store.database import Database
 from xcyq_magic.store.schema import MIGRATIONS
 
 MEDIA = "INSERT INTO media VALUES (?, ?)"
+UNMARKED = next(n for n, statements in enumerate(MIGRATIONS) if "application_id" in statements[0])  # the last version
 
 
 @pytest.fixture
@@ -118,26 +119,27 @@ def test_an_older_file_is_brought_to_the_newest_version(path, database):
     assert "pip install -U" in raised.value.hint
 
 
-def unmarked(path: Path) -> sqlite3.Connection:
+def unmarked(path: Path, version: int) -> sqlite3.Connection:
     """A file as it was made before stores were marked, still open: all but its first page is in the log."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    for statement in [s for migration in MIGRATIONS[:2] for s in migration]:
+    for statement in [s for migration in MIGRATIONS[:version] for s in migration]:
         connection.execute(statement)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.execute(MEDIA, ("a", b""))
     return connection
 
 
 @pytest.mark.parametrize("state", ["closed", "open elsewhere", "killed", "in the profile, its index gone"])
-def test_a_file_from_before_stores_were_marked_is_read_and_marked(path, state):
+@pytest.mark.parametrize("version", range(1, UNMARKED + 1))
+def test_a_file_from_before_stores_were_marked_is_read_and_marked(path, state, version):
     if state == "killed" or "gone" in state:
-        with contextlib.closing(unmarked(path.with_name("live"))):
+        with contextlib.closing(unmarked(path.with_name("live"), version)):
             for suffix in ("", "-wal", *([] if "gone" in state else ["-shm"])):
                 shutil.copy(path.with_name(f"live{suffix}"), f"{path}{suffix}")
         connection = None
     else:
-        connection = unmarked(path)
+        connection = unmarked(path, version)
         if state == "closed":
             connection.close()
     database = Database(path, at_our_place="profile" in state)
@@ -290,7 +292,7 @@ def unmark(path: Path) -> None:
     """Make it a file from before stores were marked."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA application_id = 0")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {UNMARKED}")
 
 
 OURS_BEYOND_DOUBT = {
