@@ -143,7 +143,7 @@ class ChatMagics(TurnMagics):
     def answer(self, options: argparse.Namespace, prompt: Message) -> None:
         """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.context)
-        cell_run = self.context.cell
+        cell_run = self.context.runs.current
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return

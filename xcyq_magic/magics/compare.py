@@ -48,7 +48,7 @@ class CompareMagics(ExtensionMagics):
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
-        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.cell}
+        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
         if options.dry_run:
             self._show_requests(*asked, **where)
             return
