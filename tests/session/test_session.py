@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from servers import DONE, Answer, RawServer, chunked, delta, eventually
+from servers import DONE, Answer, RawServer, chunked, delta
 from traitlets import TraitError
 
 from xcyq_magic import errors
@@ -305,15 +305,30 @@ def test_an_interrupt_ends_the_reply_and_keeps_what_came(session):
     assert session.conversation().turns == (outcome.turn,)
 
 
-def test_a_view_that_fails_does_not_leave_the_request_running(session):
+def test_a_view_that_fails_takes_no_reply_away(session):
+    painted = []
+
     def paint(live) -> None:
+        painted.append(live[0].state)
         if live[0].state == "streaming":
             msg = "no such colour"
             raise ValueError(msg)
 
+    outcome = session.ask(user("sandbox: markdown 900"), paint=paint)
+    assert str(outcome.error) == "no such colour"
+    assert (outcome.completion.partial, painted.count("streaming")) == (None, 1)
+    assert session.conversation().turns == (outcome.turn,)
+
+
+def test_a_view_that_fails_before_anything_is_sent_prevents_the_request(session):
+    def paint(live) -> None:
+        msg = "no such colour"
+        raise ValueError(msg)
+
     with pytest.raises(ValueError, match="no such colour"):
-        session.ask(user(STALL), paint=paint)
-    assert eventually(lambda: session.access.sandbox.received[-1].ending == "closed by the client")
+        session.ask(user(ECHO), paint=paint)
+    assert session.access.sandbox.received == []
+    assert ask(session, "two").error is None
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
-from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError
+from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError, encodable
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.cell_runs import CellRuns
 from xcyq_magic.magics.image_history import SeenImages
@@ -223,7 +223,7 @@ class Context:
         self._resumed = found.id if found else self._resumed
         if line and line not in self._said:
             self._said.add(line)
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(encodable(f"{line}\n"))
 
     def register(self) -> None:
         """Hear of the shell's cells and settings from now on, and say what the notebook goes on with."""
@@ -241,7 +241,7 @@ class Context:
     def _say_notices(self, *_: object) -> None:
         """What could not be kept; a turn's output says it itself."""
         if self._conversations is not None:
-            sys.stdout.writelines(f"{line}\n" for line in self._conversations.take_notices())
+            sys.stdout.writelines(encodable(f"{line}\n") for line in self._conversations.take_notices())
 
     def _move_store(self, *_: object) -> None:
         """Keep everything where ``ChatSettings.store`` says now."""
