@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import uuid
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -21,3 +22,9 @@ def shell_of(**settings):
         atexit.unregister(shell.atexit_operations)
         shell.atexit_operations()
         InteractiveShell.clear_instance()
+
+
+def request(shell, cell_id: str | None, msg_id: str = "") -> None:
+    """Begin a request to execute, as a frontend does, for what runs next in `shell`."""
+    metadata = {"cellId": cell_id} if cell_id else {}
+    shell.parent_header = {"header": {"msg_id": msg_id or uuid.uuid4().hex}, "metadata": metadata}

@@ -93,6 +93,6 @@ turns = st.builds(
     completion=completions,
     system=st.none() | texts,
     parameters=parameter_sets,
-    cell=st.none() | st.builds(CellRun, texts, st.integers()),
+    cell=st.none() | st.builds(CellRun, texts, texts),
     asked_at=seconds,
 )

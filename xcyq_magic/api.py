@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.comparison import Comparison
-from xcyq_magic.chat.conversation import EARLIER, Conversation
+from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError, printable
 from xcyq_magic.gateway.client import ENDED
 from xcyq_magic.magics.context import Context
@@ -212,7 +212,7 @@ class Chat:
         message = message_of(session, prompt, media)
         options = replace(self._options, once=once, stream=stream)
         current = Context.current() if self._name else None
-        cell = current.cell if current else None
+        cell = current.runs.current if current else None
         return session.ask(message, options, conversation=self._name or self._own, cell=cell).result()
 
     def _session(self) -> ChatSession:
@@ -233,10 +233,7 @@ class Chat:
         return {**self.__dict__, "_own": now}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        was = state["_own"]
-        # In another kernel the runs of cells are counted anew.
-        turns = tuple(replace(t, cell=t.cell and replace(t.cell, run=EARLIER)) for t in was.turns)
-        self.__dict__.update(state, _own=Slot(replace(was, turns=turns), own=True))
+        self.__dict__.update(state, _own=Slot(state["_own"], own=True))
 
     def undo(self, count: int = 1) -> None:
         """Take back the last `count` turns."""

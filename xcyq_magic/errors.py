@@ -35,10 +35,12 @@ not for a subclass, and `jupyter execute` has to see a failure.
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "AnswerError",
@@ -97,6 +99,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in show_directions(text))
 
 
+def encodable(text: str) -> str:
+    """Return `text` as standard output can write it: with a question mark for each character that it cannot."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding, getattr(sys.stdout, "errors", None) or "strict")
+    except UnicodeEncodeError:
+        return text.encode(encoding, "replace").decode(encoding)
+    return text
+
+
 def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
     """Return the lines that IPython prints instead of a traceback.
 
@@ -109,14 +121,24 @@ def short_traceback(name: str, message: str, hint: str = "") -> list[str]:
     hint
         What to type next.
     """
-    lines = [f"{_RED}{name}{_PLAIN}: {message}"]
-    return [*lines, hint] if hint else lines
+    lines = [f"{_RED}{name}{_PLAIN}: {encodable(message)}"]
+    return [*lines, encodable(hint)] if hint else lines
 
 
-def shorten_interrupt(interrupt: KeyboardInterrupt, message: str) -> None:
-    """Have IPython print one line for the user's interrupt, without the traceback through our waiting."""
-    lines = short_traceback("KeyboardInterrupt", message)
-    interrupt._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's hook
+def shorten(error: BaseException, message: str) -> None:
+    """Have IPython print one line for `error`, which is none of ours, without the traceback through our code."""
+    said = printable(message)
+    error._render_traceback_ = lambda: short_traceback(type(error).__name__, said)  # type: ignore[attr-defined]  # IPython's hook
+
+
+@contextmanager
+def before_sending() -> Iterator[None]:
+    """Have an interrupt of what is done within, before anything is sent, printed as one line."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        shorten(interrupt, "stopped; nothing was sent")
+        raise
 
 
 class XcyqError(Exception):

@@ -43,7 +43,7 @@ def turn(number: int, notebook: int = 0) -> Turn:
     return Turn(
         prompt,
         completion,
-        cell=CellRun(f"cell-{notebook}-{number}", 0),
+        cell=CellRun(f"cell-{notebook}-{number}", "0"),
         asked_at=float(number),
         request=f"{number:064x}",
     )

@@ -117,8 +117,8 @@ def test_a_price_is_two_numbers(wrong):
 
 
 def test_one_of_several_turns_takes_the_place_of_another():
-    one, two, other = (Turn(HELLO, completion(t), cell=CellRun("A", 1)) for t in ("one", "two", "other"))
-    below = Turn(HELLO, completion("below"), cell=CellRun("B", 2))
+    one, two, other = (Turn(HELLO, completion(t), cell=CellRun("A", "1")) for t in ("one", "two", "other"))
+    below = Turn(HELLO, completion("below"), cell=CellRun("B", "2"))
     kept = Conversation().with_one_of(one, [one, two]).with_turn(below)
     assert [t.completion.text for t in kept.with_one_of(two, [one, two]).turns] == ["two", "below"]
     assert [t.completion.text for t in Conversation(turns=(other,)).with_one_of(two, [one, two]).turns] == [

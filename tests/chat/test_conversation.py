@@ -21,7 +21,7 @@ def prompts(turns) -> list[str]:
 
 def run(conversation: Conversation, cell_id: str, number: int, *said: str) -> Conversation:
     """One run of a cell that asks as many times as there are prompts."""
-    cell = CellRun(cell_id, number)
+    cell = CellRun(cell_id, str(number))
     for prompt in said:
         conversation = conversation.with_turn(turn(prompt, cell))
     return conversation
@@ -60,35 +60,35 @@ def test_a_cell_run_again_replaces_its_turn_where_it_stood():
 
 def test_a_cell_run_again_sees_only_the_turns_above_it():
     conversation = three_cells()
-    assert prompts(conversation.above(CellRun("A", 9))) == []
-    assert prompts(conversation.above(CellRun("B", 9))) == ["a"]
-    assert prompts(conversation.above(CellRun("C", 9))) == ["a", "b"]
-    assert prompts(conversation.above(CellRun("new", 9))) == ["a", "b", "c"]
+    assert prompts(conversation.above(CellRun("A", "9"))) == []
+    assert prompts(conversation.above(CellRun("B", "9"))) == ["a"]
+    assert prompts(conversation.above(CellRun("C", "9"))) == ["a", "b"]
+    assert prompts(conversation.above(CellRun("new", "9"))) == ["a", "b", "c"]
 
 
 def test_looking_above_changes_nothing_until_the_turn_is_there():
     conversation = three_cells()
-    conversation.above(CellRun("B", 9))
+    conversation.above(CellRun("B", "9"))
     assert prompts(conversation.turns) == ["a", "b", "c"]
 
 
 def test_two_turns_of_one_run_follow_each_other():
     conversation = run(Conversation(), "A", 1, "a1", "a2")
     assert prompts(conversation.turns) == ["a1", "a2"]
-    assert prompts(conversation.above(CellRun("A", 1))) == ["a1", "a2"]
+    assert prompts(conversation.above(CellRun("A", "1"))) == ["a1", "a2"]
 
 
 def test_two_turns_of_one_run_follow_each_other_in_the_middle_too():
     conversation = run(three_cells(), "B", 9, "b1", "b2")
     assert prompts(conversation.turns) == ["a", "b1", "b2", "c"]
-    assert prompts(conversation.above(CellRun("B", 9))) == ["a", "b1", "b2"]
+    assert prompts(conversation.above(CellRun("B", "9"))) == ["a", "b1", "b2"]
 
 
 def test_a_cell_with_two_turns_run_again_with_one_has_one():
     conversation = run(Conversation(), "A", 1, "a")
     conversation = run(conversation, "B", 2, "b1", "b2")
     conversation = run(conversation, "C", 3, "c")
-    assert prompts(conversation.above(CellRun("B", 4))) == ["a"]
+    assert prompts(conversation.above(CellRun("B", "4"))) == ["a"]
     conversation = run(conversation, "B", 4, "b")
     assert prompts(conversation.turns) == ["a", "b", "c"]
 
@@ -138,7 +138,7 @@ def test_in_a_second_run_all_each_request_repeats_what_it_did_in_the_first(cells
     for number in range(2 * len(cells)):
         n = number % len(cells)
         for k in range(cells[n]):
-            cell = CellRun(str(n), number)
+            cell = CellRun(str(n), str(number))
             requests.append(prompts(conversation.above(cell)))
             conversation = conversation.with_turn(turn(f"{n}.{k}", cell))
     half = len(requests) // 2

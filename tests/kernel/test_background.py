@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from kernels import COUNT_WIDGETS
 
 from xcyq_magic.gateway.sandbox.answers import sample
@@ -117,3 +118,32 @@ def test_unloading_stops_it_and_keeps_what_came(kernel, sandbox):
     assert later(kernel, ran, TURN)[TURN]["completion"]["partial"] == "stopped"
     assert kernel.finish(unloading).status == "ok"
     assert kernel.value("[t.name for t in __import__('threading').enumerate() if 'xcyq' in t.name]") == "[]"
+
+
+NOISE = """
+import numpy as np
+from PIL import Image
+Image.fromarray(np.random.default_rng(0).integers(0, 255, (3000, 3000, 3), dtype=np.uint8)).save({!r})
+"""
+
+
+@pytest.mark.parametrize("option", ["--background ", ""])
+def test_an_interrupt_before_the_request_prevents_it(kernel, sandbox, tmp_path, option):
+    path = str(tmp_path / "noise.png")
+    kernel.run(NOISE.format(path))
+    prevented = 0
+    for delay_s in (0.1, 0.2, 0.3, 0.5, 0.8):
+        cell = kernel.start(f"%chat {option}-a {path} what is it")
+        time.sleep(delay_s)
+        kernel.interrupt()
+        ran = kernel.finish(cell)
+        assert wait_for(lambda: "xcyq background" not in kernel.value(THREADS))
+        if ran.status == "error" and "stopped after" not in "".join(ran.error):  # else it was too late
+            assert (sandbox.received, kernel.value(TURNS)) == ([], "0")
+            prevented += len(ran.error) == 1 and "nothing was sent" in ran.error[0]
+        sandbox.received.clear()
+        kernel.run("%chat_reset")
+    assert prevented
+
+
+THREADS = "[t.name for t in __import__('threading').enumerate()]"

@@ -290,3 +290,34 @@ def test_code_goes_into_the_next_cell_and_is_not_run(kernel):
     assert "2 Python blocks of the reply, in the next cell" in ran.text
     assert kernel.value("'x' in globals()") == "False"
     assert kernel.run("%chat_code 2").reply["payload"][0]["text"] == "x += 1"
+
+
+HOOK = """
+def fail(message):
+    if message["msg_type"] == {!r}:
+        raise ValueError("no room")
+    return message
+get_ipython().display_pub.register_hook(fail)
+"""
+
+
+def test_a_reply_is_kept_whatever_its_output_does(kernel, sandbox):
+    kernel.run(HOOK.format("update_display_data"))
+    ran = kernel.run("%chat hi", cell_id="A")
+    (line,) = ran.error
+    assert "no room; the output is not whole, what came is in _reply" in line
+    assert kernel.value("_reply.partial") == "None"
+    kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nhi")
+    assert kernel.value("len(_comparison)") == "2"
+    kernel.run("%chat and on", cell_id="B")
+    assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
+    assert kernel.value(COUNT_WIDGETS) == "0"
+
+
+def test_an_output_that_cannot_be_opened_prevents_the_request(kernel, sandbox):
+    kernel.run(HOOK.format("display_data"))
+    ran = kernel.run("%chat hi")
+    (line,) = ran.error
+    assert "nothing was sent" in line
+    assert sandbox.received == []
+    assert kernel.value(COUNT_WIDGETS) == "0"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+
+import pytest
 
 from xcyq_magic.magics.background import Background
 from xcyq_magic.session.live import LiveReply
@@ -29,3 +32,73 @@ def test_a_reply_does_not_end_before_its_view_is_open():
     background.start(ask, View(), lambda _: done.append(("settled", ended.is_set())))
     background.close()
     assert done == [("painted", False), ("settled", True), ("closed", True)]
+
+
+class Seen:
+    """A view that notes what it is told, and may fail."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.done: list[str] = []
+        self.error = error
+
+    def paint(self, replies) -> None:
+        self.done.append("painted")
+        if self.error:
+            raise self.error
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+def exchange(sent: list[str], may_paint: threading.Event):
+    """As a session asks: it makes the request ready, shows the view, and sends."""
+
+    def ask(paint) -> Outcome:
+        may_paint.wait(10)
+        reply = LiveReply("claude-sonnet-4-6")
+        paint([reply])
+        sent.append("sent")
+        return Outcome(reply, None, None, None)
+
+    return ask
+
+
+@pytest.mark.parametrize("ready_s", [0, 0.1])
+def test_an_interrupt_of_the_cell_before_its_view_is_open_prevents_the_request(ready_s):
+    view, sent, ready = Seen(), [], threading.Event()
+    background = Background()
+
+    def interrupt() -> None:
+        signal.raise_signal(signal.SIGINT)
+        threading.Timer(ready_s, ready.set).start()
+
+    threading.Timer(0.1, interrupt).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        background.start(exchange(sent, ready), view, lambda _: view.done.append("settled"))
+    assert "nothing was sent" in "".join(raised.value._render_traceback_())
+    ready.set()
+    background.close()
+    assert (view.done, sent) == (["closed"], [])
+
+
+@pytest.mark.parametrize("error", [UnicodeEncodeError("ascii", "é", 0, 1, "no"), OSError(28, "full"), ValueError("x")])
+def test_a_view_that_cannot_be_opened_prevents_the_request(error):
+    view, sent, ready = Seen(error), [], threading.Event()
+    ready.set()
+    background = Background()
+    with pytest.raises(type(error)) as raised:
+        background.start(exchange(sent, ready), view, lambda _: view.done.append("settled"))
+    (line,) = raised.value._render_traceback_()
+    assert "nothing was sent" in line
+    background.close()
+    assert (view.done, sent) == (["painted", "closed"], [])
+
+
+def test_what_an_output_raises_at_the_end_is_said_in_a_line(capsys):
+    view, sent, ready = Seen(), [], threading.Event()
+    ready.set()
+    background = Background()
+    background.start(exchange(sent, ready), view, lambda _: OSError(28, "full"))
+    background.close()
+    assert (view.done, sent) == (["painted", "closed"], ["sent"])
+    assert capsys.readouterr().err == "OSError: [Errno 28] full\n"

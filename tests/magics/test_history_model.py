@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from kernels import KEY, write_notebook
 from servers import HeldServer, eventually
-from shells import shell_of
+from shells import request, shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.conversation import CellRun, Turn
@@ -24,8 +24,7 @@ from xcyq_magic.store.database import Database
 CELLS = st.sampled_from(["A", "B", "C", None])
 
 
-EARLIER = -1  # the run of a turn of another kernel
-ANOTHER_RUN = 10**6  # of a background reply: no cell of the kernel has it
+EARLIER = ""  # the run of a turn of another kernel
 
 
 @dataclass(eq=False)
@@ -35,7 +34,7 @@ class Said:
     prompt: str
     reply: str
     cell: str | None
-    run: int
+    run: str
 
     @property
     def shown(self) -> tuple[str, str, str | None]:
@@ -53,7 +52,7 @@ class Talk:
     id: str = ""
     busy: int = 0
 
-    def place(self, cell: str | None, run: int) -> tuple[list[Said], list[Said]]:
+    def place(self, cell: str | None, run: str) -> tuple[list[Said], list[Said]]:
         """The turns above and below a new one of that run of a cell, which replaces what earlier runs left."""
         own = [t for t in self.turns if cell and t.cell == cell]
         stale = [t for t in own if t.run != run]
@@ -107,7 +106,7 @@ class Histories(RuleBasedStateMachine):
         self.kernel = ExitStack()
         self.shell = self.kernel.enter_context(shell_of())
         self.kernel.callback(unload_ipython_extension, self.shell)
-        self.shell.parent_header = {"metadata": {"cellId": "load"}}
+        request(self.shell, "load")
         load_ipython_extension(self.shell)
         self.session = self.shell.magics_manager.registry["xcyq_magic"].context.session
 
@@ -132,7 +131,7 @@ class Histories(RuleBasedStateMachine):
         self.cells += 1
         cell = f"other-{self.cells}" if cell == "" else cell
         self.page |= {cell: code} if cell else {}
-        self.shell.parent_header = {"metadata": {"cellId": cell} if cell else {}}
+        request(self.shell, cell, str(self.cells))
         self.capsys.readouterr()
         self.shell.run_cell(code).raise_error()
         return self.capsys.readouterr().out
@@ -145,7 +144,7 @@ class Histories(RuleBasedStateMachine):
             self.do(code)
         return True
 
-    def said(self, prompt: str, reply: str, cell: str | None, run: int = EARLIER) -> Said:
+    def said(self, prompt: str, reply: str, cell: str | None, run: str = EARLIER) -> Said:
         self.ever.append(Said(prompt, reply, cell, run))
         return self.ever[-1]
 
@@ -166,16 +165,16 @@ class Histories(RuleBasedStateMachine):
     def ask(self, cell: str | None) -> None:
         prompt = self.question()
         self.do(f"%chat {prompt}", cell)
-        above, _ = self.now.place(cell, self.cells)
+        above, _ = self.now.place(cell, str(self.cells))
         assert self.asked() == [t.prompt for t in above] + [prompt]
-        self.now.add(self.said(prompt, self.server.replies[prompt][-1], cell, self.cells))
+        self.now.add(self.said(prompt, self.server.replies[prompt][-1], cell, str(self.cells)))
 
     @precondition(lambda self: not self.now.busy)
     @rule(cell=CELLS)
     def ask_in_the_background(self, cell: str | None) -> None:
         prompt = f"hold {self.question()}"
         self.page |= {cell: f"%chat --background {prompt}"} if cell else {}
-        run = CellRun(cell, ANOTHER_RUN + self.questions) if cell else None
+        run = CellRun(cell, prompt) if cell else None
         asking = threading.Thread(target=self.session.ask, args=(Message.of("user", prompt),), kwargs={"cell": run})
         asking.start()
         assert eventually(lambda: any(b["messages"][-1]["content"] == prompt for b in self.server.received))
@@ -193,7 +192,7 @@ class Histories(RuleBasedStateMachine):
         asking.join(10)
         assert not asking.is_alive()
         talk.busy -= 1
-        cell = (run.cell_id, run.run) if run else (None, 0)
+        cell = (run.cell_id, run.run) if run else (None, EARLIER)
         talk.add(self.said(prompt, self.server.replies[prompt][-1], *cell))
 
     @precondition(lambda self: self.now.turns)
@@ -251,7 +250,7 @@ class Histories(RuleBasedStateMachine):
         self.do(f"%%compare gpt-5.5 gemini-2.5-pro\n{prompt}", cell)
         assert self.asked()[-1] == prompt
         columns = self.session.comparison.columns
-        self.compared = self.current, [Said(prompt, c.text, cell, self.cells) for c in columns]
+        self.compared = self.current, [Said(prompt, c.text, cell, str(self.cells)) for c in columns]
 
     @precondition(lambda self: self.compared)
     @rule(number=st.integers(1, 2))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from kernels import KEY, write_notebook
-from shells import shell_of
+from shells import request, shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.records import TURN_MIME, turn_record
@@ -35,7 +35,7 @@ class Run:
         if cell_id == "":  # as a notebook names its cells: at random
             cell_id = uuid.uuid4().hex[:8]
         self.cells |= {cell_id: code} if cell_id else {}
-        self._shell.parent_header = {"metadata": {"cellId": cell_id} if cell_id else {}}
+        request(self._shell, cell_id)
         self._shell.run_cell(code).raise_error()
         return self._capsys.readouterr().out
 

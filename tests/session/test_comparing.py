@@ -213,11 +213,11 @@ def test_a_kept_answer_is_seen_by_the_next_request(session):
 
 def test_keeping_another_replaces_the_first_where_it_stands(session):
     before = FAST + "sandbox: vary\nsandbox: first 0\nsandbox: pace 5000 20\n"
-    comparison = ask(session, TWO, before=before, cell=CellRun("A", 1)).comparison
+    comparison = ask(session, TWO, before=before, cell=CellRun("A", "1")).comparison
     first, second = comparison.columns
     assert first.text != second.text
     keep(session, comparison, first)
-    session.ask(Message.of("user", ECHO + "below"), cell=CellRun("B", 2))
+    session.ask(Message.of("user", ECHO + "below"), cell=CellRun("B", "2"))
     keep(session, comparison, second)
     keep(session, comparison, second)
     assert [t.completion.text for t in session.conversation().turns] == [second.text, "below"]
@@ -231,8 +231,8 @@ def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
 
     before = kernel()
     before.access.start_sandbox()
-    before.ask(Message.of("user", ECHO + "above"), cell=CellRun("A", 1))
-    comparison = ask(before, TWO, cell=CellRun("B", 2)).comparison
+    before.ask(Message.of("user", ECHO + "above"), cell=CellRun("A", "1"))
+    comparison = ask(before, TWO, cell=CellRun("B", "2")).comparison
     for column in comparison.columns:
         keep(before, comparison, column)
         before.ask(Message.of("user", ECHO + "below"), cell=CellRun("C", 3))
@@ -248,11 +248,11 @@ def test_a_kept_answer_is_in_the_store_as_any_turn(tmp_path):
 
 def test_a_comparison_that_runs_again_sees_only_what_stands_above(session):
     ask_one = Message.of("user", ECHO + "above")
-    session.ask(ask_one, cell=CellRun("A", 1))
-    comparison = ask(session, TWO, cell=CellRun("B", 2)).comparison
+    session.ask(ask_one, cell=CellRun("A", "1"))
+    comparison = ask(session, TWO, cell=CellRun("B", "2")).comparison
     keep(session, comparison, comparison.columns[0])
-    session.ask(Message.of("user", ECHO + "below"), cell=CellRun("C", 3))
-    again = ask(session, TWO, "Hello again", cell=CellRun("B", 4)).comparison
+    session.ask(Message.of("user", ECHO + "below"), cell=CellRun("C", "3"))
+    again = ask(session, TWO, "Hello again", cell=CellRun("B", "4")).comparison
     assert said(received(session)[-1].body) == [("user", "above"), ("assistant", "above"), ("user", "Hello again")]
     keep(session, again, again.columns[1])
     assert [t.completion.text for t in session.conversation().turns] == ["above", "Hello again", "below"]

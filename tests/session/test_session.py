@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from servers import DONE, Answer, RawServer, chunked, delta, eventually
+from servers import DONE, Answer, RawServer, chunked, delta
 from traitlets import TraitError
 
 from xcyq_magic import errors
@@ -105,7 +105,7 @@ def test_once_neither_reads_nor_writes_the_history(session):
 
 def test_a_cell_run_again_repeats_only_what_stands_above_it(session):
     for number, (cell, prompt) in enumerate([("A", "a"), ("B", "b"), ("C", "c"), ("B", "b again")]):
-        ask(session, prompt, cell=CellRun(cell, number))
+        ask(session, prompt, cell=CellRun(cell, str(number)))
     assert said(bodies(session)[3]) == [("user", "a"), ("assistant", "a"), ("user", "b again")]
     assert [t.completion.text for t in session.conversation().turns] == ["a", "b again", "c"]
 
@@ -119,7 +119,7 @@ def test_a_conversation_that_was_reset_begins_afresh(session):
 
 def test_a_turn_remembers_what_it_asked_with(session):
     parameters = Parameters(temperature=0.5, extra={"seed": 7})
-    cell = CellRun("A", 1)
+    cell = CellRun("A", "1")
     turn = ask(session, "one", TurnOptions(system="Be brief.", parameters=parameters), cell=cell).turn
     assert (turn.system, turn.parameters, turn.cell) == ("Be brief.", parameters, cell)
     assert turn.completion.finish_reason == "stop"
@@ -220,10 +220,10 @@ def test_an_unknown_model_is_asked_with_a_notice(session):
 )
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_request_that_failed_leaves_the_conversation_as_it_was(session, directive, kind, stream):
-    ask(session, "one", cell=CellRun("A", 1))
+    ask(session, "one", cell=CellRun("A", "1"))
     before = session.conversation()
     prompt = user(f"{FAST}sandbox: {directive}")
-    outcome = session.ask(prompt, TurnOptions(stream=stream), cell=CellRun("A", 2))
+    outcome = session.ask(prompt, TurnOptions(stream=stream), cell=CellRun("A", "2"))
     assert type(outcome.error) is kind
     assert outcome.turn is outcome.completion is None
     assert outcome.reply.state == "failed"
@@ -306,15 +306,30 @@ def test_an_interrupt_ends_the_reply_and_keeps_what_came(session):
     assert session.conversation().turns == (outcome.turn,)
 
 
-def test_a_view_that_fails_does_not_leave_the_request_running(session):
+def test_a_view_that_fails_takes_no_reply_away(session):
+    painted = []
+
     def paint(live) -> None:
+        painted.append(live[0].state)
         if live[0].state == "streaming":
             msg = "no such colour"
             raise ValueError(msg)
 
+    outcome = session.ask(user("sandbox: markdown 900"), paint=paint)
+    assert str(outcome.error) == "no such colour"
+    assert (outcome.completion.partial, painted.count("streaming")) == (None, 1)
+    assert session.conversation().turns == (outcome.turn,)
+
+
+def test_a_view_that_fails_before_anything_is_sent_prevents_the_request(session):
+    def paint(live) -> None:
+        msg = "no such colour"
+        raise ValueError(msg)
+
     with pytest.raises(ValueError, match="no such colour"):
-        session.ask(user(STALL), paint=paint)
-    assert eventually(lambda: session.access.sandbox.received[-1].ending == "closed by the client")
+        session.ask(user(ECHO), paint=paint)
+    assert session.access.sandbox.received == []
+    assert ask(session, "two").error is None
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -66,7 +66,7 @@ def said(kernel, *said: str, notebook: str | None = NOTEBOOK, name: str = "main"
     """A kernel in which this was said, each in a cell of its own."""
     conversations = kernel(notebook)
     for n, prompt in enumerate(said):
-        new = turn(prompt, CellRun(f"cell-{prompt}", n), float(n + 1))
+        new = turn(prompt, CellRun(f"cell-{prompt}", str(n)), float(n + 1))
         conversations.edit(name, with_turn(new))
     return conversations
 
@@ -76,7 +76,7 @@ def said(kernel, *said: str, notebook: str | None = NOTEBOOK, name: str = "main"
 
 def test_a_turn_comes_back_as_it_was(kernel):
     image = Image(b"pixels", "image/png", 2, 3, "plot.png")
-    first = turn("Hello", CellRun("cell-1", 3), 12.5, image)
+    first = turn("Hello", CellRun("cell-1", "3"), 12.5, image)
     first = replace(first, system="Be brief.", request="abc")
     kernel().edit("main", with_turn(first))
     (again,) = kernel().get().turns
@@ -96,13 +96,13 @@ def test_a_restarted_kernel_goes_on_with_its_notebook(kernel):
 def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
     said(kernel, "a", "b", "c")
     again = kernel()
-    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", 1))))
+    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", "1"))))
     assert prompts(again.get()) == prompts(kernel().get()) == ["a", "b, edited", "c"]
 
 
 def test_an_id_that_no_notebook_file_holds_ends_with_the_kernel(kernel):
     """VS Code numbers the cells of a window: after a reload, the number may be another cell's."""
-    kernel().edit("main", with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", 0))))
+    kernel().edit("main", with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", "0"))))
     assert [t.cell for t in kernel().get().turns] == [None]
 
 
@@ -174,7 +174,7 @@ def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
     source = conversations.get()
     conversations.begin(replace(source, name="idea", turns=source.turns[:2]))
     conversations.switch("idea")
-    conversations.edit("idea", with_turn(turn("b, edited", CellRun("cell-b", 9))))
+    conversations.edit("idea", with_turn(turn("b, edited", CellRun("cell-b", "9"))))
     again = kernel()
     again.resume()
     assert prompts(again.get()) == ["a", "b, edited"]
@@ -192,7 +192,7 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
     assert renamed.current == "main"
     again = kernel("/notebooks/renamed.ipynb")
     assert str(again.resume()[0]) == "renamed.ipynb: 2 turns"
-    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", 1))))
+    again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", "1"))))
     assert prompts(again.get()) == ["a", "b, edited"]
     assert prompts(kernel().get()) == ["a", "b"]
 
@@ -302,7 +302,7 @@ def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
     again = kernel()
     assert prompts(again.get())[-1] == "last"
     assert len(again.spent()) >= 1
-    again.edit("main", with_turn(turn("after it", CellRun("new", 1))))
+    again.edit("main", with_turn(turn("after it", CellRun("new", "1"))))
     assert prompts(kernel().get())[-1] == "after it"
 
 
@@ -329,7 +329,7 @@ def test_a_figure_of_a_row_that_cannot_be_is_not_known(kernel, path, odd):
 
 def ask(now: Conversations, number: int, cell_id: str | None) -> None:
     for k in range(1 + number % 2):
-        said = turn(f"{number}.{k}", CellRun(cell_id, number) if cell_id else None, float(number))
+        said = turn(f"{number}.{k}", CellRun(cell_id, str(number)) if cell_id else None, float(number))
         now.edit(None, with_turn(said))
 
 
@@ -480,8 +480,8 @@ def test_what_comes_above_a_turn_that_was_not_written_keeps_its_place(kernel):
 
 def test_a_turn_that_was_not_written_can_be_taken_back_and_replaced(kernel):
     conversations = said(kernel, "a")
-    conversations.edit("main", with_turn(refused({"asked_at": float("nan")}, CellRun("cell-x", 0))))
-    conversations.edit("main", with_turn(turn("x", CellRun("cell-x", 1))))
+    conversations.edit("main", with_turn(refused({"asked_at": float("nan")}, CellRun("cell-x", "0"))))
+    conversations.edit("main", with_turn(turn("x", CellRun("cell-x", "1"))))
     assert prompts(kernel().get()) == ["a", "x"]
     conversations.edit("main", with_turn(refused({"asked_at": float("nan")})))
     conversations.edit("main", lambda _: conversations.get().without_last(1))

@@ -243,7 +243,7 @@ def test_a_page_with_cells_run_again_and_turns_asked_again_makes_the_conversatio
     conversation, outputs = Conversation(), dict[str, dict]()
     for at, run in enumerate([*"ABCD", *runs]):
         old = conversation.turns[-1] if run == "retry" else None
-        cell = old.cell if old else CellRun(run, at)
+        cell = old.cell if old else CellRun(run, str(at))
         turn = Turn(Message.of("user", str(at)), Completion("r", "m", "m"), cell=cell, asked_at=float(at))
         conversation = conversation.with_instead(turn, old) if old else conversation.with_turn(turn)
         outputs[f"retry-{at}" if old else run] = turn_record(turn, "main", elsewhere=old is not None, instead_of=old)
@@ -271,7 +271,7 @@ def test_a_turn_asked_again_without_cell_ids_takes_the_place_of_the_first():
 
 @pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
 def test_of_two_kept_answers_the_second_stands_whichever_cell_is_above(order):
-    cell = CellRun("compare", 0)
+    cell = CellRun("compare", "0")
     first, second = (Turn(Message.of("user", "p"), Completion(r, "m", "m"), cell=cell) for r in ("first", "second"))
     records = {
         "first": turn_record(first, "main", elsewhere=True),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-EARLIER = -1  # the run of a turn from another kernel's life; none of this kernel's has that number
+EARLIER = ""  # the run of a turn from another kernel's life; no request of this kernel has that id
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,18 @@ class Parameters:
 
 @dataclass(frozen=True)
 class CellRun:
-    """One run of one notebook cell: a cell's turns belong to it, and its next run replaces them."""
+    """One run of one notebook cell: a cell's turns belong to it, and its next run replaces them.
+
+    Attributes
+    ----------
+    cell_id
+        The cell's.
+    run
+        The id of the request that ran it (``msg_id``).
+    """
 
     cell_id: str
-    run: int
+    run: str
 
     @property
     def lasting_id(self) -> str | None:

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from xcyq_magic.display.markup import without_controls
 from xcyq_magic.display.streaming import blocks_of, finished_markdown
+from xcyq_magic.errors import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class ColouredText:
 
     def write(self, text: str) -> None:
         """Take in more of the text, and write what is finished."""
-        self._tail += without_controls(text)
+        self._tail += encodable(without_controls(text))  # as it is laid out: a question mark is narrower than an emoji
         while self._write_code() if self._code else self._write_blocks():
             pass
         self._show_preview()
@@ -109,7 +110,7 @@ class ColouredText:
         shown = [n for n, line in enumerate(lines) if _STYLE.sub("", line).strip()]
         # rich sets some blocks apart by itself, and not always by one line.
         if shown:
-            sys.stdout.write("".join(f"{line}\n" for line in lines[shown[0] : shown[-1] + 1]))
+            sys.stdout.write(encodable("".join(f"{line}\n" for line in lines[shown[0] : shown[-1] + 1])))
 
     def _write_lines(self, lines: Sequence[Text]) -> None:
         if lines:
@@ -134,7 +135,7 @@ class ColouredText:
         while (over := cell_len(line) - width) > 0:
             line = line[max(1, over // 2) :]
         if line:
-            sys.stdout.write(f"\x1b[2m{line}\x1b[0m")
+            sys.stdout.write(f"\x1b[2m{encodable(line)}\x1b[0m")
             self._preview = True
         sys.stdout.flush()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
-from xcyq_magic.errors import XcyqError
+from xcyq_magic.errors import XcyqError, encodable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,14 +136,14 @@ class TerminalColumns:
 
 def write(text: str) -> None:
     """Write text whose control characters are not trusted."""
-    sys.stdout.write(without_controls(text))
+    sys.stdout.write(encodable(without_controls(text)))
     sys.stdout.flush()
 
 
 def dim(line: str) -> None:
     """Write a line of ours beside a reply."""
     before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
-    sys.stdout.write(f"{before}{plain_line(line)}{after}\n")
+    sys.stdout.write(f"{before}{encodable(plain_line(line))}{after}\n")
     sys.stdout.flush()
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
 
-from xcyq_magic.errors import InputError, SettingError
+from xcyq_magic.errors import InputError, SettingError, XcyqError, before_sending, encodable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xcyq_magic.chat.conversation import Conversation
     from xcyq_magic.magics.context import Context
@@ -29,7 +29,34 @@ def say(text: str) -> None:
     """Show a line of plain text."""
     from xcyq_magic.display.markup import plain_line
 
-    print(plain_line(text))  # noqa: T201  # this is a magic's output
+    print(encodable(plain_line(text)))  # noqa: T201  # this is a magic's output
+
+
+def settle(
+    settle: Callable[[], None], error: BaseException | None, kept: str, *, after: str = ""
+) -> BaseException | None:
+    """Settle a view, whatever it raises, and return what its cell has to raise, which prints as a line or two.
+
+    Parameters
+    ----------
+    settle
+        Settles the view.
+    error
+        What the cell has to raise in any case; None if nothing.
+    kept
+        Such as ``what came is in _reply``.
+    after
+        Such as `` after 2.1 s``.
+    """
+    try:
+        settle()
+    except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  # whatever a terminal or a widget raises
+        error = error or e
+    if isinstance(error, KeyboardInterrupt):
+        shorten(error, f"stopped{after}; {kept}")
+    elif error is not None and not isinstance(error, XcyqError):
+        shorten(error, f"{error}; the output is not whole, {kept}")
+    return error
 
 
 def gateway_lines(access: GatewayAccess) -> list[str]:
@@ -56,6 +83,7 @@ class ExtensionMagics(Magics):
         self.context = context
 
     @property
+    @before_sending()  # the first time, it imports for a moment
     def session(self) -> ChatSession:
         """The shell's session."""
         return self.context.session
@@ -68,7 +96,7 @@ class ExtensionMagics(Magics):
     def show(self, bundle: dict[str, Any]) -> None:
         """Show a static bundle of MIME types."""
         if self.in_terminal:
-            print(bundle["text/plain"])  # noqa: T201  # this is its output
+            print(encodable(bundle["text/plain"]))  # noqa: T201  # this is its output
         else:
             from IPython.display import display
 

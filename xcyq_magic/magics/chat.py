@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, OptionError, shorten_interrupt
+from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import options_of, parse_line, parse_words, takes, turn_options
-from xcyq_magic.magics.base import ExtensionMagics, gateway_lines
+from xcyq_magic.magics.base import ExtensionMagics, gateway_lines, settle
 from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import prompt_of
 
@@ -68,20 +68,23 @@ class TurnMagics(ExtensionMagics):
             self._wait_for_the_one_before(conversation)
         view = self._view(background=background)
 
-        def finish(outcome: Outcome) -> None:
-            self._publish(outcome, out)  # before the view settles, which can be interrupted
-            view.settle(outcome)
+        def finish(outcome: Outcome) -> BaseException | None:
+            if outcome.completion is not None:  # before the view settles, which may fail or be interrupted
+                self.context.shell.push({name: outcome.completion for name in ("_reply", out) if name})
+            kept = "what came is in _reply" if outcome.completion else "nothing had come"
+            after = f" after {outcome.reply.elapsed_s:.1f} s"
+            return settle(lambda: view.settle(outcome), outcome.error, kept, after=after)
 
         if background:
             self.context.background.start(ask, view, finish)
             return None
         try:
             outcome = ask(view.paint)
-            finish(outcome)
+            error = finish(outcome)
         finally:
             view.close()
-        if outcome.error is not None:
-            raise outcome.error
+        if error is not None:
+            raise error
         return outcome
 
     def _wait_for_the_one_before(self, conversation: str) -> None:
@@ -89,9 +92,10 @@ class TurnMagics(ExtensionMagics):
         coming = self.session.conversations.reply_lock(conversation)
         if coming.locked():
             self.say(f"{conversation} is in the middle of a reply in the background; this waits for its end.")
-        with coming:
+        with before_sending(), coming:
             pass
 
+    @before_sending()
     def _view(self, *, background: bool) -> TerminalView | ReplyView:
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalView
@@ -100,14 +104,6 @@ class TurnMagics(ExtensionMagics):
         from xcyq_magic.display.views import ReplyView
 
         return ReplyView(self.shell, self.label, background=background)
-
-    def _publish(self, outcome: Outcome, out: str | None) -> None:
-        """Put the completion into the user's variables."""
-        if outcome.completion is not None:
-            self.context.shell.push({"_reply": outcome.completion} | ({out: outcome.completion} if out else {}))
-        if isinstance(outcome.error, KeyboardInterrupt):
-            kept = "what came is in _reply" if outcome.completion else "nothing had come"
-            shorten_interrupt(outcome.error, f"stopped after {outcome.reply.elapsed_s:.1f} s; {kept}")
 
 
 @magics_class
@@ -143,7 +139,7 @@ class ChatMagics(TurnMagics):
     def answer(self, options: argparse.Namespace, prompt: Message) -> None:
         """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.context)
-        cell_run = self.context.cell
+        cell_run = self.context.runs.current
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return

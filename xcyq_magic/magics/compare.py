@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
-from xcyq_magic.errors import InputError, shorten_interrupt
+from xcyq_magic.errors import InputError, before_sending
 from xcyq_magic.magics.arguments import compare_options, options_of, parse_models
-from xcyq_magic.magics.base import ExtensionMagics, count
+from xcyq_magic.magics.base import ExtensionMagics, count, settle
 from xcyq_magic.magics.prompt import prompt_of
 
 if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalColumns
     from xcyq_magic.display.views import ColumnsView
-    from xcyq_magic.session.comparing import Compared
 
 
 @magics_class
@@ -50,7 +49,7 @@ class CompareMagics(ExtensionMagics):
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
-        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.cell}
+        where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
         if options.judge is not None and (notice := check_judge(options.judge)):
             self.say(notice)
         if options.dry_run:
@@ -60,14 +59,17 @@ class CompareMagics(ExtensionMagics):
         try:
             compared = compare(*asked, **where, judge=options.judge, paint=view.paint)
             comparison = compared.comparison
-            self._publish(compared, options.out)  # before the view settles, which can be interrupted
+            # Before the view settles, which may fail or be interrupted.
+            self.context.shell.push({name: comparison for name in ("_comparison", options.out) if name})
             column = comparison.columns[view.kept] if view.kept is not None else None
             turn = keep(self.session, comparison, column).turn if column and column.completion is not None else None
-            view.settle(comparison, turn)
+            came = sum(c.completion is not None for c in comparison.columns)
+            kept = f"what came of {came} of {len(comparison)} is in _comparison"
+            error = settle(lambda: view.settle(comparison, turn), compared.error, kept)
         finally:
             view.close()
-        if compared.error is not None:
-            raise compared.error
+        if error is not None:
+            raise error
 
     def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
         from xcyq_magic.display.preview import request_bundle
@@ -110,6 +112,7 @@ class CompareMagics(ExtensionMagics):
         record = turn_record(kept.turn, name, elsewhere=True, instead_of=kept.instead_of)
         self.show({"text/plain": said, TURN_MIME: record})
 
+    @before_sending()
     def _view(self, *, diff: bool) -> TerminalColumns | ColumnsView:
         if self.in_terminal:
             from xcyq_magic.display.terminal import TerminalColumns
@@ -118,12 +121,3 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.display.views import ColumnsView
 
         return ColumnsView(self.shell, self.label, diff=diff)
-
-    def _publish(self, compared: Compared, out: str | None) -> None:
-        """Put the comparison into the user's variables."""
-        comparison = compared.comparison
-        self.context.shell.push({"_comparison": comparison} | ({out: comparison} if out else {}))
-        if isinstance(compared.error, KeyboardInterrupt):
-            count = sum(c.completion is not None for c in comparison.columns)
-            kept = f"what came of {count} of {len(comparison)} is in _comparison"
-            shorten_interrupt(compared.error, f"stopped; {kept}")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
-from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError
+from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError, encodable
 from xcyq_magic.magics.background import Background
+from xcyq_magic.magics.cell_runs import CellRuns
 from xcyq_magic.magics.image_history import SeenImages
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.store.forks import PerProcess
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-    from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.session.notebook import Conversations
     from xcyq_magic.session.session import ChatSession
@@ -116,6 +116,8 @@ class Context:
         The last exception of a cell.
     background
         The replies that go on after their cells.
+    runs
+        Which run of a cell asks.
     magics
         The magics that were registered with it.
     """
@@ -131,6 +133,7 @@ class Context:
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self.background = Background()
+        self.runs = CellRuns(shell)
         self.magics: list[Magics] = []
         self._access: Access = shell.meta.pop(NAME, None) or Access()
         self._lock = PerProcess(threading.RLock)
@@ -138,8 +141,6 @@ class Context:
         self._conversations: Conversations | None = None
         self._said: set[str] = set()  # lines on what is resumed
         self._resumed = ""  # the id of the conversation that was said to be resumed
-        self._run = 0
-        self._ran: dict[str, str] = {}  # the sources of the cells that ran, by their ids
 
     @classmethod
     def of(cls, shell: InteractiveShell) -> Context | None:
@@ -187,27 +188,21 @@ class Context:
     @property
     def notebook(self) -> Notebook | None:
         """The notebook that the running cell belongs to; None where there is none."""
-        path = notebook_path(self.shell)
+        path = notebook_path(self.shell, self.runs.cell_id)
         if path is None:
             return None
         from xcyq_magic.store.recognition import Notebook
 
-        return Notebook(path, lambda: cell_id(self.shell), self._ran)
+        return Notebook(path, lambda: self.runs.cell_id, self.runs.sources)
 
     def is_open(self, path: Path) -> bool:
         """Return whether a path is that of the open notebook, also if it was renamed since its kernel started."""
         from xcyq_magic.store.recognition import holds_any, is_same_file
 
-        told = notebook_path(self.shell) or os.environ.get("JPY_SESSION_NAME", "")  # also in a kernel within another
-        return (bool(told) and is_same_file(str(path), told)) or holds_any(str(path), self._ran)
-
-    @property
-    def cell(self) -> CellRun | None:
-        """The run of the cell that is running; None where cells have no ids."""
-        from xcyq_magic.chat.conversation import CellRun
-
-        running = cell_id(self.shell)
-        return CellRun(running, self._run) if running else None
+        told = notebook_path(self.shell, self.runs.cell_id) or os.environ.get(
+            "JPY_SESSION_NAME", ""
+        )  # also in a kernel within another
+        return (bool(told) and is_same_file(str(path), told)) or holds_any(str(path), self.runs.sources)
 
     @property
     def conversation_names(self) -> list[str]:
@@ -244,12 +239,12 @@ class Context:
         self._resumed = found.id if found else self._resumed
         if line and line not in self._said:
             self._said.add(line)
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(encodable(f"{line}\n"))
 
     def register(self) -> None:
         """Hear of the shell's cells and settings from now on, and say what the notebook goes on with."""
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
-        self.shell.events.register("pre_run_cell", self._count_run)
+        self.runs.register()
         self.seen.register()
         self.shell.events.register("post_run_cell", self._say_notices)
         self.failure.register()
@@ -259,15 +254,10 @@ class Context:
         if self.chat.resume and (notebook := self.notebook):
             self._say_what_is_resumed(*resumption(self._open_database(), notebook))
 
-    def _count_run(self, info: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        self._run += 1
-        if running := cell_id(self.shell):
-            self._ran[running] = info.raw_cell
-
     def _say_notices(self, *_: object) -> None:
         """What could not be kept; a turn's output says it itself."""
         if self._conversations is not None:
-            sys.stdout.writelines(f"{line}\n" for line in self._conversations.take_notices())
+            sys.stdout.writelines(encodable(f"{line}\n") for line in self._conversations.take_notices())
 
     def _move_store(self, *_: object) -> None:
         """Keep everything where ``ChatSettings.store`` says now."""
@@ -278,7 +268,7 @@ class Context:
         """End the replies and the session, and leave in the shell what is to outlive them."""
         mine: tuple[object, ...] = (self.gateway, self.chat)
         self.shell.configurables[:] = [c for c in self.shell.configurables if not any(c is m for m in mine)]
-        self.shell.events.unregister("pre_run_cell", self._count_run)
+        self.runs.unregister()
         self.seen.unregister()
         self.failure.unregister()
         self.shell.events.unregister("post_run_cell", self._say_notices)
@@ -294,14 +284,7 @@ class Context:
             self._conversations.close()
 
 
-def cell_id(shell: InteractiveShell) -> str | None:
-    """The id of the cell that is running; None where cells have none (a terminal, nbclient)."""
-    parent = getattr(shell, "parent_header", None) or {}
-    found = parent.get("metadata", {}).get("cellId")
-    return found if isinstance(found, str) and found else None
-
-
-def notebook_path(shell: InteractiveShell) -> str | None:
+def notebook_path(shell: InteractiveShell, running: str | None) -> str | None:
     """The absolute path of the notebook, as it was when the kernel started; None where there is none.
 
     Jupyter servers set JPY_SESSION_NAME. A console's has no suffix, and the next console has the same. A kernel
@@ -311,7 +294,7 @@ def notebook_path(shell: InteractiveShell) -> str | None:
     if isinstance(told, str) and told:
         return told
     named = os.environ.get("JPY_SESSION_NAME", "")
-    return named if os.path.isabs(named) and PurePath(named).suffix and cell_id(shell) else None  # noqa: PTH117  # a str
+    return named if os.path.isabs(named) and PurePath(named).suffix and running else None  # noqa: PTH117  # a str
 
 
 def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError
+from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, nearest_name, parse
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
+@before_sending()
 def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
     """The user's message: what is attached, and the text with its expressions in their places.
 

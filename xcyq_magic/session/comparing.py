@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.usage import cost
-from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError
+from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import asked_models
 from xcyq_magic.session.judging import check_judge, question, verdict_of
-from xcyq_magic.session.live import LiveReply
+from xcyq_magic.session.live import LiveReply, Painting
 from xcyq_magic.session.turn import Preview, TurnOptions
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Compared:
     comparison
         What came.
     error
-        What the cell has to raise: the user's interrupt, or a failure if no model answered; None when all went well.
+        What the cell has to raise: the user's interrupt, a failure if no model answered, or what the view raised; None
+        when all went well.
     """
 
     comparison: Comparison
@@ -97,24 +98,26 @@ def compare(
     if judge is not None:  # who cannot be asked is refused before the others are
         check_judge(judge)
     names = asked_models(models, repeat, session.chat.compare_limit)
-    exchanges = [asking.exchange(name, model) for name, model in names.items()]
+    with before_sending():
+        exchanges = [asking.exchange(name, model) for name, model in names.items()]
     replies = [live for live, _ in exchanges]
     if all(request is None for _, request in exchanges) and replies[0].error is not None:
         raise replies[0].error
     paint = paint or (lambda _: None)
     asked_at = time.time()
-    error: BaseException | None = session.send(exchanges, paint)
+    error = session.send(exchanges, paint)
     comparison = asking.comparison(replies, asked_at)
-    if error is None and not any(c.completion for c in comparison.columns):
+    if not isinstance(error, KeyboardInterrupt) and not any(c.completion for c in comparison.columns):
         error = comparison.columns[0].error
     elif error is None and judge is not None:
+        painting = Painting(lambda live: paint([*replies, *live]))
         verdict, error = asking.verdict(
             judge,
             comparison,
             order or random.Random(),  # noqa: S311  # no secret
-            lambda live: paint([*replies, *live]),
+            painting,
         )
-        comparison = replace(comparison, verdict=verdict)
+        comparison, error = replace(comparison, verdict=verdict), error or painting.error
     session.comparison = comparison
     return Compared(comparison, error)
 

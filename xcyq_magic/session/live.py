@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
+from xcyq_magic.errors import shorten
 from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Notice, Retrying
 
 if TYPE_CHECKING:
@@ -168,6 +169,73 @@ class LiveReply:
 
 Arrivals: TypeAlias = SimpleQueue[tuple[LiveReply, Arrival | None]]
 Paint: TypeAlias = Callable[[Sequence[LiveReply]], None]
+
+
+class Painting:
+    """Paints until that fails: then the replies come all the same, for they are paid for.
+
+    Parameters
+    ----------
+    paint
+        Shows replies.
+
+    Attributes
+    ----------
+    error
+        Why it failed; None while it has not.
+    """
+
+    def __init__(self, paint: Paint) -> None:
+        self._paint = paint
+        self.error: Exception | None = None
+
+    def __call__(self, replies: Sequence[LiveReply]) -> None:
+        """Show `replies`, unless that has failed before."""
+        if self.error is None:
+            try:
+                self._paint(replies)
+            except Exception as e:  # noqa: BLE001  # whatever a terminal or a widget raises; it is raised at the end
+                self.error = e
+
+
+def open_view(paint: Paint, replies: Sequence[LiveReply]) -> None:
+    """Show `replies` for the first time; a failure is said in a line, for nothing has been sent yet."""
+    try:
+        paint(replies)
+    except Exception as e:
+        shorten(e, f"{e}; the output cannot be shown, so nothing was sent")
+        raise
+
+
+def exchange(replies: Sequence[LiveReply], start: Callable[[Arrivals], None], paint: Paint) -> BaseException | None:
+    """Show `replies`, send their requests, and wait until all have ended.
+
+    Parameters
+    ----------
+    replies
+        What is waited for.
+    start
+        Sends the requests; their news go into the queue.
+    paint
+        Called with all replies, on this thread.
+
+    Returns
+    -------
+    BaseException or None
+        The user's interrupt, or else what `paint` raised after the requests were sent.
+    """
+    arrivals: Arrivals = SimpleQueue()
+    painting = Painting(paint)
+    try:
+        open_view(paint, replies)  # refusals are said before anything is sent
+        start(arrivals)
+        follow(replies, arrivals, painting)
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    finally:  # whatever happened: a second interrupt, say
+        for reply in replies:
+            reply.abandon()
+    return painting.error
 
 
 def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:

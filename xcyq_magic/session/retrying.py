@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.session.turn import Outcome, TurnOptions, even_if_interrupted
+from xcyq_magic.session.turn import TurnOptions, keep
 
 if TYPE_CHECKING:
     from xcyq_magic.session.live import Paint
     from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.session.turn import Outcome
 
 
 def retry(
@@ -42,10 +43,5 @@ def retry(
         # All others stand above it, whichever their cells are.
         above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))
         outcome = session.reply(above, old.prompt, options, cell=old.cell, paint=paint)
-
-        def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
-            if (turn := outcome.turn) is not None:
-                conversations.take_back(place, lambda now: now.with_instead(turn, old))
-            return replace(session.ended(outcome, place, interrupt), instead_of=old)
-
-        return even_if_interrupted(kept)
+        kept = keep(conversations, outcome, place, lambda now, turn: now.with_instead(turn, old))
+        return replace(kept, instead_of=old)

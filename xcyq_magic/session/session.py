@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import InputError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -18,10 +17,10 @@ from xcyq_magic.gateway.request import ChatRequest, check, digest
 from xcyq_magic.gateway.tokens import ignored_media
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess
-from xcyq_magic.session.live import Arrivals, LiveReply, Paint, follow
+from xcyq_magic.session.live import Arrivals, LiveReply, Paint, exchange
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
-from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted
+from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
 from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
@@ -210,29 +209,7 @@ class ChatSession:
         place = self.conversations.open(conversation)
         with self.conversations.reply_lock(place):
             outcome = self.reply(self.conversations.get(place), prompt, options, cell=cell, paint=paint)
-
-            def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
-                if (turn := outcome.turn) is not None:
-                    self.conversations.edit(place, lambda now: now.with_turn(turn))
-                return self.ended(outcome, place, interrupt)
-
-            return even_if_interrupted(kept)
-
-    def ended(self, outcome: Outcome, place: Slot, interrupt: KeyboardInterrupt | None) -> Outcome:
-        """Return `outcome` as it is once its turn is kept.
-
-        Parameters
-        ----------
-        outcome
-            How the turn ended.
-        place
-            Its conversation, as `Conversations.open` gave it.
-        interrupt
-            One that came while the turn was being kept.
-        """
-        outcome.reply.notices += self.conversations.take_notices()
-        now = self.conversations.get(place)
-        return replace(outcome, conversation=now, error=outcome.error or interrupt)
+            return keep(self.conversations, outcome, place, Conversation.with_turn)
 
     def reply(
         self,
@@ -261,13 +238,14 @@ class ChatSession:
             The request cannot be sent. Nothing was.
         """
         options = options or TurnOptions()
-        ready = self.request(conversation, prompt, options, cell)
+        with before_sending():
+            ready = self.request(conversation, prompt, options, cell)
         request = ready.request
         live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream)
-        asked_at, stopped = time.time(), None
+        asked_at, broken = time.time(), None
         gateway = "sandbox" if self.access.sandbox else self.access.base_url
         if not self._replay(live, request, gateway, options):
-            stopped = self.send([(live, request)], paint or (lambda _: None))
+            broken = self.send([(live, request)], paint or (lambda _: None))
 
         def ended(interrupt: KeyboardInterrupt | None) -> Outcome:
             completion, now, turn = live.completion, conversation, None
@@ -275,7 +253,8 @@ class ChatSession:
                 turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
                 turn = replace(turn, request=digest(request, gateway))
                 now = now if options.once else now.with_turn(turn)
-            return Outcome(live, turn, now, stopped or interrupt or live.error)
+            stopped = broken if isinstance(broken, KeyboardInterrupt) else interrupt
+            return Outcome(live, turn, now, stopped or live.error or broken)
 
         return even_if_interrupted(ended)
 
@@ -293,7 +272,7 @@ class ChatSession:
     def _takes_kept(self, options: TurnOptions) -> bool:
         return self.chat.cached if options.cached is None else options.cached
 
-    def send(self, exchanges: Sequence[tuple[LiveReply, ChatRequest | None]], paint: Paint) -> KeyboardInterrupt | None:
+    def send(self, exchanges: Sequence[tuple[LiveReply, ChatRequest | None]], paint: Paint) -> BaseException | None:
         """Send all requests at once and wait for their replies.
 
         Parameters
@@ -305,8 +284,8 @@ class ChatSession:
 
         Returns
         -------
-        KeyboardInterrupt or None
-            The user's interrupt, if it came; all replies have ended then, too.
+        BaseException or None
+            The user's interrupt, or what `paint` raised; all replies have ended then, too.
 
         Raises
         ------
@@ -320,24 +299,18 @@ class ChatSession:
         if route := self.access.route_notice():
             for live in replies:
                 live.notices.append(route)
-        arrivals: Arrivals = SimpleQueue()
-        try:
-            # Before the clocks start: what these take is none of the gateway's time. Refusals are said first, too.
-            paint(replies)
-            self._client.prepare(connection)
+
+        def start(arrivals: Arrivals) -> None:
+            self._client.prepare(connection)  # before the clocks start: what it takes is none of the gateway's time
             for live, request in exchanges:
                 if request is not None:
                     live.start(partial(self._client.send, request, key, connection), arrivals)
-            follow(replies, arrivals, paint)
-        except KeyboardInterrupt as interrupt:
-            return interrupt
-        finally:  # whatever happened: a second interrupt, a view that failed
-            for live in replies:
-                live.abandon()
+
+        error = exchange(replies, start, paint)
         for live, request in exchanges:
             if request and (ignored := ignored_media(request.messages, request.model, live.builder.usage)):
                 live.notices.append(ignored)
-        return None
+        return error
 
     def close(self) -> None:
         """End its threads and connections, and let the store go; its conversations stay in memory.

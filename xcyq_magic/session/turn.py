@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Parameters
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.store.sync import Slot
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Outcome:
     conversation
         The conversation with the turn in it, or as it was.
     error
-        What the cell has to raise: a failure, or the user's interrupt; None when all went well.
+        What the cell has to raise: a failure, the user's interrupt, or what its view raised; None when all went well.
     instead_of
         The turn of another cell whose place the new one took; None where a cell asked for itself.
     """
@@ -121,6 +123,34 @@ class Preview:
     url: str
     notices: tuple[str, ...]
     n_bytes: int
+
+
+def keep(
+    conversations: Conversations, outcome: Outcome, place: Slot, put: Callable[[Conversation, Turn], Conversation]
+) -> Outcome:
+    """Keep the turn of `outcome`, also for who interrupts meanwhile; return the outcome as it is then.
+
+    Parameters
+    ----------
+    conversations
+        Where it is kept.
+    outcome
+        How the turn ended.
+    place
+        Its conversation, as `Conversations.open` gave it.
+    put
+        Puts the turn into the conversation. What it takes the place of can be restored.
+    """
+    turn = outcome.turn
+
+    def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
+        if turn is not None:
+            conversations.take_back(place, lambda now: put(now, turn))
+        outcome.reply.notices += conversations.take_notices()
+        now = conversations.get(place)
+        return replace(outcome, conversation=now, error=outcome.error or interrupt)
+
+    return even_if_interrupted(kept)
 
 
 def even_if_interrupted(do: Callable[[KeyboardInterrupt | None], Outcome]) -> Outcome:

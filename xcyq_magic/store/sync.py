@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from xcyq_magic.chat.conversation import CellRun, Conversation
+from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
@@ -274,7 +274,7 @@ class Sync:
     def note_cell(self, slot: Slot) -> None:
         """Note that a conversation is changed in the cell that is running."""
         cell_id = self.notebook.running() if self.notebook else None
-        if cell_id is not None and CellRun(cell_id, 0).lasting_id:
+        if cell_id is not None and CellRun(cell_id, EARLIER).lasting_id:
             slot.cells.add(cell_id)
 
     def use(self, database: Database) -> None:
