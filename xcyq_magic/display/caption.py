@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
     from xcyq_magic.session.live import LiveReply
 
+WAY_OUT = "■ interrupts"  # where no click arrives
 _SEPARATOR = " · "
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
 _PARTIAL = {"stopped": "stopped", "incomplete": "incomplete: the reply broke off"}
 
 
-def live_caption(reply: LiveReply, label: str = "") -> str:
-    """For a reply that is on its way."""
+def live_caption(reply: LiveReply, label: str = "", *, clickable: bool = True) -> str:
+    """Return the line for a reply that is on its way; `clickable` says whether a Stop button stands beside it."""
     chars = sum(map(len, reply.builder.text_pieces))
     parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
     count, counted = tokens_so_far(reply)
@@ -28,7 +29,7 @@ def live_caption(reply: LiveReply, label: str = "") -> str:
         parts.append("waiting")
     elif reply.builder.reasoning_pieces and not chars:
         parts.append("thinking")
-    return _joined(*parts)
+    return _joined(*parts, "" if clickable else WAY_OUT)
 
 
 def opening_caption(reply: LiveReply, label: str = "") -> str:

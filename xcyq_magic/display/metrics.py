@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from xcyq_magic.display.caption import ending, tokens_so_far
+from xcyq_magic.display.caption import WAY_OUT, ending, tokens_so_far
 from xcyq_magic.display.markup import escape, plain_line
 from xcyq_magic.display.style import COMPARISON_STYLE, body, pool, quiet, styled
 from xcyq_magic.errors import show_directions
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _COST_DIGITS = 4  # a reply costs a fraction of a cent
 _WITHOUT_BARS = {"tokens in"}  # they hardly differ
 _SEPARATOR = " · "
-_WAY_OUT = "■ interrupts"  # where no click arrives
 
 
 @dataclass(frozen=True)
@@ -265,7 +264,7 @@ def overall_line(
     elapsed = max(r.elapsed_s for r in (*replies, *judging))
     parts = [f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s"]
     parts += [f"{j.model} judges" for j in judging]
-    return _SEPARATOR.join(p for p in (*parts, "" if clickable else _WAY_OUT) if p)
+    return _SEPARATOR.join(p for p in (*parts, "" if clickable else WAY_OUT) if p)
 
 
 def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:

@@ -80,8 +80,10 @@ TURNS = ("xcyq-turn-0", "xcyq-turn-1")
 TAILS = ("xcyq-at-0", "xcyq-at-1")
 FULL = "xcyq-full"  # a section whose text goes on in the next output, which is hidden until then
 STOP = "xcyq-stop"
+HIDDEN = "xcyq-hidden"
 LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
+.xcyq-hidden.xcyq-hidden{display:none}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:var(--jp-content-font-size1,14px)}
@@ -141,13 +143,11 @@ margin-top:.25em;margin-bottom:.75em;overflow-wrap:anywhere}
 # are not laid out.
 COLUMNS = "xcyq-live-columns"
 COLUMN = "xcyq-live-column"
-HIDDEN = "xcyq-hidden"
 LIVE_COLUMNS_STYLE = f"""<style>
 .xcyq-live-columns.xcyq-live-columns{{display:flex;align-items:stretch;overflow-x:auto;margin:0 0 .75em}}
 .xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:.5em 1em;
 content-visibility:auto;
 font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-color2,#e0e0e0)}}
-.xcyq-hidden.xcyq-hidden{{display:none}}
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 

@@ -35,7 +35,6 @@ class _Output:
     line: int = 0  # with which the section begins
     between: int | None = None  # the last line so far with which a block begins, before another one
     opened: float = 0.0
-    box: widgets.Box | None = None
     html: str = ""  # of the section, once it has been rendered
     settled: Bundle | None = None
 
@@ -99,7 +98,7 @@ class LiveSections:
 
     @staticmethod
     def _open(line: int, text: GrowingReply, box: widgets.Box) -> _Output:
-        output = _Output(uuid.uuid4().hex, text, line, opened=time.monotonic(), box=box)
+        output = _Output(uuid.uuid4().hex, text, line, opened=time.monotonic())
         display(box, display_id=output.display_id)
         return output
 
@@ -142,10 +141,3 @@ class LiveSections:
     def _replace(output: _Output, bundle: Bundle) -> None:
         update_display(bundle, display_id=output.display_id, raw=True)
         output.settled = bundle
-
-    @property
-    def widgets(self) -> list[widgets.Widget]:
-        """Every widget of the text, and the boxes of the further outputs with all that is in them."""
-        boxes = [output.box for output in self._all if output.box is not None]
-        framed = [widget for box in boxes for widget in (box, *box.children)]
-        return [*framed, *(widget for output in self._all for widget in output.text.all)]
