@@ -188,12 +188,11 @@ class Footnotes:
         return self._numbers[label]
 
     def in_order(self) -> Iterator[Block]:
-        """All of them by their numbers; those that nothing refers to come last. The list grows while it is read."""
+        """Yield all of them by their numbers, those that nothing refers to last; what is read may refer to more."""
         at = 0
-        while at < len(self._order):
-            yield self._blocks[self._order[at]]
-            at += 1
-        for label in self._labels:
-            if label not in self._numbers:
+        for label in (None, *self._labels):
+            if label is not None:
                 self.number(label)
-                yield self._blocks[label]
+            while at < len(self._order):
+                yield self._blocks[self._order[at]]
+                at += 1
