@@ -25,14 +25,14 @@ _NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")  # HTML has none of these
 
 
 class Document:
-    """Markdown, read.
+    """A Markdown text, and the blocks that it consists of.
 
     Attributes
     ----------
     blocks
-        What it consists of, from top to bottom.
+        From top to bottom.
     references
-        What its ``[label]: address`` lines define.
+        What its ``[label]: url`` lines define.
     lines
         How many lines it has; the last one may not be complete yet.
     open_math
@@ -72,7 +72,17 @@ class Document:
 
 
 def html_of(blocks: Sequence[Block], references: Mapping[str, Reference], *, unfinished: bool = False) -> str:
-    """Blocks as HTML that is not safe yet; with `unfinished`, as what is still being written."""
+    """Return the HTML of blocks, which is not safe yet.
+
+    Parameters
+    ----------
+    blocks
+        Some blocks of a document.
+    references
+        What the document defines.
+    unfinished
+        Whether the last block is still being written.
+    """
     root = Element("div")
     Tree(references, None, unfinished=last_leaf(blocks) if unfinished else None).fill(root, blocks)
     _end_lines(root)
@@ -87,12 +97,12 @@ def _end_lines(root: Element) -> None:
 
 
 def last_leaf(blocks: Sequence[Block]) -> Block | None:
-    """The block that the end of the text stands in."""
+    """Return the innermost block that the end of the text stands in."""
     return path[-1] if (path := last_path(blocks)) else None
 
 
 def last_path(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks that the end of the text stands in, from the outermost."""
+    """Return the blocks that the end of the text stands in, from the outermost."""
     path = []
     while blocks:
         path.append(blocks[-1])
