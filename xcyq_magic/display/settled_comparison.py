@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.bundle import attachments
-from xcyq_magic.display.caption import advice, completion_caption, ending
+from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pool, price, seconds
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
-from xcyq_magic.display.metrics import metrics_html, metrics_markdown, price, seconds
-from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, pool, quiet, reply_body, styled
+from xcyq_magic.display.metrics import metrics_html, metrics_markdown
+from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, quiet, reply_body, styled
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from xcyq_magic.display.bundle import Bundle
 
 COMPARISON_MIME = "application/vnd.xcyq.comparison+json"
-_SEPARATOR = " · "
 _FEWEST_COMPARED = 2
 
 
@@ -106,14 +105,14 @@ def failed_html(message: str, hint: str) -> str:
 def _caption(columns: Sequence[Column], label: str) -> str:
     answered = sum(c.completion is not None for c in columns)
     count = f"{len(columns)} columns" if answered == len(columns) else f"{answered} of {len(columns)} answered"
-    return _SEPARATOR.join(p for p in (count, label, seconds(max(c.duration_s for c in columns))) if p)
+    return joined(count, label, seconds(max(c.duration_s for c in columns)))
 
 
 def _head(column: Column) -> str:
     parts = [pool(column.model), seconds(column.duration_s) if column.completion else "no reply"]
     if column.completion and column.completion.model != column.model:
         parts.append(f"answered by {column.completion.model}")
-    return head_html(column.name, [_SEPARATOR.join(p for p in parts if p)])
+    return head_html(column.name, [joined(*parts)])
 
 
 def _reply(column: Column) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.markup import escape, to_html
-from xcyq_magic.gateway import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +71,7 @@ details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
-# the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap. The output
+# the reply's last, and the pieces of a huge block (`display.sections`) stand below each other without a gap. The output
 # that is open for the next section is hidden, but laid out: MathJax takes the size of the font around it.
 LIVE_PART = "xcyq-live"
 SEGMENTS = "xcyq-segments"
@@ -153,57 +152,68 @@ font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-col
 
 
 def styled(html: str) -> str:
-    """A whole output: `html`, and the style element for it."""
+    """Return `html` as an output, with the style element for it."""
     return output(STYLE + html)
 
 
 def output(html: str) -> str:
-    """An output without a style element: another one of the page has it."""
+    """Return `html` as an output without a style element: another one of the page has it."""
     return f"<div>{html}</div>"
 
 
 def quiet(text: str) -> str:
-    """A small line beside a reply, of plain text."""
+    """Return plain text as a small line beside a reply."""
     return f'<div class="xcyq-quiet">{escape(text)}</div>'
 
 
 def body(reply_html: str) -> str:
-    """Rendered Markdown, framed."""
+    """Return the frame around rendered Markdown."""
     return f'<div class="{_REPLY}">{reply_html}</div>'
 
 
 def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
-    """A reply, framed. A screen reader says it when it has nothing else to say, once it is whole."""
+    """Return the frame around a reply. A screen reader says it when it has nothing else to say, once it is whole.
+
+    Parameters
+    ----------
+    reply_html
+        Safe HTML.
+    classes
+        Of the frame, besides those of every reply.
+    unfinished
+        Whether more is to come.
+    """
     busy = ' aria-busy="true"' if unfinished else ""
     return f'<div class="{" ".join([_REPLY, *classes])}" aria-live="polite"{busy}>{reply_html}</div>'
 
 
 def section_body(reply_html: str, number: int, *, last: bool = False) -> str:
-    """A section of a reply, counted from 0, framed: the next one follows without a gap."""
+    """Return the frame around a section of a reply, which the next one follows without a gap.
+
+    Parameters
+    ----------
+    reply_html
+        Safe HTML of the section.
+    number
+        Of the section, from 0.
+    last
+        Whether no other follows.
+    """
     classes = [*([MORE] if number else []), *([] if last else [_FOLLOWED])]
     return reply_body(reply_html, *classes)
 
 
 def folded(summary: str, markdown: str) -> str:
-    """Markdown that opens with a click; nothing if there is none."""
+    """Return Markdown that opens with a click on its summary; nothing if there is none."""
     return unfolding(summary, to_html(markdown)) if markdown else ""
 
 
 def unfolding(summary: str, html: str) -> str:
-    """HTML that opens with a click."""
+    """Return safe HTML that opens with a click on its summary."""
     return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(html)}</details>'
 
 
 def thinking(pieces: Sequence[str]) -> str:
-    """The end of a reasoning that is still going on; it does not fold, for each frame is a new element."""
+    """Return the end of a reasoning that is still going on; it does not fold, for each frame is a new element."""
     latest = "".join(pieces[-_MOST_THOUGHTS:])[-_MOST_THOUGHTS:]  # a piece has a character at least
     return f'<div class="xcyq-quiet xcyq-thinking">{body(to_html(latest))}</div>'
-
-
-def pool(model: str) -> str:
-    """Where a model's answers come from, in a word or two; ``""`` for a model that is not known."""
-    known = catalog.MODELS.get(model)
-    if known is None:
-        return ""
-    words = known.pool.split(" (")[0].split(",")[0]
-    return f"{words.removesuffix(' pool')} pool"

@@ -11,7 +11,7 @@ from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.display.bundle import attachments
-from xcyq_magic.display.metrics import overall_line, state_lines
+from xcyq_magic.display.caption import overall_line, state_lines
 from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import (
