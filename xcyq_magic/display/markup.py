@@ -32,10 +32,10 @@ TAGS = {
     *("ul", "ol", "li", "pre", "code", "em", "strong", "del", "a"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "kbd", "sub", "sup", "u", "mark"),
     "input",  # only a task list's box, which cannot be clicked: see ATTRIBUTES
-    "img",  # only a picture that is here in full: see PICTURE
+    "img",  # only a picture that is here in full: see IMAGE_DATA
 }
 
-# No id (it could shadow a global of the page), no name, no event, no address that a page fetches by itself.
+# No id (it could shadow a global of the page), no name, no event, no URL that a page fetches by itself.
 ATTRIBUTES = {
     "a": {"href", "title"},  # see SCHEMES; followed only when clicked
     "ul": {"dir"},  # for scripts that are read from the right
@@ -44,10 +44,10 @@ ATTRIBUTES = {
     "details": {"open"},
     "th": {"style"},  # see STYLE_PROPERTIES
     "td": {"style"},
-    "img": {"src", "alt"},  # see PICTURE
+    "img": {"src", "alt"},  # see IMAGE_DATA
 }
 # Raster formats, in the page itself: no server learns that they are shown. No SVG, which is a document.
-PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+IMAGE_DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 # No other class: with those of the page, a reply could lay a false notification over it.
 CLASSES = {
     "div": {"highlight"},  # a block of code with colours
@@ -71,9 +71,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but newline and t
 
 
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
-    """Where the value decides: pictures within the page, and links out of it."""
+    """Return an attribute's value, or None to drop it, where the value decides: of pictures, and of links."""
     if (tag, attribute) == ("img", "src"):
-        return value if PICTURE.fullmatch(value) else None
+        return value if IMAGE_DATA.fullmatch(value) else None
     if (tag, attribute) == ("a", "href"):
         return value if _LINK.match(value) else None
     return value
@@ -108,13 +108,13 @@ _PIPELINE = _Pipeline()
 
 
 def escape(text: str) -> str:
-    """`text` for a line of ours in HTML, where no markup is meant, nor math, nor another direction."""
+    """Return `text` for a line of ours in HTML, where no markup is meant, nor math, nor another direction."""
     return as_text(show_directions(text))
 
 
 def as_text(said: str) -> str:
-    """What a reply says, for a place in HTML where no markup is meant; nor is math."""
-    return without_stray_math(html.escape(said))
+    """Return what a reply says for a place in HTML where no markup is meant, nor math."""
+    return _without_stray_math(html.escape(said))
 
 
 def to_html(source: str) -> str:
@@ -131,16 +131,11 @@ def to_html_sections(source: str, lines: Sequence[int] = ()) -> list[str]:
 
 
 def safe(dirty: str) -> str:
-    """HTML that a page can show: what the allow-list leaves, and no math but what is marked as such."""
-    return without_stray_math(clean(dirty))
+    """Return HTML that a page can show: what the allow-list leaves, and no math but what is marked as such."""
+    return _without_stray_math(_CLEANER.clean(dirty))
 
 
-def clean(dirty: str) -> str:
-    """The HTML that the allow-list leaves."""
-    return _CLEANER.clean(dirty)
-
-
-def without_stray_math(safe: str) -> str:
+def _without_stray_math(safe: str) -> str:
     r"""Let only what is marked as math be typeset.
 
     JupyterLab typesets what stands between two dollars, or ``\(`` and ``\)``, of one text in any HTML output,
@@ -163,10 +158,10 @@ def without_stray_math(safe: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """`text`, which may hold a reply, as a terminal may show it."""
+    """Return `text`, which may hold a reply, as a terminal may show it."""
     return _CONTROL.sub("", show_directions(text, within="a reply"))
 
 
 def plain_line(text: str) -> str:
-    """Text of ours, with names in it that others gave, as a terminal may show it."""
+    """Return text of ours, with names in it that others gave, as a terminal may show it."""
     return without_controls(show_directions(text))
