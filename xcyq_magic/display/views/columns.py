@@ -110,7 +110,7 @@ class ColumnsView:
         display(output, display_id=self._display_id)
 
     def _keep(self, number: int) -> None:
-        """In the thread of the click: the cell's own thread keeps the answer when all have ended."""
+        """Note which answer to keep, in the thread of the click; the cell's own keeps it when all have ended."""
         self.kept = number
 
     def _caption(self, columns: Sequence[_Column], judging: Sequence[LiveReply]) -> None:
@@ -125,7 +125,12 @@ class ColumnsView:
     def settle(self, comparison: Comparison, kept: Turn | None = None) -> None:
         """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile.
 
-        `kept` is the turn of the answer that was kept.
+        Parameters
+        ----------
+        comparison
+            What came.
+        kept
+            The turn of the answer that was kept; None if none was.
         """
         try:
             for column in self._columns:
@@ -151,7 +156,7 @@ class ColumnsView:
 
 
 class _Column:
-    """One column: its head, its buttons, its reply."""
+    """One column: the widgets of its head, its buttons and its reply."""
 
     def __init__(self, made: WidgetMaker, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
         self.number, self.reply = number, reply
@@ -169,7 +174,7 @@ class _Column:
         self.box = made.box([self._head, buttons, self._thoughts, *self._text.parts], COLUMN)
 
     def show(self) -> bool:
-        """Show what came; returns whether there was something to draw."""
+        """Show what came, and return whether there was something to draw."""
         builder = self.reply.builder
         pieces = builder.text_pieces[self._shown :]
         if pieces and not self._shown:
@@ -188,11 +193,19 @@ class _Column:
         return reply.state, reply.retry, bool(reply.builder.text_pieces), kept == self.number
 
     def changed(self, kept: int | None) -> bool:
-        """Whether something has happened since its lines were written, besides more text."""
+        """Return whether something has happened since its lines were written, besides more text."""
         return self._situation(kept) != self._written
 
     def caption(self, chosen: int | None, *, clickable: bool) -> None:
-        """The lines above the reply, and the buttons where they work; `chosen` is the number of the kept column."""
+        """Write the lines above the reply, and show the buttons where they work.
+
+        Parameters
+        ----------
+        chosen
+            The number of the column that was chosen to be kept.
+        clickable
+            Whether a click arrives.
+        """
         reply, builder, kept = self.reply, self.reply.builder, chosen == self.number
         self._written = self._situation(chosen)
         self._head.value = head_html(reply.name, state_lines(reply, kept=kept))

@@ -103,7 +103,10 @@ class LiveSections:
         return output
 
     def _turned_over(self, frame: Frame, line: int) -> bool:
-        """Go on in the next output, if it is time to: it gets what is below the segment that ends here."""
+        """Go on in the next output, if it is time to, and return whether it was.
+
+        The next output gets what is below the segment that ends here.
+        """
         spare = self._spare
         if spare is None or time.monotonic() - spare.opened < _READY_S:
             return False
@@ -125,11 +128,14 @@ class LiveSections:
 
     @property
     def _all(self) -> list[_Output]:
-        """Every output that is open, with the one that is not needed yet."""
+        """The outputs that are open, with the one that is not needed yet."""
         return [*self._outputs, *([self._spare] if self._spare else [])]
 
     def settle(self, bundles: Callable[[Sections], Sequence[Bundle]]) -> None:
-        """Replace all by their static bundles, the last first: what has not settled by then stands below the rest."""
+        """Replace all by their static bundles, the last first: what has not settled by then stands below the rest.
+
+        `bundles` gives the bundles of the sections that it is called with.
+        """
         outputs = self._all
         rendered = tuple(itertools.takewhile(bool, (output.html for output in outputs)))
         settled = bundles(Sections(tuple(output.line for output in outputs[1:]), self._id, rendered))

@@ -45,41 +45,54 @@ class ReplyView:
         self._kernel = getattr(shell, "kernel", None)
         self._label = label
         self._background = background
-        self._widgets: _ReplyWidgets | None = None
+        self._made = WidgetMaker()
         self._sections: LiveSections | None = None
-        self._shown = 0
+        self._shown = 0  # pieces of the reply
         self._captioned = 0.0
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Show what came since the last frame; the first call opens the view."""
         reply = replies[0]
-        if self._widgets is None or self._sections is None:
-            self._widgets, self._sections = self._open(reply)
+        if self._sections is None:
+            self._sections = self._open(reply)
         pieces = reply.builder.text_pieces[self._shown :]
         if pieces and not self._shown:
-            self._widgets.thoughts(folded("Reasoning", "".join(reply.builder.reasoning_pieces)))
+            self._thoughts.value = folded("Reasoning", "".join(reply.builder.reasoning_pieces))
         self._shown += len(pieces)
         self._sections.feed("".join(pieces))
         now = time.monotonic()
         if now - self._captioned >= _CLOCK_S:
             self._captioned = now
-            self._caption(self._widgets, reply)
+            self._caption(reply)
 
-    def _open(self, reply: LiveReply) -> tuple[_ReplyWidgets, LiveSections]:
-        self._widgets = made = _ReplyWidgets(reply)
-        self._caption(made, reply)
+    def _open(self, reply: LiveReply) -> LiveSections:
+        made = self._made
+        self._attached = attachments(reply.prompt)
+        self._status, self._stop = made.lines(), made.stop(reply.stop, in_line=True)
+        self._top = made.line([self._status, self._stop])
+        self._notices, self._thoughts = made.part(), made.part()
+        text = GrowingReply(made)
+        output = made.output([self._top, self._notices, self._thoughts, *text.parts])
+        self._caption(reply)
         display_id = uuid.uuid4().hex
-        display(made.box, display_id=display_id)
+        display(output, display_id=display_id)
         opening = partial(opening_bundle, reply, self._label)
         # What another thread displays would go to the cell that runs then.
-        return made, LiveSections(display_id, made.text, opening, None if self._background else made.further)
+        return LiveSections(display_id, text, opening, None if self._background else self._further)
 
-    def _caption(self, shown: _ReplyWidgets, reply: LiveReply) -> None:
+    def _further(self) -> tuple[GrowingReply, widgets.VBox]:
+        """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""
+        text = GrowingReply(self._made)
+        return text, self._made.output([self._made.part(LIVE_STYLE), *text.parts, self._top], MORE)
+
+    def _caption(self, reply: LiveReply) -> None:
+        """Write what stands above the text, and show the Stop button where it works."""
         clickable = self._background or clicks_arrive(self._kernel)
-        shown.caption(live_caption(reply, self._label, clickable=clickable), clickable=clickable)
-        shown.notices(reply.notices)
+        self._status.value = quiet(live_caption(reply, self._label, clickable=clickable))
+        show_button(self._stop, visible=clickable)
+        self._notices.value = STYLE + LIVE_STYLE + "".join(map(quiet, reply.notices)) + self._attached
         if reply.builder.reasoning_pieces and not reply.builder.text_pieces:
-            shown.thoughts(thinking(reply.builder.reasoning_pieces))
+            self._thoughts.value = thinking(reply.builder.reasoning_pieces)
 
     def settle(self, outcome: Outcome) -> None:
         """Replace the widgets on the screen by the static bundle.
@@ -108,43 +121,4 @@ class ReplyView:
 
     def close(self) -> None:
         """Close the widgets, whatever became of the reply."""
-        if self._widgets is not None:
-            self._widgets.close()
-            self._widgets = None
-
-
-class _ReplyWidgets:
-    """The widgets of one live reply."""
-
-    def __init__(self, reply: LiveReply) -> None:
-        self._made = WidgetMaker()
-        self._attached = attachments(reply.prompt)
-        self._status = self._made.lines()
-        self._stop = self._made.stop(reply.stop, in_line=True)
-        self._top = self._made.line([self._status, self._stop])
-        self._notices = self._made.part()
-        self._thoughts = self._made.part()
-        self.text = GrowingReply(self._made)
-        self.box = self._made.output([self._top, self._notices, self._thoughts, *self.text.parts])
-
-    def further(self) -> tuple[GrowingReply, widgets.VBox]:
-        """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""
-        text = GrowingReply(self._made)
-        return text, self._made.output([self._made.part(LIVE_STYLE), *text.parts, self._top], MORE)
-
-    def caption(self, text: str, *, clickable: bool) -> None:
-        """Write the line above the reply, and show the Stop button where it works."""
-        self._status.value = quiet(text)
-        show_button(self._stop, visible=clickable)
-
-    def notices(self, lines: Sequence[str]) -> None:
-        """Write the lines for the user about this reply, above what went along with the prompt."""
-        self._notices.value = STYLE + LIVE_STYLE + "".join(map(quiet, lines)) + self._attached
-
-    def thoughts(self, html: str) -> None:
-        """Show the reasoning: its latest lines while it comes, then folded away."""
-        self._thoughts.value = html
-
-    def close(self) -> None:
-        """Close every widget."""
         self._made.close()
