@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from xcyq_magic.chat.usage import tokens_within
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway import catalog
 
@@ -35,8 +37,9 @@ def pace(value: float) -> str:
 
 
 def price(value: float) -> str:
-    """Return a cost in the user's currency, without its sign, such as ``0.0123``."""
-    return f"{value:.{_COST_DIGITS}f}" if value >= 10**-_COST_DIGITS or not value else f"{value:.1g}"
+    """Return a cost in the user's currency, without its sign: four decimals, or two digits of a smaller one."""
+    digits = 1 - math.floor(math.log10(value)) if 0 < value < 1 else 0
+    return f"{value:.{max(_COST_DIGITS, digits)}f}"
 
 
 def tokens(usage: Usage) -> str:
@@ -111,10 +114,10 @@ def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
     figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
     if reply.first_token_s is not None:
         count, counted = _tokens_so_far(reply)
-        streaming_s = reply.elapsed_s - reply.first_token_s
+        per_s = tokens_within(count, reply.elapsed_s - reply.first_token_s)
         figures.append(f"first {seconds(reply.first_token_s)}")
         figures.append(f"{'' if counted else '~'}{count:,} tokens")
-        figures.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
+        figures.append("" if per_s is None else f"{pace(per_s)}/s")
     return [joined(pool(reply.model), state, "to be kept" if kept else ""), joined(*figures)]
 
 
