@@ -95,6 +95,8 @@ def test_pace_counts_from_the_first_content_on():
     assert tokens_per_s(completion(usage=Usage(1, 20, 21), duration_s=5.0)) is None
     assert tokens_per_s(completion(first_token_s=1.0, duration_s=5.0)) is None
     assert tokens_per_s(completion(usage=Usage(1, 1, 2), first_token_s=5.0, duration_s=5.0)) is None
+    assert tokens_per_s(completion(usage=Usage(1, 500, 501), first_token_s=5.0, duration_s=5.02)) is None
+    assert tokens_per_s(completion(usage=Usage(1, 500, 501), first_token_s=5.0, duration_s=5.25)) == 2000.0
 
 
 def test_the_nearest_price_counts():

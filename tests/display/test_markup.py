@@ -94,3 +94,26 @@ def test_threads_do_not_disturb_each_other():
     sources = [f"# {n}\n\n- *a{n}*\n- `b`\n\n```python\nx = {n}\n```" for n in range(40)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(to_html, sources)) == [to_html(s) for s in sources]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a\n\n[^1]: one[^2]\n\n[^2]: two",
+        "[^1]: one[^2]\n\n[^2]: two[^1]",
+        "a[^2]\n\n[^1]: one[^3]\n\n[^3]: three[^4]\n\n[^2]: two\n\n[^4]: four",
+        "a[^1]\n\n[^1]: one[^2]\n\n[^2]: two[^3]\n\n[^3]: three[^1]",
+        "[^3]: three[^2]\n\n[^2]: two[^1]\n\n[^1]: one",
+        "- a\n\n  [^1]: one[^2]\n\n> [^2]: two",
+    ],
+)
+def test_each_footnote_is_shown_once_under_the_number_that_refers_to_it(source):
+    notes = re.findall(r"<li><p>(.*?)</p></li>", to_html(source))
+    names = [re.sub(r"<.*", "", note) for note in notes]
+    assert sorted(names) == sorted(re.findall(r"\]: ([a-z]+)", source))
+    said = dict(re.findall(r"\[\^(\d)\]: ([a-z]+)", source))
+    for note, name in zip(notes, names, strict=True):
+        for label, number in zip(
+            re.findall(rf": {name}\[\^(\d)\]", source), re.findall(r"<sup>(\d)</sup>", note), strict=True
+        ):
+            assert names[int(number) - 1] == said[label]

@@ -139,6 +139,24 @@ def test_the_fastest_and_the_longest_are_seen():
     assert "<strong>40.0</strong>" in html or "<strong>40</strong>" in html
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0000"),
+        (12.5, "12.5000"),
+        (0.0123, "0.0123"),
+        (0.00046, "0.00046"),
+        (0.00002, "0.000020"),
+        (1.234e-7, "0.00000012"),
+        (9.99e-5, "0.000100"),
+        (-1.0, "-1.0000"),  # of a record that somebody wrote
+    ],
+)
+def test_a_cost_is_written_without_a_power_of_ten(value, text):
+    headings, rows = metrics_table([column("a", cost=value)])
+    assert rows[0][headings.index("cost")].text == text
+
+
 def test_without_prices_there_is_no_cost():
     assert "cost" not in metrics_table([column("a"), column("b")])[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import pytest
 from PIL import Image
@@ -48,6 +49,20 @@ def test_what_is_attached_is_fitted_for_each_model(run, sandbox, shell):
         "claude-opus-4-6": 1568,
         "claude-opus-4-7": 2576,
     }
+
+
+def test_of_a_reply_that_came_at_once_no_pace_is_told(run, shell, capsys):
+    run("%config GatewaySettings.prices = {'*': (0.001, 0.002)}")
+    run("%%compare gpt-5.5 gpt-5.4\nsandbox: markdown 900\nsandbox: for gpt-5.4: pace 100 20")
+    frame = shell.user_ns["_comparison"].to_frame()
+    assert frame["tokens_per_s"].isna().tolist() == [True, False]
+    table = [line for line in capsys.readouterr().out.splitlines() if re.match(r"\| (model|gpt)", line)]
+    head, *rows = ([cell.strip() for cell in line.split("|")] for line in table)
+    by_name = {row[1]: dict(zip(head, row, strict=True)) for row in rows}
+    assert by_name["gpt-5.5"]["tokens/s"] == ""
+    assert "*" not in by_name["gpt-5.4"]["tokens/s"]  # the best of one is none
+    assert float(by_name["gpt-5.4"]["tokens/s"]) > 0
+    assert re.fullmatch(r"0\.0000\d+", by_name["gpt-5.5"]["cost"].strip("*"))
 
 
 def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbox, capsys):

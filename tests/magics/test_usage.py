@@ -132,6 +132,16 @@ def test_nothing_is_spent_before_the_first_turn(shown):
     assert shown("%chat_usage --all") == "No turns yet, so nothing was spent.\n"
 
 
+@pytest.mark.parametrize("prices", ["{}", "{'gpt-*': (1, 2)}"])
+@pytest.mark.parametrize("line", ["%chat_usage -o spent", "%chat_usage --all -o spent"])
+def test_a_report_on_nothing_shows_itself(run, shell, shown, line, prices):
+    run(f"%config GatewaySettings.prices = {prices}")
+    run(line)
+    shown_as, _ = shell.display_formatter.format(shell.user_ns["spent"])
+    assert "No turns yet" in shown_as["text/html"]
+    assert "No turns yet" in shown("spent")
+
+
 @pytest.mark.parametrize("line", ["%chat_usage main", "%chat_usage -o 1", "%chat_usage --al"])
 def test_what_cannot_be_is_said_in_a_line_or_two(run, line):
     with pytest.raises(errors.OptionError) as e:

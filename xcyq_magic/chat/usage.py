@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _MILLION = 1_000_000
+_LEAST_S = 0.1  # what comes within less was sent at once, and its pace is that of the network
 
 
 class ReplyUsage(NamedTuple):
@@ -177,13 +178,17 @@ def pandas() -> Any:  # noqa: ANN401  # it is imported for whoever has it, and n
 def tokens_per_s(completion: Completion) -> float | None:
     """Return tokens of the reply a second, from its first content to its end.
 
-    None where the gateway did not count, or the reply came in one piece: then nobody saw its pace.
+    None where the gateway did not count, or the reply came at once: then nobody saw its pace.
     """
     count = completion.usage.completion_tokens if completion.usage else None
     if count is None or completion.first_token_s is None:
         return None
-    seconds = completion.duration_s - completion.first_token_s
-    return count / seconds if seconds > 0 else None
+    return tokens_within(count, completion.duration_s - completion.first_token_s)
+
+
+def tokens_within(count: int, seconds: float) -> float | None:
+    """Return `count` tokens within so many seconds as tokens a second; None if they came at once."""
+    return count / seconds if seconds >= _LEAST_S else None
 
 
 def cost(usage: Usage | None, price: Price | None) -> float | None:

@@ -1,6 +1,8 @@
-"""What is seen: Markdown made safe HTML, the live view, the settled output, tables.
+"""What is seen: Markdown as safe HTML, the live views, the settled outputs, tables.
 
-`gfm` reads Markdown, `markup` alone makes safe HTML of it, `streaming` does so while it grows, `bundle` is
-the settled output of a reply and `comparison` that of several, `views` are the live ones, where alone ipywidgets
-is imported. Text of a model or of the gateway reaches HTML through `markup` only.
+`gfm` reads Markdown, `markup` alone makes safe HTML of it, and `streaming` does so while it grows, in the pieces and
+`sections` of a long reply. `bundle` is the settled output of a reply, `settled_comparison` that of several, with
+`metrics` and `difference`; `preview` is that of a dry run. `caption` has their lines, `style` their looks. `views` are
+the live ones of a notebook, where alone ipywidgets is imported, and `terminal` those of a terminal. Text of a model or
+of the gateway reaches HTML through `markup` only.
 """

@@ -1,11 +1,13 @@
-"""The line that says who answers, how far it is, and how it ended; plain text, for every view."""
+"""The lines that say who answers, how far a reply is, and how it ended; plain text, for every view."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from xcyq_magic.chat.usage import tokens_within
 from xcyq_magic.errors import show_directions
-from xcyq_magic.gateway.catalog import same_model
+from xcyq_magic.gateway import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion, Usage
     from xcyq_magic.session.live import LiveReply
 
-_SEPARATOR = " · "
+_WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
+_COST_DIGITS = 4  # a reply costs a fraction of a cent
 _ENDINGS = {
     "length": "cut off by the token limit",
     "content_filter": "ended by a safety filter",
@@ -23,50 +26,152 @@ _ENDINGS = {
 _PARTIAL = {"stopped": "stopped", "incomplete": "incomplete: the reply broke off"}
 
 
-def live_caption(reply: LiveReply, label: str = "") -> str:
-    """For a reply that is on its way."""
-    chars = sum(map(len, reply.builder.text_pieces))
-    parts = [reply.model, label, f"{reply.elapsed_s:.1f} s"]
-    count, exact = tokens_so_far(reply)
-    if not exact and chars:
-        parts.append(f"about {counted(count, 'token')}")
-    if reply.retry is not None:
-        parts.append(str(reply.retry))
-    elif reply.state == "waiting":
-        parts.append("waiting")
-    elif reply.builder.reasoning_pieces and not chars:
-        parts.append("thinking")
-    return _joined(*parts)
+def joined(*parts: str) -> str:
+    """Return the parts that are not empty as one line, with dots between them."""
+    return show_directions(" · ".join(p for p in parts if p))
+
+
+def seconds(value: float) -> str:
+    """Return a time with its unit, such as ``0.42 s`` or ``12.3 s``."""
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004  # hundredths of what is short
+
+
+def pace(value: float) -> str:
+    """Return a number of tokens a second, such as ``7.5`` or ``120``."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004  # as above
+
+
+def price(value: float) -> str:
+    """Return a cost in the user's currency, without its sign: four decimals, or two digits of a smaller one."""
+    digits = 1 - math.floor(math.log10(value)) if 0 < value < 1 else 0
+    return f"{value:.{max(_COST_DIGITS, digits)}f}"
+
+
+def tokens(usage: Usage) -> str:
+    """Return what was counted, such as ``120 tokens in, 45 out``; ``""`` where nothing was."""
+    if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+        return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
+    return counted(usage.total_tokens, "token") if usage.total_tokens is not None else ""
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, such as ``1 token`` or ``1,200 tokens``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def who(asked: str, answered_by: Sequence[str]) -> str:
+    """Return the model that was asked, and who answered where that is not the same."""
+    names = dict.fromkeys(asked if catalog.same_model(asked, name) else name for name in answered_by)
+    return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"
+
+
+def pool(model: str) -> str:
+    """Return where a model's answers come from, in a word or two; ``""`` for a model that is not known."""
+    known = catalog.MODELS.get(model)
+    if known is None:
+        return ""
+    words = known.pool.split(" (")[0].split(",")[0]
+    return f"{words.removesuffix(' pool')} pool"
+
+
+# While a reply comes
+
+
+def live_caption(reply: LiveReply, label: str = "", *, clickable: bool = True) -> str:
+    """Return the line for a reply that is on its way.
+
+    Parameters
+    ----------
+    reply
+        The reply.
+    label
+        A word that stands in it, such as ``sandbox``.
+    clickable
+        Whether a Stop button stands beside it.
+    """
+    count, exact = _tokens_so_far(reply)
+    about = f"about {counted(count, 'token')}" if count and not exact else ""
+    return joined(
+        reply.model, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else _WAY_OUT
+    )
 
 
 def opening_caption(reply: LiveReply, label: str = "") -> str:
-    """For the first section of a long reply, whose end is not known yet."""
-    return _joined(reply.model, label, "goes on below")
+    """Return the line for the first section of a long reply, whose end is not known yet."""
+    return joined(reply.model, label, "goes on below")
 
 
-def tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
-    """Tokens of the text, and whether the gateway counted them; it does so at the end."""
+def overall_line(
+    replies: Sequence[LiveReply], judging: Sequence[LiveReply], label: str = "", *, clickable: bool = True
+) -> str:
+    """Return the line for a whole comparison that is on its way.
+
+    Parameters
+    ----------
+    replies
+        The replies that are compared.
+    judging
+        The judge's reply, once it is asked for.
+    label
+        A word that stands in it, such as ``sandbox``.
+    clickable
+        Whether the columns have Stop buttons.
+    """
+    ended = sum(r.ended for r in replies)
+    elapsed = max(r.elapsed_s for r in (*replies, *judging))
+    judges = [f"{j.model} judges" for j in judging]
+    way_out = "" if clickable else _WAY_OUT
+    return joined(f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s", *judges, way_out)
+
+
+def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
+    """Return the lines for one reply of a comparison: its pool and its state, and its figures so far."""
+    state = reply.state if reply.ended else _progress(reply) or "streaming"
+    figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
+    if reply.first_token_s is not None:
+        count, exact = _tokens_so_far(reply)
+        per_s = tokens_within(count, reply.elapsed_s - reply.first_token_s)
+        figures.append(f"first {seconds(reply.first_token_s)}")
+        figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
+        figures.append("" if per_s is None else f"{pace(per_s)}/s")
+    return [joined(pool(reply.model), state, "to be kept" if kept else ""), joined(*figures)]
+
+
+def _progress(reply: LiveReply) -> str:
+    """Return what is waited for; ``""`` once words come."""
+    if reply.retry is not None:
+        return str(reply.retry)
+    if reply.state == "waiting":
+        return "waiting"
+    return "thinking" if reply.builder.reasoning_pieces and not reply.builder.text_pieces else ""
+
+
+def _tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
+    """Return the tokens of the text, and whether the gateway counted them; it does so at the end."""
     usage = reply.builder.usage
     if usage is not None and usage.completion_tokens is not None:
         return usage.completion_tokens, True
     return -(-sum(map(len, reply.builder.text_pieces)) // _CHARS_PER_TOKEN), False
 
 
+# When it has ended
+
+
 def completion_caption(completion: Completion, label: str = "") -> str:
-    """For a completion, whole or partial."""
-    parts = [
-        who(completion.requested_model, [completion.model]),
-        label,
-        "from the store" if completion.cached else f"{completion.duration_s:.1f} s",
-    ]
-    if completion.usage:
-        parts.append(tokens(completion.usage))
-    parts.append(ending(completion))
-    return _joined(*parts)
+    """Return the line for a completion, whole or partial."""
+    name = who(completion.requested_model, [completion.model])
+    time = "from the store" if completion.cached else f"{completion.duration_s:.1f} s"
+    return joined(name, label, time, tokens(completion.usage) if completion.usage else "", ending(completion))
+
+
+def failure_caption(reply: LiveReply, label: str = "") -> str:
+    """Return the line for a reply that ended without a word of the model's."""
+    how = "stopped before the reply began" if reply.state == "stopped" else "no reply"
+    return joined(reply.model, label, f"{reply.elapsed_s:.1f} s", how)
 
 
 def ending(completion: Completion) -> str:
-    """How it ended, where that is not what one expects; else ``""``."""
+    """Return how a completion ended, where that is not what one expects; else ``""``."""
     if completion.partial:
         return _PARTIAL[completion.partial]
     reason = completion.finish_reason
@@ -74,7 +179,7 @@ def ending(completion: Completion) -> str:
 
 
 def advice(completion: Completion) -> str | None:
-    """What to type next about a completion that is not what one hopes for; None if it is."""
+    """Return what to type next about a completion that is not what one hopes for; None if it is."""
     if completion.partial:
         return None
     said = bool(completion.text.strip())
@@ -87,31 +192,3 @@ def advice(completion: Completion) -> str | None:
     if not said and completion.finish_reason != "tool_calls":
         return "The model answered with nothing. Run the cell again, or ask another model with -m."
     return None
-
-
-def failure_caption(reply: LiveReply, label: str = "") -> str:
-    """For a reply that ended without a word of the model's."""
-    ending = "stopped before the reply began" if reply.state == "stopped" else "no reply"
-    return _joined(reply.model, label, f"{reply.elapsed_s:.1f} s", ending)
-
-
-def tokens(usage: Usage) -> str:
-    """Such as ``120 tokens in, 45 out``; ``""`` where nothing was counted."""
-    if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-        return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
-    return counted(usage.total_tokens, "token") if usage.total_tokens is not None else ""
-
-
-def counted(number: int, what: str) -> str:
-    """Return such as ``1 token`` or ``1,200 tokens``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _joined(*parts: str) -> str:
-    return show_directions(_SEPARATOR.join(p for p in parts if p))
-
-
-def who(asked: str, answered_by: Sequence[str]) -> str:
-    """Return the model that was asked, and who answered where that is not the same."""
-    names = dict.fromkeys(asked if same_model(asked, name) else name for name in answered_by)
-    return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"

@@ -23,6 +23,7 @@ _SHOWN_WORDS = 12  # of a long stretch that is the same, at each of its ends
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+|(?<=[\u3002\uff01\uff1f])")
 _LEADING_MARKS = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)*")
 _NO_WORD = re.compile(r"[\W_]+")
+_ONLY_ONE = "What only one of them says:"
 _NOTHING = "They say the same."
 
 
@@ -35,7 +36,7 @@ class Stretch:
 
 
 def by_words(first: str, second: str) -> list[Stretch]:
-    """Both texts in one: without what was added it is the first, without what was removed the second.
+    """Return both texts in one: without what was added it is the first, without what was removed the second.
 
     Lines are compared first, and then the words of those that differ: `difflib` takes quadratic time in the worst case.
     """
@@ -57,7 +58,7 @@ def _words_of(removed: str, added: str) -> list[Stretch]:
 
 
 def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
-    """What became of which parts. White space is no difference that one sees; it is shown as the second has it."""
+    """Yield what became of which parts. White space is no difference that one sees: it is as the second has it."""
     matcher = difflib.SequenceMatcher(None, [part.strip() for part in a], [part.strip() for part in b])
     for kind, a_from, a_to, b_from, b_to in matcher.get_opcodes():
         yield kind, a[a_from:a_to], b[b_from:b_to]
@@ -71,14 +72,14 @@ def _stretches(kind: str, removed: Sequence[str], added: Sequence[str]) -> list[
 
 
 def said_by_one(texts: Sequence[str]) -> list[list[str]]:
-    """For each text, its sentences that no other one has; case, spacing and marks do not count."""
+    """Return for each text its sentences that no other one has; case, spacing and marks do not count."""
     sentences = [_sentences(text) for text in texts]
     having = Counter(key for found in sentences for key in found)
     return [[s for key, s in found.items() if having[key] == 1] for found in sentences]
 
 
 def _sentences(text: str) -> dict[str, str]:
-    """The sentences of a text, each by what is compared of it."""
+    """Return the sentences of a text, each by what is compared of it."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         for sentence in _SENTENCE_END.split(_LEADING_MARKS.sub("", line)):
@@ -89,49 +90,49 @@ def _sentences(text: str) -> dict[str, str]:
 
 
 def difference_html(replies: Mapping[str, str]) -> str:
-    """What differs between the replies, by name, as HTML of its own elements and escaped text alone."""
-    if len(replies) == 2:  # noqa: PLR2004  # a text and another
-        (one, first), (other, second) = replies.items()
+    """Return what differs between the replies, by name, as HTML of its own elements and escaped text alone."""
+    stretches, only = _compared(replies)
+    if stretches:
+        one, other = map(escape, replies)
         marks = {"same": "{}", "removed": "<del>{}</del>", "added": "<ins>{}</ins>"}
-        stretches = by_words(first, second)
-        if all(s.change == "same" for s in stretches):
-            return quiet(_NOTHING)
-        merged = "".join(marks[s.change].format(as_text(_short(s))) for s in stretches)
-        legend = f"<del>only {escape(one)}</del> <ins>only {escape(other)}</ins>"
+        merged = "".join(marks[s.change].format(as_text(_shortened(s))) for s in stretches)
         return (
-            f'<div class="xcyq-quiet">What differs: {legend}</div>'
+            f'<div class="xcyq-quiet">What differs: <del>only {one}</del> <ins>only {other}</ins></div>'
             f'<div class="xcyq-difference" style="white-space: pre-wrap">{merged}</div>'
         )
-    only = dict(zip(replies, said_by_one(list(replies.values())), strict=True))
-    if not any(only.values()):
-        return quiet(_NOTHING)
-    lists = "".join(
+    items = (
         f"<li><strong>{escape(name)}</strong><ul>{''.join(f'<li>{as_text(s)}</li>' for s in said)}</ul></li>"
         for name, said in only.items()
-        if said
     )
-    return f'{quiet("What only one of them says:")}<ul class="xcyq-difference">{lists}</ul>'
+    return f'{quiet(_ONLY_ONE)}<ul class="xcyq-difference">{"".join(items)}</ul>' if only else quiet(_NOTHING)
 
 
 def difference_plain(replies: Mapping[str, str]) -> str:
-    """The same as Markdown; changed words in the marks of ``git diff --word-diff``."""
-    if len(replies) == 2:  # noqa: PLR2004  # a text and another
-        (one, first), (other, second) = replies.items()
+    """Return the same as Markdown; changed words in the marks of ``git diff --word-diff``."""
+    stretches, only = _compared(replies)
+    if stretches:
+        one, other = replies
         marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
-        stretches = by_words(first, second)
-        if all(s.change == "same" for s in stretches):
-            return _NOTHING
-        merged = "".join(marks[s.change].format(_short(s)) for s in stretches)
+        merged = "".join(marks[s.change].format(_shortened(s)) for s in stretches)
         return f"[-only {one}-] {{+only {other}+}}\n\n{merged}"
-    only = dict(zip(replies, said_by_one(list(replies.values())), strict=True))
-    if not any(only.values()):
-        return _NOTHING
-    items = "\n".join("\n".join([f"- {name}", *(f"  - {s}" for s in said)]) for name, said in only.items() if said)
-    return f"What only one of them says:\n\n{items}"
+    items = ("\n".join([f"- {name}", *(f"  - {s}" for s in said)]) for name, said in only.items())
+    return "\n".join([f"{_ONLY_ONE}\n", *items]) if only else _NOTHING
 
 
-def _short(stretch: Stretch) -> str:
-    """Its text; the middle of what is long and the same is left out."""
+def _compared(replies: Mapping[str, str]) -> tuple[list[Stretch], dict[str, list[str]]]:
+    """Return what two replies have and have not in common, or what only one of several says, by name.
+
+    Both are empty where they say the same.
+    """
+    if len(replies) == 2:  # noqa: PLR2004  # a text and another
+        stretches = by_words(*replies.values())
+        return [] if all(s.change == "same" for s in stretches) else stretches, {}
+    said = said_by_one(list(replies.values()))
+    return [], {name: sentences for name, sentences in zip(replies, said, strict=True) if sentences}
+
+
+def _shortened(stretch: Stretch) -> str:
+    """Return the text of a stretch; of what is long and the same, the middle is left out."""
     words = _WORD.findall(stretch.text)
     if stretch.change != "same" or len(words) <= 3 * _SHOWN_WORDS:
         return stretch.text

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import nh3
+from markdown import Markdown
 
-from xcyq_magic.display.gfm.document import Document
+from xcyq_magic.display.gfm import GfmExtension
+from xcyq_magic.display.gfm.document import NEXT_SECTION
 from xcyq_magic.display.gfm.highlight import CLASSES as TOKEN_CLASSES
 from xcyq_magic.display.gfm.tex import may_be_typeset
 from xcyq_magic.errors import show_directions
@@ -29,10 +32,10 @@ TAGS = {
     *("ul", "ol", "li", "pre", "code", "em", "strong", "del", "a"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "kbd", "sub", "sup", "u", "mark"),
     "input",  # only a task list's box, which cannot be clicked: see ATTRIBUTES
-    "img",  # only a picture that is here in full: see PICTURE
+    "img",  # only a picture that is here in full: see IMAGE_DATA
 }
 
-# No id (it could shadow a global of the page), no name, no event, no address that a page fetches by itself.
+# No id (it could shadow a global of the page), no name, no event, no URL that a page fetches by itself.
 ATTRIBUTES = {
     "a": {"href", "title"},  # see SCHEMES; followed only when clicked
     "ul": {"dir"},  # for scripts that are read from the right
@@ -41,10 +44,10 @@ ATTRIBUTES = {
     "details": {"open"},
     "th": {"style"},  # see STYLE_PROPERTIES
     "td": {"style"},
-    "img": {"src", "alt"},  # see PICTURE
+    "img": {"src", "alt"},  # see IMAGE_DATA
 }
 # Raster formats, in the page itself: no server learns that they are shown. No SVG, which is a document.
-PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+IMAGE_DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 # No other class: with those of the page, a reply could lay a false notification over it.
 CLASSES = {
     "div": {"highlight"},  # a block of code with colours
@@ -68,9 +71,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but newline and t
 
 
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
-    """Where the value decides: pictures within the page, and links out of it."""
+    """Return an attribute's value, or None to drop it, where the value decides: of pictures, and of links."""
     if (tag, attribute) == ("img", "src"):
-        return value if PICTURE.fullmatch(value) else None
+        return value if IMAGE_DATA.fullmatch(value) else None
     if (tag, attribute) == ("a", "href"):
         return value if _LINK.match(value) else None
     return value
@@ -90,37 +93,49 @@ _CLEANER = nh3.Cleaner(
 )
 
 
+class _Pipeline(threading.local):
+    """Markdown to HTML that is not cleaned.
+
+    Each thread has its own, for one takes 0.1 ms to make, as long as a short reply, and serves one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self.extension = GfmExtension()
+        self.markdown = Markdown(extensions=[self.extension])
+
+
+_PIPELINE = _Pipeline()
+
+
 def escape(text: str) -> str:
-    """`text` for a line of ours in HTML, where no markup is meant, nor math, nor another direction."""
+    """Return `text` for a line of ours in HTML, where no markup is meant, nor math, nor another direction."""
     return as_text(show_directions(text))
 
 
 def as_text(said: str) -> str:
-    """What a reply says, for a place in HTML where no markup is meant; nor is math."""
-    return without_stray_math(html.escape(said))
+    """Return what a reply says for a place in HTML where no markup is meant, nor math."""
+    return _without_stray_math(html.escape(said))
 
 
 def to_html(source: str) -> str:
-    """Markdown to safe HTML, whole."""
+    """Return the safe HTML of Markdown, whole."""
     return "".join(to_html_sections(source))
 
 
 def to_html_sections(source: str, lines: Sequence[int] = ()) -> list[str]:
-    """The same in one or more sections: `lines` are the numbers of those, from 0, with which the further ones begin."""
-    return [safe(html) for html in Document(source).html(lines)]
+    """Return the safe HTML of Markdown in sections: `lines` are those, counted from 0, that begin the further ones."""
+    _PIPELINE.extension.setConfig("sections", lines)
+    html = _PIPELINE.markdown.convert(source) or NEXT_SECTION * len(lines)
+    # `markdown` takes the last line end off.
+    return [safe(f"{section.rstrip()}\n") if section else "" for section in html.split(NEXT_SECTION)]
 
 
 def safe(dirty: str) -> str:
-    """HTML that a page can show: what the allow-list leaves, and no math but what is marked as such."""
-    return without_stray_math(clean(dirty))
+    """Return HTML that a page can show: what the allow-list leaves, and no math but what is marked as such."""
+    return _without_stray_math(_CLEANER.clean(dirty))
 
 
-def clean(dirty: str) -> str:
-    """The HTML that the allow-list leaves."""
-    return _CLEANER.clean(dirty)
-
-
-def without_stray_math(safe: str) -> str:
+def _without_stray_math(safe: str) -> str:
     r"""Let only what is marked as math be typeset.
 
     JupyterLab typesets what stands between two dollars, or ``\(`` and ``\)``, of one text in any HTML output,
@@ -143,10 +158,10 @@ def without_stray_math(safe: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """`text`, which may hold a reply, as a terminal may show it."""
+    """Return `text`, which may hold a reply, as a terminal may show it."""
     return _CONTROL.sub("", show_directions(text, within="a reply"))
 
 
 def plain_line(text: str) -> str:
-    """Text of ours, with names in it that others gave, as a terminal may show it."""
+    """Return text of ours, with names in it that others gave, as a terminal may show it."""
     return without_controls(show_directions(text))

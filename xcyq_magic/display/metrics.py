@@ -1,33 +1,29 @@
-"""The figures of a comparison, as text: a row for each model, with what makes the fastest and the longest seen."""
+"""Tables: the figures of a comparison and of usage, with a bar for each, and tables of words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from xcyq_magic.display.caption import counted, ending, tokens_so_far, who
+from xcyq_magic.display.caption import ending, pace, price, seconds, who
 from xcyq_magic.display.markup import escape, plain_line
-from xcyq_magic.display.style import COMPARISON_STYLE, body, pool, quiet, styled
+from xcyq_magic.display.style import COMPARISON_STYLE, body, quiet, styled
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
     from xcyq_magic.chat.usage import ModelUsage, UsageReport
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.session.live import LiveReply
 
-
-_COST_DIGITS = 4  # a reply costs a fraction of a cent
-_WITHOUT_BARS = {"tokens in"}  # they hardly differ
-_SEPARATOR = " · "
-_WAY_OUT = "■ interrupts"  # where no click arrives
+_Item = TypeVar("_Item")
+_NOTHING = "No turns yet, so nothing was spent."
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure.
+    """One cell of a table of figures.
 
     Attributes
     ----------
@@ -46,69 +42,82 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One column of the table: its heading, what it shows, and whether less of it is better."""
+class _Figure(Generic[_Item]):
+    """One column of a table of figures.
+
+    Attributes
+    ----------
+    of, text
+        Give the figure of a row, and its text.
+    less_is_better
+        Whether the smallest is the best, or the largest; None where neither is.
+    bar
+        Whether a bar shows it.
+    """
 
     heading: str
-    of: Callable[[Column], float | None]
+    of: Callable[[_Item], float | None]
     text: Callable[[float], str]
     less_is_better: bool | None = None
+    bar: bool = True
+
+    def cell(self, item: _Item) -> Cell:
+        value = self.of(item)
+        return Cell("" if value is None else self.text(value))
+
+    def cells(self, items: Sequence[_Item]) -> list[Cell]:
+        """Return the cells of all rows, each with its share of the largest."""
+        values = [self.of(item) for item in items]
+        most = max((v for v in values if v is not None), default=0.0) if self.bar else 0.0
+        shares = [v / most if v is not None and most else None for v in values]
+        return [replace(self.cell(item), share=share) for item, share in zip(items, shares, strict=True)]
 
 
-def seconds(value: float) -> str:
-    """Such as ``0.42 s`` or ``12.3 s``."""
-    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004  # hundredths of what is short
+def _known(figures: Iterable[_Figure[_Item]], items: Sequence[_Item]) -> list[_Figure[_Item]]:
+    """Return the figures without the cost, where no item has one."""
+    return [f for f in figures if f.heading != "cost" or any(f.of(item) is not None for item in items)]
 
 
-def pace(value: float) -> str:
-    """Tokens a second."""
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004  # as above
+# A comparison
 
-
-def price(value: float) -> str:
-    """In the user's currency."""
-    return f"{value:.{_COST_DIGITS}f}" if value >= 10**-_COST_DIGITS or not value else f"{value:.1g}"
-
-
-_FIGURES = (
-    Figure("first token", lambda c: c.completion.first_token_s if c.completion else None, seconds, less_is_better=True),
-    Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
-    Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format),
-    Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format, less_is_better=None),
-    Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
-    Figure("cost", lambda c: c.cost, price, less_is_better=True),
+_COLUMN_FIGURES: tuple[_Figure[Column], ...] = (
+    _Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
+    _Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
+    _Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
+    _Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
+    _Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
+    _Figure("cost", lambda c: c.cost, price, less_is_better=True),
 )
 
 
+def metrics_html(columns: Sequence[Column]) -> str:
+    """Return the figures of a comparison as HTML. Its bars need no style element: their width is their own."""
+    return _figures_html(*metrics_table(columns))
+
+
+def metrics_markdown(columns: Sequence[Column]) -> str:
+    """Return the figures of a comparison as a table of Markdown."""
+    return _figures_markdown(*metrics_table(columns))
+
+
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
-    """The headings, and a row for each column of the comparison; there is a cost where any is known."""
-    figures = [f for f in _FIGURES if f.heading != "cost" or any(c.cost is not None for c in columns)]
-    rows = list(map(list, zip(*(_cells(f, columns) for f in figures), strict=True)))
-    headings = ["model", "answered by", *(f.heading for f in figures), "ended"]
-    return headings, [
-        [Cell(c.name), _answered_by(c), *cells, _ending(c)] for c, cells in zip(columns, rows, strict=True)
+    """Return the headings, and a row for each column of the comparison; there is a cost where any is known."""
+    figures = _known(_COLUMN_FIGURES, columns)
+    rows = zip(*(_with_best(f, columns) for f in figures), strict=True)
+    return ["model", "answered by", *(f.heading for f in figures), "ended"], [
+        [Cell(c.name), _answered_by(c), *cells, _ended(c)] for c, cells in zip(columns, rows, strict=True)
     ]
 
 
-def _cells(figure: Figure, columns: Sequence[Column]) -> list[Cell]:
-    values = [figure.of(c) for c in columns]
+def _with_best(figure: _Figure[Column], columns: Sequence[Column]) -> list[Cell]:
+    cells, values = figure.cells(columns), [figure.of(c) for c in columns]
     # Of a reply that is not whole, no figure is a record.
-    whole = [v for v, c in zip(values, columns, strict=True) if v is not None and not _partial(c)]
-    best = None
-    if figure.less_is_better is not None and len(set(whole)) > 1:
-        best = min(whole) if figure.less_is_better else max(whole)
-    most = max((v for v in values if v is not None), default=0.0)
-    cells = []
-    for value, column in zip(values, columns, strict=True):
-        cell = Cell("" if value is None else figure.text(value))
-        if value is not None and figure.heading not in _WITHOUT_BARS:
-            cell = replace(cell, share=value / most if most else 0.0, best=value == best and not _partial(column))
-        cells.append(cell)
-    return cells
-
-
-def _partial(column: Column) -> bool:
-    return column.completion is None or column.completion.partial is not None
+    whole = [c.completion is not None and c.completion.partial is None for c in columns]
+    ranked = [v for v, w in zip(values, whole, strict=True) if w and v is not None]
+    if figure.less_is_better is None or len(set(ranked)) <= 1:
+        return cells
+    best = min(ranked) if figure.less_is_better else max(ranked)
+    return [replace(c, best=w and v == best) for c, v, w in zip(cells, values, whole, strict=True)]
 
 
 def _answered_by(column: Column) -> Cell:
@@ -118,93 +127,16 @@ def _answered_by(column: Column) -> Cell:
     return Cell(f"⚠ {column.completion.model}" if other else column.completion.model, stands_out=other)
 
 
-def _ending(column: Column) -> Cell:
+def _ended(column: Column) -> Cell:
     if column.completion is None:
         return Cell(type(column.error).__name__, stands_out=True)
     said = ending(column.completion)
     return Cell(said or column.completion.finish_reason or "", stands_out=bool(said))
 
 
-def metrics_html(columns: Sequence[Column]) -> str:
-    """The table as HTML. Its bars need no style element: their width is their own."""
-    return table_html(*metrics_table(columns))
+# Usage
 
-
-def table_html(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, classes: str = "xcyq-metrics") -> str:
-    """A table of figures as HTML."""
-    head = "".join(f"<th>{escape(h)}</th>" for h in headings)
-    lines = "".join("<tr>" + "".join(map(_td, row)) + "</tr>" for row in rows)
-    return (
-        '<div class="xcyq-scrolls" style="overflow-x: auto">'
-        f'<table class="{classes}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-    )
-
-
-def _td(cell: Cell) -> str:
-    text = escape(cell.text)
-    if cell.best:
-        text = f"<strong>{text}</strong>"
-    elif cell.stands_out:
-        text = f'<span class="xcyq-stands-out" style="color: #b45309">{text}</span>'
-    if cell.share is None:
-        return f"<td>{text}</td>"
-    # Without a theme's variables: an output that is not trusted keeps only plain values.
-    width = f"width: {max(1, round(100 * cell.share))}%"
-    colour = "#3b82f6" if cell.best else "#9ca3af"
-    bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: {colour}"></div>'
-    return f"<td>{text}{bar}</td>"
-
-
-def metrics_markdown(columns: Sequence[Column]) -> str:
-    """The table as Markdown."""
-    return table_markdown(*metrics_table(columns))
-
-
-def table_markdown(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """A table of figures as Markdown."""
-    texts = [[*headings], *([_escaped(c) for c in row] for row in rows)]
-    widths = [max(3, *(len(row[i]) for row in texts)) for i in range(len(headings))]
-    lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |" for row in texts]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
-
-
-def _escaped(cell: Cell) -> str:
-    text = show_directions(cell.text).replace("|", "\\|")
-    return f"**{text}**" if cell.best else text
-
-
-def table_bundle(header: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Bundle:
-    """A table, with a line of `note` below it."""
-    html = body(_html(header, rows)) + (quiet(note) if note else "")
-    return {"text/html": styled(html), "text/plain": _plain(header, rows, note)}
-
-
-def _html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    lines = "".join("<tr>" + "".join(_cell(c) for c in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _cell(text: str) -> str:
-    # A name or a number stays on one line, a sentence may not.
-    return f'<td style="white-space: nowrap">{escape(text)}</td>' if " " not in text else f"<td>{escape(text)}</td>"
-
-
-def _plain(header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str:
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)]
-    lines.insert(1, "  ".join("-" * w for w in widths))
-    return plain_line("\n".join([*lines, note] if note else lines))
-
-
-class _Figure(NamedTuple):
-    heading: str
-    of: Callable[[ModelUsage], float | None]
-    text: Callable[[float], str]
-
-
-_USAGE_FIGURES = (
+_USAGE_FIGURES: tuple[_Figure[ModelUsage], ...] = (
     _Figure("turns", lambda m: m.turns, "{:,.0f}".format),
     _Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
     _Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
@@ -215,33 +147,28 @@ _USAGE_FIGURES = (
 
 
 def usage_bundle(report: UsageReport) -> Bundle:
-    """The table, and a line on what it does not know."""
-    headings, rows = usage_table(report)
-    table, notes = table_html(headings, rows, classes="xcyq-metrics xcyq-usage"), list(_notes(report))
-    html = styled(COMPARISON_STYLE + table + "".join(map(quiet, notes)))
-    plain = "\n\n".join([table_markdown(headings, rows), *notes])
-    return {"text/html": html, "text/plain": plain_line(plain)}
+    """Return the output of a report: a table with a row for each model, and lines on what it does not know."""
+    if not report.models:
+        return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
+    headings, rows = _usage_table(report)
+    notes = list(_notes(report))
+    table = _figures_html(headings, rows, classes="xcyq-metrics xcyq-usage")
+    plain = "\n\n".join([_figures_markdown(headings, rows), *notes])
+    return {
+        "text/html": styled(COMPARISON_STYLE + table + "".join(map(quiet, notes))),
+        "text/plain": plain_line(plain),
+    }
 
 
-def usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:
-    """The headings, a row for each model, and one for all if there are several; a cost where any is known."""
-    figures = [f for f in _USAGE_FIGURES if f.heading != "cost" or report.total.cost is not None]
-    rows = [[Cell(who(m.model, m.answered_by)), *(_figure_cell(f, m, report) for f in figures)] for m in report.models]
-    if len(rows) > 1:
-        rows.append([Cell("in all"), *(_text(f, report.total) for f in figures)])
-    return [report.of, *(f.heading for f in figures)], rows
-
-
-def _text(figure: _Figure, usage: ModelUsage) -> Cell:
-    value = figure.of(usage)
-    return Cell("" if value is None else figure.text(value))
-
-
-def _figure_cell(figure: _Figure, usage: ModelUsage, report: UsageReport) -> Cell:
-    """One figure of a model, with a bar where there is something to compare it with."""
-    cell, value = _text(figure, usage), figure.of(usage)
-    most = max((v for m in report.models if (v := figure.of(m)) is not None), default=0.0)
-    return cell if value is None or not most or len(report.models) == 1 else replace(cell, share=value / most)
+def _usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:
+    """Return the headings, a row for each model, and one for all if there are several."""
+    figures, models = _known(_USAGE_FIGURES, report.models), report.models
+    headings = [report.of, *(f.heading for f in figures)]
+    if len(models) == 1:  # there is nothing to compare it with
+        return headings, [[Cell(who(models[0].model, models[0].answered_by)), *(f.cell(models[0]) for f in figures)]]
+    figure_rows = zip(*(f.cells(models) for f in figures), strict=True)
+    rows = [[Cell(who(m.model, m.answered_by)), *cells] for m, cells in zip(models, figure_rows, strict=True)]
+    return headings, [*rows, [Cell("in all"), *(f.cell(report.total) for f in figures)]]
 
 
 def _notes(report: UsageReport) -> Iterator[str]:
@@ -257,35 +184,81 @@ def _notes(report: UsageReport) -> Iterator[str]:
         yield f"The cost is without {', '.join(without)}: GatewaySettings.prices has no price for it."
 
 
-def overall_line(
-    replies: Sequence[LiveReply], judging: Sequence[LiveReply], label: str = "", *, clickable: bool = False
-) -> str:
-    """How far the whole comparison is."""
-    ended = sum(r.ended for r in replies)
-    elapsed = max(r.elapsed_s for r in (*replies, *judging))
-    parts = [f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s"]
-    parts += [f"{j.model} judges" for j in judging]
-    return _SEPARATOR.join(p for p in (*parts, "" if clickable else _WAY_OUT) if p)
+# Tables of figures, in both forms
 
 
-def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
-    """How far one reply is: its pool and its state, and its figures so far."""
-    state = [pool(reply.model), _state(reply), "to be kept" if kept else ""]
-    figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
-    if reply.first_token_s is not None:
-        count, exact = tokens_so_far(reply)
-        streaming_s = reply.elapsed_s - reply.first_token_s
-        figures.append(f"first {seconds(reply.first_token_s)}")
-        figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
-        figures.append(f"{pace(count / streaming_s)}/s" if streaming_s > 0 else "")
-    return [_SEPARATOR.join(part for part in line if part) for line in (state, figures)]
+def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, classes: str = "xcyq-metrics") -> str:
+    table = _table(headings, (map(_figure_cell, row) for row in rows), classes)
+    return f'<div class="xcyq-scrolls" style="overflow-x: auto">{table}</div>'
 
 
-def _state(reply: LiveReply) -> str:
-    if reply.retry is not None and not reply.ended:
-        return str(reply.retry)
-    if reply.state == "streaming" and not reply.builder.text_pieces:
-        return "thinking"
-    return {"failed": "failed", "done": "done", "stopped": "stopped", "streaming": "streaming"}.get(
-        reply.state, "waiting"
-    )
+def _figure_cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    if cell.best:
+        text = f"<strong>{text}</strong>"
+    elif cell.stands_out:
+        text = f'<span class="xcyq-stands-out" style="color: #b45309">{text}</span>'
+    if cell.share is None:
+        return f"<td>{text}</td>"
+    # Without a theme's variables: an output that is not trusted keeps only plain values.
+    width = f"width: {max(1, round(100 * cell.share))}%"
+    colour = "#3b82f6" if cell.best else "#9ca3af"
+    bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: {colour}"></div>'
+    return f"<td>{text}{bar}</td>"
+
+
+def _figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    texts = [[*headings], *([_markdown_cell(c) for c in row] for row in rows)]
+    widths = [max(3, width) for width in _widths(texts)]
+    lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |" for row in texts]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = show_directions(cell.text).replace("|", "\\|")
+    return f"**{text}**" if cell.best else text
+
+
+# Tables of words
+
+
+def table_bundle(headings: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Bundle:
+    """Return the output of a table.
+
+    Parameters
+    ----------
+    headings
+        One for each column.
+    rows
+        The cells' texts, row by row.
+    note
+        A line to stand below it.
+    """
+    table = _table(headings, (map(_word_cell, row) for row in rows))
+    texts = [headings, *rows]
+    widths = _widths(texts)
+    lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in texts]
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    return {
+        "text/html": styled(body(table) + (quiet(note) if note else "")),
+        "text/plain": plain_line("\n".join([*lines, note] if note else lines)),
+    }
+
+
+def _word_cell(text: str) -> str:
+    # A name or a number stays on one line, a sentence may not.
+    return f'<td style="white-space: nowrap">{escape(text)}</td>' if " " not in text else f"<td>{escape(text)}</td>"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Iterable[str]], classes: str = "") -> str:
+    """Return a table as HTML; its cells are HTML."""
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    lines = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    begin = f'<table class="{classes}">' if classes else "<table>"
+    return f"{begin}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how many characters each column of a table needs."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import DataUrl, Text
 from xcyq_magic.display.bundle import caption_of, figure
-from xcyq_magic.display.caption import counted
+from xcyq_magic.display.caption import counted, joined
 from xcyq_magic.display.markup import escape, without_controls
 from xcyq_magic.display.style import body, quiet, styled, unfolding
 from xcyq_magic.gateway.tokens import estimated_tokens
@@ -24,7 +24,7 @@ _ENVELOPE = {"model", "messages"}  # shown apart from the parameters
 
 
 def request_bundle(preview: Preview) -> Bundle:
-    """The request, for people: each message with its media, the parameters, and the JSON with media shortened."""
+    """Return the request for people: each message with its media, the parameters, and the JSON with media shortened."""
     messages = preview.request.messages
     lines = [_summary(preview), *preview.notices]
     parameters = ", ".join(f"{k} = {json.dumps(v)}" for k, v in preview.body.items() if k not in _ENVELOPE)
@@ -46,7 +46,7 @@ def request_bundle(preview: Preview) -> Bundle:
 def _summary(preview: Preview) -> str:
     messages = preview.request.messages
     kinds = Counter(p.kind for m in messages for p in m.media)
-    parts = [
+    return joined(
         "Dry run: nothing was sent",
         preview.request.model,
         counted(len(messages), "message"),
@@ -55,8 +55,7 @@ def _summary(preview: Preview) -> str:
         counted(preview.n_bytes, "byte"),
         _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
         f"to {preview.url}",
-    ]
-    return " · ".join(p for p in parts if p)
+    )
 
 
 def _tokens(counts: Iterable[int]) -> str:
@@ -81,7 +80,7 @@ def _plain(message: Message) -> str:
 
 
 def _shortened(value: Any) -> str:  # noqa: ANN401  # what the body holds besides JSON
-    """A file's place in the JSON, without its bytes."""
+    """Return what stands for a file in the JSON, without its bytes."""
     if isinstance(value, DataUrl):
         return value.shortened
     raise TypeError(type(value))

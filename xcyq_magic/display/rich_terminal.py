@@ -71,7 +71,7 @@ class ColouredText:
         sys.stdout.flush()
 
     def _write_blocks(self) -> bool:
-        """Write the finished blocks; whether code begins behind them."""
+        """Write the finished blocks, and return whether code begins behind them."""
         done, rest = finished_markdown(self._tail)
         opening = _OPENING.search(done + rest) if _OPENING.search(done) or _OPENING.match(rest) else None
         if opening is not None:  # code is written line by line, also where it is finished
@@ -85,7 +85,7 @@ class ColouredText:
         return opening is not None
 
     def _write_code(self) -> bool:
-        """Write the complete lines of the code; whether it ends there."""
+        """Write the complete lines of the code, and return whether it ends there."""
         *lines, self._tail = self._tail.split("\n")
         code, self._code = self._code, None
         end = next((n for n, line in enumerate(lines) if code and code.closed_by(line)), None)
@@ -105,7 +105,7 @@ class ColouredText:
         self._separate()
         console = _console()
         with console.capture() as rendered:
-            console.print(SafeMarkdown(text, self._theme))
+            console.print(_SafeMarkdown(text, self._theme))
         lines = rendered.get().split("\n")
         shown = [n for n, line in enumerate(lines) if _STYLE.sub("", line).strip()]
         # rich sets some blocks apart by itself, and not always by one line.
@@ -120,7 +120,7 @@ class ColouredText:
             _console().print(Text(" " * _INDENT).append_text(line), soft_wrap=True)
 
     def _separate(self) -> None:
-        """An empty line between blocks."""
+        """Write an empty line between blocks."""
         self._erase_preview()
         if self._begun:
             sys.stdout.write("\n")
@@ -154,11 +154,12 @@ class _Code:
         self._lines: list[str] = []
 
     def closed_by(self, line: str) -> bool:
+        """Return whether `line` closes the fence."""
         closing = _CLOSING.fullmatch(line)
         return closing is not None and closing["fence"].startswith(self._fence)
 
     def lines(self, more: Sequence[str]) -> list[Text]:
-        """The next lines, coloured by those before them."""
+        """Return the next lines, coloured by those before them."""
         self._lines += more
         if not more:
             return []
@@ -166,8 +167,8 @@ class _Code:
         return list(self._syntax.highlight(known).split("\n", allow_blank=True))[-len(more) - 1 : -1]
 
 
-class SafeMarkdown(Markdown):
-    """Markdown of which nothing is hidden: raw HTML is text, and an address stands beside its link."""
+class _SafeMarkdown(Markdown):
+    """Markdown of which nothing is hidden: raw HTML is text, and a URL stands beside its link."""
 
     def __init__(self, text: str, theme: str) -> None:
         super().__init__("", code_theme=theme, hyperlinks=False)
@@ -188,7 +189,7 @@ class _LeftHeading(Heading):
         yield self.text
 
 
-SafeMarkdown.elements = {
+_SafeMarkdown.elements = {
     **Markdown.elements,
     "heading_open": _LeftHeading,
     "fence": _IndentedCode,
@@ -207,5 +208,5 @@ def _show_images_as_links(tokens: Sequence[Token]) -> None:
 
 
 def _console() -> Console:
-    """The terminal as it is now: its width may have changed, and IPython may have put another stream in place."""
+    """Return the terminal as it is now: its width may have changed, and IPython may have replaced the stream."""
     return Console(file=sys.stdout, highlight=False)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.block import Block
 
 
-ENDLESS_CHARS = 5_000  # of a block that has no such place
-KEPT_CHARS = 500  # of an endless line, for what is still open in it
+ENDLESS_CHARS = 5_000  # of a block that has no place where it can be cut: then it is cut anywhere
+_KEPT_CHARS = 500  # of an endless line, for what is still open in it
 FIRST_CHARS = 6_000  # most replies have one output
-FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
+_FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
 _OF_WHAT_CAME = 10  # JupyterLab shows 50 outputs of a cell at most: the sections of a very long reply are longer
 _LINE_END = re.compile(r"\r\n?|\n")
 
@@ -45,19 +45,28 @@ class Piece:
     loose: bool = False
 
     def continue_list(self, blocks: Sequence[Block]) -> None:
-        """Have the first of `blocks` look like the rest of the list that it is."""
+        """Make the first of `blocks` look like the rest of the list that it is."""
         if self.goes_on and blocks and blocks[0].kind == "list":
             blocks[0].number = blocks[0].number if self.number is None else self.number
             blocks[0].spread = self.loose
 
     def framed(self, html: str, *, goes_on: bool) -> str:
-        """`html` marked as what follows a piece, and is followed by another; for `display.style`."""
+        """Return `html` marked as what follows a piece, and is followed by another; for `display.style`."""
         classes = " ".join(["xcyq-from-above"] * self.goes_on + ["xcyq-goes-on"] * goes_on)
         return f'<div class="{classes}">{html}</div>' if classes else html
 
 
 def cut(tail: str, document: Document, piece: Piece) -> tuple[list[Block], str, Piece] | None:
     """Cut the tail's block in two.
+
+    Parameters
+    ----------
+    tail
+        The Markdown that is still being written.
+    document
+        What it is so far.
+    piece
+        How its first block goes on with what is shown already.
 
     Returns
     -------
@@ -80,7 +89,7 @@ def cut(tail: str, document: Document, piece: Piece) -> tuple[list[Block], str, 
 
 
 def _cut_lines(tail: str, block: Block, head: int) -> tuple[list[Block], str, Piece] | None:
-    """Before the last line, which may be incomplete; the rest begins with the same head."""
+    """Cut before the last line, which may be incomplete; the rest begins with the same head."""
     lines = tail.split("\n")
     written = lines[: block.start - 1 + head]
     if len(lines) <= len(written) + 1:
@@ -90,10 +99,10 @@ def _cut_lines(tail: str, block: Block, head: int) -> tuple[list[Block], str, Pi
 
 
 def _cut_anywhere(tail: str, document: Document) -> tuple[list[Block], str, Piece]:
-    """Before the last line, or the last words of an endless one: what the rest stands in is not seen until the end."""
+    """Cut before the last line, or the last words of an endless one: what that stands in is not seen until the end."""
     at = tail.rfind("\n") + 1
-    if len(tail) - at > KEPT_CHARS:
-        at = tail.rfind(" ", 0, -KEPT_CHARS) + 1 or len(tail) - KEPT_CHARS
+    if len(tail) - at > _KEPT_CHARS:
+        at = tail.rfind(" ", 0, -_KEPT_CHARS) + 1 or len(tail) - _KEPT_CHARS
     leaf = last_leaf(document.blocks)
     fence = leaf is not None and leaf.kind == "fence" and not leaf.closed
     head = f"{leaf.marker}{leaf.info}\n" if leaf is not None and fence else ""
@@ -102,7 +111,7 @@ def _cut_anywhere(tail: str, document: Document) -> tuple[list[Block], str, Piec
 
 
 def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tuple[list[Block], str, Piece] | None:
-    """Before the last item, or block, that began on a complete line."""
+    """Cut before the last item, or block, that began on a complete line."""
     count = len(block.children) - 1
     while count > 0 and block.children[count].start >= incomplete:
         count -= 1
@@ -141,12 +150,12 @@ class Sections:
 
 
 def is_long_enough(chars: int, before: int) -> bool:
-    """Whether a section of that many characters is long enough, when there are so many before it."""
-    return chars >= (max(FURTHER_CHARS, before // _OF_WHAT_CAME) if before else FIRST_CHARS)
+    """Return whether a section of `chars` characters is long enough, if there are `before` in those above it."""
+    return chars >= (max(_FURTHER_CHARS, before // _OF_WHAT_CAME) if before else FIRST_CHARS)
 
 
 def sources(text: str, lines: Sequence[int]) -> list[str]:
-    """The text of each section: together, they are `text`."""
+    """Return the text of each section, which begin with these lines, counted from 0: together, they are `text`."""
     ends = [0, *(found.end() for found in _LINE_END.finditer(text))] if lines else [0]
     at = [0, *(ends[min(line, len(ends) - 1)] for line in lines), len(text)]
     return [text[a:b] for a, b in itertools.pairwise(at)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.bundle import attachments
-from xcyq_magic.display.caption import advice, completion_caption, ending
+from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pool, price, seconds
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
-from xcyq_magic.display.metrics import metrics_html, metrics_markdown, price, seconds
-from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, pool, quiet, reply_body, styled
+from xcyq_magic.display.metrics import metrics_html, metrics_markdown
+from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, quiet, reply_body, styled
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
@@ -19,27 +19,37 @@ if TYPE_CHECKING:
     from xcyq_magic.display.bundle import Bundle
 
 COMPARISON_MIME = "application/vnd.xcyq.comparison+json"
-_SEPARATOR = " · "
-_FEWEST_COMPARED = 2
 
 
 def comparison_bundle(
     comparison: Comparison, label: str = "", *, diff: bool = False, kept: str | None = None
 ) -> Bundle:
-    """The bundle; `label` stands in its caption, and `kept` is the name of the column that was kept."""
+    """Return the settled output of a comparison.
+
+    Parameters
+    ----------
+    comparison
+        What came.
+    label
+        A word that stands in the caption, such as ``sandbox``.
+    diff
+        Whether to show what differs.
+    kept
+        The name of the column whose answer was kept.
+    """
     columns = comparison.columns
     notices = shared_notices([(c.name, c.notices) for c in columns])
     next_step = _next_step(comparison, kept)
-    replies = _replies(comparison)
+    differing = _several(comparison) if diff else {}
     parts = [
         COMPARISON_STYLE,
         quiet(_caption(columns, label)),
         *map(quiet, notices),
         attachments(comparison.prompt),
-        columns_html(list(map(_head, columns)), list(map(_reply, columns))),
+        _columns_html(list(map(_head, columns)), list(map(_reply, columns))),
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
-        difference_html(replies) if diff and len(replies) >= _FEWEST_COMPARED else "",
+        difference_html(differing) if differing else "",
         quiet(next_step) if next_step else "",
     ]
     plain = [
@@ -55,23 +65,31 @@ def comparison_bundle(
 
 
 def summary_markdown(comparison: Comparison, *, diff: bool = False, kept: str | None = None) -> str:
-    """What is said about the replies, as Markdown: their figures, the verdict, what differs."""
-    replies, next_step = _replies(comparison), _next_step(comparison, kept)
+    """Return what is said about the replies, as Markdown: their figures, the verdict, what differs.
+
+    Parameters
+    ----------
+    comparison, diff, kept
+        As those of `comparison_bundle`.
+    """
+    differing, next_step = _several(comparison) if diff else {}, _next_step(comparison, kept)
     parts = [
         metrics_markdown(comparison.columns),
         _verdict_plain(comparison.verdict) if comparison.verdict else "",
-        f"## What differs\n\n{difference_plain(replies)}" if diff and len(replies) >= _FEWEST_COMPARED else "",
+        f"## What differs\n\n{difference_plain(differing)}" if differing else "",
         f"[{next_step}]" if next_step else "",
     ]
     return "\n\n".join(p for p in parts if p)
 
 
-def _replies(comparison: Comparison) -> dict[str, str]:
-    return {c.name: c.text for c in comparison.columns if c.text.strip()}
+def _several(comparison: Comparison) -> dict[str, str]:
+    """Return the replies that can differ, by name; none if there is only one."""
+    replies = {c.name: c.text for c in comparison.columns if c.text.strip()}
+    return replies if len(replies) > 1 else {}
 
 
 def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """Each notice once, with the names of those that it is about, unless it is about all."""
+    """Return each notice once, with the names of those that it is about, unless it is about all."""
     about: dict[str, list[str]] = {}
     for name, notices in noticed:
         for notice in notices:
@@ -79,8 +97,8 @@ def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return [n if len(names) == len(noticed) else f"{', '.join(names)}: {n}" for n, names in about.items()]
 
 
-def columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
-    """Columns of HTML side by side, as a table: that is readable wherever its style is lost."""
+def _columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
+    """Return columns of HTML side by side, as a table: that is readable wherever its style is lost."""
     # JupyterLab aligns the cells of any table to the right; in an output that it does not trust, only this is kept.
     style = 'style="vertical-align: top; text-align: left"'
     head = "".join(f"<th {style}>{cell}</th>" for cell in heads)
@@ -93,12 +111,12 @@ def columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
 
 
 def head_html(name: str, lines: Sequence[str]) -> str:
-    """The head of a column: its name, and quiet lines."""
+    """Return the head of a column: its name, and quiet lines."""
     return f'<div class="xcyq-name">{escape(name)}</div>{"".join(map(quiet, lines))}'
 
 
 def failed_html(message: str, hint: str) -> str:
-    """An error in the place of a reply."""
+    """Return an error in the place of a reply, as HTML."""
     lines = "".join(f"<div>{escape(line)}</div>" for line in (message, hint) if line)
     return f'<div class="xcyq-failed">{lines}</div>'
 
@@ -106,14 +124,14 @@ def failed_html(message: str, hint: str) -> str:
 def _caption(columns: Sequence[Column], label: str) -> str:
     answered = sum(c.completion is not None for c in columns)
     count = f"{len(columns)} columns" if answered == len(columns) else f"{answered} of {len(columns)} answered"
-    return _SEPARATOR.join(p for p in (count, label, seconds(max(c.duration_s for c in columns))) if p)
+    return joined(count, label, seconds(max(c.duration_s for c in columns)))
 
 
 def _head(column: Column) -> str:
     parts = [pool(column.model), seconds(column.duration_s) if column.completion else "no reply"]
     if column.completion and column.completion.model != column.model:
         parts.append(f"answered by {column.completion.model}")
-    return head_html(column.name, [_SEPARATOR.join(p for p in parts if p)])
+    return head_html(column.name, [joined(*parts)])
 
 
 def _reply(column: Column) -> str:
@@ -146,7 +164,7 @@ def _next_step(comparison: Comparison, kept: str | None) -> str:
 
 
 def _verdict_lines(verdict: Verdict) -> Iterator[str]:
-    """What is said about the verdict, besides its reason."""
+    """Yield the lines about a verdict, besides its reason."""
     if verdict.winner:
         yield f"Best, says {verdict.model}: {verdict.winner}"
     elif verdict.error is not None or verdict.completion is None:

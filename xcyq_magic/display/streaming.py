@@ -2,9 +2,9 @@
 
 A reply on its way is shown in parts. Segments are finished and stay; the last of them grows, block by
 block; the tail is the block that is still being written, after a few that are not worth a message of
-their own yet. A frame costs what its tail costs, and a long list,
-table, quotation or piece of code is cut into pieces (`display.pieces`). The settled output is one
-authoritative render of the whole (`markup.to_html`).
+their own yet. A frame costs what its tail costs, and a long list, table, quotation or piece of code is
+cut into pieces (`display.sections`). The settled output is one authoritative render of the whole
+(`markup.to_html`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.display.gfm.blocks import BlockParser
 from xcyq_magic.display.gfm.document import Document, html_of, last_leaf, last_path
-from xcyq_magic.display.markup import safe, to_html
+from xcyq_magic.display.markup import safe
 from xcyq_magic.display.sections import Piece, cut, sources
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.references import Reference
 
 # Of finished Markdown. A message costs a kilobyte besides what it brings: these make the sum smallest.
-SEGMENT_CHARS = 1_600
+_SEGMENT_CHARS = 1_600
 _MOVED_CHARS = 300
 CUT_CHARS = 800  # a block longer than this is cut, where it can be
 _GROWTH = 0.03  # a tail is painted again once it grew by this part, for each level that its end is nested
@@ -62,7 +62,7 @@ class Frame:
 
 
 class StreamingMarkdown:
-    """Renders Markdown while it comes. Without widgets, without a clock."""
+    """Renders Markdown while it comes, without widgets and without a clock."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -81,7 +81,7 @@ class StreamingMarkdown:
         self._depth = 1  # of what it showed last
 
     def feed(self, text: str) -> Frame:
-        """Take in more text; returns what changed."""
+        """Take in more text, and return what changed."""
         if not text:
             return Frame()
         self._pieces.append(text)
@@ -98,7 +98,7 @@ class StreamingMarkdown:
         return self._paint()
 
     def refresh(self) -> Frame:
-        """Show what `feed` held back, for when nothing new comes."""
+        """Return what `feed` held back, for when nothing new comes."""
         return Frame() if self._painted == len(self._tail) else self._paint()
 
     @property
@@ -108,16 +108,12 @@ class StreamingMarkdown:
         return None if self._piece.goes_on or not self._structure.is_between_blocks(lines) else lines
 
     def between(self, first: int, end: int) -> tuple[str, str]:
-        """The HTML and the Markdown of lines that are finished, from number `first`, counted from 0, up to `end`.
+        """Return the HTML and the Markdown of finished lines, from number `first`, counted from 0, up to `end`.
 
         Either is where a block begins. Definitions and footnotes may yet come.
         """
         markdown = sources("".join(self._pieces), [first, end])[1]
         return safe(html_of(Document(markdown).blocks, self._references)), markdown
-
-    def finish(self) -> str:
-        """The whole, rendered once more: definitions and footnotes may have come after what refers to them."""
-        return to_html("".join(self._pieces))
 
     def _paint(self) -> Frame:
         tail = self._read_tail()
@@ -126,7 +122,7 @@ class StreamingMarkdown:
         return Frame(segment, closed, "".join([*self._finished, tail]))
 
     def _read_tail(self) -> str:
-        """The tail's HTML, after what is finished has been taken off it."""
+        """Take what is finished off the tail, and return the HTML of the rest."""
         self._tail = _BLANK_LINES.sub("", self._tail)
         document = _read(self._tail)
         finished = _finished(document)
@@ -160,27 +156,27 @@ class StreamingMarkdown:
         return True
 
     def _take(self, html: str, rest: str, piece: Piece, *, goes_on: bool = False) -> None:
-        """Have `html` shown as finished, and leave the rest of the tail."""
+        """Add `html` to what is finished, and leave `rest` of the tail, which goes on as `piece` says."""
         self._finished.append(self._piece.framed(html, goes_on=goes_on))
         self._finished_chars += len(self._tail) - len(rest)
         self._tail, self._piece = rest, piece
 
     def _moved(self) -> tuple[str | None, bool]:
-        """Move what is finished to the segment, once it is worth it; returns that, and whether it is complete."""
+        """Move what is finished to the segment, once it is worth it; return that, and whether it is complete."""
         if self._finished_chars < _MOVED_CHARS:
             return None, False
         self._segment += self._finished
         self._segment_chars += self._finished_chars
         self._finished, self._finished_chars = [], 0
         html = "".join(self._segment)
-        closed = self._segment_chars >= SEGMENT_CHARS
+        closed = self._segment_chars >= _SEGMENT_CHARS
         if closed:
             self._segment, self._segment_chars = [], 0
         return html, closed
 
 
 def finished_markdown(text: str) -> tuple[str, str]:
-    """The blocks at the start of `text` that stay what they are whatever comes, and the rest."""
+    """Return the blocks at the start of `text` that stay what they are whatever comes, and the rest."""
     document = _read(text)
     count = _finished(document)
     if not count:
@@ -191,14 +187,14 @@ def finished_markdown(text: str) -> tuple[str, str]:
 
 
 def blocks_of(text: str) -> list[str]:
-    """The text of each block."""
+    """Return the text of each block."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)  # not splitlines, which splits at form feeds and U+2028 as well
     starts = [block.start - 1 for block in Document(text).blocks]
     return ["".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
 
 
 def _read(tail: str) -> Document:
-    """What the tail is so far, less what may yet turn into marks."""
+    """Return what the tail is so far, less what may yet turn into marks."""
     line = tail.rfind("\n") + 1
     if tail.endswith("]:", 0, max(0, line - 1)):  # a definition may go on in the next line
         line = tail.rfind("\n", 0, line - 1) + 1
@@ -216,7 +212,7 @@ def _read(tail: str) -> Document:
 
 
 def _finished(document: Document) -> int:
-    """How many blocks, from the first on, stay what they are whatever comes."""
+    """Return how many blocks, from the first on, stay what they are whatever comes."""
     incomplete = document.lines  # the number of the line that is still being written
     math = document.open_math
     if math is not None and incomplete - math > _OPEN_MATH_LINES:
@@ -235,7 +231,7 @@ def _finished(document: Document) -> int:
 
 
 def _from_line(text: str, number: int) -> str:
-    """`text` from its line with that number on."""
+    """Return `text` from a line on, whose number is counted from 1."""
     at = 0
     for _ in range(number - 1):
         at = text.index("\n", at) + 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.markup import escape, to_html
-from xcyq_magic.gateway import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +71,7 @@ details.xcyq-quiet{margin-bottom:.5em}
 </style>"""
 
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
-# the reply's last, and the pieces of a huge block (`display.pieces`) stand below each other without a gap. The output
+# the reply's last, and the pieces of a huge block (`display.sections`) stand below each other without a gap. The output
 # that is open for the next section is hidden, but laid out: MathJax takes the size of the font around it.
 LIVE_PART = "xcyq-live"
 SEGMENTS = "xcyq-segments"
@@ -80,8 +79,10 @@ TURNS = ("xcyq-turn-0", "xcyq-turn-1")
 TAILS = ("xcyq-at-0", "xcyq-at-1")
 FULL = "xcyq-full"  # a section whose text goes on in the next output, which is hidden until then
 STOP = "xcyq-stop"
+HIDDEN = "xcyq-hidden"
 LIVE_STYLE = """<style>
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
+.xcyq-hidden.xcyq-hidden{display:none}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:var(--jp-content-font-size1,14px)}
@@ -141,69 +142,78 @@ margin-top:.25em;margin-bottom:.75em;overflow-wrap:anywhere}
 # are not laid out.
 COLUMNS = "xcyq-live-columns"
 COLUMN = "xcyq-live-column"
-HIDDEN = "xcyq-hidden"
 LIVE_COLUMNS_STYLE = f"""<style>
 .xcyq-live-columns.xcyq-live-columns{{display:flex;align-items:stretch;overflow-x:auto;margin:0 0 .75em}}
 .xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:.5em 1em;
 content-visibility:auto;
 font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-color2,#e0e0e0)}}
-.xcyq-hidden.xcyq-hidden{{display:none}}
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 
 
 def styled(html: str) -> str:
-    """A whole output: `html`, and the style element for it."""
+    """Return `html` as an output, with the style element for it."""
     return output(STYLE + html)
 
 
 def output(html: str) -> str:
-    """An output without a style element: another one of the page has it."""
+    """Return `html` as an output without a style element: another one of the page has it."""
     return f"<div>{html}</div>"
 
 
 def quiet(text: str) -> str:
-    """A small line beside a reply, of plain text."""
+    """Return plain text as a small line beside a reply."""
     return f'<div class="xcyq-quiet">{escape(text)}</div>'
 
 
 def body(reply_html: str) -> str:
-    """Rendered Markdown, framed."""
+    """Return the frame around rendered Markdown."""
     return f'<div class="{_REPLY}">{reply_html}</div>'
 
 
 def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
-    """A reply, framed. A screen reader says it when it has nothing else to say, once it is whole."""
+    """Return the frame around a reply. A screen reader says it when it has nothing else to say, once it is whole.
+
+    Parameters
+    ----------
+    reply_html
+        Safe HTML.
+    classes
+        Of the frame, besides those of every reply.
+    unfinished
+        Whether more is to come.
+    """
     busy = ' aria-busy="true"' if unfinished else ""
     return f'<div class="{" ".join([_REPLY, *classes])}" aria-live="polite"{busy}>{reply_html}</div>'
 
 
 def section_body(reply_html: str, number: int, *, last: bool = False) -> str:
-    """A section of a reply, counted from 0, framed: the next one follows without a gap."""
+    """Return the frame around a section of a reply, which the next one follows without a gap.
+
+    Parameters
+    ----------
+    reply_html
+        Safe HTML of the section.
+    number
+        Of the section, from 0.
+    last
+        Whether no other follows.
+    """
     classes = [*([MORE] if number else []), *([] if last else [_FOLLOWED])]
     return reply_body(reply_html, *classes)
 
 
 def folded(summary: str, markdown: str) -> str:
-    """Markdown that opens with a click; nothing if there is none."""
+    """Return Markdown that opens with a click on its summary; nothing if there is none."""
     return unfolding(summary, to_html(markdown)) if markdown else ""
 
 
 def unfolding(summary: str, html: str) -> str:
-    """HTML that opens with a click."""
+    """Return safe HTML that opens with a click on its summary."""
     return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(html)}</details>'
 
 
 def thinking(pieces: Sequence[str]) -> str:
-    """The end of a reasoning that is still going on; it does not fold, for each frame is a new element."""
+    """Return the end of a reasoning that is still going on; it does not fold, for each frame is a new element."""
     latest = "".join(pieces[-_MOST_THOUGHTS:])[-_MOST_THOUGHTS:]  # a piece has a character at least
     return f'<div class="xcyq-quiet xcyq-thinking">{body(to_html(latest))}</div>'
-
-
-def pool(model: str) -> str:
-    """Where a model's answers come from, in a word or two; ``""`` for a model that is not known."""
-    known = catalog.MODELS.get(model)
-    if known is None:
-        return ""
-    words = known.pool.split(" (")[0].split(",")[0]
-    return f"{words.removesuffix(' pool')} pool"

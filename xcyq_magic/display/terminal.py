@@ -26,7 +26,7 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 class TerminalView:
-    """Writes one reply to the terminal.
+    """Writes one reply to the terminal as it comes.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ class TerminalView:
             self._text.write("".join(pieces))
 
     def settle(self, outcome: Outcome) -> None:
-        """End the text, and say how it ended."""
+        """End the text, and write how it ended."""
         self.end(outcome.reply, outcome.completion)
 
     def end(self, reply: LiveReply, completion: Completion | None) -> None:
-        """End the text of `reply`, and say how it ended."""
+        """End the text of `reply`, and write how it ended; `completion` is what came of it."""
         self.paint([reply])
         self._text.finish()
         caption = completion_caption(completion, self._label) if completion else failure_caption(reply, self._label)
@@ -71,11 +71,20 @@ class TerminalView:
             dim(line)
 
     def close(self) -> None:
-        """Nothing stays open in a terminal."""
+        """Do nothing: in a terminal, nothing stays open."""
 
 
 class TerminalColumns:
     """Writes the replies of a comparison one after another, although they come at once, and a table at the end.
+
+    Parameters
+    ----------
+    label
+        A word for the captions.
+    colours
+        The shell's theme, such as ``linux`` or ``lightbg``.
+    diff
+        Whether to write what differs.
 
     Attributes
     ----------
@@ -113,7 +122,7 @@ class TerminalColumns:
     def _end(self, column: TerminalView, reply: LiveReply) -> None:
         column.end(reply, reply.completion)
         if isinstance(reply.error, XcyqError):
-            for line in (reply.error.message, reply.error.hint):
+            for line in filter(None, (reply.error.message, reply.error.hint)):
                 dim(line)
         self._column = None
         self._ended += 1
@@ -131,7 +140,7 @@ class TerminalColumns:
         text.finish()
 
     def close(self) -> None:
-        """Nothing stays open in a terminal."""
+        """Do nothing: in a terminal, nothing stays open."""
 
 
 def write(text: str) -> None:
@@ -141,7 +150,7 @@ def write(text: str) -> None:
 
 
 def dim(line: str) -> None:
-    """Write a line of ours beside a reply."""
+    """Write a line of ours beside a reply, dimmed."""
     before, after = (_DIM, _PLAIN) if sys.stdout.isatty() else ("", "")
     sys.stdout.write(f"{before}{encodable(plain_line(line))}{after}\n")
     sys.stdout.flush()
@@ -165,7 +174,7 @@ class PlainText:
 
 
 def _text_of(colours: str) -> PlainText | ColouredText:
-    """How this terminal shows text: coloured where it can, rich is installed, and the user did not say no."""
+    """Return what writes text: coloured where the terminal can, rich is installed, and the user did not say no."""
     theme = colours.lower()
     no_colours = theme == "nocolor" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     if no_colours or not sys.stdout.isatty():

@@ -13,21 +13,30 @@ from xcyq_magic.display.gfm.line import Line
 from xcyq_magic.display.gfm.references import Reference, take_definitions
 
 # Containers within containers. What is nested deeper is text: no person indents that far, a looping model does.
-DEEPEST = 12
+_DEEPEST = 12
 
 _LEAVES_WITH_LINES = ("paragraph", "table", "indented")
 _VERBATIM = ("fence", "math")
 
 
 class BlockParser:
-    """Lines in, blocks out.
+    """Reads lines into blocks.
+
+    Parameters
+    ----------
+    references
+        Where to put what definitions define; a new mapping unless given.
+    depth
+        How many containers the document stands in, if it is a part of another.
+    math
+        Whether display math is read as such.
 
     Attributes
     ----------
     root
         The document, whole after `finish`.
     references
-        What ``[label]: address`` lines define.
+        What ``[label]: url`` lines define.
     open_math
         The number of the line where display math began that did not end; None if there is none.
     """
@@ -36,7 +45,7 @@ class BlockParser:
         self.root = Block("document")
         self.references = {} if references is None else references
         self._open = [self.root]
-        self._depth = depth  # of the document within another
+        self._depth = depth
         self._math = math
         self._number = 0
         self.open_math: int | None = None
@@ -50,14 +59,14 @@ class BlockParser:
         self._line(raw)
 
     def is_between_blocks(self, line: int) -> bool:
-        """Whether no block of the document goes on across the start of a line, whose number is counted from 0."""
+        """Return whether no block of the document goes on across the start of a line, counted from 0."""
         for block in reversed(self.root.children):
             if block.start <= line:
                 return block not in self._open and block.last_line <= line
         return True
 
     def finish(self) -> Block:
-        """Close what is open; returns the document."""
+        """Close what is open, and return the document."""
         self._close_to(1)
         return self.root
 
@@ -80,7 +89,7 @@ class BlockParser:
         self._text(line, matched)
 
     def _continues(self, block: Block, line: Line) -> bool:
-        """Whether an open block goes on with this line; takes its marks off the line."""
+        """Return whether an open block goes on with this line, and take its marks off the line."""
         kind = block.kind
         if kind == "quote":
             return line.take_quote_mark()
@@ -120,9 +129,9 @@ class BlockParser:
             block.end = self._number
 
     def _start_blocks(self, line: Line, matched: int) -> int:
-        """Open what begins on this line; returns how many open blocks it belongs to."""
+        """Open what begins on this line, and return how many open blocks the line belongs to."""
         while (container := self._open[matched - 1]).kind != "indented":
-            deep = self._depth + sum(b.kind in starts.CONTAINERS for b in self._open[:matched]) >= DEEPEST
+            deep = self._depth + sum(b.kind in starts.CONTAINERS for b in self._open[:matched]) >= _DEEPEST
             lazy = matched < len(self._open) and self._open[-1].kind == "paragraph"
             begun = starts.begin(line, container, lazy=lazy, math=self._math, containers=not deep)
             if begun is None:
@@ -162,7 +171,7 @@ class BlockParser:
             self._close_to(len(self._open) - 1)
 
     def _from_paragraph(self, begun: starts.Start) -> None:
-        """The last line of a paragraph turns out to be a table's head, or all of it a heading."""
+        """Make a table's head of the last line of a paragraph, or a heading of all of it."""
         paragraph = self._open[-1]
         if begun.kind == "heading":
             take_definitions(paragraph.lines, self.references)
@@ -221,7 +230,7 @@ class BlockParser:
                 self._without_math(block)
 
     def _without_math(self, block: Block) -> None:
-        """Math that never ended was none: read its lines for what else they are."""
+        """Read the lines of math that never ended, and so was none, for what else they are."""
         self.open_math = block.start
         again = BlockParser(self.references, depth=self._depth + len(self._open), math=False)
         again._number = block.start - 1

@@ -17,12 +17,13 @@ _CJK = re.compile(
     "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffee\U0001b000-\U0001b16f"
     "\U00020000-\U0003ffff]"
 )
+_DOUBLE = 2  # characters that make strong emphasis, or strike out
 _TAGS = {("*", 1): "em", ("_", 1): "em", ("*", 2): "strong", ("_", 2): "strong", ("~", 2): "del"}
 
 
 @dataclass(eq=False)
 class Open:
-    """An element begins; `source` is what to show where it turns out to be none."""
+    """The beginning of an element; `source` is what to show where it turns out to be none."""
 
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Open:
 
 @dataclass(eq=False)
 class Close:
-    """The element that `begin` began ends."""
+    """The end of the element that `begin` began."""
 
     begin: Open
     source: str = ""
@@ -78,10 +79,10 @@ class Run:
 
 
 def run_at(text: str, at: int, end: int) -> Run:
-    """The run of delimiters that stands there in `text`."""
+    """Return the run of delimiters ``text[at:end]``, with what it can open and close."""
     character = text[at]
     before, after = text[at - 1 : at] or " ", text[end : end + 1] or " "
-    if character == "~" and end - at < 2:  # noqa: PLR2004  # a single one is an approximation: "~5"
+    if character == "~" and end - at < _DOUBLE:  # a single one is an approximation: "~5"
         return Run(character, end - at, can_open=False, can_close=False, left=end - at)
     left_flanking = _flanks(after, before)
     right_flanking = _flanks(before, after)
@@ -97,6 +98,7 @@ def run_at(text: str, at: int, end: int) -> Run:
 
 
 def _flanks(inner: str, outer: str) -> bool:
+    """Return whether a run may belong to the text at its one side: `inner` is the character there, `outer` beyond."""
     if inner.isspace():
         return False
     if not _is_punctuation(inner) or _CJK.match(inner):
@@ -166,7 +168,7 @@ class Stack:
         return None
 
     def _pair(self, opener: Run, closer: Run) -> Run | None:
-        used = 2 if opener.left >= 2 and closer.left >= 2 else 1  # noqa: PLR2004  # strong is made of two
+        used = _DOUBLE if min(opener.left, closer.left) >= _DOUBLE else 1
         between = opener.after
         while between is not None and between is not closer:
             following = between.after
@@ -195,8 +197,9 @@ class Stack:
 
 
 def _fit(opener: Run, closer: Run) -> bool:
+    """Return whether the specification lets these two delimit one element."""
     if closer.character == "~":
-        return opener.left >= 2 and closer.left >= 2  # noqa: PLR2004
+        return min(opener.left, closer.left) >= _DOUBLE
     either_way = opener.can_close or closer.can_open
     thrice = (opener.length + closer.length) % 3 == 0
     return not (either_way and thrice) or (opener.length % 3 == 0 and closer.length % 3 == 0)

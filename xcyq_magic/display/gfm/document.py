@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Comment, Element
 
 from markdown.serializers import to_html_string
 
@@ -19,19 +18,21 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.references import Reference
 
+_NEXT = "section"
+NEXT_SECTION = f"<!--{_NEXT}-->"  # in HTML; no reply can write it, for its "<" is escaped
 _LINE_END = re.compile(r"\r\n?")
 _NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")  # HTML has none of these
 
 
 class Document:
-    """Markdown, read.
+    """A Markdown text, and the blocks that it consists of.
 
     Attributes
     ----------
     blocks
-        What it consists of, from top to bottom.
+        From top to bottom.
     references
-        What its ``[label]: address`` lines define.
+        What its ``[label]: url`` lines define.
     lines
         How many lines it has; the last one may not be complete yet.
     open_math
@@ -48,43 +49,60 @@ class Document:
         self.lines = text.count("\n") + 1
         self.open_math = parser.open_math
 
-    def html(self, lines: Sequence[int] = ()) -> list[str]:
-        """All of it as HTML that is not safe yet, in one or more sections; the last has the footnotes at its end.
+    def element(self, sections: Sequence[int] = ()) -> Element:
+        """Return all of it as a ``div``, the footnotes last.
 
         Parameters
         ----------
-        lines
-            The numbers of lines, from 0, with whose blocks the second section and those after it begin.
+        sections
+            Numbers of lines, from 0. Before the block that begins there stands the comment `NEXT_SECTION`.
         """
-        footnotes = Footnotes(_taken_footnotes(self.blocks))
-        tree = Tree(self.references, footnotes, unfinished=None)
-        sections = [Element("div") for _ in range(len(lines) + 1)]
+        root = Element("div")
+        tree = Tree(self.references, Footnotes(_taken_footnotes(self.blocks)), unfinished=None)
+        section = 0
         for block in self.blocks:
-            tree.fill(sections[bisect_right(lines, block.start - 1)], [block])
-        tree.append_footnotes(sections[-1])
-        return [_inner_html(section) for section in sections]
+            while section < len(sections) and sections[section] < block.start:
+                root.append(Comment(_NEXT))
+                section += 1
+            tree.fill(root, [block])
+        root.extend(Comment(_NEXT) for _ in sections[section:])
+        tree.append_footnotes(root)
+        _end_lines(root)
+        return root
 
 
 def html_of(blocks: Sequence[Block], references: Mapping[str, Reference], *, unfinished: bool = False) -> str:
-    """Blocks as HTML that is not safe yet; with `unfinished`, as what is still being written."""
+    """Return the HTML of blocks, which is not safe yet.
+
+    Parameters
+    ----------
+    blocks
+        Some blocks of a document.
+    references
+        What the document defines.
+    unfinished
+        Whether the last block is still being written.
+    """
     root = Element("div")
     Tree(references, None, unfinished=last_leaf(blocks) if unfinished else None).fill(root, blocks)
-    return _inner_html(root)
-
-
-def _inner_html(root: Element) -> str:
-    for element in root:
-        element.tail = "\n"  # a notebook's file has a line for each block, for who compares versions of it
+    _end_lines(root)
     return to_html_string(root).removeprefix("<div>").removesuffix("</div>")
 
 
+def _end_lines(root: Element) -> None:
+    """Have a line end after each element: a notebook's file has a line for each block, for who compares versions."""
+    for element in root:
+        if isinstance(element.tag, str):  # no comment, whose tag is a function
+            element.tail = "\n"
+
+
 def last_leaf(blocks: Sequence[Block]) -> Block | None:
-    """The block that the end of the text stands in."""
+    """Return the innermost block that the end of the text stands in."""
     return path[-1] if (path := last_path(blocks)) else None
 
 
 def last_path(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks that the end of the text stands in, from the outermost."""
+    """Return the blocks that the end of the text stands in, from the outermost."""
     path = []
     while blocks:
         path.append(blocks[-1])

@@ -19,7 +19,7 @@ from xcyq_magic.display.gfm.references import (
     character,
     encoded,
     inline_target,
-    normal,
+    normalized,
 )
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
 from xcyq_magic.errors import show_directions
@@ -29,18 +29,17 @@ if TYPE_CHECKING:
 
     from xcyq_magic.display.gfm.references import Footnotes
 
-
+# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
+_HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
 _LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
 _HALF_TARGET = re.compile(
     r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
 )
-_PICTURE_HERE = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
-# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
-HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
+_IMAGE_DATA = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 _PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-_TAG = re.compile(rf"<(/?)({'|'.join(HARMLESS)})[ ]*/?>", re.IGNORECASE)
-_ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
+_TAG = re.compile(rf"<(/?)({'|'.join(_HARMLESS)})[ ]*/?>", re.IGNORECASE)
+_URL = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
 _MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)>")
 _TICKS = re.compile(r"`+")
 _RUN = re.compile(r"\*+|_+|~+")
@@ -51,7 +50,7 @@ _HALF_CODE = re.compile(r"[^<&\[\]]{1,300}")  # without what would be marks, if 
 
 
 @dataclass(eq=False)
-class Bracket:
+class _Bracket:
     """An opening bracket that may begin a link or a picture.
 
     Attributes
@@ -60,6 +59,8 @@ class Bracket:
         Where it stands among the parts, and where its text begins.
     bottom
         The delimiter before it: emphasis within a link ends within it.
+    is_image
+        Whether it begins a picture.
     active
         Whether it may still begin a link; none stands within another.
     """
@@ -67,14 +68,14 @@ class Bracket:
     place: int
     behind: int
     bottom: Run | None
-    picture: bool
+    is_image: bool
     active: bool = True
 
 
-def target(
-    text: str, bracket: Bracket, close: int, references: Mapping[str, Reference]
+def _target(
+    text: str, bracket: _Bracket, close: int, references: Mapping[str, Reference]
 ) -> tuple[Reference, int] | None:
-    """Where the link points whose text ends at `close`, and where it ends; None if it is no link."""
+    """Return where the link leads whose text ends at `close`, and where it ends; None if it is no link."""
     behind = close + 1
     if text.startswith("(", behind) and (found := inline_target(text, behind + 1)):
         return found
@@ -87,38 +88,37 @@ def target(
         name = text[bracket.behind : close]
     else:
         return None
-    reference = references.get(normal(name))
+    reference = references.get(normalized(name))
     return (reference, label.end() if label else behind) if reference else None
 
 
-def half_target(text: str, at: int) -> bool:
-    """Whether the rest of a text of which more will come may be half of where a link points."""
+def _may_be_half_a_target(text: str, at: int) -> bool:
+    """Return whether the rest of a text of which more will come may be half of where a link leads."""
     return _HALF_TARGET.match(text, at) is not None
 
 
-def link(reference: Reference) -> Open:
-    """The element of a link."""
-    attributes = {"href": encoded(reference.address)}
+def _link(reference: Reference) -> Open:
+    attributes = {"href": encoded(reference.url)}
     if reference.title:
         attributes["title"] = reference.title
     return Open("a", attributes)
 
 
-def picture(reference: Reference, alt: str) -> Whole:
-    """A link that shows its whole address: nothing is fetched. A picture that is here in full is one."""
-    address = reference.address
-    if address.startswith(_PICTURE_HERE):
-        return Whole("img", "", {"src": address, "alt": alt})
-    return Whole("a", f"{alt}: {address}" if alt and alt != address else address, {"href": encoded(address)})
+def _image(reference: Reference, alt: str) -> Whole:
+    """Return the element of a picture that is here in full; of any other, a link that shows its whole URL."""
+    url = reference.url
+    if url.startswith(_IMAGE_DATA):
+        return Whole("img", "", {"src": url, "alt": alt})
+    return Whole("a", f"{alt}: {url}" if alt and alt != url else url, {"href": encoded(url)})
 
 
 class Inline:
-    """Reads blocks' texts.
+    """Reads the texts of a document's blocks.
 
     Parameters
     ----------
     references
-        What ``[label]: address`` lines of the document define.
+        What ``[label]: url`` lines of the document define.
     footnotes
         The document's footnotes, which get their numbers here; None while they are not known.
     """
@@ -128,7 +128,7 @@ class Inline:
         self.footnotes = footnotes
 
     def tokens(self, text: str, *, unfinished: bool = False) -> list[Token]:
-        """The tokens of `text`; with `unfinished`, more is to come: what is open is shown as if it ended here."""
+        """Return the tokens of `text`; with `unfinished`, more is to come, and what is open ends with it."""
         return _Reader(self, _MARKS_AT_END.sub("", text) if unfinished else text, unfinished=unfinished).tokens()
 
 
@@ -142,13 +142,13 @@ class _Reader:
         self._at = 0
         self._parts: list[Token | Run] = []
         self._stack = Stack()
-        self._brackets: list[Bracket] = []
+        self._brackets: list[_Bracket] = []
         self._tags: dict[str, list[Open]] = defaultdict(list)
         self._ticks: dict[int, list[int]] | None = None
         self._math_in = Math(text)
 
     def tokens(self) -> list[Token]:
-        """All of them."""
+        """Return all tokens of the text."""
         text = self._text
         while self._at < len(text):
             if plain := _PLAIN.match(text, self._at):
@@ -160,7 +160,7 @@ class _Reader:
         return self._flat(self._parts) + ends
 
     def _ended_emphasis(self) -> list[Token]:
-        """Have the emphasis that did not end yet end here."""
+        """Return the ends of the emphasis that did not end yet, which is shown as if it ended here."""
         ends: list[Token] = []
         for part in self._parts:
             if isinstance(part, Run) and part.can_open and part.left >= 2:  # noqa: PLR2004  # one alone may mean itself
@@ -253,9 +253,8 @@ class _Reader:
     def _angle(self) -> bool:
         if tag := _TAG.match(self._text, self._at):
             return self._tag(tag)
-        if address := _ADDRESS.match(self._text, self._at):
-            attributes = {"href": encoded(address[1])}
-            return self._take(Whole("a", address[1], attributes), address.end() - self._at)
+        if url := _URL.match(self._text, self._at):
+            return self._take(Whole("a", url[1], {"href": encoded(url[1])}), url.end() - self._at)
         if mail := _MAIL.match(self._text, self._at):
             return self._take(Whole("a", mail[1], {"href": f"mailto:{mail[1]}"}), mail.end() - self._at)
         return False
@@ -302,9 +301,9 @@ class _Reader:
             if number is not None:
                 self._take(Whole("sup", str(number)), len(footnote[0]))
                 return
-        is_picture = self._text[self._at] == "!"
-        opening = "![" if is_picture else "["
-        self._brackets.append(Bracket(len(self._parts), self._at + len(opening), self._stack.top, is_picture))
+        is_image = self._text[self._at] == "!"
+        opening = "![" if is_image else "["
+        self._brackets.append(_Bracket(len(self._parts), self._at + len(opening), self._stack.top, is_image))
         self._take(opening)
 
     def _close_bracket(self) -> None:
@@ -313,27 +312,27 @@ class _Reader:
         bracket = self._brackets.pop() if self._brackets else None
         if bracket is None or not bracket.active:
             return
-        found = target(self._text, bracket, close, self._document.references)
+        found = _target(self._text, bracket, close, self._document.references)
         if found is not None:
             reference, self._at = found
             self._parts.pop()
             self._stack.match(bracket.bottom)
-            if bracket.picture:
+            if bracket.is_image:
                 inner = self._flat(self._parts[bracket.place + 1 :])
                 alt = "".join(t if isinstance(t, str) else t.text if isinstance(t, Whole) else "" for t in inner)
-                self._parts[bracket.place :] = [picture(reference, alt)]
+                self._parts[bracket.place :] = [_image(reference, alt)]
             else:
-                self._link(bracket, link(reference))
-        elif self._unfinished and half_target(self._text, self._at):
+                self._begin_link(bracket, _link(reference))
+        elif self._unfinished and _may_be_half_a_target(self._text, self._at):
             self._parts.pop()
             self._parts[bracket.place] = ""
             self._at = len(self._text)
 
-    def _link(self, bracket: Bracket, begin: Open) -> None:
+    def _begin_link(self, bracket: _Bracket, begin: Open) -> None:
         self._parts[bracket.place] = begin
         self._parts.append(Close(begin))
         for outer in reversed(self._brackets):  # no link within a link
             if not outer.active:
                 break
-            if not outer.picture:
+            if not outer.is_image:
                 outer.active = False

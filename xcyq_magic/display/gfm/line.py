@@ -11,7 +11,7 @@ _LEAD = re.compile(r"[ \t>*+\-\d.)]*")
 
 
 class Line:
-    """A cursor over a line, its leading tabs as the columns that they stand for.
+    """A cursor over a line, whose leading tabs count as the columns that they stand for.
 
     Attributes
     ----------
@@ -54,14 +54,14 @@ class Line:
         self._at = min(len(self._text), self._at + columns)
 
     def take_indent(self, columns: int) -> bool:
-        """Read that many spaces, if they are there."""
+        """Read that many spaces; return False, and read nothing, if they are not there."""
         if self.indent < columns:
             return False
         self.advance(columns)
         return True
 
     def take_quote_mark(self) -> bool:
-        """Read ``>`` and one space after it, if it is there."""
+        """Read ``>`` and one space after it; return False, and read nothing, if it is not there."""
         indent = self.indent
         if indent >= TAB or self._text[self._at + indent : self._at + indent + 1] != ">":
             return False
@@ -71,7 +71,7 @@ class Line:
         return True
 
     def without_indent(self, columns: int) -> str:
-        """The rest as code, less up to `columns` spaces; its tabs stay tabs."""
+        """Return the rest as code, less up to `columns` spaces; its tabs stay tabs."""
         at = self._at + min(columns, self.indent)
         column = 0
         for n, character in enumerate(self._raw[: at + 1]):

@@ -1,4 +1,4 @@
-"""Addresses: where links point, written in place or defined elsewhere."""
+"""Where links lead: written in place, defined elsewhere, or found in plain text; and the document's footnotes."""
 
 from __future__ import annotations
 
@@ -13,121 +13,99 @@ if TYPE_CHECKING:
 
     from xcyq_magic.display.gfm.block import Block
 
-
-# Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.
-_PATH = (
-    r"(?:[^\s<>|\"'()\[\]{}.,;:!?\-\uff5c]|\([^\s<>()]{0,500}\)|\[[^\s<>\[\]]{0,500}\]|\{[^\s<>{}]{0,500}\}"
-    r"|'(?=[\w-])|[.,;:!?]+(?=[^\s<>|\"'()\[\]{}.,;:!?\uff5c])|-)*"
-)
-_DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)*)(?::\d{1,5})?"
-_LINK = re.compile(
-    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![\w./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
-    r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
-    re.IGNORECASE,
-)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 LONGEST_LABEL = 999
+_LONGEST = 2_000  # characters of a title, or of a URL between < and >: a search for their end ends there
+_DEEPEST_PARENTHESES = 32  # as GitHub has it
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ANGLED = re.compile(r"<((?:[^<>\n\\]|\\.)*)>")
-# Of an address without them: a run of plain characters, an escape, a parenthesis; or what ends it.
+# Of a URL without them: a run of plain characters, an escape, a parenthesis; or what ends it.
 _PART = re.compile(r"[^\\()\x00-\x20\x7f]+|\\[^\x00-\x20\x7f]|[()]|(?P<end>[\x00-\x20\x7f]|\\|$)")
 _TITLE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
 _SPACE = re.compile(r"[ \t]*(?:\n[ \t]*)?")
 # On one line, unlike GitHub's: while it comes, it must be known for what it is.
 _DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
-_DEEPEST_PARENTHESES = 32  # as GitHub has it
-_LONGEST = 2_000  # characters of a title, or of an address between < and >: a search for their end ends there
-# What an address may hold as it is; `%` too, for what is already encoded.
+# What a URL may hold as it is; `%` too, for what is already encoded.
 _SAFE = "!#$%&'()*+,-./:;=?@_~[]"
+# Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.
+_PATH = (
+    r"(?:[^\s<>|\"'()\[\]{}.,;:!?\-\uff5c]|\([^\s<>()]{0,500}\)|\[[^\s<>\[\]]{0,500}\]|\{[^\s<>{}]{0,500}\}"
+    r"|'(?=[\w-])|[.,;:!?]+(?=[^\s<>|\"'()\[\]{}.,;:!?\uff5c])|-)*"
+)
+_DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)*)(?::\d{1,5})?"
+_BARE_LINK = re.compile(
+    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![\w./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
+    r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
+    re.IGNORECASE,
+)
 
 
-def links(text: str) -> list[tuple[int, int, str]]:
-    """Where each address begins and ends in `text`, and where it leads."""
-    if "://" not in text and "@" not in text and "www." not in text.lower():
-        return []
-    found = []
-    for link in _LINK.finditer(text):
-        address = link[0]
-        if link["mail"]:
-            address = f"mailto:{address}"
-        elif not address.lower().startswith("http"):
-            address = f"http://{address}"
-        found.append((link.start(), link.end(), address))
-    return found
+class Reference(NamedTuple):
+    """Where a link leads, and its title."""
+
+    url: str
+    title: str = ""
+
+
+def encoded(url: str) -> str:
+    """Return `url` with only the characters that an attribute of HTML should hold."""
+    return quote(url, safe=_SAFE, errors="replace")
 
 
 def character(entity: str) -> str:
-    """What an entity stands for; itself if there is no such name."""
+    """Return what an entity stands for; the entity itself if there is no such name."""
     # `html.unescape` alone also reads names without a semicolon: "?a=1&copy=2".
     return html.unescape(entity) if entity[1] == "#" else html5.get(entity[1:], entity)
 
 
-def unescaped(text: str) -> str:
-    """`text` with its entities replaced."""
-    return ENTITY.sub(lambda m: character(m[0]), text) if "&" in text else text
-
-
-class Reference(NamedTuple):
-    """Where a link points, and its title."""
-
-    address: str
-    title: str = ""
-
-
-def plain(text: str) -> str:
-    """Backslash escapes and entities as the characters that they stand for."""
-    return unescaped(_ESCAPED.sub(r"\1", text))
-
-
-def encoded(address: str) -> str:
-    """`address` with only the characters that an attribute of HTML should hold."""
-    return quote(address, safe=_SAFE, errors="replace")
-
-
-def normal(label: str) -> str:
-    """A label to compare with others."""
+def normalized(label: str) -> str:
+    """Return a label as it is compared with others."""
     return " ".join(label.split()).casefold().upper()
 
 
-def destination(text: str, at: int) -> tuple[str, int] | None:
-    """The address that begins at `at`, and where it ends."""
-    if text[at : at + 1] == "<":
-        found = _ANGLED.match(text, at, at + _LONGEST)
-        return (plain(found[1]), found.end()) if found else None
-    depth = 0
-    for part in _PART.finditer(text, at):
-        if part[0] == "(":
-            depth += 1
-        elif part[0] == ")":
-            depth -= 1
-        if part.lastgroup == "end" or depth < 0:
-            return (plain(text[at : part.start()]), part.start()) if depth <= 0 else None
-        if depth > _DEEPEST_PARENTHESES:
-            return None
-    return None
-
-
-def title(text: str, at: int) -> tuple[str, int] | None:
-    """The title that begins at `at`, and where it ends."""
-    found = _TITLE.match(text, at, at + _LONGEST)
-    return (plain(found[found.lastindex or 1]), found.end()) if found else None
+def bare_links(text: str) -> list[tuple[int, int, str]]:
+    """Return the URLs and e-mail addresses in plain text: where each begins and ends, and where it leads."""
+    if "://" not in text and "@" not in text and "www." not in text.lower():
+        return []
+    found = []
+    for link in _BARE_LINK.finditer(text):
+        url = link[0]
+        if link["mail"]:
+            url = f"mailto:{url}"
+        elif not url.lower().startswith("http"):
+            url = f"http://{url}"
+        found.append((link.start(), link.end(), url))
+    return found
 
 
 def inline_target(text: str, at: int) -> tuple[Reference, int] | None:
-    """What stands in the parentheses after a link's text; `at` is behind the first."""
+    """Read the target in parentheses after a link's text.
+
+    Parameters
+    ----------
+    text
+        The text that the link stands in.
+    at
+        The index behind the opening parenthesis.
+
+    Returns
+    -------
+    tuple or None
+        Where the link leads, and the index behind the closing parenthesis; None if it is no target.
+    """
     start = _after_space(text, at)
     if text[start : start + 1] == ")":
         return Reference(""), start + 1
-    found = destination(text, start)
+    found = _destination(text, start)
     if found is None:
         return None
-    address, end = found
+    url, end = found
     gap = _after_space(text, end)
-    name = ""
-    if gap > end and (named := title(text, gap)):
-        name, gap = named[0], _after_space(text, named[1])
-    return (Reference(address, name), gap + 1) if text[gap : gap + 1] == ")" else None
+    title = ""
+    if gap > end and (titled := _title(text, gap)):
+        title, gap = titled[0], _after_space(text, titled[1])
+    return (Reference(url, title), gap + 1) if text[gap : gap + 1] == ")" else None
 
 
 def take_definitions(lines: list[str], references: dict[str, Reference]) -> None:
@@ -137,7 +115,7 @@ def take_definitions(lines: list[str], references: dict[str, Reference]) -> None
     text, at = "\n".join(lines), 0
     while at < len(text) and (found := _definition(text, at)):
         label, reference, at = found
-        references.setdefault(normal(label), reference)
+        references.setdefault(normalized(label), reference)
     lines[:] = text[at:].split("\n") if at < len(text) else []
 
 
@@ -146,15 +124,44 @@ def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
     if label is None or not label[1].strip() or label[1].startswith("^"):
         return None
     start = _after_space(text, label.end())
-    found = destination(text, start)
+    found = _destination(text, start)
     if found is None or found[1] == start:
         return None
-    address, end = found
+    url, end = found
     gap = _after_space(text, end)
-    if gap > end and (named := title(text, gap)) and (over := _LINE_END.match(text, named[1])):
-        return label[1], Reference(address, named[0]), over.end()
+    if gap > end and (titled := _title(text, gap)) and (over := _LINE_END.match(text, titled[1])):
+        return label[1], Reference(url, titled[0]), over.end()
     over = _LINE_END.match(text, end)
-    return (label[1], Reference(address), over.end()) if over else None
+    return (label[1], Reference(url), over.end()) if over else None
+
+
+def _destination(text: str, at: int) -> tuple[str, int] | None:
+    """Return the URL that begins at `at`, and where it ends."""
+    if text[at : at + 1] == "<":
+        found = _ANGLED.match(text, at, at + _LONGEST)
+        return (_unescaped(found[1]), found.end()) if found else None
+    depth = 0
+    for part in _PART.finditer(text, at):
+        if part[0] == "(":
+            depth += 1
+        elif part[0] == ")":
+            depth -= 1
+        if part.lastgroup == "end" or depth < 0:
+            return (_unescaped(text[at : part.start()]), part.start()) if depth <= 0 else None
+        if depth > _DEEPEST_PARENTHESES:
+            return None
+    return None
+
+
+def _title(text: str, at: int) -> tuple[str, int] | None:
+    """Return the title that begins at `at`, and where it ends."""
+    found = _TITLE.match(text, at, at + _LONGEST)
+    return (_unescaped(found[found.lastindex or 1]), found.end()) if found else None
+
+
+def _unescaped(text: str) -> str:
+    """Return `text` with the characters that its backslash escapes and entities stand for."""
+    return ENTITY.sub(lambda entity: character(entity[0]), _ESCAPED.sub(r"\1", text))
 
 
 def _after_space(text: str, at: int) -> int:
@@ -163,7 +170,7 @@ def _after_space(text: str, at: int) -> int:
 
 
 class Footnotes:
-    """A document's footnotes.
+    """A document's footnotes, numbered as the text refers to them.
 
     Parameters
     ----------
@@ -172,14 +179,14 @@ class Footnotes:
     """
 
     def __init__(self, blocks: Sequence[Block] = ()) -> None:
-        self._blocks = {normal(b.info): b for b in reversed(blocks)}
-        self._labels = list(dict.fromkeys(normal(b.info) for b in blocks))
+        self._blocks = {normalized(b.info): b for b in reversed(blocks)}
+        self._labels = list(dict.fromkeys(normalized(b.info) for b in blocks))
         self._numbers: dict[str, int] = {}
         self._order: list[str] = []
 
     def number(self, label: str) -> int | None:
-        """The number of the footnote that the text refers to; None if there is none with that label."""
-        label = normal(label)
+        """Return the number of a footnote that the text refers to; None if there is none with that label."""
+        label = normalized(label)
         if label not in self._blocks:
             return None
         if label not in self._numbers:
@@ -188,12 +195,11 @@ class Footnotes:
         return self._numbers[label]
 
     def in_order(self) -> Iterator[Block]:
-        """All of them by their numbers; those that nothing refers to come last. The list grows while it is read."""
+        """Yield all of them by their numbers, those that nothing refers to last; what is read may refer to more."""
         at = 0
-        while at < len(self._order):
-            yield self._blocks[self._order[at]]
-            at += 1
-        for label in self._labels:
-            if label not in self._numbers:
+        for label in (None, *self._labels):
+            if label is not None:
                 self.number(label)
-                yield self._blocks[label]
+            while at < len(self._order):
+                yield self._blocks[self._order[at]]
+                at += 1

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.line import Line
 
-
-_TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?")
-_PIPE = re.compile(r"(?<!\\)\|")
 CODE_INDENT = 4
 CONTAINERS = ("quote", "item", "footnote", "details")
 _HEADING = re.compile(r"(#{1,6})(?=[ \t]|$)")
@@ -29,39 +26,14 @@ _OPEN = re.compile(r"\bopen\b", re.IGNORECASE)
 DETAILS_END = re.compile(r" {0,3}</details>[ \t]*", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|$)", re.IGNORECASE)
 _MATH = re.compile(r"(\$\$)(?!\$)(.*)|(\\\[)(.*)|\\begin\{(" + ENVIRONMENTS + r")(\*?)\}(.*)", re.DOTALL)
+_DELIMITER_ROW = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?")
+_PIPE = re.compile(r"(?<!\\)\|")
 _WIDEST_GAP = 4  # after an item's mark; what is wider is one space and an indented code block
-
-
-def is_rule(line: str) -> bool:
-    """Whether a line could stand below a table's head."""
-    return ("|" in line or ":" in line) and line[0] in "|:-" and _TABLE_RULE.fullmatch(line.rstrip(" \t")) is not None
-
-
-def is_head_of(head: str, rule: str) -> bool:
-    """Whether `head` has as many cells as the rule below it."""
-    return "|" in head and len(cells(head)) == len(alignments(rule))
-
-
-def cells(row: str) -> list[str]:
-    r"""The cells' texts; ``\|`` is a pipe within one, in code as well."""
-    row = row.strip()
-    parts = _PIPE.split(row)
-    if parts[0] == "" and row.startswith("|"):
-        parts = parts[1:]
-    if parts and parts[-1] == "" and row.endswith("|"):
-        parts = parts[:-1]
-    return [p.strip().replace("\\|", "|") for p in parts]
-
-
-def alignments(rule: str) -> list[str]:
-    """For each column ``left``, ``right``, ``center``, or ``""``."""
-    names = {(True, True): "center", (True, False): "left", (False, True): "right", (False, False): ""}
-    return [names[c.startswith(":"), c.endswith(":")] for c in cells(rule)]
 
 
 @dataclass(frozen=True)
 class Start:
-    """A block that begins; the fields are those of `Block`."""
+    """The beginning of a block; the fields are those of `Block`."""
 
     kind: str
     lines: tuple[str, ...] = ()
@@ -78,6 +50,8 @@ def begin(line: Line, container: Block, *, lazy: bool, math: bool, containers: b
 
     Parameters
     ----------
+    line
+        The line, as far as it has been read.
     container
         The innermost open block that the line belongs to.
     lazy
@@ -119,7 +93,7 @@ def _leaf(line: Line, container: Block, rest: str, indent: int, *, math: bool) -
         begun = Start("fence", marker=fence[1] or fence[3], indent=indent, info=info)
     elif in_paragraph and (underline := _UNDERLINE.fullmatch(rest)):
         begun = Start("heading", (rest,), number=1 if underline[1][0] == "=" else 2, from_paragraph=True)
-    elif in_paragraph and is_rule(rest) and is_head_of(container.lines[-1], rest):
+    elif in_paragraph and _is_delimiter_row(rest) and _is_head_of(container.lines[-1], rest):
         begun = Start("table", (rest,), from_paragraph=True)
     elif _RULE.fullmatch(rest):
         begun = Start("rule")
@@ -132,7 +106,7 @@ def _leaf(line: Line, container: Block, rest: str, indent: int, *, math: bool) -
 
 
 def _heading_text(text: str) -> str:
-    """Without the number signs that may close it."""
+    """Return a heading's text without the number signs that may close it."""
     text = text.strip(" \t")
     opened = text.rstrip("#")
     return opened.rstrip(" \t") if not opened or opened[-1] in " \t" else text
@@ -184,14 +158,45 @@ def _item(line: Line, container: Block, rest: str, indent: int) -> Start | None:
 
 
 def end_of_fence(marker: str, line: Line) -> bool:
-    """Whether the line closes the fence that `marker` opened."""
+    """Return whether the line closes the fence that `marker` opened."""
     rest = line.rest.strip(" \t")
     return line.indent < CODE_INDENT and len(rest) >= len(marker) and not rest.strip(marker[0])
 
 
 def end_of_math(marker: str, text: str) -> str | None:
-    """What stands before the mark that ends display math, if it ends this line; None if the math goes on."""
+    """Return what stands before the mark that ends display math, if it ends this line; None if the math goes on."""
     text = text.rstrip()
     if not text.endswith(marker) or text.find(marker) != len(text) - len(marker):
         return None
     return text if marker.startswith("\\end") else text[: -len(marker)]
+
+
+# Tables
+
+
+def _is_delimiter_row(line: str) -> bool:
+    """Return whether a line could stand below a table's head."""
+    found = ("|" in line or ":" in line) and line[0] in "|:-" and _DELIMITER_ROW.fullmatch(line.rstrip(" \t"))
+    return bool(found)
+
+
+def _is_head_of(head: str, delimiters: str) -> bool:
+    """Return whether `head` has as many cells as the delimiter row below it."""
+    return "|" in head and len(cells(head)) == len(alignments(delimiters))
+
+
+def cells(row: str) -> list[str]:
+    r"""Return the texts of a row's cells; ``\|`` is a pipe within one, in code as well."""
+    row = row.strip()
+    parts = _PIPE.split(row)
+    if parts[0] == "" and row.startswith("|"):
+        parts = parts[1:]
+    if parts and parts[-1] == "" and row.endswith("|"):
+        parts = parts[:-1]
+    return [p.strip().replace("\\|", "|") for p in parts]
+
+
+def alignments(delimiters: str) -> list[str]:
+    """Return for each column of a table ``left``, ``right``, ``center``, or ``""``."""
+    names = {(True, True): "center", (True, False): "left", (False, True): "right", (False, False): ""}
+    return [names[c.startswith(":"), c.endswith(":")] for c in cells(delimiters)]

@@ -23,7 +23,7 @@ _ENDS = {
 # Around one dollar: no space within, no letter or digit beside it. "$5-$10" and "$HOME/$USER" are none.
 _BEGINS = re.compile(r"(?<![A-Za-z0-9$])\$(?![\s$])")
 _ENDED = re.compile(r"(?<!\s)\$(?![A-Za-z0-9$])")
-DEEPEST = 30  # levels of braces, brackets and environments; a person writes five
+_DEEPEST = 30  # levels of braces, brackets and environments; a person writes five
 _NESTS = re.compile(r"(?<!\\)[{}]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\begin(?![A-Za-z])|\\end(?![A-Za-z])")
 _UNNESTS = {"}", "\\right", "\\end"}
 # Macros and marks that take what follows as their argument need no braces to nest: \\sqrt\\sqrt\\sqrt…
@@ -112,27 +112,27 @@ xLeftrightarrow xleftrightarrow xLeftrightharpoons xleftrightharpoons xlongequal
 xrightarrow xrightharpoondown xrightharpoonup xRightleftharpoons xrightleftharpoons xtofrom xtwoheadleftarrow
 xtwoheadrightarrow yen zeta
 """
-MACROS = frozenset(_NAMES.split())
+_MACROS = frozenset(_NAMES.split())
 
 
 def looks_like_tex(text: str) -> bool:
-    r"""Whether text between ``\[`` and ``\]`` is math, not words in escaped brackets."""
+    r"""Return whether text between ``\[`` and ``\]`` is math, not words in escaped brackets."""
     return _TEX.search(text) is not None
 
 
 def may_be_typeset(source: str) -> bool:
-    """Whether `source` holds only macros that are known to put nothing but math on the page, and not too deep.
+    """Return whether `source` holds only macros that are known to put nothing but math on the page, and not too deep.
 
     MathJax calls itself for each level; what is nested some hundred deep ends the browser's page.
     """
-    return all(name in MACROS for name in _MACRO.findall(source)) and not _is_deep(source)
+    return all(name in _MACROS for name in _MACRO.findall(source)) and not _is_deep(source)
 
 
 def _is_deep(source: str) -> bool:
     depth = 0
     for mark in _NESTS.findall(source):
         depth += -1 if mark in _UNNESTS else 1
-        if depth > DEEPEST:
+        if depth > _DEEPEST:
             return True
     return _CHAIN.search(source) is not None
 
@@ -145,7 +145,7 @@ class Math:
         self._next: dict[str, tuple[int, re.Match[str] | None]] = {}
 
     def at(self, at: int) -> tuple[str, bool, int] | None:
-        """The math that begins at `at`.
+        """Return the math that begins at `at`.
 
         Returns
         -------

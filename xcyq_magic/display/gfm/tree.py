@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
 from xcyq_magic.display.gfm.delimiters import Close, Open, Whole
-from xcyq_magic.display.gfm.highlight import code_element
+from xcyq_magic.display.gfm.highlight import highlighted
 from xcyq_magic.display.gfm.inline import Inline
-from xcyq_magic.display.gfm.references import encoded, links
+from xcyq_magic.display.gfm.references import bare_links, encoded
 from xcyq_magic.display.gfm.starts import alignments, cells
 from xcyq_magic.display.gfm.tex import may_be_typeset
+from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.references import Footnotes, Reference
 
 _CONTAINERS = {"quote": "blockquote", "details": "details"}
-_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
-DEEPEST = 40  # elements within elements of one block's text; what is deeper is shown as it was written
+_TASK_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
+_DEEPEST = 40  # elements within elements of one block's text; what is deeper is shown as it was written
 
 
 class Tree:
-    """Makes elements of a document's blocks.
+    """Makes the elements of a document's blocks.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ class Tree:
             self._text(SubElement(parent, "p"), text, block)
             return
         if len(parent):  # after a nested list, say: the text must not stick to what follows
-            parent[-1].tail = (parent[-1].tail or "") + "\n"
+            _append(parent, "\n")
         self._text(parent, text, block)
 
     def _heading(self, parent: Element, block: Block) -> None:
@@ -97,7 +98,7 @@ class Tree:
         self._text(SubElement(parent, "summary"), block.lines[0].strip(), block)
 
     def _footnote(self, parent: Element, block: Block) -> None:
-        """A footnote where it was written."""
+        """Append a footnote where it was written."""
         element = SubElement(parent, "div")
         SubElement(element, "sup").text = _escaped(block.info)
         self.fill(element, block.children)
@@ -108,11 +109,11 @@ class Tree:
 
     def _fence(self, parent: Element, block: Block) -> None:
         language = block.info.split(None, 1)[0] if block.info and self._unfinished is None else ""
-        parent.append(code_element(block.lines, language))
+        parent.append(_code(block.lines, language))
 
     @staticmethod
     def _indented(parent: Element, block: Block) -> None:
-        parent.append(code_element(block.lines[: block.last_line - block.start + 1]))
+        parent.append(_code(block.lines[: block.last_line - block.start + 1]))
 
     def _math(self, parent: Element, block: Block) -> None:
         tex = "\n".join(block.lines)
@@ -125,8 +126,8 @@ class Tree:
             paragraph.text = _escaped(f"{opening}{tex}{block.marker if opening else ''}")
 
     def _table(self, parent: Element, block: Block) -> None:
-        head, rule, *rows = block.lines
-        columns = alignments(rule)
+        head, delimiters, *rows = block.lines
+        columns = alignments(delimiters)
         styles = [{"style": f"text-align: {c}"} if c else {} for c in columns]
         table = SubElement(parent, "table")
         row = SubElement(SubElement(table, "thead"), "tr")
@@ -149,7 +150,7 @@ class Tree:
         for item in block.children:
             element = SubElement(items, "li")
             children = item.children
-            if children and children[0].kind == "paragraph" and (box := _BOX.match(children[0].lines[0])):
+            if children and children[0].kind == "paragraph" and (box := _TASK_BOX.match(children[0].lines[0])):
                 children[0].lines[0] = children[0].lines[0][box.end() :]
                 element.set("class", "task-list-item")
                 target = element if tight else SubElement(element, "p")
@@ -161,7 +162,7 @@ class Tree:
                 self._block(element, child, tight=tight)
 
     def _text(self, element: Element, text: str, block: Block | None) -> None:
-        """Put a text of `block` into its element."""
+        """Write a text of `block` into its element."""
         unfinished = block is not None and block is self._unfinished
         _Writer(element).write(self._inline.tokens(text, unfinished=unfinished))
 
@@ -211,15 +212,15 @@ class _Writer:
             return
         at = 0
         if not self._in_link():
-            for start, end, address in links(text):
+            for start, end, url in bare_links(text):
                 _append(self._path[-1], text[at:start])
-                SubElement(self._path[-1], "a", {"href": encoded(address)}).text = _escaped(text[start:end])
+                SubElement(self._path[-1], "a", {"href": encoded(url)}).text = _escaped(text[start:end])
                 at = end
         _append(self._path[-1], text[at:])
 
 
 def _from_the_right(block: Block) -> bool:
-    """Whether the first letter of a block is one of a script that is read from the right."""
+    """Return whether the first letter of a block is one of a script that is read from the right."""
     while block.children:
         block = block.children[0]
     letters = (c for line in block.lines[:1] for c in line if c.isalpha())
@@ -227,14 +228,14 @@ def _from_the_right(block: Block) -> bool:
 
 
 def _refused(tokens: list[Token]) -> set[int]:
-    """The elements that are none: tags that cross another's end, and what stands too deep."""
+    """Return the ids of the tokens that become no elements: tags that cross another's end, and what is too deep."""
     refused: set[int] = set()
     path: list[Open] = []
     ended = {id(token.begin) for token in tokens if isinstance(token, Close)}
     for token in tokens:
         if isinstance(token, Open):
             path.append(token)
-            if len(path) > DEEPEST:
+            if len(path) > _DEEPEST:
                 refused.add(id(token))
         elif isinstance(token, Close):
             if id(token.begin) in refused and token.begin not in path[-1:]:
@@ -243,6 +244,25 @@ def _refused(tokens: list[Token]) -> set[int]:
                 if id(last) in ended:
                     refused.add(id(last))  # one that does not end, ends with what it stands in
     return refused
+
+
+def _code(lines: Sequence[str], language: str = "") -> Element:
+    """Return a ``pre`` for lines of code; with colours where the language is known, in a ``div``."""
+    code = "".join(f"{line}\n" for line in lines)
+    pre = Element("pre")
+    element = SubElement(pre, "code")
+    pieces = highlighted(code, language)
+    for name, text in [("", code)] if pieces is None else pieces:
+        shown = show_directions(text, within="code")
+        if name:
+            SubElement(element, "span", {"class": name}).text = _escaped(shown)
+        else:
+            _append(element, shown)
+    if pieces is None:
+        return pre
+    wrapper = Element("div", {"class": "highlight"})
+    wrapper.append(pre)
+    return wrapper
 
 
 def _append(element: Element, text: str) -> None:

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
 from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.display.bundle import attachments
-from xcyq_magic.display.metrics import overall_line, state_lines
+from xcyq_magic.display.caption import overall_line, state_lines
 from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import (
     COLUMN,
     COLUMNS,
     COMPARISON_STYLE,
-    HIDDEN,
     LIVE_COLUMNS_STYLE,
-    LIVE_PART,
     LIVE_STYLE,
-    STOP,
     STYLE,
     folded,
     quiet,
     thinking,
 )
+from xcyq_magic.display.views.clicks import clicks_arrive
 from xcyq_magic.display.views.growing import GrowingReply
-from xcyq_magic.display.views.reply import clicks_arrive, let_clicks_through
+from xcyq_magic.display.views.maker import WidgetMaker, show_button
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import ipywidgets as widgets
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.conversation import Turn
@@ -68,14 +68,13 @@ class ColumnsView:
         self.kept: int | None = None
         self._display_id: str | None = None
         self._columns: list[_Column] = []
-        self._made = _Maker()
-        self._box: widgets.VBox | None = None
+        self._made = WidgetMaker()
         self._captioned = 0.0
         self._next = 0  # the column whose turn to be painted it is
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Show what came since the last frame; the first call opens the view."""
-        if self._box is None:
+        if not self._columns:
             self._open(replies)
         self._show_some()
         if all(r.ended for r in replies):
@@ -103,18 +102,15 @@ class ColumnsView:
         self._columns = [_Column(self._made, n, reply, self._keep) for n, reply in enumerate(replies)]
         prompt = next((r.prompt for r in replies if r.prompt is not None), None)
         style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
-        self._top = self._made.lines("")
+        self._top = self._made.lines()
         row = self._made.box([c.box for c in self._columns], COLUMNS)
-        self._box = widgets.VBox(
-            [self._top, self._made.lines(style + attachments(prompt)), row],
-            layout=widgets.Layout(margin="0", width="auto", overflow="visible", padding="0 20px 0 0"),
-        )
+        output = self._made.output([self._top, self._made.lines(style + attachments(prompt)), row])
         self._caption(self._columns, ())
         self._display_id = uuid.uuid4().hex
-        display(self._box, display_id=self._display_id)
+        display(output, display_id=self._display_id)
 
     def _keep(self, number: int) -> None:
-        """In the thread of the click: the cell's own thread keeps the answer when all have ended."""
+        """Note which answer to keep, in the thread of the click; the cell's own keeps it when all have ended."""
         self.kept = number
 
     def _caption(self, columns: Sequence[_Column], judging: Sequence[LiveReply]) -> None:
@@ -122,14 +118,19 @@ class ColumnsView:
         replies = [c.reply for c in self._columns]
         lines = [overall_line(replies, judging, self._label, clickable=clickable)]
         lines += shared_notices([(r.name, r.notices) for r in replies])
-        _set(self._top, "".join(map(quiet, lines)))
+        self._top.value = "".join(map(quiet, lines))
         for column in columns:
             column.caption(self.kept, clickable=clickable)
 
     def settle(self, comparison: Comparison, kept: Turn | None = None) -> None:
         """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile.
 
-        `kept` is the turn of the answer that was kept.
+        Parameters
+        ----------
+        comparison
+            What came.
+        kept
+            The turn of the answer that was kept; None if none was.
         """
         try:
             for column in self._columns:
@@ -150,89 +151,30 @@ class ColumnsView:
             update_display(settled, display_id=self._display_id, raw=True)
 
     def close(self) -> None:
-        """Close every widget, layout and style, whatever became of the replies."""
-        if self._box is None:
-            return
-        boxes = [box for c in self._columns for box in c.text.boxes]  # which a reply makes as it grows
-        self._made.close(self._box, *boxes)
-        self._box, self._columns = None, []
-
-
-class _Maker:
-    """Makes widgets that share their layouts and styles: each of these would be a widget of its own."""
-
-    def __init__(self) -> None:
-        self._layout = widgets.Layout(margin="0", width="auto", overflow="visible")
-        self._button_layout = widgets.Layout(width="auto", margin="0 8px 6px 0")
-        self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
-        self._made: list[widgets.Widget] = []
-
-    def _make(self, kind: type[widgets.DOMWidget], layout: widgets.Layout, **traits: Any) -> Any:  # noqa: ANN401  # untyped
-        shared = {"style": self._styles[kind]} if kind in self._styles else {}
-        widget = kind(layout=layout, **shared, **traits)
-        if hasattr(widget, "style"):
-            self._styles[kind] = widget.style
-        self._made.append(widget)
-        return widget
-
-    def lines(self, html: str) -> widgets.HTML:
-        """HTML without math."""
-        return self._make(widgets.HTML, self._layout, value=html)
-
-    def part(self, html: str, *classes: str) -> widgets.HTMLMath:
-        """HTML of a reply."""
-        return self._make(widgets.HTMLMath, self._layout, value=html, _dom_classes=(LIVE_PART, *classes))
-
-    def box(self, children: Sequence[widgets.Widget], *classes: str) -> widgets.Box:
-        """Widgets that stand as their class says."""
-        return self._make(widgets.Box, self._layout, children=tuple(children), _dom_classes=classes)
-
-    def button(self, description: str, icon: str, tooltip: str, click: Callable[[Any], None]) -> widgets.Button:
-        """A button that is hidden at first."""
-        button = self._make(
-            widgets.Button,
-            self._button_layout,
-            description=description,
-            icon=icon,
-            tooltip=tooltip,
-            _dom_classes=(STOP, HIDDEN),
-        )
-        button.on_click(click)
-        let_clicks_through(button)
-        return button
-
-    def growing(self) -> GrowingReply:
-        """The widgets of a reply's text."""
-        return GrowingReply(self.part, self._layout)
-
-    def close(self, *others: widgets.Widget) -> None:
-        """Close all that it made, and `others`, with their layouts and styles."""
-        mine = (*self._made, *others)
-        own = {id(w): w for m in mine for w in (m, m.layout, getattr(m, "style", None)) if w is not None}
-        for widget in own.values():
-            widget.close()
+        """Close every widget, whatever became of the replies."""
+        self._made.close()
 
 
 class _Column:
-    """One column: its head, its buttons, its reply."""
+    """One column: the widgets of its head, its buttons and its reply."""
 
-    def __init__(self, made: _Maker, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
+    def __init__(self, made: WidgetMaker, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
         self.number, self.reply = number, reply
         self._made = made
         self._streaming = StreamingMarkdown()
         self._shown = 0  # pieces of the reply
         self._written: tuple[object, ...] = ()
-        self._head = made.lines("")
-        self._stop = made.button("Stop", "stop", "End this reply and keep what came", lambda _: reply.stop())
-        self._keep = made.button("Keep this", "check", "Take this answer into the conversation", lambda _: keep(number))
-        self._thoughts = made.part("")
-        self.text = made.growing()
+        self._head = made.lines()
+        self._stop = made.stop(reply.stop)
+        self._keep = made.keep(partial(keep, number))
+        self._thoughts = made.part()
+        self._text = GrowingReply(made)
         self._error: widgets.HTML | None = None
-        parts = (self._head, made.box([self._stop, self._keep]), self._thoughts, *self.text.parts)
-        self.box = made.box(parts, COLUMN)
+        buttons = made.box([self._stop, self._keep])
+        self.box = made.box([self._head, buttons, self._thoughts, *self._text.parts], COLUMN)
 
     def show(self) -> bool:
-        """Show what came; returns whether there was something to draw."""
+        """Show what came, and return whether there was something to draw."""
         builder = self.reply.builder
         pieces = builder.text_pieces[self._shown :]
         if pieces and not self._shown:
@@ -243,7 +185,7 @@ class _Column:
             frames.append(self._streaming.refresh())
         changed = [f for f in frames if f != Frame()]
         for frame in changed:
-            self.text.show(frame)
+            self._text.show(frame)
         return bool(changed)
 
     def _situation(self, kept: int | None) -> tuple[object, ...]:
@@ -251,16 +193,24 @@ class _Column:
         return reply.state, reply.retry, bool(reply.builder.text_pieces), kept == self.number
 
     def changed(self, kept: int | None) -> bool:
-        """Whether something has happened since its lines were written, besides more text."""
+        """Return whether something has happened since its lines were written, besides more text."""
         return self._situation(kept) != self._written
 
     def caption(self, chosen: int | None, *, clickable: bool) -> None:
-        """The lines above the reply, and the buttons where they work; `chosen` is the number of the kept column."""
+        """Write the lines above the reply, and show the buttons where they work.
+
+        Parameters
+        ----------
+        chosen
+            The number of the column that was chosen to be kept.
+        clickable
+            Whether a click arrives.
+        """
         reply, builder, kept = self.reply, self.reply.builder, chosen == self.number
         self._written = self._situation(chosen)
-        _set(self._head, head_html(reply.name, state_lines(reply, kept=kept)))
-        _set_visible(self._stop, clickable and not reply.ended)
-        _set_visible(self._keep, clickable and bool(builder.text_pieces) and not kept)
+        self._head.value = head_html(reply.name, state_lines(reply, kept=kept))
+        show_button(self._stop, visible=clickable and not reply.ended)
+        show_button(self._keep, visible=clickable and bool(builder.text_pieces) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):
             self._fail(failed_html(reply.error.message, reply.error.hint))
         if builder.reasoning_pieces and not builder.text_pieces:
@@ -270,12 +220,3 @@ class _Column:
         if self._error is None:  # few columns fail, and each widget takes the page a moment
             self._error = self._made.lines(html)
             self.box.children = (*self.box.children, self._error)
-
-
-def _set(widget: widgets.HTML, value: str) -> None:
-    if widget.value != value:
-        widget.value = value
-
-
-def _set_visible(button: widgets.Button, visible: bool) -> None:  # noqa: FBT001  # a state
-    button._dom_classes = (STOP,) if visible else (STOP, HIDDEN)  # noqa: SLF001  # nothing is sent where nothing changes

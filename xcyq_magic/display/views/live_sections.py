@@ -35,7 +35,6 @@ class _Output:
     line: int = 0  # with which the section begins
     between: int | None = None  # the last line so far with which a block begins, before another one
     opened: float = 0.0
-    box: widgets.Box | None = None
     html: str = ""  # of the section, once it has been rendered
     settled: Bundle | None = None
 
@@ -99,12 +98,15 @@ class LiveSections:
 
     @staticmethod
     def _open(line: int, text: GrowingReply, box: widgets.Box) -> _Output:
-        output = _Output(uuid.uuid4().hex, text, line, opened=time.monotonic(), box=box)
+        output = _Output(uuid.uuid4().hex, text, line, opened=time.monotonic())
         display(box, display_id=output.display_id)
         return output
 
     def _turned_over(self, frame: Frame, line: int) -> bool:
-        """Go on in the next output, if it is time to: it gets what is below the segment that ends here."""
+        """Go on in the next output, if it is time to, and return whether it was.
+
+        The next output gets what is below the segment that ends here.
+        """
         spare = self._spare
         if spare is None or time.monotonic() - spare.opened < _READY_S:
             return False
@@ -126,11 +128,14 @@ class LiveSections:
 
     @property
     def _all(self) -> list[_Output]:
-        """Every output that is open, with the one that is not needed yet."""
+        """The outputs that are open, with the one that is not needed yet."""
         return [*self._outputs, *([self._spare] if self._spare else [])]
 
     def settle(self, bundles: Callable[[Sections], Sequence[Bundle]]) -> None:
-        """Replace all by their static bundles, the last first: what has not settled by then stands below the rest."""
+        """Replace all by their static bundles, the last first: what has not settled by then stands below the rest.
+
+        `bundles` gives the bundles of the sections that it is called with.
+        """
         outputs = self._all
         rendered = tuple(itertools.takewhile(bool, (output.html for output in outputs)))
         settled = bundles(Sections(tuple(output.line for output in outputs[1:]), self._id, rendered))
@@ -142,10 +147,3 @@ class LiveSections:
     def _replace(output: _Output, bundle: Bundle) -> None:
         update_display(bundle, display_id=output.display_id, raw=True)
         output.settled = bundle
-
-    @property
-    def widgets(self) -> list[widgets.Widget]:
-        """Every widget of the text, and the boxes of the further outputs with all that is in them."""
-        boxes = [output.box for output in self._all if output.box is not None]
-        framed = [widget for box in boxes for widget in (box, *box.children)]
-        return [*framed, *(widget for output in self._all for widget in output.text.all)]
