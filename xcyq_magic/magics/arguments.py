@@ -1,10 +1,9 @@
-"""The options of a turn, and how a magic's line is taken apart."""
+"""The options that magics take, and how their lines are taken apart."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import keyword
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,14 +12,9 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
-from xcyq_magic.magics.base import say
-from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from xcyq_magic.magics.context import Context
-    from xcyq_magic.session.turn import TurnOptions
 
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
@@ -29,8 +23,7 @@ F = TypeVar("F", bound="Callable[..., None]")
 _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
-_WORD = re.compile(r"[A-Za-z_][\w.-]*")
-_DIGITS = re.compile(r"-?\d+")
+_DIGITS = re.compile(r"-?[0-9]+")
 
 
 def is_whole(text: str) -> bool:
@@ -294,65 +287,3 @@ def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None
     if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
         msg = f"-o takes the name of a variable, not {name!r}{unsent}."
         raise OptionError(msg, "Try -o answer.")
-
-
-def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
-    """The options of a turn as the session takes them.
-
-    Raises
-    ------
-    OptionError
-        ``-p`` is no NAME=JSON, or ``-o`` no name.
-    ExpressionError
-        An expression in the system prompt fails.
-    """
-    from xcyq_magic.chat.conversation import Parameters
-    from xcyq_magic.session.turn import TurnOptions
-
-    check_variable(options.out)
-    extra = {name: value for p in options.param for name, value in _fields(p).items()}
-    _remark_on(extra, options)
-    stop = extra.get("stop")  # in JSON it may hold line ends
-    in_json = isinstance(stop, list) and all(isinstance(s, str) for s in stop)
-    return TurnOptions(
-        model=options.model,
-        system=options.system if options.raw or not options.system else expanded_text(context, options.system),
-        parameters=Parameters(
-            temperature=options.temperature,
-            top_p=options.top_p,
-            max_tokens=options.max_tokens,
-            stop=tuple(extra.pop("stop") if in_json else options.stop),
-            extra=extra,
-        ),
-        once=options.once,
-        stream=False if options.no_stream else None,
-        cached=True if getattr(options, "cached", False) else None,  # no option of %%compare
-    )
-
-
-def _remark_on(fields: dict[str, Any], options: argparse.Namespace) -> None:
-    """Say which of the fields that ``-p`` sets is nearly called as an option is: it may be meant."""
-    from xcyq_magic.gateway.request import meant
-
-    no_option = {"text", "param", "models"} | ({"model"} if hasattr(options, "models") else set())
-    for name in fields:
-        if near := meant(name, vars(options).keys() - no_option):
-            say(f"-p {name} sets a field of that name. Did you mean --{near.replace('_', '-')}?")
-
-
-def _fields(text: str) -> dict[str, Any]:
-    """The fields that ``-p`` sets: NAME=JSON, or an object in JSON whatever their names."""
-    is_object = text.startswith("{")
-    name, equals, value = ("", "", text) if is_object else text.partition("=")
-    hint = 'Write -p top_k=5, or in quotes: -p \'thinking={"type": "enabled"}\'.'
-    if not is_object and not (equals and _WORD.fullmatch(name)):
-        msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
-        raise OptionError(msg, hint)
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        if not is_object and _WORD.fullmatch(value):  # a bare word can only be meant as a string
-            return {name: value}
-        msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."
-        raise OptionError(msg, hint) from None
-    return found if is_object else {name: found}

@@ -8,10 +8,10 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError, before_sending
-from xcyq_magic.magics.arguments import options_of, parse_line, parse_words, takes, turn_options
+from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import ExtensionMagics, gateway_lines, settle
 from xcyq_magic.magics.code import put_into_next_cell
-from xcyq_magic.magics.prompt import prompt_of
+from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
     import argparse

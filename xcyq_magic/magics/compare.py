@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
 from xcyq_magic.errors import InputError, before_sending
-from xcyq_magic.magics.arguments import compare_options, options_of, parse_models
+from xcyq_magic.magics.arguments import compare_options, parse_models
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
-from xcyq_magic.magics.prompt import prompt_of
+from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalColumns

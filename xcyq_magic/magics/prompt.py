@@ -1,13 +1,15 @@
-"""From what was typed to the message that is sent: the prompt of ``%chat``, ``%%chat`` and their kin."""
+"""From what was typed to what is sent: the message and the options of ``%chat``, ``%%chat`` and their kin."""
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
+from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, nearest_name, parse
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.context import Context
+    from xcyq_magic.session.turn import TurnOptions
 
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -208,3 +212,65 @@ def _hint_for_stray_text(magic: str, text: str) -> str:
     if model:
         return f"To choose a model, type %%{magic} -m {model}."
     return 'Move it to the next line. A value of several words needs quotes: -s "Be brief."'
+
+
+def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
+    """The options of a turn as the session takes them.
+
+    Raises
+    ------
+    OptionError
+        ``-p`` is no NAME=JSON, or ``-o`` no name.
+    ExpressionError
+        An expression in the system prompt fails.
+    """
+    from xcyq_magic.chat.conversation import Parameters
+    from xcyq_magic.session.turn import TurnOptions
+
+    check_variable(options.out)
+    extra = {name: value for p in options.param for name, value in _fields(p).items()}
+    _remark_on(extra, options)
+    stop = extra.get("stop")  # in JSON it may hold line ends
+    in_json = isinstance(stop, list) and all(isinstance(s, str) for s in stop)
+    return TurnOptions(
+        model=options.model,
+        system=options.system if options.raw or not options.system else expanded_text(context, options.system),
+        parameters=Parameters(
+            temperature=options.temperature,
+            top_p=options.top_p,
+            max_tokens=options.max_tokens,
+            stop=tuple(extra.pop("stop") if in_json else options.stop),
+            extra=extra,
+        ),
+        once=options.once,
+        stream=False if options.no_stream else None,
+        cached=True if getattr(options, "cached", False) else None,  # no option of %%compare
+    )
+
+
+def _remark_on(fields: dict[str, Any], options: argparse.Namespace) -> None:
+    """Say which of the fields that ``-p`` sets is nearly called as an option is: it may be meant."""
+    from xcyq_magic.gateway.request import meant
+
+    no_option = {"text", "param", "models"} | ({"model"} if hasattr(options, "models") else set())
+    for name in fields:
+        if near := meant(name, vars(options).keys() - no_option):
+            say(f"-p {name} sets a field of that name. Did you mean --{near.replace('_', '-')}?")
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The fields that ``-p`` sets: NAME=JSON, or an object in JSON whatever their names."""
+    is_object = text.startswith("{")
+    name, equals, value = ("", "", text) if is_object else text.partition("=")
+    hint = 'Write -p top_k=5, or in quotes: -p \'thinking={"type": "enabled"}\'.'
+    if not is_object and not (equals and _WORD.fullmatch(name)):
+        msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
+        raise OptionError(msg, hint)
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        if not is_object and _WORD.fullmatch(value):  # a bare word can only be meant as a string
+            return {name: value}
+        msg = f"The value of -p {name} is no JSON: {value}; nothing was sent."
+        raise OptionError(msg, hint) from None
+    return found if is_object else {name: found}
