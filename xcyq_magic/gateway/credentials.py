@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from html import escape
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
+from xcyq_magic.gateway.hiding import hiding
 from xcyq_magic.media.files import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from xcyq_magic.gateway.hiding import Hide
 
 ENVIRONMENT_NAME = "XCYQ_API_KEY"
 _SECRET = 8  # characters from which on a key can be one
-_HIDDEN = "(the API key)"
-_ESCAPES = ("%", "\\", "&")  # what a character written as something else begins with
-_URL_SAFE = str.maketrans("+/", "-_")
 _MOST_BYTES = 1024 * 1024  # of a .env
 # export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask. Spaces belong to a value without
 # quotes where more of it follows.
@@ -46,7 +44,7 @@ class ApiKey:
         the whole value.)
     """
 
-    __slots__ = ("_begins", "_header", "_hide", "source")
+    __slots__ = ("_header", "_hide", "source")
 
     def __init__(self, text: str, source: str = "Python") -> None:
         self.source = source
@@ -57,9 +55,7 @@ class ApiKey:
             msg = f"The API key from {source} {flaw}; it is not used."
             raise KeyFormatError(msg, "Copy it again, whole and on one line: %chat_key asks for it without showing it.")
         # A short one (EMPTY, for a local server) is a word like any other.
-        self._hide: Callable[[str], str]
-        self._begins: Callable[[str], int]
-        self._hide, self._begins = _hiding(key) if len(key) >= _SECRET else (str, lambda _: 0)
+        self._hide: Hide = hiding(key) if len(key) >= _SECRET else lambda text, _: (text, "")
         self._header: Callable[[str], str] = lambda scheme: f"{scheme} {key}".strip()
 
     @classmethod
@@ -106,11 +102,11 @@ class ApiKey:
 
     def hide(self, text: str) -> str:
         """Return `text` without the key: some gateways repeat it, in another case, escaped, or in base64."""
-        return self._hide(text)
+        return self._hide(text, True)[0]  # noqa: FBT003  # a closure's
 
-    def begins(self, text: str) -> int:
-        """Return how many characters at the end of `text` may be the beginning of the key."""
-        return self._begins(text)
+    def hide_begun(self, text: str) -> tuple[str, str]:
+        """Return what can be shown of a `text` that goes on, and its end, if that may be the beginning of the key."""
+        return self._hide(text, False)  # noqa: FBT003  # as above
 
     def __repr__(self) -> str:
         return f"<ApiKey from {self.source}, hidden>"
@@ -133,68 +129,13 @@ class Hider:
         """Return what can be shown with `piece`; an end that may be the beginning of the key waits for the next one."""
         if not piece:
             return ""
-        text = self._key.hide(self._held + piece)
-        held = self._key.begins(text)
-        if not held:
-            self._held = ""
-            return text
-        self._held = text[-held:]
-        return text[:-held]
+        shown, self._held = self._key.hide_begun(self._held + piece)
+        return shown
 
     def flush(self) -> str:
-        """Return what was held back: nothing follows, so it was not the key."""
+        """Return what was held back: nothing follows, so it is shown, unless it is the key."""
         held, self._held = self._held, ""
-        return held
-
-
-def _hiding(key: str) -> tuple[Callable[[str], str], Callable[[str], int]]:
-    """Return `ApiKey.hide` and `ApiKey.begins`: closures, so that no object holds the key in the open."""
-    forms = [form.lower() for form in (key, *_in_base64(key))]
-    lowered, first, or_first = forms[0], forms[0][0], forms[0][0].upper()
-
-    def hide(text: str) -> str:
-        if len(text) < len(key):
-            return text
-        in_lower_case = text.lower()
-        if any(form in in_lower_case for form in forms) or any(mark in text for mark in _ESCAPES):
-            return re.sub(_written(key), _HIDDEN, text)  # compiled only where it may be found; `re` keeps it
-        return text
-
-    def begins(text: str) -> int:
-        tail = text[1 - len(key) :]
-        if first not in tail and or_first not in tail:
-            return 0
-        tail = tail.lower()
-        at = tail.find(first)
-        while at >= 0 and not lowered.startswith(tail[at:]):
-            at = tail.find(first, at + 1)
-        return len(tail) - at if at >= 0 else 0
-
-    return hide, begins
-
-
-def _in_base64(key: str) -> Iterator[str]:
-    """Yield the characters that stand for all of `key` in the base64 of any text that holds it."""
-    for before in range(3):  # bytes of a group of three that come before it
-        code = base64.b64encode(bytes(before) + key.encode()).decode()
-        form = code[-(-before * 8 // 6) : (before + len(key)) * 8 // 6]
-        yield from {form, form.translate(_URL_SAFE)}
-
-
-def _written(key: str) -> str:
-    """Return the pattern of `key` as text, with any of its characters escaped as in URLs, JSON, Python or HTML."""
-
-    def character(c: str) -> str:
-        code = f"{ord(c):02x}"
-        plain = c if c.isalnum() else rf"\\*{re.escape(c)}"
-        named = f"{escape(c)}|" if escape(c) != c else ""  # before the plain one, with which & and &amp; begin alike
-        return rf"(?:{named}{plain}|%{code}|\\+(?:u00|x){code}|&\#(?:x0*{code}|0*{ord(c)});)"
-
-    in_base64 = [re.escape(form) for form in _in_base64(key)]
-    firsts = re.escape("".join({form[0] for form in (key, *in_base64)} | set(_ESCAPES)))
-    # What it begins with is said first, which lets `re` skip to it.
-    firsts += firsts.upper() + firsts.lower()
-    return rf"(?=[{firsts}])(?i:{''.join(map(character, key))}|(?:{'|'.join(in_base64)})[\w+/=-]{{0,4}})"
+        return self._key.hide(held)
 
 
 def _flaw(key: str) -> str | None:
