@@ -275,6 +275,27 @@ def test_no_reply_shows_the_key_in_another_coding(base_url_of, written):
         assert "(the API key)" in reply.text
 
 
+@pytest.mark.parametrize("where", ["content", "reasoning_content"])
+@pytest.mark.parametrize("written", [PERCENT, ENTITIES, IN_BASE64, KEY.lower(), ESCAPED], ids=lambda w: w[:6])
+def test_no_reply_shows_the_key_in_another_coding_however_it_is_cut(base_url_of, written, where):
+    text = f"a {written} b"
+    cuts = [*((n,) for n in range(3, len(text), 5)), tuple(range(1, len(text)))]
+    pieces = [[text[a:b] for a, b in pairwise((0, *cut, len(text)))] for cut in cuts]
+    answers = [http(b"".join(chunk(where, p) for p in each) + END, kind="text/event-stream") for each in pieces]
+    said = {reply.text or reply.reasoning for reply in replies(base_url_of, answers)}
+    assert len(said) == 1
+    assert where_shown(*said) == ""
+    assert re.fullmatch(r"a \w*\(the API key\)\w* b", *said)
+
+
+@pytest.mark.parametrize("written", [KEY, PERCENT, ESCAPED], ids=["plain", "percent", "escaped"])
+def test_a_finish_reason_in_each_chunk_shows_no_piece_of_the_key(base_url_of, written):
+    pieces = [f"a {written[:9]}", written[9:15], f"{written[15:]} b"]
+    answer = b"".join(delta(piece, "stop") for piece in pieces) + DONE
+    for reply in replies(base_url_of, [http(answer, kind="text/event-stream")]):
+        assert reply.text == "a (the API key) b"
+
+
 @pytest.mark.parametrize("end", [delta("", "stop"), DONE, b"", event({"error": "Overloaded"}), b"data: no JSON\n\n"])
 @pytest.mark.parametrize("begun", [KEY[:1], KEY[:-1], "miss", KEY[:5].upper()])
 def test_what_only_begins_like_the_key_is_not_lost(base_url_of, begun, end):

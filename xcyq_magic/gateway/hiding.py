@@ -52,8 +52,7 @@ def hiding(key: str) -> Hide:
                 at = max(at, match.end())
                 continue
             pieces.append(text[at : match.start()])
-            tail = match["tail"]
-            if not ended and match.end() == len(text) and tail is not None and len(tail) < _LONGEST_TAIL:
+            if not ended and _goes_on(match, text):
                 return "".join(pieces), text[match.start() :]
             pieces.append(_HIDDEN)
             at = match.end()
@@ -90,11 +89,12 @@ def _beginning(plain: list[str], coded: list[str]) -> Callable[[str], int]:
 
     def begun(text: str) -> int:
         text = text[-window:]
-        most = max(next(_overlaps(text, form), 0) for form in coded)
+        lowered = text.lower()
+        either = [*((text, form) for form in coded), *((lowered, form) for form in plain)]
+        most = max(next(_overlaps(end, form), 0) for end, form in either)
         if not any(mark in text for mark in _MARKS):
-            return max(most, *(next(_overlaps(text.lower(), form), 0) for form in plain))
-        escape = _BEGUN_ESCAPE.search(text, max(0, len(text) - _LONGEST_BEGUN))
-        end = escape.start() if escape else len(text)
+            return most
+        end = _begun_escape(text)
         flat = _flat(text[:end])
         letters = flat.replace(_NOISE, "").replace(_REST, "").lower()
         starts = (_start(flat, count, len(text) - end) for form in plain for count in _overlaps(letters, form))
@@ -147,6 +147,19 @@ def _character(escape: re.Match[str]) -> str:
     character = chr(int(code, 16)) if code else unescape(entity)
     character = _NOISE if character == "\\" else character  # it escapes what follows
     return character.ljust(len(escape[0]), _REST) if len(character) == 1 else escape[0]
+
+
+def _begun_escape(text: str) -> int:
+    """Return where an escape begins that is not whole at the end of `text`; its length if there is none."""
+    escape = _BEGUN_ESCAPE.search(text, max(0, len(text) - _LONGEST_BEGUN))
+    return escape.start() if escape else len(text)
+
+
+def _goes_on(match: re.Match[str], text: str) -> bool:
+    """Return whether what follows `text` may belong to the key that was found in it."""
+    if match["tail"] is not None:
+        return match.end() == len(text) and len(match["tail"]) < _LONGEST_TAIL
+    return match.end() > _begun_escape(text)
 
 
 def _overlaps(text: str, form: str) -> Iterator[int]:
