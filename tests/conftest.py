@@ -49,7 +49,7 @@ def pytest_report_header(config):
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
     """What the developer has set must not decide what the tests see."""
-    for name in [n for n in os.environ if n.startswith("XCYQ_")]:
+    for name in [n for n in os.environ if n.startswith(("XCYQ_", "GLOBALAIOPC_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")

@@ -89,6 +89,17 @@ def test_a_key_is_not_copied(way):
         way({"key": ApiKey(SECRET)}["key"])
 
 
+def test_the_name_of_the_gateways_quickstart_comes_second(tmp_path):
+    both = {"GLOBALAIOPC_API_KEY": "sk-second-0123", "XCYQ_API_KEY": "sk-first-0123"}
+    assert ApiKey.from_environment(both).source == "XCYQ_API_KEY"
+    second = {**both, "XCYQ_API_KEY": " "}
+    assert ApiKey.from_environment(second).source == "GLOBALAIOPC_API_KEY"
+    (tmp_path / ".env").write_text("GLOBALAIOPC_API_KEY='sk-second-0123'\nOTHER=1\n")
+    assert ApiKey.from_file(tmp_path).header("") == "sk-second-0123"
+    (tmp_path / ".env").write_text("XCYQ_API_KEY=sk-first-0123\nGLOBALAIOPC_API_KEY=sk-second-0123\n")
+    assert ApiKey.from_file(tmp_path).header("") == "sk-first-0123"
+
+
 def test_a_key_comes_from_the_environment():
     key = ApiKey.from_environment({"XCYQ_API_KEY": f" {SECRET}\n"})
     assert key is not None

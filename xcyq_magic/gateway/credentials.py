@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from xcyq_magic.gateway.hiding import Hide
 
-ENVIRONMENT_NAME = "XCYQ_API_KEY"
+ENVIRONMENT_NAMES = ("XCYQ_API_KEY", "GLOBALAIOPC_API_KEY")  # the second is that of the gateway's quickstart
 _SECRET = 8  # characters from which on a key can be one
 _MOST_BYTES = 1024 * 1024  # of a .env
 # export NAME = "value"  # a comment. As python-dotenv reads it, which the tests ask. Spaces belong to a value without
 # quotes where more of it follows.
 _DOTENV_LINE = re.compile(
-    rf"^[ \t]*(?:export[ \t]+)?{ENVIRONMENT_NAME}[ \t]*="
+    rf"^[ \t]*(?:export[ \t]+)?({'|'.join(ENVIRONMENT_NAMES)})[ \t]*="
     r"""(?:[ \t]*"([^"\n]*)"|[ \t]*'([^'\n]*)'|((?:[^ \t\n]|[ \t]+(?=[^ \t\n#]))*))(?:[ \t]+#.*)?[ \t]*$""",
     re.MULTILINE,
 )
@@ -71,9 +71,9 @@ class ApiKey:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiKey | None:
-        """Return the key in ``XCYQ_API_KEY``; None if that is not set, or blank."""
+        """Return the key in ``XCYQ_API_KEY``, else in ``GLOBALAIOPC_API_KEY``; None if neither holds one."""
         try:
-            return cls.of(environment.get(ENVIRONMENT_NAME), ENVIRONMENT_NAME)
+            return next((k for name in ENVIRONMENT_NAMES if (k := cls.of(environment.get(name), name))), None)
         except KeyFormatError as e:
             del environment  # as above
             raise e.with_traceback(None) from None
@@ -88,8 +88,12 @@ class ApiKey:
         """
         try:
             text = read_file(folder / ".env", _MOST_BYTES).decode("utf-8-sig", errors="replace")
-            found = _DOTENV_LINE.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
-            return cls.of("".join(found[-1]) if found else None, "the .env file")
+            found = {
+                line[0]: "".join(line[1:])
+                for line in _DOTENV_LINE.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
+            }
+            keys = (cls.of(found.get(name), "the .env file") for name in ENVIRONMENT_NAMES)
+            return next((k for k in keys if k), None)
         except OSError:
             return None
         except KeyFormatError as e:

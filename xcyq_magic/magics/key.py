@@ -27,8 +27,9 @@ class AccessMagics(ExtensionMagics):
     def chat_key(self, line: str) -> None:
         """Enter the API key, hidden; it is kept in memory until the kernel ends.
 
-        Other ways, in this order: the environment variable XCYQ_API_KEY, a file .env beside the notebook with a line
-        XCYQ_API_KEY=…, and the system keyring. ``%chat`` says which one is used, and no output ever shows the key.
+        Other ways, in this order: the environment variable XCYQ_API_KEY, or GLOBALAIOPC_API_KEY; a file .env beside the
+        notebook with a line XCYQ_API_KEY=…, or GLOBALAIOPC_API_KEY=…; and the system keyring. ``%chat`` says which one
+        is used, and no output ever shows the key.
 
         Examples::
 
