@@ -43,12 +43,13 @@ class Said:
 
 @dataclass(eq=False)
 class Talk:
-    """A conversation, and what was taken back from it: the turns, and all turns before that."""
+    """A conversation, and what was taken back from it, or replaced by a cell: the turns, and all turns before that."""
 
     name: str
     turns: list[Said] = field(default_factory=list)
     model: str | None = None
     taken: list[tuple[list[Said], list[Said]]] = field(default_factory=list)
+    replaced: dict[str, tuple[list[Said], list[Said]]] = field(default_factory=dict)
     id: str = ""
     busy: int = 0
 
@@ -64,7 +65,21 @@ class Talk:
 
     def add(self, said: Said) -> None:
         above, below = self.place(said.cell, said.run)
+        if gone := [t for t in self.turns if t not in above and t not in below]:
+            self.replaced.pop(said.cell, None)
+            self.replaced[said.cell] = gone, self.turns
         self.turns = [*above, said, *below]
+
+    def last_taken(self) -> tuple[list[Said], list[Said]] | None:
+        """What comes back first, of what is not back yet."""
+        here, both = self.turns, [*self.replaced.values(), *self.taken]
+        return next((entry for entry in reversed(both) if any(t not in here for t in entry[0])), None)
+
+    def forget_up_to(self, entry: tuple[list[Said], list[Said]] | None) -> None:
+        """Forget what comes back before `entry`, and that; all without it."""
+        while self.taken or self.replaced:
+            if (self.taken.pop() if self.taken else self.replaced.popitem()[1]) is entry:
+                return
 
 
 def shown(turn: Turn) -> tuple[str, str, str | None]:
@@ -211,14 +226,13 @@ class Histories(RuleBasedStateMachine):
     def restore(self) -> None:
         if self.refused("%chat_undo --restore"):
             return
-        taken, stood = self.now.taken, list(self.now.turns)
-        while taken and all(t in stood for t in taken[-1][0]):
-            taken.pop()
-        if not taken:
+        stood, last = list(self.now.turns), self.now.last_taken()
+        self.now.forget_up_to(last)
+        if last is None:
             with pytest.raises(InputError, match="Nothing was taken back"):
                 self.do("%chat_undo --restore")
             return
-        gone, before = taken.pop()
+        gone, before = last
         self.do("%chat_undo --restore")
         known = {t.shown: t for t in (*stood, *gone)}
         after = [known[shown(t)] for t in self.session.conversation().turns]
@@ -330,6 +344,7 @@ class Histories(RuleBasedStateMachine):
         self.kernel.close()
         for talk in (*self.talks.values(), *self.aside):
             talk.taken.clear()
+            talk.replaced.clear()
             for turn in talk.turns:
                 turn.run = EARLIER
         self.compared = None

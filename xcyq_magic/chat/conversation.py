@@ -145,6 +145,10 @@ class Turn:
         said = self.completion.text
         return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
 
+    def replaces(self, gone: Sequence[Turn]) -> bool:
+        """Return whether `gone` are turns that an earlier run of its cell left."""
+        return bool(gone) and self.cell is not None and all(t.cell != self.cell for t in gone)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with media named by their hash. The cell is not kept: ids are reused."""
         return {

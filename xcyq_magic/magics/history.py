@@ -111,13 +111,14 @@ class ConversationMagics(ExtensionMagics):
             metavar="N",
             help="Take back turn N of the history alone, such as one whose cell is gone.",
         ),
-        argument("--restore", action="store_true", help="Bring back what was last taken back, or asked again."),
+        argument("--restore", action="store_true", help="Bring back what was last taken back, asked anew or replaced."),
     )
     def chat_undo(self, line: str) -> None:
         """Take back the last turn of the conversation, or the last N.
 
         A later prompt is sent as if they had never been. What stands on the page stays, and so does what is in the
-        store: ``--restore`` brings back what the last ``%chat_undo`` or ``%chat_retry`` took.
+        store: ``--restore`` brings back what the last ``%chat_undo`` or ``%chat_retry`` took, or a run of a cell that
+        gave no whole reply; after those, what the last run of each cell replaced.
 
         Examples::
 
@@ -214,7 +215,8 @@ def _short(text: str) -> str:
 
 
 def _same_question(turn: Turn, other: Turn) -> bool:
-    return turn.id != other.id and (turn.prompt, turn.cell) == (other.prompt, other.cell)
+    cells = [t.cell and t.cell.cell_id for t in (turn, other)]
+    return turn.id != other.id and turn.prompt == other.prompt and cells[0] == cells[1]
 
 
 @magics_class

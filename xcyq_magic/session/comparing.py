@@ -285,16 +285,11 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
         msg = f"There is no reply of {column.name} to keep."
         raise OptionError(msg, "Keep another, or run the comparison again.")
     turns = [t for c in comparison.columns if (t := comparison.turn(c))]
-    new = replace(turn, kept_at=time.time())
-    replaced: list[Turn] = []
-
-    def kept() -> Turn:
-        # What was kept before stays as it is: the turns below it have seen it.
-        return next((t for t in replaced if t == turn), new)
-
-    def take(now: Conversation) -> Conversation:
-        replaced.extend(t for t in now.turns if t in turns)
-        return now.with_one_of(kept(), turns)
-
-    session.conversations.edit(comparison.conversation, take)
-    return Kept(kept(), next(iter(replaced), None))
+    conversations, place = session.conversations, session.conversations.open(comparison.conversation)
+    other = next((t for t in conversations.get(place).turns if t in turns), None)
+    # What was kept before stays as it is: the turns below it have seen it.
+    kept = other if other is not None and other == turn else replace(turn, kept_at=time.time())
+    # Another answer can be kept again; what an earlier run of the cell left can be restored.
+    change = conversations.take_back if other is None else conversations.edit
+    change(place, lambda now: now.with_one_of(kept, turns))
+    return Kept(kept, other)

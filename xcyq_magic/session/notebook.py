@@ -106,10 +106,7 @@ class Conversations:
 
             def take(now: Conversation) -> Conversation:
                 after = change(now)
-                left = {t.id for t in after.turns}
-                taken.extend(t for t in now.turns if t.id not in left)
-                if taken:  # noted before it is written: an interrupt of the writing must not lose it
-                    slot.taken.append((tuple(taken), now.turns))
+                taken.extend(slot.note_taken(now, after))  # before it is written: an interrupt then must not lose it
                 return after
 
             self.edit(slot, take)
@@ -122,13 +119,10 @@ class Conversations:
         """
         with self._lock.get():
             slot = self._slot(which)
-            here = {t.id for t in slot.now.turns}
-            while slot.taken:
-                gone, before = slot.taken.pop()
-                if back := tuple(t for t in gone if t.id not in here):
-                    self.edit(slot, partial(Conversation.with_restored, gone=back, before=before))
-                    return back
-            return ()
+            back, before = slot.last_taken() or ((), ())
+            if back:
+                self.edit(slot, partial(Conversation.with_restored, gone=back, before=before))
+            return back
 
     def reply_lock(self, which: str | Slot | None = None) -> threading.Lock:
         """Return the lock that is held while a reply of the conversation comes: the next one has to know it."""

@@ -139,15 +139,20 @@ def keep(
     place
         Its conversation, as `Conversations.open` gave it.
     put
-        Puts the turn into the conversation. What it takes the place of can be restored.
+        Puts the turn into the conversation. What it takes the place of can be restored; where a cell's run gave no
+        whole reply for it, a notice says so.
     """
-    turn = outcome.turn
+    turn, before = outcome.turn, conversations.get(place)
 
     def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
         if turn is not None:
             conversations.take_back(place, lambda now: put(now, turn))
-        outcome.reply.notices += conversations.take_notices()
         now = conversations.get(place)
+        gone = before.without(now.turns).turns
+        if turn is not None and turn.completion.partial and turn.replaces(gone):
+            what = "the reply" if len(gone) == 1 else f"the {len(gone)} replies"
+            outcome.reply.notices.append(f"%chat_undo --restore brings {what} before it back.")
+        outcome.reply.notices += conversations.take_notices()
         return replace(outcome, conversation=now, error=outcome.error or interrupt)
 
     return even_if_interrupted(kept)

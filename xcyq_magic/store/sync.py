@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation
 from xcyq_magic.errors import StoreError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xcyq_magic.store.recognition import Notebook
 
 T = TypeVar("T")
+_Taken: TypeAlias = "tuple[tuple[Turn, ...], tuple[Turn, ...]]"
 
 
 @dataclass(eq=False)
@@ -46,6 +47,8 @@ class Slot:
         Whether its name is another one's, now and in the store.
     taken
         What was taken back from it: each time the turns that were, and all turns before that; the latest last.
+    replaced
+        The same of what the last run of a cell replaced, by the cell's id.
     cells
         The ids of the cells that it was changed in, which are not in the store yet.
     lock
@@ -62,7 +65,8 @@ class Slot:
     wanted: bool = False
     aside: bool = False
     kept_aside: bool = False
-    taken: list[tuple[tuple[Turn, ...], tuple[Turn, ...]]] = field(default_factory=list)
+    taken: list[_Taken] = field(default_factory=list)
+    replaced: dict[str, _Taken] = field(default_factory=dict)
     cells: set[str] = field(default_factory=set)
     lock: PerProcess[threading.Lock] = field(default_factory=lambda: PerProcess(threading.Lock))
     own: bool = False
@@ -82,6 +86,29 @@ class Slot:
     def worth_keeping(self) -> bool:
         """Whether to write it: it is stored already, was created by name, or is not empty."""
         return self.wanted or self.kept is not None or not self.empty
+
+    def note_taken(self, before: Conversation, after: Conversation) -> tuple[Turn, ...]:
+        """Note which turns a change of it takes out, for `last_taken`, and return them."""
+        gone, new = before.without(after.turns).turns, after.without(before.turns).turns
+        cells = [t.cell.cell_id for t in new if t.cell and t.replaces(gone) and not t.completion.partial]
+        for cell_id in cells:
+            self.replaced.pop(cell_id, None)  # it goes to the end
+            self.replaced[cell_id] = gone, before.turns
+        if gone and not cells:
+            self.taken.append((gone, before.turns))
+        return gone
+
+    def last_taken(self) -> _Taken | None:
+        """Return what was taken from it last and is not back, and forget it; what cells replaced comes after the rest.
+
+        To run a cell again is to replace its turns: who wants something back has most likely taken that back.
+        """
+        here = {t.id for t in self.now.turns}
+        while self.taken or self.replaced:
+            gone, before = self.taken.pop() if self.taken else self.replaced.popitem()[1]
+            if back := tuple(t for t in gone if t.id not in here):
+                return back, before
+        return None
 
     def behind(self, file: str) -> bool:
         """Whether the store lacks something of it."""
