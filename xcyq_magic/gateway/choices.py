@@ -154,6 +154,9 @@ class Choices:
             choices, self._waiting = [*self._waiting, *choices], []
         told = Told()
         for choice in choices:
+            if (plain := _plain_text(choice)) is not None and (choice.get("index") or 0) == self._mine:
+                told.text += plain
+                continue
             one = self._of(choice)
             if (index := choice.get("index") or 0) != self._mine:
                 self.others.setdefault(index, []).append(one.text)
@@ -244,3 +247,12 @@ class Thoughts:
 def _overlap(text: str, mark: str) -> int:
     """Return how many characters at the end of `text` may be the beginning of `mark`."""
     return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if mark.startswith(text[-n:])), 0)
+
+
+def _plain_text(choice: dict[str, Any]) -> str | None:
+    """Return the text of a choice that holds nothing else, as almost every one does; else None."""
+    delta = choice.get("delta")
+    if type(delta) is not dict or not delta.keys() <= {"role", "content"} or choice.get("finish_reason"):
+        return None
+    text = delta.get("content")
+    return text if type(text) is str and "message" not in choice and "text" not in choice else None

@@ -20,6 +20,7 @@ from xcyq_magic.errors import AnswerError
 _OVERHEAD = 64  # bytes that Python needs for a line, however short
 LARGEST_EVENT = 32 * 1024 * 1024  # bytes; far above any delta, far below what a kernel can bear
 _MOST_DIGITS = 400
+_DECODER = json.JSONDecoder(strict=False)
 _LONGEST_DONE = 40
 _DONE = re.compile(r"[\s\"']*\[?\s*done\s*\]?[\s\"']*", re.IGNORECASE)
 # What stands between records of one event: the prefix again, a comment, the end of the stream.
@@ -147,14 +148,13 @@ def records_of(text: str) -> tuple[list[Any], str]:
         pass
     found: list[Any] = []
     at = _end_of_between(text, 0)
-    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
     while at < len(text):
         line_end = text.find("\n", at)
         line = text[at : line_end if line_end >= 0 else len(text)]
         if is_done(line):
             return [*found, "[DONE]"], ""
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, at = _LONG_DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             return found, text[at:]
         found.append(value)
@@ -167,10 +167,16 @@ def _end_of_between(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
-    return json.loads(text, strict=False, parse_int=_whole)
+def _loads(text: str) -> Any:  # noqa: ANN401  # any JSON value
+    try:
+        return _DECODER.decode(text)
+    except ValueError:  # Python makes no int of thousands of digits; such a number is not known
+        return _LONG_DECODER.decode(text)
 
 
 def _whole(digits: str) -> int | float:
     """Return a whole number; Python makes no int of thousands of digits, and such a number is not known."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+_LONG_DECODER = json.JSONDecoder(strict=False, parse_int=_whole)

@@ -28,6 +28,7 @@ _REFUSED = 400  # of HTTP statuses
 _HARMLESS = {"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive", "status", "progress", "processing"}
 _HARMLESS |= {"queued", "pending", "in_progress", "running", "started", "start", "info", "notice", "warning", "warn"}
 _HARMLESS |= {"debug", "waiting", "thinking", "connected", "usage", "metadata", "log", "comment", "created", "open"}
+_PLAIN = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
 _BAD_WORDS = re.compile(
     r"\b(?:error|fail(?:ed|ure|s)?|exception|invalid|denied|forbidden|unauthori[sz]ed|exceeded|refused|timed? ?out"
     r"|unavailable|overloaded|not (?:found|supported|allowed)|too many|aborted|rejected)\b",
@@ -75,6 +76,8 @@ def is_failure(record: object) -> bool:
         return any(isinstance(r, dict) and is_failure(r) for r in record)
     if not isinstance(record, dict):
         return False
+    if record.keys() <= _PLAIN and isinstance(plain := record.get("choices"), list) and plain:
+        return any(isinstance(c, dict) and is_failed_choice(c) for c in plain)  # almost every record
     own = {str(name).lower(): value for name, value in record.items()}
     if _says_error(own):
         return True
@@ -113,7 +116,8 @@ def _kinds(own: dict[str, Any]) -> set[str]:
 
 def is_failed_choice(choice: dict[str, Any]) -> bool:
     """Return whether a choice of an answer holds an error in place of its end."""
-    return _is_said(choice.get("error")) or str(choice.get("finish_reason")).lower() in _FAILED
+    reason = choice.get("finish_reason")
+    return (reason is not None and str(reason).lower() in _FAILED) or _is_said(choice.get("error"))
 
 
 def is_harmless(record: object) -> bool:
