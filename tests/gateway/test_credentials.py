@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.errors import KeyFormatError
-from xcyq_magic.gateway.credentials import ApiKey, Hider
+from xcyq_magic.gateway.credentials import ApiKey, Hider, hide_assigned
 
 SECRET = "sk-5ecret-0123456789"  # noqa: S105  # opens nothing
 
@@ -192,8 +192,60 @@ def test_what_is_shown_does_not_depend_on_where_a_text_is_cut(key, form, around,
     written = form(key)
     text = f"{around[0]}{written}{around[1]}{written[:begun]}{around[2]}"
     cuts = [0, *sorted(n for n in at if n < len(text)), len(text)]
-    hider = Hider(ApiKey(key))
-    assert "".join([hider(text[a:b]) for a, b in pairwise(cuts)]) + hider.flush() == ApiKey(key).hide(text)
+    hider, whole = Hider(ApiKey(key)), Hider(ApiKey(key))
+    assert "".join([hider(text[a:b]) for a, b in pairwise(cuts)]) + hider.flush() == whole(text) + whole.flush()
+
+
+CUT = [
+    f"{SECRET[:15]}…",
+    f"'{SECRET[:12]}'… (8 more characters)",
+    f"{SECRET[:9]}...",
+    f"…\n{SECRET[4:]}",
+    f"... {SECRET[-8:]}",
+]
+
+
+@pytest.mark.parametrize("text", [*CUT, *map(str.upper, CUT)])
+def test_a_piece_of_the_key_where_a_text_was_cut_is_hidden(text):
+    hidden = ApiKey(SECRET).hide(f"so {text} it is")
+    assert "(the API key)" in hidden
+    assert not [n for n in range(len(SECRET) - 4) if SECRET[n : n + 5].lower() in hidden.lower()]
+
+
+@pytest.mark.parametrize("text", ["sk-…", f"{SECRET[:7]}...", f"{SECRET[:12]} is one", f"… and {SECRET[4:]}", "…" * 9])
+def test_what_is_no_piece_of_the_key_is_shown(text):
+    assert ApiKey(SECRET).hide(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "XCYQ_API_KEY=another-key",
+        "export XCYQ_API_KEY='another-key'",
+        "os.environ['XCYQ_API_KEY'] = 'another-key'",
+        'os.environ["XCYQ_API_KEY"]="another-key',
+        "{'XCYQ_API_KEY': 'another-key'}",
+        "os.putenv('XCYQ_API_KEY', 'another-key')",
+        "dict(XCYQ_API_KEY='another-key')",
+    ],
+)
+def test_a_key_that_a_text_assigns_is_hidden(text):
+    assert hide_assigned(f"so\n{text}\nit is") == f"so\n{text}\nit is".replace("another-key", "(the API key)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "os.environ['XCYQ_API_KEY'] = getpass.getpass('key')",
+        "key = os.environ['XCYQ_API_KEY']",
+        "Set XCYQ_API_KEY, or type %chat_key",
+        "XCYQ_API_KEY=$OTHER_KEY_OF_MINE",
+        "XCYQ_API_KEY=f'{other_key_of_mine}'",
+        "XCYQ_API_KEY=EMPTY",
+    ],
+)
+def test_code_that_holds_no_key_stays(text):
+    assert hide_assigned(text) == text
 
 
 @pytest.mark.parametrize("text", ["sk", "so %", "\\", "a &", "&", "c2st", "50 %, sk-", f"{SECRET[:-1]}"])
@@ -218,13 +270,15 @@ UNKIND = r"""
 import base64, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-from xcyq_magic.gateway.credentials import ApiKey, Hider
+from xcyq_magic.gateway.credentials import ApiKey, Hider, hide_assigned
 size, key = 1_000_000, sys.argv[1]
 units = ["\\", "%", "&", key[0], key[:-1], "\\u0041", "\\u00", "&#x" + "0" * 50, "\0", key[0] + "\\" * 30]
 units += [f"%{ord(key[0]):02x}\\", base64.b64encode(key.encode()).decode()[:-6]]
+units += ["... ", key[:9] + "...", "...  '" + key[1:], "XCYQ_API_KEY", "XCYQ_API_KEY'" + " " * 99]
+units += ["XCYQ_API_KEY='" + "a" * 99 + "("]
 for unit in units:
     text = (unit * (size // len(unit) + 1))[:size]
-    ApiKey(key).hide(text)
+    hide_assigned(ApiKey(key).hide(text))
     text = "%41" + text
     ApiKey(key).hide(text)
     hider = Hider(ApiKey(key))
@@ -239,4 +293,4 @@ for unit in units:
 def test_a_megabyte_of_anything_is_looked_through_in_seconds(key):
     unkind = [sys.executable, "-c", UNKIND, key]
     done = subprocess.run(unkind, capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stderr, done.stdout.count("done")) == (0, "", 12)
+    assert (done.returncode, done.stderr, done.stdout.count("done")) == (0, "", 18)

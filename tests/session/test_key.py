@@ -296,6 +296,15 @@ def test_a_finish_reason_in_each_chunk_shows_no_piece_of_the_key(base_url_of, wr
         assert reply.text == "a (the API key) b"
 
 
+@pytest.mark.parametrize("before", [270, 280, 290])
+@pytest.mark.parametrize("name", ["model", "id", "finish_reason"])
+def test_no_name_shows_the_key_where_it_is_cut(base_url_of, name, before):
+    record = {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}
+    (record["choices"][0] if name == "finish_reason" else record)[name] = "m" * before + KEY
+    for reply in replies(base_url_of, [http(event(record) + END, kind="text/event-stream")]):
+        assert where_shown(repr(reply)) == ""
+
+
 @pytest.mark.parametrize("end", [delta("", "stop"), DONE, b"", event({"error": "Overloaded"}), b"data: no JSON\n\n"])
 @pytest.mark.parametrize("begun", [KEY[:1], KEY[:-1], "miss", KEY[:5].upper()])
 def test_what_only_begins_like_the_key_is_not_lost(base_url_of, begun, end):

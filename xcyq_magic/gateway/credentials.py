@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from xcyq_magic.errors import KeyFormatError
-from xcyq_magic.gateway.hiding import hiding
+from xcyq_magic.gateway.hiding import HIDDEN, hiding
 from xcyq_magic.media.files import read_file
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ _DOTENV_LINE = re.compile(
     rf"^[ \t]*(?:export[ \t]+)?({'|'.join(ENVIRONMENT_NAMES)})[ \t]*="
     r"""(?:[ \t]*"([^"\n]*)"|[ \t]*'([^'\n]*)'|((?:[^ \t\n]|[ \t]+(?=[^ \t\n#]))*))(?:[ \t]+#.*)?[ \t]*$""",
     re.MULTILINE,
+)
+# As code, a dict, a shell or a .env writes it down.
+_ASSIGNED = re.compile(
+    rf"""({ENVIRONMENT_NAME}(?:=["']?|["']\s{{0,4}}\]?\s{{0,4}}[=:,]\s{{0,4}}["']))[^\s"'(){{}}$]{{{_SECRET},}}"""
 )
 
 
@@ -118,6 +122,11 @@ class ApiKey:
     def __reduce__(self) -> NoReturn:
         msg = "An API key is not pickled or copied."
         raise TypeError(msg)
+
+
+def hide_assigned(text: str) -> str:
+    """Return `text` without what it gives ``XCYQ_API_KEY`` as its value: a cell that fails may never have set it."""
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", text)
 
 
 class Hider:

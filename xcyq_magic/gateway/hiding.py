@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     # From a text, and whether nothing follows it, to what can be shown of it, and the rest: that may be the beginning
     # of the key.
     Hide: TypeAlias = Callable[[str, bool], tuple[str, str]]
+    # Where it was found: from, to, and whether what follows the text may belong to it.
+    _Found: TypeAlias = tuple[int, int, bool]
 
-_HIDDEN = "(the API key)"
+HIDDEN = "(the API key)"
 _MARKS = ("%", "\\", "&")  # what an escape begins with
 _HEX = "([2-7][0-9a-f])"
 _ESCAPE = re.compile(
@@ -36,35 +38,36 @@ _FILL = f"[{_NOISE}{_REST}]"
 _MOST_FILL = 40  # between two characters of the key
 _BASE64_TAIL = r"[\w+/=-]{0,4}"  # the last group, which holds bits of the key and of what follows it
 _LONGEST_TAIL = 4
-_SHORTEST = 8  # characters that may stand for a key
+_SHORTEST = 8  # characters that may stand for a key, or a piece of it where it was cut
+_CUT = re.compile(r"""[\s"'\\]{0,3}(?:…|\.{3})[.…]*[\s"'\\]{0,3}""")
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
 def hiding(key: str) -> Hide:
     """Return what hides `key`: a closure, so that no object holds it in the open."""
     plain, coded = _plain_forms(key), _in_base64(key)
-    found, begun = _finding(plain, coded), _beginning(plain, coded)
+    found, begun, cut = _finding(plain, coded), _beginning(plain, coded), _cutting(plain)
 
     def hide(text: str, ended: bool) -> tuple[str, str]:  # noqa: FBT001  # a closure, called by position
         pieces, at = [], 0
-        for match in found(text):
-            if match.start() < at:  # the same one, or one within it
-                at = max(at, match.end())
+        for start, end, goes_on in sorted([*found(text), *(cut(text) if ended else ())]):
+            if start < at:  # the same one, or one within it
+                at = max(at, end)
                 continue
-            pieces.append(text[at : match.start()])
-            if not ended and _goes_on(match, text):
-                return "".join(pieces), text[match.start() :]
-            pieces.append(_HIDDEN)
-            at = match.end()
+            pieces.append(text[at:start])
+            if goes_on and not ended:
+                return "".join(pieces), text[start:]
+            pieces.append(HIDDEN)
+            at = end
         rest = text[at:]
-        cut = len(rest) - (0 if ended else begun(rest))
-        return "".join([*pieces, rest[:cut]]), rest[cut:]
+        shown = len(rest) - (0 if ended else begun(rest))
+        return "".join([*pieces, rest[:shown]]), rest[shown:]
 
     return hide
 
 
-def _finding(plain: list[str], coded: list[str]) -> Callable[[str], list[re.Match[str]]]:
-    """Return what finds the key in a text, in any of its forms, from left to right."""
+def _finding(plain: list[str], coded: list[str]) -> Callable[[str], list[_Found]]:
+    """Return what finds the key in a text, in any of its forms."""
     compiled: list[re.Pattern[str]] = []
 
     def pattern() -> re.Pattern[str]:
@@ -72,13 +75,13 @@ def _finding(plain: list[str], coded: list[str]) -> Callable[[str], list[re.Matc
             compiled.append(re.compile(_pattern(plain, coded), re.ASCII))
         return compiled[0]
 
-    def found(text: str) -> list[re.Match[str]]:
+    def found(text: str) -> list[_Found]:
         lowered, matches = text.lower(), list[re.Match[str]]()
         if any(form in lowered for form in plain) or any(form in text for form in coded):
             matches += pattern().finditer(text)
         if any(mark in text for mark in _MARKS) and (flat := _flat(text)) != text:
             matches += pattern().finditer(flat)
-        return sorted(matches, key=lambda match: match.span())
+        return [(*match.span(), _goes_on(match, text)) for match in matches]
 
     return found
 
@@ -101,6 +104,25 @@ def _beginning(plain: list[str], coded: list[str]) -> Callable[[str], int]:
         return max(most, len(text) - min((s for s in starts if s is not None), default=end))
 
     return begun
+
+
+def _cutting(plain: list[str]) -> Callable[[str], Iterator[_Found]]:
+    """Return what finds pieces of the key beside an ellipsis: whoever cut the text there cut the key."""
+    both = [(form, form[::-1]) for form in plain]
+
+    def cut(text: str) -> Iterator[_Found]:
+        for gap in _CUT.finditer(text):
+            start, end = gap.span()
+            for form, backward in both:
+                size = len(form)
+                before = next(_overlaps(text[max(0, start - size) : start].lower(), form), 0)
+                after = next(_overlaps(text[end : end + size][::-1].lower(), backward), 0)
+                if before >= _SHORTEST:
+                    yield start - before, start, False
+                if after >= _SHORTEST:
+                    yield end, end + after, False
+
+    return cut
 
 
 def _plain_forms(key: str) -> list[str]:

@@ -16,20 +16,32 @@ from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.prompt import prompt_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcyq_magic.magics.context import LastFailure
 
 _QUESTION = "What went wrong, and how do I mend it?"
 
 
-def failure_text(failure: LastFailure, chars: int) -> str:
-    """Return a failure for a model: the cell as it was typed, and the traceback, each within `chars` characters."""
+def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -> str:
+    """Return a failure for a model: the cell as it was typed, and the traceback.
+
+    Parameters
+    ----------
+    failure
+        What failed.
+    chars
+        The most characters of each.
+    hide
+        Takes the keys out of a text.
+    """
     from xcyq_magic.media.text.nested import clipped
     from xcyq_magic.media.values import describe
 
     error = failure.error
     source = failure.cell.strip("\n") or _cell_of(error)
-    cell = ["This cell of a notebook failed:", _fenced(clipped(source, chars), "python")] if source else []
-    return "\n\n".join([*cell, "The traceback:", _fenced(describe(error, chars))])
+    cell = ["This cell of a notebook failed:", _fenced(clipped(hide(source), chars), "python")] if source else []
+    return "\n\n".join([*cell, "The traceback:", _fenced(hide(describe(error, chars)))])
 
 
 def _cell_of(error: BaseException) -> str:
@@ -78,7 +90,7 @@ class FailureMagics(ChatMagics):
         from xcyq_magic.chat.messages import Message, Text
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
-        failure = failure_text(self.context.failure, self.context.chat.value_chars)
+        failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
             self.say(failure)

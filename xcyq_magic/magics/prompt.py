@@ -85,8 +85,9 @@ def expanded(context: Context, text: str) -> list[Part | str]:
         if isinstance(part, Text):
             if hint := picture_hint(value, name):
                 say(hint)
-            block = "\n" in part.text
-            written = _apart(written, part.text) if block else written + part.text
+            shown = context.session.access.hide(part.text)
+            block = "\n" in shown
+            written = _apart(written, shown) if block else written + shown
         else:
             parts += [*_stripped(written), part]
             written, block = "", False
@@ -157,7 +158,7 @@ def _attached(context: Context, text: str) -> Part:
     elif (missing := missing_name(text, shell.user_ns)) and not _is_path(text):
         raise _nothing_there(text, missing, shell.user_ns)
     part = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
-    return Text(f"{text}:\n{part.text}\n") if isinstance(part, Text) else part
+    return Text(f"{text}:\n{context.session.access.hide(part.text)}\n") if isinstance(part, Text) else part
 
 
 def _is_path(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
 from xcyq_magic.gateway import keyring
 from xcyq_magic.gateway.attempt import Connection
-from xcyq_magic.gateway.credentials import ApiKey
+from xcyq_magic.gateway.credentials import ApiKey, hide_assigned
 from xcyq_magic.gateway.request import endpoint, route_notice, without_user
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xcyq_magic.gateway.sandbox.server import Sandbox
     from xcyq_magic.session.settings import GatewaySettings
 
@@ -86,6 +89,24 @@ class GatewayAccess:
             if key is not None:
                 self._saved[address] = key
             return key
+
+    def hide(self, text: str) -> str:
+        """Return `text` without the keys that requests carry, or would without the sandbox."""
+        for key in self._keys():
+            text = key.hide(text)
+        return hide_assigned(text)
+
+    def _keys(self) -> Iterator[ApiKey]:
+        """Yield all keys that are known. The keyring is asked only where a request will ask it."""
+        keys = [self.entered, *self._saved.values()]
+        with contextlib.suppress(KeyFormatError):
+            keys.append(ApiKey.from_environment(os.environ))
+        with contextlib.suppress(KeyFormatError):
+            keys.append(ApiKey.from_file(_folder()))
+        if self.sandbox is None and not any(keys):
+            with contextlib.suppress(KeyFormatError):
+                keys.append(self._saved_key())
+        yield from filter(None, keys)
 
     def enter_key(self, text: str) -> ApiKey:
         """Use the key `text` until the kernel ends.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Parameters
-from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.messages import Message, Text
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.gateway.request import meant
 from xcyq_magic.media.kinds import is_a
@@ -129,8 +129,9 @@ def message_of(session: ChatSession, prompt: object, media: Iterable[object]) ->
     if not isinstance(prompt, str):
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
-    chars = session.chat.value_chars
-    return Message.of("user", *(attach(m, value_chars=chars) for m in media), prompt)
+    parts = [attach(m, value_chars=session.chat.value_chars) for m in media]
+    hide = session.access.hide
+    return Message.of("user", *(Text(hide(p.text)) if isinstance(p, Text) else p for p in parts), prompt)
 
 
 def parameters_of(extra: Mapping[str, Any], stop: Sequence[str] | str | None, **numbers: float | None) -> Parameters:
