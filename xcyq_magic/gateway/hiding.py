@@ -31,6 +31,7 @@ _BEGUN_ESCAPE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _LONGEST_BEGUN = 20
+_LOOKED_AT = 12  # characters of the key that are compared at first
 # What stands in the place of an escape, so that the text keeps its length: its character, then of `_REST` what it is
 # longer. Backslashes that escape nothing are `_NOISE`: JSON within JSON has many.
 _REST, _NOISE = "\1", "\0"
@@ -123,6 +124,26 @@ def _cutting(plain: list[str]) -> Callable[[str], Iterator[_Found]]:
                     yield end, end + after, False
 
     return cut
+
+
+def _ending_like(plain: list[str], coded: list[str]) -> Callable[[str], object]:
+    """Return what tells quickly whether a text ends like the beginning of the key."""
+
+    def beginning(form: str) -> str:
+        rest = ".*" if len(form) > _LOOKED_AT else ""
+        for character in reversed(form[1:_LOOKED_AT]):
+            rest = f"(?:{re.escape(character)}{rest})?"
+        return re.escape(form[0]) + rest
+
+    forms = "|".join([*map(beginning, coded), f"(?i:{'|'.join(map(beginning, plain))})"])
+    compiled: list[re.Pattern[str]] = []
+
+    def may_begin(text: str) -> object:
+        if not compiled:
+            compiled.append(re.compile(rf"(?:{forms})\Z", re.DOTALL))
+        return compiled[0].search(text)
+
+    return may_begin
 
 
 def _plain_forms(key: str) -> list[str]:

@@ -14,7 +14,7 @@ from xcyq_magic.errors import (
 )
 from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
 from xcyq_magic.gateway.events import is_done, records_of
-from xcyq_magic.gateway.failures import failure_of, is_failure, is_harmless, shown
+from xcyq_magic.gateway.failures import failure_of, is_failed, is_failure, is_harmless, shown
 from xcyq_magic.gateway.refusals import hint_for, no_completion, stream_error
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class AnswerDecoder:
 
     def _record(self, record: object, *, error: bool = False) -> Iterator[Delta]:
         record = unwrapped(record)
-        if error or is_failure(record):
+        if error or is_failed(record):
             # An error may come with the last words of the reply.
             if isinstance(record, dict) and record.get("choices") and (last := self._delta(record)).text:
                 yield replace(last, finish_reason=None)
