@@ -33,6 +33,18 @@ def test_a_new_conversation_begins_empty_and_the_old_one_is_there_to_go_back_to(
     assert asked(sandbox) == ["two", "four"]
 
 
+def test_each_column_of_the_list_has_a_heading(run, capsys):
+    run("%chat one")
+    capsys.readouterr()
+    run("%chat_switch")
+    head, rule, row, *_ = capsys.readouterr().out.splitlines()
+    places = [word.start() for word in re.finditer(r"-+", rule)]
+    ends = [*places[1:], len(rule)]
+    cells = {head[a:b].strip(): row[a:b].strip() for a, b in zip(places, ends, strict=True)}
+    assert cells["state"] == "here"
+    assert "" not in cells
+
+
 def test_the_magics_act_on_the_conversation_that_one_is_in(run, sandbox, capsys):
     run("%chat_switch --new idea")
     run("%chat_system Be brief.")

@@ -313,7 +313,7 @@ class SwitchMagics(ExtensionMagics):
         note = (
             "%chat_switch NAME or ID goes there; --new begins one, --fork [N] one with the first N turns of this one."
         )
-        self.show(table_bundle(["name", "id", "notebook", "turns", "last turn", ""], rows, note))
+        self.show(table_bundle(["name", "id", "notebook", "turns", "last turn", "state"], rows, note))
 
     def _row(self, summary: Summary) -> list[str]:
         conversations = self.session.conversations
