@@ -17,7 +17,8 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 LOAD = "%load_ext xcyq_magic"
 HEADING = """() => {
     const h = document.querySelector('.xcyq-reply h2'), s = getComputedStyle(h), r = h.getBoundingClientRect();
-    return {font: s.fontFamily, size: s.fontSize, colour: s.color, left: Math.round(r.left), top: r.top};
+    const looks = {font: s.fontFamily, size: s.fontSize, colour: s.color, gap: s.marginTop};
+    return {...looks, left: Math.round(r.left), top: r.top};
 }"""
 
 
@@ -69,7 +70,8 @@ def test_a_reply_looks_the_same_live_and_settled(jupyters, notebook, theme):
     page.page.wait_for_selector(".xcyq-live", state="detached", timeout=10_000)
     settled = page.js(HEADING)
     page.page.screenshot(path=str(page.output / f"reply-{theme}-settled.png"))
-    same = ("font", "size", "colour", "left")
+    same = ("font", "size", "colour", "left", "gap")
+    assert float(live["gap"].removesuffix("px")) > 5  # it does not stick to the line above it
     assert {k: live[k] for k in same} == {k: settled[k] for k in same}
     assert abs(live["top"] - settled["top"]) <= 30  # the line of the reasoning, and the Stop button's
 

@@ -17,7 +17,9 @@ PLACES = """(selector) => {
     return {
         tops: boxes.map(b => Math.round(b.top)), widths: boxes.map(b => Math.round(b.width)),
         inside: boxes.every((b, n) => !n || b.left >= boxes[n - 1].right - 1),
-        scrolls: row.scrollWidth > row.clientWidth, pageScrolls: page.scrollWidth > page.clientWidth,
+        scrolls: row.scrollWidth > row.clientWidth && getComputedStyle(row).overflowX === 'auto',
+        shadows: getComputedStyle(row).backgroundAttachment.startsWith('local, local, scroll'),
+        pageScrolls: page.scrollWidth > page.clientWidth,
     };
 }"""
 
@@ -42,6 +44,7 @@ def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, n
     narrow = raw.evaluate(PLACES, ".xcyq-live-column")
     assert beside_each_other(narrow)
     assert narrow["scrolls"]
+    assert narrow["shadows"]
     assert min(narrow["widths"]) >= 240
     raw.set_viewport_size({"width": 1200, "height": 900})
 
@@ -53,6 +56,7 @@ def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, n
     raw.wait_for_selector(".xcyq-columns", timeout=10_000)
     settled = raw.evaluate(PLACES, ".xcyq-columns > tbody > tr > td")
     assert beside_each_other(settled)
+    assert settled["shadows"]
     page.picture("compare-settled")
     text = page.outputs()[1]
     page.save()

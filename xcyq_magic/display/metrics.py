@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.bundle import Bundle
 
 _Item = TypeVar("_Item")
+_LONG_WORD = 40  # characters
 _NOTHING = "No turns yet, so nothing was spent."
 
 
@@ -247,8 +248,11 @@ def table_bundle(headings: Sequence[str], rows: Sequence[Sequence[str]], note: s
 
 
 def _word_cell(text: str) -> str:
-    # A name or a number stays on one line, a sentence may not.
-    return f'<td style="white-space: nowrap">{escape(text)}</td>' if " " not in text else f"<td>{escape(text)}</td>"
+    style = ""
+    if " " not in text:  # a name or a number stays on one line, unless it is longer than a line
+        wraps = len(text) > _LONG_WORD
+        style = "overflow-wrap: anywhere; min-width: 16em" if wraps else "white-space: nowrap"
+    return f'<td style="{style}">{escape(text)}</td>' if style else f"<td>{escape(text)}</td>"
 
 
 def _table(headings: Sequence[str], rows: Iterable[Iterable[str]], classes: str = "") -> str:

@@ -24,20 +24,32 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 
 # A section of a long reply is skipped by the page while it is off the screen, but not before its height is known: where
 # somebody reads must not move. What is put beside it would have all in it styled anew.
+# What is wider than its place has a shadow at each edge behind which there is more: the shadows stay at the edges, and
+# what covers them is scrolled along (https://lea.verou.me/2012/04/background-attachment-local/). A table's stripes let
+# them through. Pages without JupyterLab's variables have none.
 # Class names are doubled where JupyterLab's own rules for the same element would win otherwise. Two rules are for
 # Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply>:first-child{margin-top:0}
+.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{margin-top:.4em}
 .xcyq-reply.xcyq-reply>:first-child>.xcyq-math:first-child>mjx-container[display]{
 margin-top:calc(1em - var(--jp-content-font-size1,14px))}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;
 margin:0 0 var(--jp-content-font-size1,14px)}
 .xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
 .xcyq-reply.xcyq-reply pre{margin:0 0 var(--jp-content-font-size1,14px);padding:.5em .75em;overflow-x:auto;
-background:var(--jp-cell-editor-background,#f5f5f5)}
+--xcyq-back:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
 .xcyq-reply.xcyq-reply :is(pre,pre code){white-space:pre;word-break:normal}
+.xcyq-reply.xcyq-reply :is(table,pre),.xcyq-scrolls,.xcyq-live-columns{background:
+linear-gradient(90deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,transparent) 0 0/3em 100% local,
+linear-gradient(270deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,transparent) 100% 0/3em 100% local,
+linear-gradient(90deg,var(--jp-border-color1,transparent),transparent) 0 0/.75em 100%,
+linear-gradient(270deg,var(--jp-border-color1,transparent),transparent) 100% 0/.75em 100%,
+var(--xcyq-back,transparent);background-repeat:no-repeat}
+.xcyq-reply.xcyq-reply tbody>tr:not(:hover){background:none}
+.xcyq-reply.xcyq-reply tbody>tr:nth-child(odd):not(:hover){background:rgba(128,128,128,.09)}
 .xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
 .xcyq-reply .task-list-item>ul{padding-left:3em}
 .xcyq-reply .highlight .c{color:var(--jp-mirror-editor-comment-color,#408080);font-style:italic}

@@ -103,7 +103,7 @@ class ColumnsView:
         prompt = next((r.prompt for r in replies if r.prompt is not None), None)
         style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
         self._top = self._made.lines()
-        row = self._made.box([c.box for c in self._columns], COLUMNS)
+        row = self._made.row([c.box for c in self._columns], COLUMNS)
         output = self._made.output([self._top, self._made.lines(style + attachments(prompt)), row])
         self._caption(self._columns, ())
         self._display_id = uuid.uuid4().hex

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FLUSH = {"margin": "0", "width": "auto", "overflow": "visible"}
 _OUTPUT = {**_FLUSH, "padding": "0 20px 0 0"}  # as wide as a settled output, whose element leaves room at its right
+_ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
 _BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
 _BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
@@ -41,6 +42,10 @@ class WidgetMaker:
     def box(self, children: Iterable[widgets.Widget], *classes: str) -> widgets.Box:
         """Return a box whose children stand as its classes say."""
         return self._make(widgets.Box, _FLUSH, *classes, children=tuple(children))
+
+    def row(self, children: Iterable[widgets.Widget], *classes: str) -> widgets.Box:
+        """Return a box whose children stand beside each other, and which scrolls if it is too narrow for them."""
+        return self._make(widgets.Box, _ROW, *classes, children=tuple(children))
 
     def line(self, children: Iterable[widgets.Widget]) -> widgets.HBox:
         """Return a box whose children stand on one line."""
