@@ -1,4 +1,4 @@
-"""What is seen: Markdown as safe HTML, the live views, the settled outputs, tables.
+"""How replies are shown: Markdown as safe HTML, the live views, the settled outputs, tables.
 
 `gfm` reads Markdown, `markup` alone makes safe HTML of it, and `streaming` does so while it grows, in the pieces and
 `sections` of a long reply. `bundle` is the settled output of a reply, `settled_comparison` that of several, with

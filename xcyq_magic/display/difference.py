@@ -1,4 +1,4 @@
-"""What differs between replies: by words for two, by sentences that only one says for more."""
+"""The differences between replies: words of two, or sentences that only one of several says."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""A long reply in sections, each an output of its own: a page lays out and typesets an output in one go.
+"""Where growing Markdown is cut: a long reply into sections, a long block into pieces.
 
-100 kB in one output block the page for half a second and more when the live view gives way to the settled one.
-So a long reply settles section by section while the rest of it still comes.
+A section is an output of its own. A page lays out and typesets an output in one go: 100 kB in one output block the page
+for half a second and more when the live view gives way to the settled one. So a long reply settles section by section
+while the rest of it still comes.
+
+A piece is what a live view shows of a block that has not ended: each frame renders what is not cut off yet.
 """
 
 from __future__ import annotations
@@ -19,13 +22,54 @@ if TYPE_CHECKING:
 
     from xcyq_magic.display.gfm.block import Block
 
-
-ENDLESS_CHARS = 5_000  # of a block that has no place where it can be cut: then it is cut anywhere
-_KEPT_CHARS = 500  # of an endless line, for what is still open in it
-FIRST_CHARS = 6_000  # most replies have one output
+FIRST_CHARS = 6_000  # of a section; most replies have one
 _FURTHER_CHARS = 5_000  # the more there is on the page, the longer it takes to put something into it
 _OF_WHAT_CAME = 10  # JupyterLab shows 50 outputs of a cell at most: the sections of a very long reply are longer
+ENDLESS_CHARS = 5_000  # of a block that has no place where it can be cut: then it is cut anywhere
+_KEPT_CHARS = 500  # of an endless line, for what is still open in it
 _LINE_END = re.compile(r"\r\n?|\n")
+
+
+# Sections
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Where the sections of a reply begin, and what their outputs have in common.
+
+    Attributes
+    ----------
+    lines
+        The numbers of lines, from 0, with which the second section and those after it begin.
+    id
+        Of the reply whose outputs these are.
+    html
+        Of the first sections, those that have been rendered.
+    """
+
+    lines: tuple[int, ...] = ()
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    html: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.lines) + 1
+
+
+def is_long_enough(chars: int, before: int) -> bool:
+    """Return whether a section of `chars` characters is long enough, if there are `before` in those above it."""
+    return chars >= (max(_FURTHER_CHARS, before // _OF_WHAT_CAME) if before else FIRST_CHARS)
+
+
+def sources(text: str, lines: Sequence[int]) -> list[str]:
+    """Return the text of each section, which begin with these lines, counted from 0: together, they are `text`."""
+    ends = [0, *(found.end() for found in _LINE_END.finditer(text))] if lines else [0]
+    at = [0, *(ends[min(line, len(ends) - 1)] for line in lines), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(at)]
+
+
+# Pieces
 
 
 @dataclass(frozen=True)
@@ -123,39 +167,3 @@ def _cut_children(tail: str, incomplete: int, block: Block, piece: Piece) -> tup
     number = None if block.number is None else block.number + count
     kept = replace(block, children=block.children[:count], spread=block.loose)
     return [kept], rest, Piece(goes_on=True, number=number, loose=block.loose)
-
-
-@dataclass(frozen=True)
-class Sections:
-    """Where the sections of a reply begin, and what their outputs have in common.
-
-    Attributes
-    ----------
-    lines
-        The numbers of lines, from 0, with which the second section and those after it begin.
-    id
-        Of the reply whose outputs these are.
-    html
-        Of the first sections, those that have been rendered.
-    """
-
-    lines: tuple[int, ...] = ()
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    html: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.lines) + 1
-
-
-def is_long_enough(chars: int, before: int) -> bool:
-    """Return whether a section of `chars` characters is long enough, if there are `before` in those above it."""
-    return chars >= (max(_FURTHER_CHARS, before // _OF_WHAT_CAME) if before else FIRST_CHARS)
-
-
-def sources(text: str, lines: Sequence[int]) -> list[str]:
-    """Return the text of each section, which begin with these lines, counted from 0: together, they are `text`."""
-    ends = [0, *(found.end() for found in _LINE_END.finditer(text))] if lines else [0]
-    at = [0, *(ends[min(line, len(ends) - 1)] for line in lines), len(text)]
-    return [text[a:b] for a, b in itertools.pairwise(at)]

@@ -22,13 +22,13 @@ _MOST_THOUGHTS = 600  # characters of reasoning shown while it comes
 # JupyterLab's own classes: a reply looks like a Markdown cell, live as well as settled.
 _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 
+# Class names are doubled where JupyterLab's own rules for the same element would win otherwise. Two rules are for
+# Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
 # A section of a long reply is skipped by the page while it is off the screen, but not before its height is known: where
 # somebody reads must not move. What is put beside it would have all in it styled anew.
 # What is wider than its place has a shadow at each edge behind which there is more: the shadows stay at the edges, and
-# what covers them is scrolled along (https://lea.verou.me/2012/04/background-attachment-local/). A table's stripes let
-# them through. Pages without JupyterLab's variables have none.
-# Class names are doubled where JupyterLab's own rules for the same element would win otherwise. Two rules are for
-# Notebook 7, which puts a long output into a scrolling box as soon as it settles, away from who reads it.
+# what covers them is scrolled along (`local`). A table's stripes let them through. Pages without JupyterLab's variables
+# have none.
 STYLE = """<style>
 .xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply>:first-child{margin-top:0}

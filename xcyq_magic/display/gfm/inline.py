@@ -1,4 +1,4 @@
-"""What stands within a block: code, math, links, emphasis, line breaks.
+"""The text within a block: code, math, links, emphasis, line breaks.
 
 One pass from left to right. Each search for an end is bounded, or remembers that there is none.
 """

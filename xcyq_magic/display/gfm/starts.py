@@ -1,4 +1,4 @@
-"""What begins a block, and what ends one: a line at a time, by its first characters."""
+"""The beginnings and the ends of blocks, which the first characters of a line tell; and the cells of tables."""
 
 from __future__ import annotations
 
