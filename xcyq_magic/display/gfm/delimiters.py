@@ -79,7 +79,15 @@ class Run:
 
 
 def run_at(text: str, at: int, end: int) -> Run:
-    """Return the run of delimiters ``text[at:end]``, with what it can open and close."""
+    """Return the run of delimiters ``text[at:end]``, with what it can open and close.
+
+    Parameters
+    ----------
+    text
+        The whole text of the block: what stands beside the run decides.
+    at, end
+        Where the run begins, and where it ends.
+    """
     character = text[at]
     before, after = text[at - 1 : at] or " ", text[end : end + 1] or " "
     if character == "~" and end - at < _DOUBLE:  # a single one is an approximation: "~5"
