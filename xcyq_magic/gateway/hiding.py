@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "(the API key)"
 _MARKS = ("%", "\\", "&")  # what an escape begins with
+_MARKED = re.compile(r"[%\\&]")
 _HEX = "([2-7][0-9a-f])"
 _ESCAPE = re.compile(
     rf"\\{{1,16}}(?:(?:u00|x){_HEX})?|%{_HEX}|(&(?:#x0{{0,8}}[2-7][0-9a-f]|#0{{0,8}}\d{{2,3}}|amp|lt|gt|quot|apos);)",
@@ -48,8 +49,12 @@ def hiding(key: str) -> Hide:
     """Return what hides `key`: a closure, so that no object holds it in the open."""
     plain, coded = _plain_forms(key), _in_base64(key)
     found, begun, cut = _finding(plain, coded), _beginning(plain, coded), _cutting(plain)
+    shortest, may_begin = min(map(len, (*plain, *coded))), _ending_like(plain, coded)
 
     def hide(text: str, ended: bool) -> tuple[str, str]:  # noqa: FBT001  # a closure, called by position
+        # Almost every piece is a word or two: too short for the key, no escape in it, and not like its beginning.
+        if len(text) < shortest and not ended and not (_MARKED.search(text) or may_begin(text)):
+            return text, ""
         pieces, at = [], 0
         for start, end, goes_on in sorted([*found(text), *(cut(text) if ended else ())]):
             if start < at:  # the same one, or one within it
