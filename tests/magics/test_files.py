@@ -9,6 +9,7 @@ import uuid
 import openai
 import pytest
 from PIL import Image as Pillow
+from shells import request
 
 from xcyq_magic.chat.records import TURN_MIME
 from xcyq_magic.errors import InputError, OptionError
@@ -122,7 +123,7 @@ def page(shell, run, tmp_path, monkeypatch):
     page_with(tmp_path / "page.ipynb", ("cell-1", "mine"), ("cell-2", "mine too"))
 
     def run_cell(code: str, cell: str) -> list[str]:
-        shell.parent_header = {"metadata": {"cellId": cell}}
+        request(shell, cell)
         run(code)
         session = shell.magics_manager.registry["xcyq_magic"].context.session
         return [t.prompt.text for t in session.conversation().turns]
