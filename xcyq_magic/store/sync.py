@@ -16,6 +16,7 @@ from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.forks import PerProcess
+from xcyq_magic.store.locks import KernelLocks
 from xcyq_magic.store.recognition import known
 from xcyq_magic.store.slots import Kept, Slot
 from xcyq_magic.store.writing import Writing
@@ -60,6 +61,7 @@ class Sync:
         self._concealed: set[str] = set()  # the ids of the turns that no file may have
         self._unkept: list[tuple[float, float]] = []  # when nothing was kept, until now, in Unix seconds
         self._since = time.time()  # that the database is this one
+        self._kernel_locks = KernelLocks(store.database.path)
         self._lock = PerProcess(threading.RLock)
 
     @property
@@ -129,6 +131,7 @@ class Sync:
         if loaded.unreadable:
             what = f"{loaded.unreadable} of the kept turns of {found.name}"
             self._notices.append(f"{what} cannot be read; they stay in the file.")
+        self._hold(found.id)
         kept = Kept(loaded.conversation, found.set_aside)
         known = {self.database.identity: kept}
         return Slot(loaded.conversation, known, writable=not self.in_memory, joins=True, id=found.id)
@@ -202,12 +205,17 @@ class Sync:
         for slot, kept in written.items():
             slot.kept[identity] = kept
             slot.cells.clear()
+            self._hold(slot.id)
             if kept.aside and not slots[slot] and not slot.displaced:
                 writing.notices.append(_DISPLACED.format(slot=slot))
             slot.displaced = kept.aside and not slots[slot]
         self._current = chosen
         self._notices += writing.notices
         return True
+
+    def _hold(self, identifier: str) -> None:
+        """Let no other notebook take a conversation over while this kernel has it."""
+        self._kernel_locks.hold(self._path or identifier)
 
     def _say_refused(self, identifier: str, error: StoreError) -> None:
         if identifier not in self._refused:
@@ -264,7 +272,10 @@ class Sync:
             old, self.store, self._since = self.store, ConversationStore(database), time.time()
             self._failure = ""
             old.database.close()
+            self._kernel_locks.close()
+            self._kernel_locks = KernelLocks(database.path)
 
     def close(self) -> None:
         """Let the file go."""
         self.database.close(for_good=True)
+        self._kernel_locks.close()
