@@ -14,7 +14,7 @@ from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.recognition import find
+from xcyq_magic.store.recognition import Contents, find, in_cells_here
 from xcyq_magic.store.slots import Slot, Standing
 from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Sync
@@ -298,7 +298,8 @@ class Conversations:
                 raise InputError(msg, "Run the cell again once the store can be used.")
             if not self._is_mine(found):
                 name = found.name if self._slot(found.name).empty else self.unused_name(found.name)
-                self.begin(replace(slot.now, name=name))
+                held = self._sync.notebook.contents() if self._sync.notebook else Contents()
+                self.begin(replace(slot.now, name=name, turns=in_cells_here(held, slot.now.turns)))
                 return self.switch(name)
             self._slot(found.name)  # it is set aside, also if only the store had it until now
             self._standing.put(slot)

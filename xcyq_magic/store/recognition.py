@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.records import TURN_MIME
@@ -24,6 +24,7 @@ from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, selec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
     from xcyq_magic.store.summaries import Summary
 
@@ -206,6 +207,16 @@ def _asks(source: str | None, prompt: str) -> bool:
     words = text.split()
     # Of a long one its beginning, since what `{{ }}` stood for may follow.
     return text[:_BEGINNING] in source if len(text) > _BEGINNING else source.split()[-len(words) :] == words
+
+
+def in_cells_here(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return turns of another notebook, each in its cell only if `held` has one of that id that asks the same."""
+
+    def stays(turn: Turn) -> bool:
+        source = held.cells.get(turn.cell.cell_id, "") if turn.cell else ""
+        return bool(source.strip()) and _asks(source, json.dumps(turn.prompt.to_dict()))
+
+    return tuple(turn if stays(turn) else replace(turn, cell=None) for turn in turns)
 
 
 def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Summary]) -> str:
