@@ -20,7 +20,7 @@ class Page:
     """A kernel of the notebook at `path`."""
 
     def __init__(self, path, env) -> None:
-        self.kernel = Kernel({**env, "JPY_SESSION_NAME": str(path)})
+        self.kernel = Kernel({"JPY_SESSION_NAME": str(path), **env})
         self.loaded = self(LOAD, "load")
 
     def __call__(self, code: str, cell: str = "other") -> str:
@@ -86,6 +86,20 @@ def test_a_copy_gets_a_fork_while_the_kernel_of_its_original_goes_on(start, orig
         again = start(name)
         assert f"Resumed {name}: {len(turns)} turns;" in again.loaded
         assert again.turns == turns
+
+
+def test_a_copy_gets_a_fork_while_a_kernel_that_knows_no_notebook_goes_on(start, tmp_path):
+    unknown = start("A.ipynb", JPY_SESSION_NAME="")  # servers before 2.5 do not tell it
+    unknown("%chat plants", "c1")
+    unknown("%chat outliers", "c2")
+    write_notebook(tmp_path / "B.ipynb", CHATS)
+    copy = start("B.ipynb")
+    assert "forked from another kernel" in copy.loaded
+    unknown("%chat more", "c3")
+    copy("%chat in the copy", "c2")
+    assert unknown.turns == ["plants", "outliers", "more"]
+    start.end(copy)
+    assert start("B.ipynb").turns == ["plants", "in the copy"]
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "shut down"])
