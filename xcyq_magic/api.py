@@ -28,7 +28,7 @@ from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
 from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.sync import Slot
+from xcyq_magic.store.slots import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

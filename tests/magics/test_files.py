@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import uuid
 
 import openai
 import pytest
 from PIL import Image as Pillow
+from shells import request
 
+from xcyq_magic.chat.records import TURN_MIME
 from xcyq_magic.errors import InputError, OptionError
 
 
@@ -48,8 +52,6 @@ def test_what_was_there_is_set_aside(run, sandbox, capsys, tmp_path):
 
 
 def test_the_reference_client_takes_the_messages(run, sandbox, tmp_path):
-    import json
-
     run("%chat_system Be brief.")
     run("%chat one")
     path = tmp_path / "chat.json"
@@ -79,3 +81,90 @@ def test_markdown_is_saved_to_be_read(run, capsys, tmp_path):
     run(f"%chat_save {tmp_path}/chat.md")
     assert capsys.readouterr().out == f"Saved 1 turn to {tmp_path}/chat.md.\n"
     assert (tmp_path / "chat.md").read_text("utf-8").split("\n", 2)[2].startswith("## 1. Prompt\n\none\n\n## 1. ")
+
+
+def page_with(path, *cells: tuple[str, str], conversation: str = "main") -> None:
+    """Save a notebook whose cells show a turn each: their ids, and what was asked."""
+    shown = [
+        {
+            "cell_type": "code",
+            "id": cell,
+            "source": f"%chat {prompt}",
+            "metadata": {},
+            "outputs": [
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {
+                        TURN_MIME: {
+                            "version": 1,
+                            "id": uuid.uuid4().hex,
+                            "conversation": conversation,
+                            "prompt": {"role": "user", "parts": [{"type": "text", "text": prompt}]},
+                            "completion": {"text": f"reply to {prompt}", "requested_model": "m", "model": "m"},
+                            "system": None,
+                            "parameters": {},
+                            "asked_at": 1.0,
+                        }
+                    },
+                }
+            ],
+        }
+        for cell, prompt in cells
+    ]
+    path.write_text(json.dumps({"cells": shown, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+@pytest.fixture
+def page(shell, run, tmp_path, monkeypatch):
+    """Run a cell of the notebook at `tmp_path`, which calls its cells as others do."""
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "page.ipynb"))
+    monkeypatch.chdir(tmp_path)
+    page_with(tmp_path / "page.ipynb", ("cell-1", "mine"), ("cell-2", "mine too"))
+
+    def run_cell(code: str, cell: str) -> list[str]:
+        request(shell, cell)
+        run(code)
+        session = shell.magics_manager.registry["xcyq_magic"].context.session
+        return [t.prompt.text for t in session.conversation().turns]
+
+    return run_cell
+
+
+def a_copy(folder) -> str:
+    page_with(folder / "other.ipynb", ("cell-1", "theirs"), ("cell-2", "theirs too"))
+    return "other.ipynb"
+
+
+def one_of_another_conversation(folder) -> str:
+    page_with(folder / "sub.ipynb", ("cell-2", "theirs too"), ("cell-1", "theirs"), conversation="idea")
+    return "sub.ipynb"
+
+
+def one_of_the_same_name(folder) -> str:
+    (folder / "sub").mkdir()
+    page_with(folder / "sub" / "page.ipynb", ("cell-1", "theirs"), ("cell-2", "theirs too"))
+    return "sub/page.ipynb"
+
+
+@pytest.mark.parametrize("other", [a_copy, one_of_another_conversation, one_of_the_same_name])
+def test_a_turn_of_another_notebook_is_of_no_cell_of_this_one(page, tmp_path, other):
+    name = other(tmp_path)
+    assert sorted(page(f"%chat_load {name}", "cell-0")) == ["theirs", "theirs too"]
+    assert sorted(page("%chat mine", "cell-1")) == ["mine", "theirs", "theirs too"]
+    assert sorted(page("%chat mine too", "cell-2")) == ["mine", "mine too", "theirs", "theirs too"]
+    assert sorted(page("%chat mine again", "cell-1")) == ["mine again", "mine too", "theirs", "theirs too"]
+
+
+def test_what_was_saved_is_of_no_cell_either(page, tmp_path):
+    page("%chat mine", "cell-1")
+    page("%chat_save saved.ipynb", "cell-2")
+    assert page("%chat_load saved.ipynb", "cell-2") == ["mine"]
+    assert page("%chat mine again", "cell-1") == ["mine", "mine again"]
+
+
+@pytest.mark.parametrize("name", ["page.ipynb", "../{}/page.ipynb", "link.ipynb"])
+def test_a_turn_of_this_very_notebook_is_of_its_cell(page, tmp_path, name):
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "page.ipynb")
+    assert page(f"%chat_load {name.format(tmp_path.name)}", "cell-0") == ["mine", "mine too"]
+    assert page("%chat mine again", "cell-1") == ["mine again", "mine too"]

@@ -53,8 +53,10 @@ def kernel(path):
     """Begin a kernel: the conversations of a notebook, as it finds them."""
     begun: list[Conversations] = []
 
-    def begin(notebook: str | None = NOTEBOOK, *, resume: bool = True) -> Conversations:
+    def begin(notebook: str | None = NOTEBOOK, *, resume: bool = True, ran: dict | None = None) -> Conversations:
         begun.append(Conversations(Database(path), at(notebook) if notebook else None, resume=resume))
+        if ran:
+            begun[-1]._sync.notebook.ran.update(ran)
         return begun[-1]
 
     yield begin
@@ -185,7 +187,7 @@ def test_a_fork_shares_its_turns_and_then_goes_its_own_way(kernel, path):
 def test_a_conversation_of_another_notebook_is_copied(kernel):
     """So a notebook that was renamed has its conversation again, and one that was not keeps it."""
     said(kernel, "a", "b")
-    renamed = kernel("/notebooks/renamed.ipynb")
+    renamed = kernel("/notebooks/renamed.ipynb", ran={"cell-b": "%chat b"})
     (found,) = renamed.summaries()
     assert found.notebook == NOTEBOOK
     assert prompts(renamed.adopt(found)) == ["a", "b"]
@@ -195,6 +197,17 @@ def test_a_conversation_of_another_notebook_is_copied(kernel):
     again.edit("main", with_turn(turn("b, edited", CellRun("cell-b", "1"))))
     assert prompts(again.get()) == ["a", "b, edited"]
     assert prompts(kernel().get()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("source", [None, "", "%chat c", "%chat b or not"])
+def test_a_turn_of_another_notebook_is_not_replaced_by_a_cell_that_asks_something_else(kernel, source):
+    """Programs that write notebooks call their cells cell-1, cell-2."""
+    said(kernel, "a", "b")
+    other = kernel("/notebooks/other.ipynb", ran={} if source is None else {"cell-b": source})
+    other.adopt(*other.summaries())
+    other.edit("main", with_turn(turn("c", CellRun("cell-b", "1"))))
+    assert prompts(other.get()) == ["a", "b", "c"]
+    assert prompts(kernel("/notebooks/other.ipynb").get()) == ["a", "b", "c"]
 
 
 def test_a_copy_does_not_take_the_place_of_what_is_there(kernel):
@@ -562,7 +575,7 @@ def test_the_file_can_be_changed_while_it_is_used(kernel, path, tmp_path):
     assert prompts(kernel().get()) == ["a"]
     conversations.use(Database(tmp_path / "other.sqlite"))
     conversations.edit("main", with_turn(turn("c")))
-    assert prompts(Conversations(Database(tmp_path / "other.sqlite"), at()).get()) == ["a", "b", "c"]
+    assert prompts(Conversations(Database(tmp_path / "other.sqlite"), at()).get()) == ["a", "c"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths there are text")

@@ -27,7 +27,7 @@ _DOTENV_LINE = re.compile(
 )
 # As code, a dict, a shell or a .env writes it down.
 _ASSIGNED = re.compile(
-    rf"""((?:{'|'.join(ENVIRONMENT_NAMES)})(?:=["']?|["']\s{{0,4}}\]?\s{{0,4}}[=:,]\s{{0,4}}["']))[^\s"'(){{}}$]{{{_SECRET},}}"""
+    rf"""((?:{"|".join(ENVIRONMENT_NAMES)})(?:=["']?|["']\s{{0,4}}\]?\s{{0,4}}[=:,]\s{{0,4}}["']))[^\s"'(){{}}$]{{{_SECRET},}}"""
 )
 
 

@@ -70,7 +70,8 @@ class FileMagics(ExtensionMagics):
     def chat_load(self, line: str) -> None:
         """Go on with a conversation from a file: ``.json`` or ``.ipynb``.
 
-        Of a notebook, the outputs of its chats make the conversation. The one until now is set aside.
+        Of a notebook, the outputs of its chats make the conversation. The one until now is set aside. What comes from
+        another file stays as it is when a cell of this notebook runs.
 
         Examples::
 
@@ -87,7 +88,7 @@ class FileMagics(ExtensionMagics):
         path = _path(line, "chat_load")
         before = self.conversation_at_rest()
         conversations = self.session.conversations
-        read = load(path, self.session.model_of(before), conversations.media, before.name)
+        read = load(path, self.session.model_of(before), conversations.media, before.name, conversations.path)
         for notice in read.notices:
             self.say(notice)
         old = conversations.begin(replace(read.conversation, name=before.name))

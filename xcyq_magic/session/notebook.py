@@ -14,9 +14,10 @@ from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.recognition import find
+from xcyq_magic.store.recognition import Contents, find, in_cells_here
+from xcyq_magic.store.slots import Slot, Standing
 from xcyq_magic.store.summaries import MAIN, column, latest
-from xcyq_magic.store.sync import Slot, Sync
+from xcyq_magic.store.sync import Sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,7 @@ class Conversations:
         self.current = MAIN
         self._resume = resume
         self._sync = Sync(ConversationStore(database), notebook, resume=resume)
-        self._slots: dict[str, Slot] = {}
-        self._aside: list[Slot] = []  # those that the store does not have yet
+        self._standing = Standing()
         self._begun: set[str] = set()  # the ids of those that began here
         self._lock = PerProcess(threading.RLock)
 
@@ -85,16 +85,18 @@ class Conversations:
         """
         with self._lock.get():
             slot = self._slot(which)
-            before, slot.now = slot.now, change(slot.now)
+            after = change(slot.now)
+            known = {t.id for turns in (slot.now.turns, *(gone for gone, _ in slot.taken)) for t in turns}
+            new = [t for t in after.turns if t.id not in known]
             if slot.own:
-                known = {t.id for t in before.turns}
-                for turn in (t for t in slot.now.turns if t.id not in known):
+                slot.now = after
+                for turn in new:
                     self.record(turn)
                 return slot.now
-            self._sync.note_cell(slot)
-            if all(s is not slot for s in self._all):  # another one has its name by now
-                slot.aside = True
-                self._aside.append(slot)
+            if slot not in self._standing.all:  # another one has its name by now
+                self._standing.put_aside(slot)
+            self._sync.note(slot, new)
+            slot.now = after
             self._write()
             return slot.now
 
@@ -142,7 +144,7 @@ class Conversations:
     def media(self, hashes: set[str]) -> dict[str, bytes]:
         """The bytes of media by their SHA-256: those of the conversations here, then those of the store."""
         with self._lock.get():
-            parts = [p for slot in self._all for t in slot.now.turns for p in t.prompt.media]
+            parts = [p for t in self._standing.turns for p in t.prompt.media]
         here = {p.sha256: p.data for p in parts if not isinstance(p, MediaLink) and p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
@@ -150,8 +152,7 @@ class Conversations:
         """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""
         with self._lock.get():
             kept = self._sync.attempt(self._sync.store.spent) or []
-            here = (ReplyUsage.of(t.completion) for slot in self._all for t in slot.now.turns)
-            return [*kept, *here]
+            return [*kept, *(ReplyUsage.of(t.completion) for t in self._standing.turns)]
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""
@@ -160,8 +161,8 @@ class Conversations:
     def failure(self) -> str:
         """Return a line on why nothing can be kept now; ``""`` if it can. What was missed is written then."""
         with self._lock.get():
-            missed = any(s.behind(self._sync.database.identity) for s in self._all)
-            (self._write if missed else self._sync.look)()
+            if not self._catch_up():
+                self._sync.look()
             return self._sync.take_failure()
 
     # Which one
@@ -183,13 +184,13 @@ class Conversations:
         """
         notebook = self._sync.notebook
         with self._lock.get():
-            begun = any(s.worth_keeping or s.reply_lock.locked() for s in self._all)
+            begun = any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all)
             if notebook is None or not self._resume or begun:
                 return None, ""
             found, line = self._sync.attempt(lambda: find(self._sync.database, notebook)) or (None, "")
             if found is not None:
                 self.current = found.name
-                self._slots.clear()  # nothing is in them, and more is known now
+                self._standing.named.clear()  # nothing is in them, and more is known now
             return found, line
 
     def belong_to(self, notebook: Notebook) -> tuple[Summary | None, str]:
@@ -198,26 +199,30 @@ class Conversations:
         What was said until now comes after what is kept of the notebook.
         """
         with self._lock.get():
-            until_now, self._slots = self._slots, {}
-            self._sync.notebook = notebook
-            found, line = self.resume()
-            for name, slot in until_now.items():
-                self._join(name, slot)
+            until_now = self._standing.named
+            try:
+                self._standing.named, self._sync.notebook = {}, notebook
+                found, line = self.resume()
+                for name, slot in until_now.items():
+                    self._join(name, slot)
+            except BaseException:  # an interrupt: all is as it was, and the next cell tries again
+                self._standing.named, self._sync.notebook = until_now, None
+                raise
+            self._catch_up()
             return found, line
 
     def _join(self, name: str, slot: Slot) -> None:
         """Let `slot`, whose notebook was not known, be the notebook's conversation of its name."""
         before, said = self._slot(name), slot.now
-        slot.id, slot.kept, slot.file, slot.kept_aside = before.id, before.kept, before.file, before.kept_aside
-        slot.now = before.now
-        self._slots[name] = slot
+        known = {t.id for t in before.now.turns}
+        turns = tuple(t for t in said.turns if t.id not in known)
+        chosen = {what: v for what, v in (("model", said.model), ("system", said.system)) if v is not None}
+        slot.now = replace(before.now, turns=(*before.now.turns, *turns), **chosen) if turns or chosen else before.now
+        if slot.now is not before.now:
+            self._sync.note(slot)
+        slot.kept, slot.id, slot.joins = before.kept, before.id, before.joins
+        self._standing.named[name] = slot
         self._begun.add(slot.id)
-        if said.turns or said.model is not None or said.system is not None:
-            model = before.now.model if said.model is None else said.model
-            system = before.now.system if said.system is None else said.system
-            self.edit(
-                slot, lambda now: replace(now, turns=(*before.now.turns, *said.turns), model=model, system=system)
-            )
 
     def begin(self, conversation: Conversation) -> Summary | None:
         """Let `conversation` take the place of the one of its name.
@@ -225,19 +230,19 @@ class Conversations:
         Returns that one, which is set aside; None if there was nothing in it.
         """
         with self._lock.get():
-            old = self._slot(conversation.name)
-            self._slots[conversation.name] = new = self._new(conversation, wanted=True)
-            self._sync.note_cell(new)
-            self._put_aside(old)
+            old, new = self._slot(conversation.name), self._new(conversation, wanted=True)
+            here = {t.id for t in self._standing.turns}
+            self._sync.note(new, [t for t in conversation.turns if t.id not in here], asked=False)
+            self._standing.put(new)
             self._write()
-            return None if old.empty else old.summary(self.path)
+            return None if old.empty else old.summary(self.path, aside=True)
 
     def switch(self, name: str) -> Conversation:
         """Go to the conversation called `name`; begin it if there is none."""
         with self._lock.get():
             slot = self._slot(name)
+            self._sync.note(slot)
             slot.wanted = True
-            self._sync.note_cell(slot)
             self.current = name
             self._write()
             return slot.now
@@ -262,14 +267,10 @@ class Conversations:
         """The conversations of this notebook, then the latest of others; the latest first."""
         with self._lock.get():
             kept = self._sync.attempt(lambda: latest(self._sync.database, self.path, _OTHERS_LISTED)) or []
-            known = {s.id for s in self._sync.attempt(self._sync.known) or ()}
-            slots = [s for s in self._all if s.worth_keeping]
-            here = {s.id for s in slots}
-            rest = [s for s in kept if s.id not in here]
-            mine = [replace(s, set_aside=s.set_aside or s.id not in known) for s in rest if self._is_mine(s)]
-            mine += [s.summary(self.path) for s in slots]
-            mine = [s for s in mine if s.turns or not s.set_aside]
-            return [*sorted(mine, key=lambda s: -s.last_turn_at), *(s for s in rest if not self._is_mine(s))]
+            known = self._sync.attempt(self._sync.known) or ()
+            mine = self._standing.summaries(self.path, filter(self._is_mine, kept), known)
+            here = {s.id for s in mine}
+            return [*mine, *(s for s in kept if not self._is_mine(s) and s.id not in here)]
 
     def adopt(self, found: Summary) -> Conversation:
         """Go on with a conversation of `summaries`.
@@ -283,62 +284,57 @@ class Conversations:
             It cannot be read.
         """
         with self._lock.get():
-            slot = next((s for s in self._all if s.id == found.id), None) or self._sync.load(found)
+            slot = self._standing.of_id(found.id) or self._sync.load(found)
             if slot is None:
                 msg = f"The conversation {found.id} cannot be read from the store; nothing was changed."
                 raise InputError(msg, "Run the cell again once the store can be used.")
             if not self._is_mine(found):
                 name = found.name if self._slot(found.name).empty else self.unused_name(found.name)
-                self.begin(replace(slot.now, name=name))
+                held = self._sync.notebook.contents() if self._sync.notebook else Contents()
+                self.begin(replace(slot.now, name=name, turns=in_cells_here(held, slot.now.turns)))
                 return self.switch(name)
-            old = self._slot(found.name)
-            if old is not slot:
-                self._aside = [s for s in self._aside if s is not slot]
-                slot.aside = False
-                self._slots[found.name] = slot
-                self._put_aside(old)
+            self._slot(found.name)  # it is set aside, also if only the store had it until now
+            self._standing.put(slot)
             return self.switch(found.name)
 
     def use(self, database: Database) -> None:
-        """Keep everything in `database` from now on."""
-        self._sync.use(database)
+        """Keep everything in `database` from now on: what stands, but not what was said while nothing was kept."""
+        with self._lock.get():
+            self._sync.use(database)
+            self._standing.change_store()
 
     def close(self) -> None:
         """Keep what has not been kept yet, and let the file go."""
         with self._lock.get():
-            database = self._sync.database
-            if any(s.behind(database.identity) for s in self._all):
-                self._write()
-            database.close(for_good=True)
-
-    @property
-    def _all(self) -> list[Slot]:
-        return [*self._slots.values(), *self._aside]
+            self._catch_up()
+            self._sync.close()
 
     def _is_mine(self, found: Summary) -> bool:
         return found.id in self._begun or (self.path is not None and found.notebook == self.path)
 
-    def _new(self, conversation: Conversation, *, wanted: bool = False) -> Slot:
-        slot = Slot(conversation, wanted=wanted)
+    def _new(self, conversation: Conversation, *, wanted: bool = False, joins: bool = False) -> Slot:
+        slot = Slot(conversation, wanted=wanted, joins=joins)
         self._begun.add(slot.id)
         return slot
 
     def _slot(self, which: str | Slot | None) -> Slot:
         if isinstance(which, Slot):
-            return next((s for s in self._all if s.id == which.id), which)
+            return self._standing.of_id(which.id) or which
         name = which or self.current
-        slot = self._slots.get(name)
+        slot = self._standing.named.get(name)
         if slot is None:
             found = self._sync.attempt(lambda: self._sync.named(name))
-            slot = (self._sync.load(found) if found else None) or self._new(Conversation(name))
-            self._slots[name] = slot
+            slot = (self._sync.load(found) if found else None) or self._new(Conversation(name), joins=True)
+            self._standing.named[name] = slot
         return slot
 
-    def _put_aside(self, slot: Slot) -> None:
-        slot.aside = True  # also if nothing is in it yet: a reply may be on its way
-        if slot.worth_keeping:
-            self._aside.append(slot)
-
     def _write(self) -> None:
-        if self._sync.write(self._all, self._slots.get(self.current)):
-            self._aside = [s for s in self._aside if s.taken or s.reply_lock.locked()]  # these are not in the store
+        if self._sync.write(self._standing.all, self._standing.named.get(self.current)):
+            self._standing.let_go(self._sync.has_all)
+
+    def _catch_up(self) -> bool:
+        """Write what the store lacks; return whether it lacked anything."""
+        missed = any(self._sync.behind(s, aside=aside) for s, aside in self._standing.all.items())
+        if missed:
+            self._write()
+        return missed

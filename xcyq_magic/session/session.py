@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.comparison import Comparison
+    from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
-    from xcyq_magic.store.sync import Slot
 
 
 class ChatSession:

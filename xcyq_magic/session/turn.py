@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.notebook import Conversations
-    from xcyq_magic.store.sync import Slot
+    from xcyq_magic.store.slots import Slot
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,19 @@ class ConversationStore:
 
     # Within a transaction of the database
 
+    def row(self, execute: Execute, identifier: str) -> tuple[str | None, bool] | None:
+        """The notebook of a conversation, and whether it is set aside; None if there is no such conversation."""
+        rows = execute("SELECT notebook, set_aside FROM conversations WHERE id = ?", identifier)
+        return (rows[0][0], bool(rows[0][1])) if rows else None
+
+    def turns_of(self, execute: Execute, identifier: str) -> set[str]:
+        """The ids of the turns of a conversation."""
+        return {turn for (turn,) in execute("SELECT turn FROM places WHERE conversation = ?", identifier)}
+
+    def cells_of(self, execute: Execute, identifier: str) -> set[str]:
+        """The ids of the cells of a conversation."""
+        return {cell for (cell,) in execute("SELECT cell_id FROM cells WHERE conversation = ?", identifier)}
+
     def create(
         self,
         execute: Execute,

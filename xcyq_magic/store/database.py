@@ -54,7 +54,7 @@ class Database:
     Attributes
     ----------
     identity
-        The random name of the file that was opened last: what was written to another is not in this one.
+        What tells the file that was opened last from any other: what was written to another is not in this one.
     """
 
     def __init__(
@@ -170,7 +170,8 @@ class Database:
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             _write_ahead(connection, time.monotonic() + self._busy_s)
             migrate(connection, self._migrations)
-            self.identity = connection.execute("SELECT identity FROM file").fetchone()[0]
+            name = connection.execute("SELECT identity FROM file").fetchone()[0]
+            self.identity = f"{name} {self._inode}"  # a copy has the name of its original
         except BaseException:
             connection.close()
             raise

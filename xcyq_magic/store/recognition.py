@@ -9,19 +9,22 @@ notebook's if an output holds one of its turns, or if two of these match: path, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.records import TURN_MIME
 from xcyq_magic.store.formats.ipynb import is_own_cell
+from xcyq_magic.store.locks import KernelLocks
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
     from xcyq_magic.store.summaries import Summary
 
@@ -206,14 +209,27 @@ def _asks(source: str | None, prompt: str) -> bool:
     return text[:_BEGINNING] in source if len(text) > _BEGINNING else source.split()[-len(words) :] == words
 
 
+def in_cells_here(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return turns of another notebook, each in its cell only if `held` has one of that id that asks the same."""
+
+    def stays(turn: Turn) -> bool:
+        source = held.cells.get(turn.cell.cell_id, "") if turn.cell else ""
+        return bool(source.strip()) and _asks(source, json.dumps(turn.prompt.to_dict()))
+
+    return tuple(turn if stays(turn) else replace(turn, cell=None) for turn in turns)
+
+
 def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Summary]) -> str:
     """Bring conversations from the path `origin` to `path`; return what to say of it.
 
-    Those that the notebook at `origin` knows as well are forked, since the one at `path` is a copy of it. The others
-    are moved: their notebook was renamed.
+    Those that the notebook at `origin` knows as well, or that its kernel has open, are forked, since the one at `path`
+    is a copy of it. The others are moved: their notebook was renamed.
     """
     moved = origin is None or origin == column(path)
     theirs = {s.id for s in known(database, contents(origin), origin)} if origin and not moved else set()
+    with contextlib.closing(KernelLocks(database.path)) as locks:
+        # A kernel that goes on with them writes to them, whatever its notebook's file has of them.
+        theirs |= {s.id for s in ours if s.notebook != column(path) and locks.held_elsewhere(s.notebook or s.id)}
     last = current(database, origin) if origin else None
     forked = False
     with database.transaction() as execute:
@@ -232,7 +248,7 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
                 execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(path), here)
     if origin == column(path):
         return ""
-    was = os.path.basename(origin) if origin else "this kernel"  # noqa: PTH119  # a str
+    was = os.path.basename(origin) if origin else f"{'another' if forked else 'this'} kernel"  # noqa: PTH119  # a str
     return f", forked from {was}" if forked else f", kept as {was} until now"
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.given import replace_surrogates
@@ -107,8 +108,10 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], name: str) -> ReadConversation:
-    """Read a conversation from a file.
+def load(
+    path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], name: str, notebook: str | None = None
+) -> ReadConversation:
+    """Read a conversation from a file. Its turns belong to no cell, unless the file is the open notebook's.
 
     Parameters
     ----------
@@ -118,6 +121,8 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
         Gives the bytes of media by their SHA-256.
     name
         The conversation to take from a notebook with several.
+    notebook
+        The path of the open notebook. Another one may have cells of the same ids.
 
     Raises
     ------
@@ -146,7 +151,18 @@ def load(path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], n
     try:
         if suffix == ".json":
             return openai_json.loads(text, model)
-        return ipynb.loads(text, find, name)
+        read = ipynb.loads(text, find, name)
     except ConversationFileError as e:
         msg = f"{path} cannot be loaded: {e.message}"
         raise ConversationFileError(msg, e.hint) from None
+    if notebook is not None and _is_same(path, notebook):
+        return read
+    turns = tuple(replace(turn, cell=None) for turn in read.conversation.turns)
+    return replace(read, conversation=replace(read.conversation, turns=turns))
+
+
+def _is_same(path: Path, other: str) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False

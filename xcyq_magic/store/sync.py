@@ -1,125 +1,40 @@
 """Brings the store up to what stands in memory.
 
 The values in memory are what counts. Where the store fails, the chat goes on, and the next write brings what was
-missed: each slot knows what the store has of it, and only the difference is written.
+missed: each slot knows what each file has of it, and only the difference is written. What is said while nothing is kept
+is never written.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+import time
+from typing import TYPE_CHECKING, TypeVar
 
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation
+from xcyq_magic.chat.conversation import EARLIER, CellRun
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.recognition import free_name, known
-from xcyq_magic.store.summaries import DISPLACED, Summary, new_id
+from xcyq_magic.store.locks import KernelLocks
+from xcyq_magic.store.recognition import known
+from xcyq_magic.store.slots import Kept, Slot
+from xcyq_magic.store.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.store.database import Database, Execute
+    from xcyq_magic.store.database import Database
     from xcyq_magic.store.recognition import Notebook
+    from xcyq_magic.store.summaries import Summary
 
 T = TypeVar("T")
-_Taken: TypeAlias = "tuple[tuple[Turn, ...], tuple[Turn, ...]]"
 
-
-@dataclass(eq=False)
-class Slot:
-    """A conversation as it stands, and what the store has of it.
-
-    Attributes
-    ----------
-    now
-        As it stands.
-    kept
-        As the store has it; None if it has nothing.
-    file
-        The identity of the database that has it.
-    wanted
-        Whether to keep it although nothing is in it yet.
-    aside, kept_aside
-        Whether its name is another one's, now and in the store.
-    taken
-        What was taken back from it: each time the turns that were, and all turns before that; the latest last.
-    replaced
-        The same of what the last run of a cell replaced, by the cell's id.
-    cells
-        The ids of the cells that it was changed in, which are not in the store yet.
-    lock
-        Its `reply_lock`, in each process.
-    own
-        Whether it is a `Chat`'s own: in no list, and in the store its turns alone.
-    id
-        Its name in the store.
-    """
-
-    now: Conversation
-    kept: Conversation | None = None
-    file: str = ""
-    wanted: bool = False
-    aside: bool = False
-    kept_aside: bool = False
-    taken: list[_Taken] = field(default_factory=list)
-    replaced: dict[str, _Taken] = field(default_factory=dict)
-    cells: set[str] = field(default_factory=set)
-    lock: PerProcess[threading.Lock] = field(default_factory=lambda: PerProcess(threading.Lock))
-    own: bool = False
-    id: str = field(default_factory=new_id)
-
-    @property
-    def reply_lock(self) -> threading.Lock:
-        """The lock that is held while a reply of it comes."""
-        return self.lock.get()
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is in it."""
-        return not (self.now.turns or self.now.model or self.now.system is not None)
-
-    @property
-    def worth_keeping(self) -> bool:
-        """Whether to write it: it is stored already, was created by name, or is not empty."""
-        return self.wanted or self.kept is not None or not self.empty
-
-    def note_taken(self, before: Conversation, after: Conversation) -> tuple[Turn, ...]:
-        """Note which turns a change of it takes out, for `last_taken`, and return them."""
-        gone, new = before.without(after.turns).turns, after.without(before.turns).turns
-        cells = [t.cell.cell_id for t in new if t.cell and t.replaces(gone) and not t.completion.partial]
-        for cell_id in cells:
-            self.replaced.pop(cell_id, None)  # it goes to the end
-            self.replaced[cell_id] = gone, before.turns
-        if gone and not cells:
-            self.taken.append((gone, before.turns))
-        return gone
-
-    def last_taken(self) -> _Taken | None:
-        """Return what was taken from it last and is not back, and forget it; what cells replaced comes after the rest.
-
-        To run a cell again is to replace its turns: who wants something back has most likely taken that back.
-        """
-        here = {t.id for t in self.now.turns}
-        while self.taken or self.replaced:
-            gone, before = self.taken.pop() if self.taken else self.replaced.popitem()[1]
-            if back := tuple(t for t in gone if t.id not in here):
-                return back, before
-        return None
-
-    def behind(self, file: str) -> bool:
-        """Whether the store lacks something of it."""
-        if self.kept is None or self.file != file:
-            return self.worth_keeping
-        return self.now is not self.kept or self.aside != self.kept_aside
-
-    def summary(self, notebook: str | None) -> Summary:
-        """Return the `Summary` that ``%chat_switch`` lists."""
-        asked = self.now.turns[-1].asked_at if self.now.turns else 0.0
-        return Summary(self.id, notebook, self.now.name, len(self.now.turns), asked, self.aside)
+_DISPLACED = (
+    "Another kernel of this notebook began {slot.now.name} afresh, and set this conversation aside. It goes on here; "
+    "%chat_switch {slot.id} brings it back there, or after a restart."
+)
 
 
 class Sync:
@@ -143,12 +58,25 @@ class Sync:
         self._notices: list[str] = []
         self._current = ("", "")  # as the store has it: the file, and the conversation that the notebook is in
         self._refused: set[str] = set()  # the ids of what the store can never take; each was said
+        self._concealed: set[str] = set()  # the ids of the turns that no file may have
+        self._unkept: list[tuple[float, float]] = []  # when nothing was kept, until now, in Unix seconds
+        self._since = time.time()  # that the database is this one
+        self._kernel_locks = KernelLocks(store.database.path)
         self._lock = PerProcess(threading.RLock)
 
     @property
     def database(self) -> Database:
         """The file."""
         return self.store.database
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether nothing is kept."""
+        return self.database.path is None
+
+    @property
+    def _path(self) -> str | None:
+        return self.notebook.path if self.notebook else None
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """What `action` returns; None where the store fails, which the user hears of once."""
@@ -203,26 +131,50 @@ class Sync:
         if loaded.unreadable:
             what = f"{loaded.unreadable} of the kept turns of {found.name}"
             self._notices.append(f"{what} cannot be read; they stay in the file.")
-        kept = loaded.conversation
-        file, aside = self.database.identity, found.set_aside
-        return Slot(kept, kept, file, aside=aside, kept_aside=aside, id=found.id)
+        self._hold(found.id)
+        kept = Kept(loaded.conversation, found.set_aside)
+        known = {self.database.identity: kept}
+        return Slot(loaded.conversation, known, writable=not self.in_memory, joins=True, id=found.id)
+
+    # To the store
 
     def record(self, turn: Turn) -> None:
-        """Write a turn that is in no conversation."""
+        """Keep a turn without a place in a conversation, unless it was asked while nothing was kept."""
 
         def write() -> None:
             with self.database.transaction() as execute:
                 self.store.record(execute, turn)
 
-        self.attempt(write)
+        if not self.conceals(turn):
+            self.attempt(write)
 
-    def write(self, slots: Collection[Slot], current: Slot | None) -> bool:
-        """Write what the store lacks of `slots`; `current` is the one that the notebook is in.
+    def behind(self, slot: Slot, *, aside: bool) -> bool:
+        """Whether the store lacks something of a conversation; `aside` is whether it is set aside now."""
+        kept = slot.kept.get(self.database.identity)
+        if kept is None:
+            return slot.worth_keeping and (slot.writable or self.in_memory)
+        return slot.now is not kept.conversation or aside != kept.aside
+
+    def has_all(self, slot: Slot) -> bool:
+        """Whether a conversation that was set aside is whole in a file, so that memory may let it go."""
+        lacking = self._refused | self._concealed
+        whole = lacking.isdisjoint({slot.id, *(t.id for t in slot.now.turns)})
+        return whole and not self.in_memory and not self.behind(slot, aside=True)
+
+    def write(self, slots: Mapping[Slot, bool], current: Slot | None) -> bool:
+        """Write what the store lacks.
+
+        Parameters
+        ----------
+        slots
+            The conversations, and whether each is set aside.
+        current
+            The one that the notebook is in.
 
         Returns
         -------
         bool
-            Whether the store has it all now.
+            Whether the store could be used.
         """
         try:
             return bool(self.attempt(lambda: self._write(slots, current)))
@@ -230,57 +182,45 @@ class Sync:
             self.attempt(lambda: self._write(slots, current))
             raise
 
-    def _write(self, slots: Collection[Slot], current: Slot | None) -> bool:
-        database = self.database
-        failed: list[Slot] = []
-        with database.transaction() as execute:
+    def _write(self, slots: Mapping[Slot, bool], current: Slot | None) -> bool:
+        written: dict[Slot, Kept] = {}
+        with self.database.transaction() as execute:
+            identity, chosen, path = self.database.identity, self._current, self._path
+            concealed = set() if self.in_memory else self._concealed
+            writing = Writing(self.store, execute, path, self.named, self._resume, concealed, self._say_refused)
             # A name is free for another one only once its old owner is aside.
-            for slot in sorted(slots, key=lambda s: not s.aside):
-                if slot.behind(database.identity):
+            for slot, aside in sorted(slots.items(), key=lambda s: not s[1]):
+                if self.behind(slot, aside=aside):
                     try:
                         with together(execute, f"The conversation {slot.now.name}"):
-                            self._write_slot(execute, slot)
+                            written[slot] = writing.write(slot, aside=aside)
                     except StoreError as e:
-                        failed.append(slot)
                         self._say_refused(slot.id, e)
-            chosen = self._current
-            if self.notebook is not None and current is not None and current.worth_keeping and current not in failed:
-                chosen = (database.identity, current.id)
+            if self.notebook is not None and current is not None:
+                has = written.get(current) or current.kept.get(identity)
+                if has is not None and not has.aside:
+                    chosen = (identity, current.id)
                 if chosen != self._current:
                     self.store.choose(execute, self.notebook.path, current.id)
-        for slot in slots:
-            if slot not in failed and slot.behind(database.identity):
-                slot.kept, slot.file, slot.kept_aside = slot.now, database.identity, slot.aside
-                slot.cells.clear()
+        for slot, kept in written.items():
+            slot.kept[identity] = kept
+            slot.cells.clear()
+            self._hold(slot.id)
+            if kept.aside and not slots[slot] and not slot.displaced:
+                writing.notices.append(_DISPLACED.format(slot=slot))
+            slot.displaced = kept.aside and not slots[slot]
         self._current = chosen
-        return not self._refused  # what the store can never take stays in memory
+        self._notices += writing.notices
+        return True
+
+    def _hold(self, identifier: str) -> None:
+        """Let no other notebook take a conversation over while this kernel has it."""
+        self._kernel_locks.hold(self._path or identifier)
 
     def _say_refused(self, identifier: str, error: StoreError) -> None:
         if identifier not in self._refused:
             self._refused.add(identifier)
             self._notices.append(f"{error.message} {error.hint}")
-
-    def _write_slot(self, execute: Execute, slot: Slot) -> None:
-        kept = slot.kept if slot.file == self.database.identity else None
-        if kept is None:
-            path = self.notebook.path if self.notebook else None
-            if path is not None and not slot.aside:
-                self._free_name(execute, path, slot.now.name)
-            slot.id = self.store.create(execute, slot.id, path, slot.now, aside=slot.aside)
-            kept = Conversation(slot.now.name)
-        elif slot.aside != slot.kept_aside:
-            self.store.set_aside(execute, slot.id, aside=slot.aside)
-        if slot.now is not kept:
-            for turn, error in self.store.change(execute, slot.id, kept, slot.now):
-                self._say_refused(turn.id, error)
-        self.store.note_cells(execute, slot.id, slot.cells)
-
-    def _free_name(self, execute: Execute, path: str, name: str) -> None:
-        """Set aside the conversation that has the name, unless it is the notebook's, which another kernel began."""
-        if not self._resume:
-            free_name(execute, path, name)
-        elif self.named(name) is None:
-            free_name(execute, path, name, DISPLACED)
 
     def named(self, name: str) -> Summary | None:
         """Return the kept conversation called `name` that the notebook knows; None if there is none.
@@ -298,15 +238,44 @@ class Sync:
         """Return the kept conversations of the notebook that it knows; see `named`."""
         return known(self.database, self.notebook.contents(), self.notebook.path) if self.notebook else []
 
-    def note_cell(self, slot: Slot) -> None:
-        """Note that a conversation is changed in the cell that is running."""
+    # What is to be written
+
+    def note(self, slot: Slot, new: Collection[Turn] = (), *, asked: bool = True) -> None:
+        """Note that a conversation is about to be changed.
+
+        Parameters
+        ----------
+        slot
+            The conversation. The cell that is running counts as one of its cells.
+        new
+            The turns that it gets. Those that come while nothing is kept are not written later.
+        asked
+            Whether they were asked in this kernel; otherwise they come from elsewhere, whenever they were asked.
+        """
+        concealed = {t.id for t in new if self.in_memory or (asked and self.conceals(t))}
+        self._concealed |= concealed
+        if not self.in_memory and (not new or len(concealed) < len(new)):
+            slot.writable = True
         cell_id = self.notebook.running() if self.notebook else None
         if cell_id is not None and CellRun(cell_id, EARLIER).lasting_id:
             slot.cells.add(cell_id)
 
+    def conceals(self, turn: Turn) -> bool:
+        """Whether a turn was asked while nothing was kept, so that it is not written now."""
+        return not self.in_memory and any(a <= turn.asked_at <= b for a, b in self._unkept)
+
     def use(self, database: Database) -> None:
         """Keep everything in `database` from the next write on."""
         with self._lock.get():
-            old, self.store = self.store, ConversationStore(database)
+            if self.in_memory:
+                self._unkept.append((self._since, time.time()))
+            old, self.store, self._since = self.store, ConversationStore(database), time.time()
             self._failure = ""
             old.database.close()
+            self._kernel_locks.close()
+            self._kernel_locks = KernelLocks(database.path)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.database.close(for_good=True)
+        self._kernel_locks.close()
