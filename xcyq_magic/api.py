@@ -184,7 +184,10 @@ class Chat:
     @property
     def conversation(self) -> Conversation:
         """The conversation as it stands."""
-        return self._session().conversation(self._name) if self._name else self._own.now
+        if not self._name:
+            return self._own.now
+        session = self._source.get()
+        return self._own.now if self._brings(session) else session.conversation(self._name)
 
     def __call__(self, prompt: str, *media: object, once: bool = False, stream: bool | None = None) -> Completion:
         """Ask, and wait for the reply.
@@ -220,10 +223,15 @@ class Chat:
         session = self._source.get()
         if self._name and self._source.travelled:
             with self._own.reply_lock:
-                brought, self._own.now = self._own.now, Conversation(self._name)
-                if brought.turns:
+                brings, brought, self._own.now = self._brings(session), self._own.now, Conversation(self._name)
+                if brings:
                     session.conversations.edit(self._name, lambda now: now if now.turns else brought)
         return session
+
+    def _brings(self, session: ChatSession) -> bool:
+        """Return whether it brought turns along from another process that its conversation is to have."""
+        known = session.conversations.open(self._name)  # one without turns may have been begun, by %chat_reset say
+        return bool(self._own.now.turns) and not (known.now.turns or known.wanted)
 
     def __getstate__(self) -> dict[str, Any]:
         try:

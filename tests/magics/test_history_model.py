@@ -111,7 +111,7 @@ class Histories(RuleBasedStateMachine):
         self.saved: dict[str, list[Said]] = {}
         self.page: dict[str, str] = {}
         self.cells = self.questions = 0
-        self.compared: tuple[str, list[Said]] | None = None
+        self.compared: tuple[Talk, list[Said]] | None = None
         self.background: dict[str, tuple[threading.Thread, Talk, CellRun | None]] = {}
         self.start()
         self.choose_a_model("gpt-5.5")  # in a cell: what none of the notebook's cells wrote to, it would not know again
@@ -264,13 +264,18 @@ class Histories(RuleBasedStateMachine):
         self.do(f"%%compare gpt-5.5 gemini-2.5-pro\n{prompt}", cell)
         assert self.asked()[-1] == prompt
         columns = self.session.comparison.columns
-        self.compared = self.current, [Said(prompt, c.text, cell, str(self.cells)) for c in columns]
+        self.compared = self.now, [Said(prompt, c.text, cell, str(self.cells)) for c in columns]
 
     @precondition(lambda self: self.compared)
     @rule(number=st.integers(1, 2))
     def keep(self, number: int) -> None:
-        name, answers = self.compared
-        said, talk = answers[number - 1], self.talks[name]
+        asked, answers = self.compared
+        said, talk = answers[number - 1], self.talks[asked.name]
+        if talk is not asked and asked.turns:  # it was set aside
+            with pytest.raises(InputError, match="nothing was kept"):
+                self.do(f"%chat_keep {number}")
+            return
+        self.compared = talk, answers
         self.do(f"%chat_keep {number}")
         self.ever.append(said)
         at = next((n for n, t in enumerate(talk.turns) if t in answers), None)

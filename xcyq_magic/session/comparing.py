@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import Paint
     from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.store.slots import Slot
 
 
 _FEWEST_JUDGED = 2
@@ -94,7 +95,8 @@ def compare(
     InputError
         No model, or not the judge, can be asked. Nothing was sent.
     """
-    asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(conversation), cell)
+    place = session.conversations.open(conversation)
+    asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(place), cell)
     if judge is not None:  # who cannot be asked is refused before the others are
         check_judge(judge)
     names = asked_models(models, repeat, session.chat.compare_limit)
@@ -118,7 +120,7 @@ def compare(
             painting,
         )
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
-    session.comparison = comparison
+    session.comparison, session.compared_in = comparison, place
     return Compared(comparison, error)
 
 
@@ -279,13 +281,15 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
     ------
     OptionError
         No word of that answer came.
+    InputError
+        The conversation that was asked is not the one of its name any more.
     """
     turn = comparison.turn(column)
     if turn is None:
         msg = f"There is no reply of {column.name} to keep."
         raise OptionError(msg, "Keep another, or run the comparison again.")
     turns = [t for c in comparison.columns if (t := comparison.turn(c))]
-    conversations, place = session.conversations, session.conversations.open(comparison.conversation)
+    conversations, place = session.conversations, _place_of(session, comparison)
     other = next((t for t in conversations.get(place).turns if t in turns), None)
     # What was kept before stays as it is: the turns below it have seen it.
     kept = other if other is not None and other == turn else replace(turn, kept_at=time.time())
@@ -293,3 +297,18 @@ def keep(session: ChatSession, comparison: Comparison, column: Column) -> Kept:
     change = conversations.take_back if other is None else conversations.edit
     change(place, lambda now: now.with_one_of(kept, turns))
     return Kept(kept, other)
+
+
+def _place_of(session: ChatSession, comparison: Comparison) -> Slot:
+    """Return the conversation that was asked, which another one may have set aside since then."""
+    conversations = session.conversations
+    place = conversations.open(comparison.conversation)
+    if comparison is not session.comparison:
+        return place
+    asked = session.compared_in or place
+    if asked.id != place.id and conversations.get(asked).turns:  # one without turns is as good as another
+        msg = f"The comparison followed the {comparison.conversation} that was set aside since then; nothing was kept."
+        way_on = f"%chat_switch {asked.id} goes back to it, and %chat_keep keeps an answer there."
+        raise InputError(msg, f"{way_on} Or run the comparison again, to ask after this conversation.")
+    session.compared_in = place
+    return place

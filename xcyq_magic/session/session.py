@@ -50,6 +50,8 @@ class ChatSession:
         The key, the address, the sandbox.
     comparison
         The last one; None before the first.
+    compared_in
+        The conversation that it followed, as `Conversations.open` gave it.
     closed
         Whether it has ended: nothing more is sent.
     """
@@ -65,6 +67,7 @@ class ChatSession:
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.comparison: Comparison | None = None
+        self.compared_in: Slot | None = None
         self._clients = PerProcess(GatewayClient)
         self.closed = False
         self._fitting = PerProcess(Fitting)
