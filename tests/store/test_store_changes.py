@@ -50,7 +50,7 @@ class Kernel:
         if self.store == NOWHERE:
             self.unkept.add(prompt)
         new = replace(turn(prompt), cell=CellRun(cell, str(self.number)) if cell else None)
-        self.now.edit(None, lambda now: now.with_turn(new))
+        self.now.take_back(None, lambda now: now.with_turn(new))
 
     def fork(self) -> None:
         name = self.now.unused_name("fork")
@@ -103,3 +103,15 @@ def test_a_file_has_what_stood_but_not_what_was_said_while_nothing_was_kept(tmp_
     assert prompts(again.get()) == [p for p in prompts(stands) if p not in kernel.unkept]
     assert again.get().model == stands.model
     again.close()
+
+
+def test_what_a_cell_replaced_before_is_in_the_file_though_it_came_back_while_nothing_was_kept(tmp_path):
+    kernel = Kernel(tmp_path)
+    kernel.say("A")
+    kernel.say("A")
+    kernel.use(NOWHERE)
+    kernel.now.restore()
+    kernel.use("one")
+    kernel.restart()
+    assert prompts(kernel.now.get()) == ["said 1.", "said 2."]
+    kernel.now.close()

@@ -86,7 +86,8 @@ class Conversations:
         with self._lock.get():
             slot = self._slot(which)
             after = change(slot.now)
-            known = {t.id for turns in (slot.now.turns, *(gone for gone, _ in slot.taken)) for t in turns}
+            taken = (gone for gone, _ in (*slot.taken, *slot.replaced.values()))
+            known = {t.id for turns in (slot.now.turns, *taken) for t in turns}
             new = [t for t in after.turns if t.id not in known]
             if slot.own:
                 slot.now = after
