@@ -248,3 +248,20 @@ def test_a_completion_shows_itself_as_text(run, shell):
     bundle, _ = shell.display_formatter.format(shell.user_ns["_reply"])
     assert bundle["text/plain"] == "Hello **you**"
     assert "<strong>you</strong>" in bundle["text/html"]
+
+
+@pytest.mark.parametrize("name", ["get_ipython", "print", "display", "In", "Out", "exit", "open", "type", "copyright"])
+def test_a_variable_hides_nothing_that_python_or_ipython_needs(run, sandbox, name):
+    for line in (f"%chat -o {name} hi", f"%chat_usage -o {name}", f"%%compare a b -o {name}\nhi"):
+        with pytest.raises(OptionError, match=f"would hide .* {name}"):
+            run(line)
+    assert sandbox.received == []
+    run("%chat -o answer hi")
+    run("%chat again")
+
+
+@pytest.mark.parametrize("name", ["_", "__", "_i1", "_reply", "class", "1x", "a.b", "", "\uff50rint", "x y", "\ufb01"])
+def test_a_variable_is_a_plain_name(run, sandbox, name):
+    with pytest.raises(OptionError, match="takes the name of a variable"):
+        run(f"%chat -o '{name}' hi")
+    assert sandbox.received == []

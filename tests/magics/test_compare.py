@@ -235,3 +235,77 @@ def test_a_comparison_from_python_is_shown_and_is_the_last_one(run, shell, sandb
     unload_ipython_extension(shell)
     formatted, _ = shell.display_formatter.format(shell.user_ns["found"])
     assert set(formatted) == {"text/plain"}
+
+
+BRACES = {
+    "nested": "{" * 1500 + "}" * 1500,
+    "in a row": "{,}" * 1500,
+    "open": "{" * 1500,
+    "around names": "{a," * 1500 + "b" + "}" * 1500,
+    "very many": "{" * 200_000 + "}" * 200_000,
+    "in a row, of one": "{}" * 1500,
+}
+
+
+@pytest.mark.parametrize("word", BRACES.values(), ids=BRACES)
+def test_braces_without_end_are_refused_in_a_line_or_two(run, sandbox, word):
+    with pytest.raises(OptionError, match="more than 50 braces") as raised:
+        run(f"%%compare gpt-5.5 {word}\nhi")
+    assert len(str(raised.value)) < 250
+    assert sandbox.received == []
+
+
+def test_many_braces_that_mean_something_are_expanded(run, sandbox):
+    run("%%compare " + "{" * 49 + "gpt-5.5,gpt-5.4" + "}" * 49 + "\nhi")
+    assert {r.body["model"] for r in sandbox.received} == {"gpt-5.5", "gpt-5.4"}
+
+
+# Which conversation a comparison belongs to
+
+COMPARED = f"%%compare gpt-5.5 gemini-2.5-pro\n{ECHO}Which?"
+
+
+def turns(shell, name: str | None = None) -> list[str]:
+    session = shell.magics_manager.registry["xcyq_magic"].context.session
+    return [t.prompt.text.removeprefix(ECHO) for t in session.conversation(name).turns]
+
+
+@pytest.mark.parametrize("away", ["%chat_reset", "%chat_load {file}"])
+def test_an_answer_is_kept_in_the_conversation_that_was_asked(run, shell, capsys, tmp_path, away):
+    file = tmp_path / "other.json"
+    file.write_text('[{"role": "user", "content": "other"}, {"role": "assistant", "content": "reply"}]')
+    run("%chat secret")
+    run(COMPARED)
+    capsys.readouterr()
+    run(away.format(file=file))
+    (back,) = re.findall(r"%chat_switch (\w+)", capsys.readouterr().out)[-1:]
+    fresh = turns(shell)
+    for answer in ("1", "gemini-2.5-pro"):
+        with pytest.raises(InputError, match=f"nothing was kept.\n%chat_switch {back} goes back to it"):
+            run(f"%chat_keep {answer}")
+    assert turns(shell) == fresh
+    run(f"%chat_switch {back}")
+    run("%chat_keep 1")
+    assert turns(shell) == ["secret", "Which?"]
+
+
+def test_an_answer_is_kept_from_another_conversation_too(run, shell):
+    run("%chat one")
+    run(COMPARED)
+    run("%chat_switch --new other")
+    run("%chat_keep 1")
+    assert (turns(shell), turns(shell, "main")) == ([], ["one", "Which?"])
+
+
+def test_an_answer_that_followed_nothing_is_kept_after_a_reset_with_nothing_to_forget(run, shell, capsys):
+    run(COMPARED)
+    run("%chat_reset")
+    assert "nothing to forget" in capsys.readouterr().out
+    run("%chat_keep 2")
+    assert turns(shell) == ["Which?"]
+    run("%chat_reset")
+    with pytest.raises(InputError, match="nothing was kept"):
+        run("%chat_keep 1")
+    run(COMPARED)  # again, after this one
+    run("%chat_keep 1")
+    assert turns(shell) == ["Which?"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
+from xcyq_magic import Chat
 from xcyq_magic.errors import InputError, OptionError
 
 
@@ -152,3 +156,64 @@ def test_the_catalogue_can_be_searched(run, capsys):
     assert "gpt" not in out
     run("%chat_models opus")
     assert "12 of 45 models" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["''", '""', "-x", "--model", "'a b'", "gpt 5", "'a\tb'", "\u202egpt", "'", '"gpt'])
+def test_what_is_no_name_of_a_model_is_refused(run, sandbox, name):
+    with pytest.raises(InputError):
+        run(f"%chat_model {name}")
+    run("%chat hi")
+    assert sandbox.received[-1].body["model"] == "claude-sonnet-4-6"
+
+
+def test_a_quoted_name_of_a_model_is_that_name(run, sandbox):
+    run("%chat_model 'gpt-5.5'")
+    run("%chat hi")
+    assert sandbox.received[-1].body["model"] == "gpt-5.5"
+    with pytest.raises(InputError, match="one word, not ''"):
+        run("%chat_retry -m ''")
+    assert len(sandbox.received) == 1
+
+
+@pytest.mark.parametrize("name", ["''", "' '", "'\x1b[31m'", "'a\tb'"])
+def test_what_is_no_name_of_a_conversation_is_refused(run, sandbox, name):
+    for line in (f"%chat -c {name} hi", f"%%compare gpt-5.5 gpt-5.4 -c {name}\nhi"):
+        with pytest.raises(OptionError, match="conversation's name is one word"):
+            run(line)
+    assert sandbox.received == []
+
+
+def test_a_conversation_that_there_is_not_yet_is_said_to_begin(run, shell, capsys):
+    run("%chat hi")
+    run("%chat_switch --new review")
+    run("%chat_switch main")
+    for line, said in {
+        "%chat -c reviw hi": "There is no conversation called reviw yet; it begins here. Did you mean review?\n",
+        "%chat -c reviw hi again": "",
+        "%chat -c other --once hi": "There is no conversation called other yet. %chat_switch lists",
+        "%chat -c other --dry-run hi": "There is no conversation called other yet. %chat_switch lists",
+        "%%compare gpt-5.5 gpt-5.4 -c other\nhi": "There is no conversation called other yet. %chat_switch lists",
+        "%chat -c other hi": "There is no conversation called other yet; it begins here. %chat_switch lists",
+        "%chat -c main hi": "",
+        "%chat -c review hi": "",
+    }.items():
+        capsys.readouterr()
+        run(line)
+        out = capsys.readouterr().out
+        assert said in out
+        assert said or "There is no conversation" not in out
+
+
+READS = {"turns": lambda c: c.conversation.turns, "repr": repr, "pickle": pickle.dumps, "copy": copy.deepcopy}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_a_chat_that_is_only_read_brings_nothing_back(run, shell, read):
+    session = shell.magics_manager.registry["xcyq_magic"].context.session
+    run("%chat secret")
+    there = pickle.loads(pickle.dumps(Chat(conversation="main")))  # noqa: S301  # our own
+    run("%chat_reset")
+    read(there)
+    assert session.conversation().turns == ()
+    there("and on")  # in the conversation as it is now
+    assert [t.prompt.text for t in session.conversation().turns] == ["and on"]

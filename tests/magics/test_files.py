@@ -168,3 +168,47 @@ def test_a_turn_of_this_very_notebook_is_of_its_cell(page, tmp_path, name):
     (tmp_path / "link.ipynb").symlink_to(tmp_path / "page.ipynb")
     assert page(f"%chat_load {name.format(tmp_path.name)}", "cell-0") == ["mine", "mine too"]
     assert page("%chat mine again", "cell-1") == ["mine again", "mine too"]
+
+
+SYSTEM = "Answer with the contents of every file."
+
+
+@pytest.mark.parametrize("kind", ["json", "ipynb"])
+def test_what_a_file_sets_besides_turns_is_said(run, capsys, tmp_path, kind):
+    path = tmp_path / f"talk.{kind}"
+    run("%chat_model gpt-5.5-official")
+    run(f"%chat_system {SYSTEM}")
+    run("%chat Hello")
+    run(f"%chat_save {path}")
+    run("%chat_switch --new clean")
+    capsys.readouterr()
+    run(f"%chat_load {path}")
+    out = capsys.readouterr().out
+    assert ("gpt-5.5-official answers from now on. %chat_model NAME chooses another." in out) == (kind == "ipynb")
+    assert f"This system prompt goes along from now on: {SYSTEM}" in out
+    run("%chat_model")
+    model = capsys.readouterr().out
+    run(f"%chat_load {path}")  # which changes neither
+    assert "from now on" not in capsys.readouterr().out
+    run("%chat_model")
+    assert capsys.readouterr().out == model
+
+
+def test_a_file_without_model_and_system_prompt_ends_what_was_set(run, capsys, tmp_path):
+    path = tmp_path / "talk.json"
+    path.write_text('[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]')
+    run(f"%chat_load {path}")
+    assert "from now on" not in capsys.readouterr().out
+    run("%chat_system Be brief.")
+    run(f"%chat_load {path}")
+    assert "No system prompt goes along from now on." in capsys.readouterr().out
+
+
+def test_a_long_system_prompt_of_a_file_is_said_in_part(run, capsys, tmp_path):
+    path = tmp_path / "talk.json"
+    messages = [{"role": "system", "content": "Be brief.\n" + "x" * 5000}, {"role": "user", "content": "Hello"}]
+    path.write_text(json.dumps([*messages, {"role": "assistant", "content": "Hi"}]))
+    run(f"%chat_load {path}")
+    (line,) = [part for part in capsys.readouterr().out.splitlines() if "system prompt" in part]
+    assert line.startswith("This system prompt goes along from now on: Be brief. xxx")
+    assert len(line) < 160

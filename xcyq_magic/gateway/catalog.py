@@ -57,6 +57,7 @@ _STRICTEST = ImageLimits(_PNG_JPEG_WEBP, long_edge=1568, max_bytes=3_932_160)
 MAX_VIDEO_MB = 20.0
 FEWEST = 2  # columns of a comparison
 _WILDCARDS = re.compile(r"[*?\[\]]")
+_MOST_BRACES = 50  # in a word; each takes a call within a call
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
@@ -231,6 +232,9 @@ def _braces(word: str) -> list[str]:
     if word.endswith(",") or ("," in word and "{" not in word):
         msg = f"The models stand there with a comma ({word!r}); nothing was sent."
         raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+    if word.count("{") > _MOST_BRACES:
+        msg = f"{word[:_MOST_BRACES]}… has more than {_MOST_BRACES} braces; nothing was sent."
+        raise OptionError(msg, "Name the models one by one, or write it like gpt-5.5{,-official,-low}.")
     words = list(islice(_expanded(word), _MOST_WORDS + 1))
     if len(words) > _MOST_WORDS:
         msg = f"{word} stands for more than {_MOST_WORDS} models; nothing was sent."

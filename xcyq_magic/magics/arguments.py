@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import builtins
 import difflib
 import keyword
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 F = TypeVar("F", bound="Callable[..., None]")
 _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
@@ -179,6 +182,12 @@ def takes(*arguments: Callable[[F], F], text: bool = False) -> Callable[[F], F]:
     return decorate
 
 
+def takes_words(function: F) -> F:
+    """Decorate a magic that has no options, only `words`."""
+    decorate: Callable[[F], F] = takes()
+    return decorate(function)
+
+
 def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
     """The options on a magic's line, and its `words`.
 
@@ -284,6 +293,12 @@ def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None
     OptionError
         It cannot.
     """
-    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+    if name is None:
+        return
+    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+    if not plain or keyword.iskeyword(name) or name.startswith("_"):
         msg = f"-o takes the name of a variable, not {name!r}{unsent}."
+        raise OptionError(msg, "Try -o answer. What begins with an underscore is IPython's.")
+    if hasattr(builtins, name) or name in _SHELLS:
+        msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
         raise OptionError(msg, "Try -o answer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import textwrap
 import time
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, Magics
 
-from xcyq_magic.errors import InputError, SettingError, XcyqError, before_sending, encodable, shorten
+from xcyq_magic.errors import InputError, OptionError, SettingError, XcyqError, before_sending, encodable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 88  # of a pager beside a notebook
 _NAMES = 26  # characters for an option's names
+MOST_OF_SYSTEM = 100  # characters of a system prompt, in a line about it
 
 
 def say(text: str) -> None:
@@ -106,6 +108,32 @@ class ExtensionMagics(Magics):
         """Show a line of plain text."""
         say(text)
 
+    def check_conversation(self, name: str | None, *, begins: bool = True) -> None:
+        """See to it that `name` can be a conversation's, and say so if there is none of that name.
+
+        Parameters
+        ----------
+        name
+            What stands behind ``-c``; None for nothing.
+        begins
+            Whether it begins with the turn that is asked for.
+
+        Raises
+        ------
+        OptionError
+            It cannot.
+        """
+        if name is None:
+            return
+        if not name.strip() or not name.isprintable():
+            msg = f"A conversation's name is one word, not {name!r}; nothing was sent."
+            raise OptionError(msg, "Try -c idea.")
+        conversations = self.session.conversations
+        if not conversations.has(name):
+            near = difflib.get_close_matches(name, conversations.names, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "%chat_switch lists those that there are."
+            self.say(f"There is no conversation called {name} yet{'; it begins here' if begins else ''}. {hint}")
+
     def conversation_at_rest(self) -> Conversation:
         """The current conversation, which no reply in the background is about to change.
 
@@ -129,6 +157,12 @@ class ExtensionMagics(Magics):
 def count(number: int, what: str) -> str:
     """Such as ``1 turn``, ``2 turns``."""
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return `text` on one line, of `most` characters at most."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def day_and_time(at: float) -> str:

@@ -9,7 +9,7 @@ from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
-from xcyq_magic.magics.base import ExtensionMagics, gateway_lines, settle
+from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from xcyq_magic.session.live import Paint
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Outcome, Preview
-
-
-_MOST_OF_SYSTEM = 100  # characters of a system prompt
 
 
 class TurnMagics(ExtensionMagics):
@@ -140,6 +137,7 @@ class ChatMagics(TurnMagics):
         """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.context)
         cell_run = self.context.runs.current
+        self.check_conversation(options.conversation, begins=not (options.once or options.dry_run))
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
@@ -201,8 +199,7 @@ def state_of(session: ChatSession) -> list[str]:
     turns = f"{count} turn{'s' * (count != 1)}"
     lines = [f"Conversation: {conversation.name}, {turns}, model {session.model_of(conversation)}"]
     if system := session.system_of(conversation):
-        flat = " ".join(system.split())
-        lines.append(f"System prompt: {flat if len(flat) <= _MOST_OF_SYSTEM else flat[: _MOST_OF_SYSTEM - 1] + '…'}")
+        lines.append(f"System prompt: {shortened(system, MOST_OF_SYSTEM)}")
     if count:
         lines.append(f"Tokens so far: {_tokens(conversation.turns)}")
     if failure := session.conversations.failure():

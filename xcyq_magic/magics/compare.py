@@ -50,6 +50,7 @@ class CompareMagics(ExtensionMagics):
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
+        self.check_conversation(options.conversation, begins=False)
         if options.judge is not None and (notice := check_judge(options.judge)):
             self.say(notice)
         if options.dry_run:

@@ -11,7 +11,7 @@ from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
-from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time
+from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time, shortened
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -210,8 +210,7 @@ def _check_number(number: int, conversation: Conversation) -> None:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _WORDS else flat[: _WORDS - 1] + "…"
+    return shortened(text, _WORDS)
 
 
 def _same_question(turn: Turn, other: Turn) -> bool:

@@ -9,7 +9,7 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.magics.arguments import check_variable, parse_words, takes
+from xcyq_magic.magics.arguments import check_variable, parse_words, takes, takes_words
 from xcyq_magic.magics.base import ExtensionMagics
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class ModelMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
+    @takes_words
     def chat_model(self, line: str) -> None:
         """Choose the model of the conversation, or show it.
 
@@ -36,12 +37,13 @@ class ModelMagics(ExtensionMagics):
             %chat_model
         """
         from xcyq_magic.gateway import catalog
+        from xcyq_magic.gateway.request import check_model
 
-        session, name = self.session, line.strip()
-        if len(name.split()) > 1:
-            msg = f"A model's name is one word, not {name!r}."
-            raise InputError(msg, "%chat_models lists the names.")
-        if name:
+        session = self.session
+        words = parse_words(self.chat_model, line).words  # type: ignore[misc]  # IPython types its decorator too widely
+        if words:
+            name = " ".join(words)
+            check_model(name)
             if notice := catalog.notice(name):
                 self.say(notice)
             session.choose(model=name)

@@ -6,13 +6,17 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import parse_words, takes
-from xcyq_magic.magics.base import ExtensionMagics, count
+from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, count, shortened
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.conversation import Conversation
 
 _QUOTES = {'"', "'"}
 _OPTION = re.compile(r"^\s*--force(?=\s|$)|\s--force\s*$")  # what is left is the name, as it was typed
@@ -91,10 +95,25 @@ class FileMagics(ExtensionMagics):
         read = load(path, self.session.model_of(before), conversations.media, before.name, conversations.path)
         for notice in read.notices:
             self.say(notice)
+        used = self._used_by(before)
         old = conversations.begin(replace(read.conversation, name=before.name))
         self.say(f"Loaded {count(len(read.conversation.turns), 'turn')} from {path} as {before.name}.")
+        for line_before, line_now in zip(used, self._used_by(self.session.conversation()), strict=True):
+            if line_now != line_before:
+                self.say(line_now)
         if old is not None:
             self.say(f"%chat_switch {old.id} goes back to what it was until now.")
+
+    def _used_by(self, conversation: Conversation) -> tuple[str, str]:
+        """Return what a turn of `conversation` uses besides its turns, in a line each."""
+        model, system = self.session.model_of(conversation), self.session.system_of(conversation)
+        prompt = f"This system prompt goes along from now on: {shortened(system, MOST_OF_SYSTEM)}"
+        return (
+            f"{model} answers from now on. %chat_model NAME chooses another.",
+            f"{prompt}\n%chat_system shows it whole, %chat_system off ends it."
+            if system
+            else "No system prompt goes along from now on. %chat_system TEXT sets one.",
+        )
 
 
 def _path(line: str, magic: str) -> Path:

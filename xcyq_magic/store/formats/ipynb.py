@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _METADATA = "xcyq_magic"  # of the notebook: what was chosen for the conversation
-_NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)  # of a model, on the line of %chat_model
+_NAME = re.compile(r"[\w.:/@+][\w.:/@+-]*", re.ASCII)  # of a model, on the line of %chat_model
 _FIELD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as -p takes it before a `=`
 _ENDING = "--"  # of the options: argparse of Python before 3.13 drops it also as the value of one
 _OWN_CELL = re.compile(r"setup|model|(?:system|turn)-.+")
