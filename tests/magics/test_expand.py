@@ -302,7 +302,7 @@ def test_what_is_neither_a_picture_nor_text_says_what_can_be_attached(run, folde
     for name in ("a.bin", "empty.txt"):
         with pytest.raises(MediaError, match="is no picture that can be read") as raised:
             run(f"%chat -a {name} look")
-        assert raised.value.hint.startswith("PNG, JPEG, WEBP and GIF can be attached")
+        assert raised.value.hint.startswith("PNG, JPEG, WEBP, GIF")
 
 
 ADDRESSES = [
