@@ -162,20 +162,19 @@ def chunks(chance: random.Random, body: bytes) -> list[bytes]:
 
 def read(pieces: list[bytes], counts: Counter[str]) -> None:
     """Decode one input to its end, going on after an error of ours."""
-    decoder, builder = EventDecoder(), CompletionBuilder()
+    decoder, answer, builder = EventDecoder(), wire.AnswerDecoder(), CompletionBuilder()
     for piece in [*pieces, None]:
         events = decoder.flush() if piece is None else decoder.decode(piece)
         for event in events:
             counts["events"] += 1
             try:
-                delta = wire.decode_event(event)
+                for delta in answer.event(event):
+                    counts["deltas"] += 1
+                    builder.add(delta)
             except XcyqError as e:
                 counts[type(e).__name__] += 1
                 str(e).encode()  # it can be shown
-            else:
-                if delta is not None:
-                    counts["deltas"] += 1
-                    builder.add(delta)
+    builder.add(answer.flush())
     json.dumps(builder.build("asked").to_dict(), ensure_ascii=False).encode()  # it can be kept and sent
 
 
