@@ -75,7 +75,7 @@ class Long:
         gc.collect()
         started = time.process_time()
         request = session.request(session.conversation(), prompt, TurnOptions()).request
-        body = encoding.to_json(session._client.body(request)[0])
+        body = encoding.to_json(session._client.body(request, "http://gateway")[0])
         done = Turn(prompt, Completion(SAID, MODEL, MODEL), asked_at=time.time())
         session.conversations.edit(
             "main", lambda now: now.with_turn(replace(done, request=digest(request, "http://gateway")))
