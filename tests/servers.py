@@ -225,11 +225,11 @@ class HeldServer:
 
 
 def _read(stream) -> Request | None:
-    line = stream.readline().decode().strip()
+    line = stream.readline().decode("latin-1").strip()
     if not line:
         return None
     headers = {}
-    while entry := stream.readline().decode().strip():
+    while entry := stream.readline().decode("latin-1").strip():
         name, _, value = entry.partition(":")
         headers[name.lower()] = value.strip()
     return Request(line, headers, stream.read(int(headers.get("content-length", 0))))

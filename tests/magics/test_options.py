@@ -45,7 +45,7 @@ def test_what_the_readme_says_that_compare_does_not_take_is_not_in_its_help(shel
     [
         ("%chat_usage --al", "%chat_usage has no option --al.", "Did you mean --all?"),
         ("%chat_usage --everything", "%chat_usage has no option --everything.", "lists the options, with examples."),
-        ("%chat_usage -o 'a b'", "-o takes the name of a variable, not 'a b'.", "Try -o answer."),
+        ("%chat_usage -o 'a b'", "-o takes the name of a variable, not 'a b'.", "an underscore is IPython's."),
         (
             "%chat_usage -o",
             "%chat_usage: argument -o/--out: expected one argument.",
