@@ -125,6 +125,7 @@ class Conversations:
             back, before = slot.last_taken() or ((), ())
             if back:
                 self.edit(slot, partial(Conversation.with_restored, gone=back, before=before))
+                slot.forget_last()  # not before: an interrupt must not lose it
             return back
 
     def reply_lock(self, which: str | Slot | None = None) -> threading.Lock:

@@ -108,15 +108,18 @@ class Slot:
         """
         here = {t.id for t in self.now.turns}
         while self.taken or self.replaced:
-            cell = next(reversed(self.replaced), "")
-            gone, before = self.taken[-1] if self.taken else self.replaced[cell]
+            gone, before = self.taken[-1] if self.taken else self.replaced[next(reversed(self.replaced))]
             if back := tuple(t for t in gone if t.id not in here):
                 return back, before
-            if self.taken:  # it is back
-                self.taken.pop()
-            else:
-                del self.replaced[cell]
+            self.forget_last()  # it is back
         return None
+
+    def forget_last(self) -> None:
+        """Forget what `last_taken` returned, once it is back."""
+        if self.taken:
+            self.taken.pop()
+        else:
+            self.replaced.popitem()
 
     def summary(self, notebook: str | None, *, aside: bool) -> Summary:
         """Return the `Summary` that ``%chat_switch`` lists."""
