@@ -8,13 +8,14 @@ from pictures import pixels
 from xcyq_magic.chat.messages import Image, Message, Part
 from xcyq_magic.gateway import encoding
 from xcyq_magic.session.session import ChatSession, TurnOptions
+from xcyq_magic.session.settings import GatewaySettings
 
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
 
 
 @pytest.fixture(scope="module")
 def session():
-    session = ChatSession()
+    session = ChatSession(GatewaySettings(video_form="video_url"))  # the form that tells a video by its address
     session.access.start_sandbox()
     yield session
     session.close()
