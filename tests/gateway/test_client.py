@@ -37,6 +37,7 @@ class Heard:
     completion: Completion
     error: Exception | None
     packets: int
+    notes: list[str]
 
     @property
     def text(self) -> str:
@@ -50,6 +51,7 @@ class Asked:
         self._arrivals: SimpleQueue = SimpleQueue()
         self._builder = CompletionBuilder()
         self._packets = 0
+        self._notes: list[str] = []
         request = ChatRequest("gpt-5.4", (Message.of("user", prompt),), stream=stream)
         connection = Connection(endpoint(server.base_url), **timeouts)
         self.exchange = client.send(request, getattr(server, "key", KEY), connection, self._arrivals.put)
@@ -60,6 +62,7 @@ class Asked:
             self._packets += 1
             for d in arrival.deltas:
                 self._builder.add(d)
+                self._notes += d.notes
         return arrival
 
     def until_text(self) -> str:
@@ -70,7 +73,7 @@ class Asked:
     def to_the_end(self) -> Heard:
         while not isinstance(arrival := self.next(), Ended):
             pass
-        return Heard(self._builder.build("asked"), arrival.error, self._packets)
+        return Heard(self._builder.build("asked"), arrival.error, self._packets, self._notes)
 
 
 def ask(client: GatewayClient, server, prompt: str = "Hello", **options) -> Heard:
@@ -439,6 +442,42 @@ def test_a_key_that_the_gateway_repeats_is_not_shown(client, serve):
     assert type(heard.error) is errors.AuthenticationError
     assert "5ecret" not in str(heard.error)
     assert "5ecret" not in repr((heard.error.args, vars(heard.error)))
+
+
+def _call(name: str) -> dict:
+    return {"index": 0, "function": {"name": name, "arguments": "{}"}}
+
+
+# A part of an answer that holds a word of the gateway's.
+PLACES = {
+    "text": lambda word: {"choices": [{"delta": {"content": word}}]},
+    "reasoning": lambda word: {"choices": [{"delta": {"reasoning_content": word}}]},
+    "refusal": lambda word: {"choices": [{"delta": {"refusal": word}}]},
+    "a tool": lambda word: {"choices": [{"delta": {"tool_calls": [_call(word), _call("two")]}}]},
+    "a function": lambda word: {"choices": [{"delta": {"function_call": {"name": word}}}]},
+    "a part that is a tool": lambda word: {"choices": [{"delta": {"content": [{"type": "tool_use", "name": word}]}}]},
+    "the end": lambda word: {"choices": [{"delta": {}, "finish_reason": word}]},
+    "the index": lambda word: {"choices": [{"index": i, "delta": {"content": "one"}} for i in (0, word)]},
+    "the model": lambda word: {"model": word, "choices": [{"delta": {"content": "one"}}]},
+    "the id": lambda word: {"id": word, "choices": [{"delta": {"content": "one"}}]},
+    "what nobody understands": lambda word: {"message": word, "thing": {word: word}},
+    "an error": lambda word: {"error": {"message": word, "type": word, "param": word, "code": word}},
+    "an error's number": lambda word: {"error": {"message": f"0x{word}", "code": 400}},
+    "a choice's error": lambda word: {"choices": [{"finish_reason": "error", "error": {"message": word}}]},
+    "an envelope": lambda word: {"code": word, "msg": word, "data": None},
+}
+
+
+@pytest.mark.parametrize("before", [0, 285, 295])  # words are cut at 300 characters
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_the_key_is_hidden_wherever_an_answer_holds_it(client, serve, place, before):
+    record = place("x" * before + "sk-5ecret-0123456789")
+    server = serve(chunked(event(record), delta("", "stop"), DONE), http(json.dumps(record)))
+    for stream in (True, False):
+        heard = ask(client, server, stream=stream)
+        shown = repr(heard) + repr(vars(heard.error) if heard.error else "")
+        assert "5ecret" not in shown.replace("\\", "")
+        assert "sk-" not in shown
 
 
 # No answer at all

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.gateway.failures import shown
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,13 +33,13 @@ _CLOSING = {name: f"</{name}>" for name in ("think", "thinking", "thought", "rea
 
 
 def end_of(word: object) -> str | None:
-    """Return a finish reason in the words of OpenAI; one that is not known as it is, and None for none."""
+    """Return a finish reason in the words of OpenAI; one that is not known as it came, and None for none."""
     if not isinstance(word, str):
         return None
     plain = word.strip().lower().removeprefix("finish_reason_").replace("-", "_").replace(" ", "_")
     if plain in _NO_END:
         return None
-    return _END_OF.get(plain) or shown(word)
+    return _END_OF.get(plain) or word  # whole: the key is hidden before it is cut
 
 
 def text_of(value: object) -> str:
@@ -89,7 +87,7 @@ def calls_of(said: dict[str, Any]) -> Iterator[str]:
         function = call.get("function") if isinstance(call, dict) else None
         name = (function if isinstance(function, dict) else call if isinstance(call, dict) else {}).get("name")
         if isinstance(name, str) and name.strip():
-            yield shown(name)
+            yield name
 
 
 def _refuses(content: object) -> bool:

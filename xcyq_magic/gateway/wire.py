@@ -136,7 +136,8 @@ class AnswerDecoder:
             told.text = text_of(record.get("content"))  # what an envelope held
         text, thought = self._thoughts(told.text)
         self.said = self.said or bool(text or told.reasoning or thought)
-        notes = [_TOOLS.format(f"the tool {', '.join(told.calls)}")] if told.calls else []
+        tools = ", ".join(filter(None, map(self._name, told.calls)))
+        notes = [_TOOLS.format(f"the tool {tools}")] if tools else []
         if told.pictures:
             notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
         if told.refused:
