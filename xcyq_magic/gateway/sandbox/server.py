@@ -275,8 +275,10 @@ class _Completions(_HeadersFirst):
             return None
         reply = Reply.of(plan, body, rest)
         await asyncio.sleep(plan.first_s)
-        with contextlib.suppress(tornado.iostream.StreamClosedError):
+        try:
             await (self._stream(reply, log) if body.get("stream") else self._whole(reply, log))
+        except tornado.iostream.StreamClosedError:  # met while writing: tornado does not always say it otherwise
+            self.on_connection_close()
         return None
 
     def _still_refused(self, plan: Plan, asked: tuple[str, str]) -> bool:
