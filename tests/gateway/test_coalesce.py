@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xcyq_magic.gateway.coalesce import Coalesced
+from xcyq_magic.gateway.receive import Coalesced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

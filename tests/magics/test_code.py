@@ -106,7 +106,7 @@ def test_a_reply_without_code_does_not_fail_the_turn(next_cell, shell, capsys):
     ],
 )
 def test_what_counts_as_python(language, code, taken):
-    from xcyq_magic.chat.fences import code_blocks
+    from xcyq_magic.chat.completion import code_blocks
 
     (block,) = code_blocks(f"```{language}\n{code}\n```")
     assert block.is_python is taken

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from xcyq_magic.media.text.tracebacks import traceback_text
+from xcyq_magic.media.text.sources import traceback_text
 
 LIBRARY = "def outer(do):\n    secret = 1\n    return inner(do)\n\n\ndef inner(do):\n    other = 2\n    return do()\n"
 
@@ -88,7 +88,7 @@ def test_a_real_user_site_is_not_the_users(tmp_path):
     library_in(Path(folder.strip()))
     script = tmp_path / "mine.py"
     script.write_text(
-        "from xcyq_magic.media.text.tracebacks import traceback_text\nimport called\n"
+        "from xcyq_magic.media.text.sources import traceback_text\nimport called\n"
         "try:\n    called.outer(lambda: 1 / 0)\nexcept ZeroDivisionError as e:\n    print(traceback_text(e, 10_000))\n"
     )
     done = subprocess.run([python, script], capture_output=True, text=True, env=environment, check=True, timeout=60)

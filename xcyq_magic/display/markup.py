@@ -18,8 +18,8 @@ from markdown import Markdown
 
 from xcyq_magic.display.gfm import GfmExtension
 from xcyq_magic.display.gfm.document import NEXT_SECTION
-from xcyq_magic.display.gfm.highlight import CLASSES as TOKEN_CLASSES
 from xcyq_magic.display.gfm.tex import may_be_typeset
+from xcyq_magic.display.gfm.tree import CLASSES as TOKEN_CLASSES
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:

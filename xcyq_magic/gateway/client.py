@@ -20,9 +20,8 @@ import httpx
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink
-from xcyq_magic.gateway.coalesce import Coalesced
 from xcyq_magic.gateway.loop import LoopThread
-from xcyq_magic.gateway.receive import exhaust, receive
+from xcyq_magic.gateway.receive import Coalesced, exhaust, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.request import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.retries import retry_after

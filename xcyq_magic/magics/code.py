@@ -61,7 +61,7 @@ def put_into_next_cell(shell: InteractiveShell, completion: Completion, number: 
     InputError
         There is no such code.
     """
-    from xcyq_magic.chat.fences import code_blocks
+    from xcyq_magic.chat.completion import code_blocks
 
     blocks = dict(enumerate(code_blocks(completion.text), 1))
     if number is not None and number not in blocks:

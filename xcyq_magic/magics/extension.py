@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.magics.chat import ChatMagics
+from xcyq_magic.magics.chat import ChatMagics, FailureMagics
 from xcyq_magic.magics.code import CodeMagics
 from xcyq_magic.magics.compare import CompareMagics
 from xcyq_magic.magics.completer import MagicCompleter
 from xcyq_magic.magics.context import NAME, Context
-from xcyq_magic.magics.failure import FailureMagics
 from xcyq_magic.magics.history import ConversationMagics, SwitchMagics
 from xcyq_magic.magics.key import AccessMagics
 from xcyq_magic.magics.models import ModelMagics, UsageMagics

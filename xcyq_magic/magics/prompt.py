@@ -179,7 +179,7 @@ def _nothing_there(text: str, missing: str, names: dict[str, object]) -> MediaEr
     names
         Those that do.
     """
-    from xcyq_magic.media.paths import hint_for_missing
+    from xcyq_magic.media.files import hint_for_missing
 
     variable = "" if text == missing else f" {missing}"
     msg = f"-a {text}: there is neither a variable{variable} nor a file of that name; nothing was sent."

@@ -1,13 +1,16 @@
-"""Files, read within a bound, and what they hold: pictures and videos."""
+"""Files, read within a bound, and what they hold: pictures and videos; and what to say of a path to none."""
 
 from __future__ import annotations
 
 import base64
+import difflib
 import errno
 import os
 import re
+import shlex
 import stat
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
@@ -15,7 +18,6 @@ from xml.sax.saxutils import escape, quoteattr
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import MOST_LONG_EDGE, image_of_bytes, opened
-from xcyq_magic.media.paths import hint_for_missing
 from xcyq_magic.media.rasterize import DPI, rasterize
 from xcyq_magic.media.video import mime_of, video_of_bytes
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xcyq_magic.chat.messages import Image, Video
-
 
 _MOST_BYTES = 512 * 1024 * 1024  # more is no picture that anybody sends, and would fill the memory
 # Without waiting, should a pipe have taken the file's place; as bytes on Windows, where that is not the default.
@@ -328,3 +329,25 @@ def _check_entity(name: str, is_parameter: bool, value: str | None, *_: str | No
     if is_parameter or value is None or "&" in value or len(value) > _MOST_ENTITY:
         msg = f"it declares the entity {name[:20]}, which is no short text"
         raise ValueError(msg)
+
+
+_MOST_NAMES = 5000  # of a folder, looked at for one that is near
+_NEAR = 0.8  # of 1; endings make names near that are not
+
+
+def hint_for_missing(path: Path) -> str:
+    """Return a line on the file that `path` may be meant for, else on where paths begin."""
+    try:
+        near = None if path.exists() else _near(path)
+    except (OSError, ValueError):  # there is no such folder, or no such path on any system
+        near = None
+    return f"Did you mean {shlex.quote(str(near))}?" if near else f"Paths count from {path.cwd()}."
+
+
+def _near(path: Path) -> Path | None:
+    """Return the file of the same folder whose name is nearly that of `path`, or is but for its ending."""
+    with os.scandir(path.parent) as entries:
+        names = [e.name for e in islice(entries, _MOST_NAMES) if e.is_file()]
+    named = {form.casefold(): name for name in names for form in (path.with_name(name).stem, name)}
+    near = difflib.get_close_matches(path.name.casefold(), named, 1, _NEAR)
+    return path.with_name(named[near[0]]) if near else None

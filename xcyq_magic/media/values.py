@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer
 from xcyq_magic.media.text.nested import clipped, written
-from xcyq_magic.media.text.numbers import array_text
-from xcyq_magic.media.text.sources import module_text, source_of
-from xcyq_magic.media.text.tables import frame_text, series_text
-from xcyq_magic.media.text.tracebacks import traceback_text
+from xcyq_magic.media.text.sources import module_text, source_of, traceback_text
+from xcyq_magic.media.text.tables import array_text, frame_text, series_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

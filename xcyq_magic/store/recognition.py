@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.records import TURN_MIME
+from xcyq_magic.store.forks import KernelLocks
 from xcyq_magic.store.formats.ipynb import is_own_cell
-from xcyq_magic.store.locks import KernelLocks
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:

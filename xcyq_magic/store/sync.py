@@ -15,8 +15,7 @@ from xcyq_magic.chat.conversation import EARLIER, CellRun
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
-from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.locks import KernelLocks
+from xcyq_magic.store.forks import KernelLocks, PerProcess
 from xcyq_magic.store.recognition import known
 from xcyq_magic.store.slots import Kept, Slot
 from xcyq_magic.store.writing import Writing

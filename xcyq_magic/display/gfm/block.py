@@ -1,9 +1,88 @@
-"""A block of a document: a container with children, or a leaf with lines."""
+"""What a document is made of: lines that are read column by column, and blocks, with children or with lines."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+TAB = 4
+_SPACES = re.compile(" *")
+# Where tabs stand for structure: indentation and the gaps after marks. Later ones are text.
+_LEAD = re.compile(r"[ \t>*+\-\d.)]*")
+
+
+class Line:
+    """A cursor over a line, whose leading tabs count as the columns that they stand for.
+
+    Attributes
+    ----------
+    taken
+        Whether a new block began on this line.
+    done
+        Whether all of it has been read.
+    """
+
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
+        lead = _LEAD.match(raw)
+        end = lead.end() if lead else 0
+        self._text = raw[:end].expandtabs(TAB) + raw[end:] if "\t" in raw[:end] else raw
+        self._at = 0
+        self.taken = False
+        self.done = False
+
+    @property
+    def rest(self) -> str:
+        """What has not been read."""
+        return self._text[self._at :]
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing but white space is left."""
+        return self._next_character() == len(self._text)
+
+    @property
+    def indent(self) -> int:
+        """Spaces before the next character."""
+        return self._next_character() - self._at
+
+    def _next_character(self) -> int:
+        found = _SPACES.match(self._text, self._at)
+        return found.end() if found else self._at
+
+    def advance(self, columns: int) -> None:
+        """Take that many columns as read."""
+        self._at = min(len(self._text), self._at + columns)
+
+    def take_indent(self, columns: int) -> bool:
+        """Read that many spaces; return False, and read nothing, if they are not there."""
+        if self.indent < columns:
+            return False
+        self.advance(columns)
+        return True
+
+    def take_quote_mark(self) -> bool:
+        """Read ``>`` and one space after it; return False, and read nothing, if it is not there."""
+        indent = self.indent
+        if indent >= TAB or self._text[self._at + indent : self._at + indent + 1] != ">":
+            return False
+        self.advance(indent + 1)
+        if self._text[self._at : self._at + 1] == " ":
+            self.advance(1)
+        return True
+
+    def without_indent(self, columns: int) -> str:
+        """Return the rest as code, less up to `columns` spaces; its tabs stay tabs."""
+        at = self._at + min(columns, self.indent)
+        column = 0
+        for n, character in enumerate(self._raw[: at + 1]):
+            if column == at:
+                return self._raw[n:]
+            if column > at:
+                break  # amid a tab
+            column += TAB - column % TAB if character == "\t" else 1
+        return self._text[at:]
 
 
 @dataclass(eq=False)

@@ -8,8 +8,7 @@ math that never ends.
 from __future__ import annotations
 
 from xcyq_magic.display.gfm import starts
-from xcyq_magic.display.gfm.block import Block
-from xcyq_magic.display.gfm.line import Line
+from xcyq_magic.display.gfm.block import Block, Line
 from xcyq_magic.display.gfm.references import Reference, take_definitions
 
 # Containers within containers. What is nested deeper is text: no person indents that far, a looping model does.

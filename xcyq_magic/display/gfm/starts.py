@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.tex import ENVIRONMENTS, looks_like_tex
 
 if TYPE_CHECKING:
-    from xcyq_magic.display.gfm.block import Block
-    from xcyq_magic.display.gfm.line import Line
+    from xcyq_magic.display.gfm.block import Block, Line
 
 CODE_INDENT = 4
 CONTAINERS = ("quote", "item", "footnote", "details")

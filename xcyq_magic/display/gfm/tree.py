@@ -1,14 +1,18 @@
-"""Blocks and tokens as the elements that are written out."""
+"""Blocks and tokens as the elements that are written out, code with the classes of its colours."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES, Comment, Keyword, Literal, Name, Operator
+from pygments.util import ClassNotFound
+
 from xcyq_magic.display.gfm.delimiters import Close, Open, Whole
-from xcyq_magic.display.gfm.highlight import highlighted
 from xcyq_magic.display.gfm.inline import Inline
 from xcyq_magic.display.gfm.references import bare_links, encoded
 from xcyq_magic.display.gfm.starts import alignments, cells
@@ -18,9 +22,51 @@ from xcyq_magic.errors import show_directions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType
+
     from xcyq_magic.display.gfm.block import Block
     from xcyq_magic.display.gfm.delimiters import Token
     from xcyq_magic.display.gfm.references import Footnotes, Reference
+
+
+# What a theme colours, as `display.style` does; the most special first.
+_COLOURED = (
+    *(Comment, Keyword, Literal.String, Literal.Number, Operator.Word, Name.Decorator, Name.Function),
+    *(Name.Class, Name.Builtin, Name.Tag, Name.Attribute, Name.Exception),
+)
+CLASSES = frozenset(STANDARD_TYPES[t] for t in _COLOURED)
+LONGEST = 200_000  # characters of one block that are coloured; a lexer may be slow on what is no code
+
+
+def highlighted(code: str, language: str) -> list[tuple[str, str]] | None:
+    """Return `code` in pieces, each with its class, ``""`` for none; None where the language is not known."""
+    lexer = _lexer(language.strip("{}.").lower()) if language and len(code) <= LONGEST else None
+    if lexer is None:
+        return None
+    pieces: list[tuple[str, str]] = []
+    for kind, text in lexer.get_tokens(code):
+        name = _class_of(kind)
+        if pieces and (pieces[-1][0] == name or (not text.strip() and "\n" not in text)):
+            pieces[-1] = (pieces[-1][0], pieces[-1][1] + text)
+        else:
+            pieces.append((name, text))
+    return pieces
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> Lexer | None:
+    try:
+        # As it stands: no line of the code may vanish.
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+@lru_cache(maxsize=512)
+def _class_of(kind: _TokenType) -> str:
+    return next((STANDARD_TYPES[t] for t in _COLOURED if kind[: len(t)] == t), "")
+
 
 _CONTAINERS = {"quote": "blockquote", "details": "details"}
 _TASK_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")

@@ -25,9 +25,7 @@ from xcyq_magic.display.style import (
     quiet,
     thinking,
 )
-from xcyq_magic.display.views.clicks import clicks_arrive
-from xcyq_magic.display.views.growing import GrowingReply
-from xcyq_magic.display.views.maker import WidgetMaker, show_button
+from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ipywidgets as widgets
 
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.display.views.growing import GrowingReply
+    from xcyq_magic.display.views.maker import GrowingReply
 
 _READY_S = 0.3  # after which a new output is on the page, surely
 _SPARE_CHARS = 1_600  # before the end of a section: then the output for the next one is opened

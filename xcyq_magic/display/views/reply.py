@@ -12,10 +12,8 @@ from IPython.display import display
 from xcyq_magic.display.bundle import attachments, opening_bundle, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_STYLE, MORE, STYLE, folded, quiet, thinking
-from xcyq_magic.display.views.clicks import clicks_arrive
-from xcyq_magic.display.views.growing import GrowingReply
 from xcyq_magic.display.views.live_sections import LiveSections
-from xcyq_magic.display.views.maker import WidgetMaker, show_button
+from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,16 +1,25 @@
-"""Functions, classes and modules as text: their source, or what they say of themselves."""
+"""Code as text: the source of functions, classes and modules, and the tracebacks of exceptions."""
 
 from __future__ import annotations
 
 import ast
 import functools
 import inspect
+import itertools
 import linecache
+import re
+import sysconfig
 import textwrap
+import traceback
+from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.media.text.nested import clipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
 
 
 def source_of(value: Any, chars: int) -> str:  # noqa: ANN401  # a function, a method, a class
@@ -65,3 +74,73 @@ def _summary(value: Any) -> str:  # noqa: ANN401  # as above
     head = f"class {name}" if isinstance(value, type) else name
     about = inspect.getdoc(value)
     return f"{head}\n\n{about}" if about else head
+
+
+_AROUND = 2  # lines before and after the one that ran, of the user's code
+_MOST_FRAMES = 8  # of the user's, the last ones
+_MOST_CHAINED = 4
+_CELL = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<(?:ipython-input|stdin)")
+# Where packages are put, whoever's they are: the machine's, a user's, a virtual environment's, an archive's.
+_INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages|python\d+\.zip|[^/\\]+\.(?:egg|whl))[/\\]", re.IGNORECASE)
+# What runs a cell: of no use to whoever reads the traceback.
+_RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
+
+
+def traceback_text(error: BaseException, chars: int) -> str:
+    """Return the exception, what led to it, and the frames of the user's code with the lines around them."""
+    chain = list(itertools.islice(_chain(error), _MOST_CHAINED))
+    return clipped("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)), chars)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exception, then what it was raised from, and so on."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+
+
+def _one(error: BaseException) -> str:
+    said = "".join(traceback.format_exception_only(type(error), error)).rstrip()
+    return "\n".join([*_frames(error.__traceback__), said])
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    frames = [(f.f_code.co_filename, line, f.f_code.co_name) for f, line in traceback.walk_tb(trace)]
+    users = {file for file in {f[0] for f in frames} if _is_users(file)}
+    frames = [f for f in frames if f[0] in users or not _RUNNERS.search(f[0])]
+    mine = [n for n, (file, _, _) in enumerate(frames) if file in users]
+    shown = {*mine[-_MOST_FRAMES:], len(frames) - 1} if frames else set()
+    skipped = 0
+    for n, (file, line, name) in enumerate(frames):
+        if n not in shown:
+            skipped += 1
+            continue
+        if skipped:
+            yield f"… {skipped} more frame{'s' * (skipped > 1)} …"
+            skipped = 0
+        yield f"{_where(file)}, line {line}, in {name}:"
+        yield from _lines(file, line, _AROUND if n in mine else 0)
+
+
+def _is_users(file: str) -> bool:
+    """Return whether a file is neither the standard library's nor an installed package's."""
+    if _CELL.search(file):
+        return True
+    # A compiled library's frames name files that are not there.
+    if not linecache.getlines(file) or _INSTALLED.search(file):
+        return False
+    folders = {Path(sysconfig.get_path(n)).resolve() for n in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return not any(Path(file).resolve().is_relative_to(folder) for folder in folders)
+
+
+def _where(file: str) -> str:
+    return "Cell" if _CELL.search(file) else Path(file).name
+
+
+def _lines(file: str, line: int, around: int) -> Iterator[str]:
+    source = linecache.getlines(file)
+    for n in range(max(1, line - around), min(len(source), line + around) + 1):
+        yield f"{'->' if n == line else '  '} {n:4} {source[n - 1].rstrip()}"
