@@ -254,7 +254,7 @@ def cut_replies(draw):
         deltas.insert(draw(st.integers(0, bound)), Delta(reasoning=piece))
     for name in ("id", "created", "model", "finish_reason", "usage"):
         n = draw(st.integers(0, len(deltas) - 1))
-        deltas[n] = replace(deltas[n], **{name: getattr(whole, name)})
+        deltas[n] = deltas[n]._replace(**{name: getattr(whole, name)})
     return whole, deltas
 
 

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from xcyq_magic.chat.given import count, has_surrogates, record_of, replace_surrogates, said, seconds, text
 
@@ -75,8 +75,7 @@ class Usage:
         return Usage(*(new or old for old, new in zip(astuple(self), astuple(later), strict=True)))
 
 
-@dataclass(frozen=True)
-class Delta:
+class Delta(NamedTuple):
     """What one event of a reply adds.
 
     Attributes

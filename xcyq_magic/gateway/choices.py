@@ -102,7 +102,7 @@ def has_picture(said: dict[str, Any]) -> bool:
     return bool(said.get("images") or said.get("image")) or any("image" in str(p.get("type")) for p in parts)
 
 
-@dataclass
+@dataclass(slots=True)
 class Told:
     """What one record adds to a reply."""
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xcyq_magic.errors import AnswerError
 
@@ -27,8 +26,7 @@ _DONE = re.compile(r"[\s\"']*\[?\s*done\s*\]?[\s\"']*", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]*(?:data:[ \t]*|:[^\n]*(?:\n|$)|event:[^\n]*(?:\n|$))*[\s,]*")
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event: its data lines joined by newlines, and its type."""
 
     data: str

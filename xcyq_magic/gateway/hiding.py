@@ -50,10 +50,11 @@ def hiding(key: str) -> Hide:
     plain, coded = _plain_forms(key), _in_base64(key)
     found, begun, cut = _finding(plain, coded), _beginning(plain, coded), _cutting(plain)
     shortest, may_begin = min(map(len, (*plain, *coded))), _ending_like(plain, coded)
+    may_hold = _holding(plain, coded)
 
     def hide(text: str, ended: bool) -> tuple[str, str]:  # noqa: FBT001  # a closure, called by position
-        # Almost every piece is a word or two: too short for the key, no escape in it, and not like its beginning.
-        if len(text) < shortest and not ended and not (_MARKED.search(text) or may_begin(text)):
+        # Almost every piece is like this: no escape in it, no key, and no end that is like the beginning of one.
+        if not (ended or _MARKED.search(text) or (len(text) >= shortest and may_hold(text)) or may_begin(text)):
             return text, ""
         pieces, at = [], 0
         for start, end, goes_on in sorted([*found(text), *(cut(text) if ended else ())]):
@@ -72,9 +73,25 @@ def hiding(key: str) -> Hide:
     return hide
 
 
+def _holding(plain: list[str], coded: list[str]) -> Callable[[str], bool]:
+    """Return what tells whether a text without escapes holds the key."""
+
+    def may_hold(text: str) -> bool:
+        lowered = text.lower()
+        for form in plain:
+            if form in lowered:
+                return True
+        for form in coded:  # noqa: SIM110  # `any` takes three times as long, for each piece of a reply
+            if form in text:
+                return True
+        return False
+
+    return may_hold
+
+
 def _finding(plain: list[str], coded: list[str]) -> Callable[[str], list[_Found]]:
     """Return what finds the key in a text, in any of its forms."""
-    compiled: list[re.Pattern[str]] = []
+    compiled, holds = list[re.Pattern[str]](), _holding(plain, coded)
 
     def pattern() -> re.Pattern[str]:
         if not compiled:  # only where the key may be
@@ -82,9 +99,7 @@ def _finding(plain: list[str], coded: list[str]) -> Callable[[str], list[_Found]
         return compiled[0]
 
     def found(text: str) -> list[_Found]:
-        lowered, matches = text.lower(), list[re.Match[str]]()
-        if any(form in lowered for form in plain) or any(form in text for form in coded):
-            matches += pattern().finditer(text)
+        matches = list(pattern().finditer(text)) if holds(text) else []
         if any(mark in text for mark in _MARKS) and (flat := _flat(text)) != text:
             matches += pattern().finditer(flat)
         return [(*match.span(), _goes_on(match, text)) for match in matches]

@@ -6,7 +6,6 @@ import asyncio
 import codecs
 import contextlib
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -232,7 +231,7 @@ class _StreamReader:
         return (
             delta
             if text == delta.text and reasoning == delta.reasoning
-            else replace(delta, text=text, reasoning=reasoning)
+            else delta._replace(text=text, reasoning=reasoning)
         )
 
     def check_end(self) -> None:
@@ -256,7 +255,7 @@ class _StreamReader:
     def flush(self) -> None:
         """Pass on what was held back: the beginning of the key or of a mark that was none, and further answers."""
         last = self._hidden(self._decoder.flush())
-        last = replace(last, text=last.text + self._text.flush(), reasoning=last.reasoning + self._reasoning.flush())
+        last = last._replace(text=last.text + self._text.flush(), reasoning=last.reasoning + self._reasoning.flush())
         if last != Delta():
             self._pass_on([last])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Delta, Usage
@@ -20,6 +19,7 @@ from xcyq_magic.gateway.refusals import hint_for, no_completion, stream_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from xcyq_magic.gateway.choices import Told
     from xcyq_magic.gateway.events import Event
 
 _MOST_NAMES = 4
@@ -88,7 +88,7 @@ class AnswerDecoder:
         if error or is_failed(record):
             # An error may come with the last words of the reply.
             if isinstance(record, dict) and record.get("choices") and (last := self._delta(record)).text:
-                yield replace(last, finish_reason=None)
+                yield last._replace(finish_reason=None)
             raise stream_error(self._clean(record))
         if isinstance(record, dict) and _is_part(record):
             delta = self._delta(record)
@@ -125,7 +125,7 @@ class AnswerDecoder:
             if other := "".join(pieces).strip():
                 number = index + 1 if isinstance(index, int) else index
                 text += f"{_OTHERS.format(number)}{other}"
-        return replace(last, text=text, reasoning=reasoning)
+        return last._replace(text=text, reasoning=reasoning)
 
     def _delta(self, record: dict[str, Any], *, last: bool = False) -> Delta:
         """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
@@ -136,12 +136,6 @@ class AnswerDecoder:
             told.text = text_of(record.get("content"))  # what an envelope held
         text, thought = self._thoughts(told.text)
         self.said = self.said or bool(text or told.reasoning or thought)
-        tools = ", ".join(filter(None, map(self._name, told.calls)))
-        notes = [_TOOLS.format(f"the tool {tools}")] if tools else []
-        if told.pictures:
-            notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
-        if told.refused:
-            notes.append("The model refused: the reply is its refusal.")
         return Delta(
             text=text,
             reasoning=told.reasoning + thought,
@@ -150,7 +144,7 @@ class AnswerDecoder:
             model=self._name(record.get("model")),
             finish_reason=told.end and self._name(told.end),
             usage=usage_of(record),
-            notes=tuple(self._new(notes)),
+            notes=tuple(self._notes(told)) if told.calls or told.pictures or told.refused else (),
         )
 
     def _name(self, value: object) -> str | None:
@@ -168,7 +162,14 @@ class AnswerDecoder:
         except (ValueError, RecursionError):
             return self._hide(str(record))
 
-    def _new(self, notes: list[str]) -> Iterator[str]:
+    def _notes(self, told: Told) -> Iterator[str]:
+        """Yield what is to be said of a part of a reply, each line once."""
+        tools = ", ".join(filter(None, map(self._name, told.calls)))
+        notes = [_TOOLS.format(f"the tool {tools}")] if tools else []
+        if told.pictures:
+            notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
+        if told.refused:
+            notes.append("The model refused: the reply is its refusal.")
         for note in notes:
             if note not in self._noted:
                 self._noted.add(note)
