@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -59,13 +60,15 @@ class Kernel:
     """A kernel of its own, with `xcyq_magic` to be loaded by the test."""
 
     def __init__(self, env: dict[str, str]) -> None:
+        self._numbers = itertools.count()
         try:
             self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
         except RuntimeError:  # another process took a port between its choice and the kernel's start
             self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
 
-    def start(self, code: str, cell_id: str | None = None) -> str:
-        """Send a cell and return at once; the id is for `finish`."""
+    def start(self, code: str, cell_id: str | None = "") -> str:
+        """Send a cell, a new one unless its id is given, and return at once; what comes back is for `finish`."""
+        cell_id = f"cell-{next(self._numbers)}" if cell_id == "" else cell_id
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
         content |= {"allow_stdin": False, "stop_on_error": True}
         metadata = {"cellId": cell_id} if cell_id else {}
@@ -92,8 +95,8 @@ class Kernel:
                 ran.reply = reply["content"]
         return ran
 
-    def run(self, code: str, cell_id: str | None = None) -> Ran:
-        """Run a cell to its end."""
+    def run(self, code: str, cell_id: str | None = "") -> Ran:
+        """Run a cell to its end: a new one unless its id is given, and as a console does where that is None."""
         return self.finish(self.start(code, cell_id))
 
     def value(self, expression: str) -> str:

@@ -95,6 +95,20 @@ class ExtensionMagics(Magics):
         """Whether output goes to a terminal instead of a notebook."""
         return getattr(self.shell, "kernel", None) is None
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees updates of what is displayed here.
+
+        A page names the cell that it has run; consoles, nbconvert, papermill and callbacks of widgets do not, and show
+        the first state for ever. So do `Output` widgets, and ``%%capture`` when it is shown.
+        """
+        from IPython.core.displaypub import CapturingDisplayPublisher
+
+        from xcyq_magic.display.views import is_captured
+
+        run, publisher = self.context.runs.current, self.context.shell.display_pub
+        return run is not None and not isinstance(publisher, CapturingDisplayPublisher) and not is_captured(run.run)
+
     def show(self, bundle: dict[str, Any]) -> None:
         """Show a static bundle of MIME types."""
         if self.in_terminal:

@@ -106,7 +106,7 @@ class TurnMagics(ExtensionMagics):
             return TerminalView(self.label, self.context.shell.colors)
         from xcyq_magic.display.views import ReplyView
 
-        return ReplyView(self.shell, self.label, background=background)
+        return ReplyView(self.shell, self.label, background=background, live=self.is_watched)
 
 
 @magics_class

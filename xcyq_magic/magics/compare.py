@@ -121,4 +121,4 @@ class CompareMagics(ExtensionMagics):
             return TerminalColumns(self.label, self.context.shell.colors, diff=diff)
         from xcyq_magic.display.views import ColumnsView
 
-        return ColumnsView(self.shell, self.label, diff=diff)
+        return ColumnsView(self.shell, self.label, diff=diff, live=self.is_watched)

@@ -5,6 +5,7 @@ bundle and the widgets are closed: an output that is a widget is empty after a r
 """
 
 from xcyq_magic.display.views.columns import ColumnsView
+from xcyq_magic.display.views.maker import is_captured
 from xcyq_magic.display.views.reply import ReplyView
 
-__all__ = ["ColumnsView", "ReplyView"]
+__all__ = ["ColumnsView", "ReplyView", "is_captured"]

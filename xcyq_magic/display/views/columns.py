@@ -52,6 +52,8 @@ class ColumnsView:
         A word for the caption, such as ``sandbox``.
     diff
         Whether the settled output shows what differs.
+    live
+        Whether updates are seen; otherwise only the settled output is shown, once.
 
     Attributes
     ----------
@@ -59,10 +61,11 @@ class ColumnsView:
         The number of the column whose *Keep this* was clicked last, from 0; None for none.
     """
 
-    def __init__(self, shell: Any, label: str = "", *, diff: bool = False) -> None:  # noqa: ANN401  # ipykernel's
+    def __init__(self, shell: Any, label: str = "", *, diff: bool = False, live: bool = True) -> None:  # noqa: ANN401  # ipykernel's
         self._kernel = getattr(shell, "kernel", None)
         self._label = label
         self._diff = diff
+        self._live = live
         self.kept: int | None = None
         self._display_id: str | None = None
         self._columns: list[_Column] = []
@@ -72,6 +75,8 @@ class ColumnsView:
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Show what came since the last frame; the first call opens the view."""
+        if not self._live:
+            return
         if not self._columns:
             self._open(replies)
         self._show_some()

@@ -98,6 +98,12 @@ def show_button(button: widgets.Button, *, visible: bool) -> None:
     button._dom_classes = (STOP,) if visible else (STOP, HIDDEN)  # noqa: SLF001  # add_class sends a message each
 
 
+def is_captured(request: str) -> bool:
+    """Return whether an `Output` widget takes what a request displays: it shows no updates of that."""
+    made: dict[str, widgets.Widget] = getattr(widgets.widget, "_instances", {})  # no public name lists them
+    return any(isinstance(w, widgets.Output) and w.msg_id == request for w in tuple(made.values()))
+
+
 def clicks_arrive(kernel: Any) -> bool:  # noqa: ANN401  # ipykernel's class, which may be missing
     """Return whether a click's message is handled while a cell runs: only where the frontend opened a subshell.
 

@@ -37,12 +37,15 @@ class ReplyView:
         A word for the caption, such as ``sandbox``.
     background
         Whether the kernel is free while the reply comes, so that clicks arrive.
+    live
+        Whether updates are seen; otherwise only the settled output is shown, once.
     """
 
-    def __init__(self, shell: Any, label: str = "", *, background: bool = False) -> None:  # noqa: ANN401  # its class is ipykernel's
+    def __init__(self, shell: Any, label: str = "", *, background: bool = False, live: bool = True) -> None:  # noqa: ANN401  # its class is ipykernel's
         self._kernel = getattr(shell, "kernel", None)
         self._label = label
         self._background = background
+        self._live = live
         self._made = WidgetMaker()
         self._sections: LiveSections | None = None
         self._shown = 0  # pieces of the reply
@@ -51,6 +54,8 @@ class ReplyView:
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Show what came since the last frame; the first call opens the view."""
         reply = replies[0]
+        if not self._live:
+            return
         if self._sections is None:
             self._sections = self._open(reply)
         pieces = reply.builder.text_pieces[self._shown :]
