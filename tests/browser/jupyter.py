@@ -209,6 +209,13 @@ class NotebookPage:
         idle = f"{self._PANEL}.sessionContext.session.kernel.status === 'idle'"
         self.page.wait_for_function(f"() => {counted} && {idle}", timeout=timeout_s * 1000)
 
+    def start(self, index: int) -> None:
+        """Start one cell, from 0, and return at once."""
+        self.js(
+            f"() => {{ {self._PANEL}.content.activeCellIndex = {index};"
+            " window.jupyterapp.commands.execute('notebook:run-cell'); return true }"
+        )
+
     def run(self, index: int) -> None:
         """Run one cell, from 0, to its end."""
         self.js(

@@ -25,6 +25,7 @@ from xcyq_magic.display.style import (
     quiet,
     thinking,
 )
+from xcyq_magic.display.views.live_sections import LONG_S
 from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.errors import XcyqError
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.session.live import LiveReply
 
+_WHERE_THEY_ARE = "their answers were still coming when this was saved. _comparison has them."
 _CLOCK_S = 1.0  # of the lines above the replies, where nothing happens but that time goes by
 _PAINTED = 1  # column of a frame: 12 of them, each 20 times a second, are far more than a page can draw
 
@@ -107,10 +109,12 @@ class ColumnsView:
         style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
         self._top = self._made.lines()
         row = self._made.row([c.box for c in self._columns], COLUMNS)
-        output = self._made.output([self._top, self._made.lines(style + attachments(prompt)), row])
+        self._output = self._made.output([self._top, self._made.lines(style + attachments(prompt)), row])
         self._caption(self._columns, ())
         self._display_id = uuid.uuid4().hex
-        display(output, display_id=self._display_id)
+        self._opened = time.monotonic()
+        said = f"{', '.join(r.name for r in replies)} were asked at {time.strftime('%H:%M:%S')}; {_WHERE_THEY_ARE}"
+        self._made.show(self._output, said, self._display_id)
 
     def _keep(self, number: int) -> None:
         """Note which answer to keep, in the thread of the click; the cell's own keeps it when all have ended."""
@@ -152,6 +156,8 @@ class ColumnsView:
             display(settled, raw=True)
         else:
             update_display(settled, display_id=self._display_id, raw=True)
+            if time.monotonic() - self._opened > LONG_S:
+                self._made.leave([(self._output, settled["text/html"])])
 
     def close(self) -> None:
         """Close every widget, whatever became of the replies."""

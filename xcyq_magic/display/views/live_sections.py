@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from IPython.display import display, update_display
+from IPython.display import update_display
 
 from xcyq_magic.display.bundle import section_bundle
 from xcyq_magic.display.sections import Sections, is_long_enough
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import ipywidgets as widgets
 
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.display.views.maker import GrowingReply
+    from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker
 
+LONG_S = 2.0  # after which somebody may have saved the notebook, and loaded its page anew
 _READY_S = 0.3  # after which a new output is on the page, surely
+_BELOW = "The reply goes on here; once it has ended, %chat_history shows it whole."
 _SPARE_CHARS = 1_600  # before the end of a section: then the output for the next one is opened
 
 
@@ -32,6 +34,7 @@ class _Output:
 
     display_id: str
     text: GrowingReply
+    box: widgets.Box
     line: int = 0  # with which the section begins
     between: int | None = None  # the last line so far with which a block begins, before another one
     opened: float = 0.0
@@ -51,27 +54,32 @@ class LiveSections:
 
     Parameters
     ----------
-    display_id, first
-        The output of the first section, which is on the page by now, and the widgets of its text.
+    made
+        Makes the widgets.
+    first
+        The widgets of the first section: those of its text, and the box for all.
+    said
+        A line that stands in the place of the live reply where there are no widgets.
     opening
         Gives the static bundle of the first section, from its HTML, its Markdown and the reply's id.
     further
-        Makes the widgets of a further section: those of its text, and the box for all; None where no further output
-        can be opened.
+        Makes the widgets of a further section, as of the first; None where no further output can be opened.
     """
 
     def __init__(
         self,
-        display_id: str,
-        first: GrowingReply,
+        made: WidgetMaker,
+        first: tuple[GrowingReply, widgets.Box],
+        said: str,
         opening: Callable[[str, str, str], Bundle],
         further: Callable[[], tuple[GrowingReply, widgets.Box]] | None,
     ) -> None:
+        self._made = made
         self._opening = opening
         self._further = further
         self._id = uuid.uuid4().hex
         self._streaming = StreamingMarkdown()
-        self._outputs = [_Output(display_id, first)]
+        self._outputs = [self._open(0, *first, said)]
         self._spare: _Output | None = None
         self._chars = 0
         self._before = 0  # characters of the reply before the section that grows
@@ -92,14 +100,13 @@ class LiveSections:
         growing = self._outputs[-1]
         soon = is_long_enough(self._chars - self._before + _SPARE_CHARS, self._before)
         if soon and self._spare is None and self._further is not None and growing.between is not None:
-            self._spare = self._open(growing.between, *self._further())
+            self._spare = self._open(growing.between, *self._further(), _BELOW)
         if line > growing.line:
             growing.between = line
 
-    @staticmethod
-    def _open(line: int, text: GrowingReply, box: widgets.Box) -> _Output:
-        output = _Output(uuid.uuid4().hex, text, line, opened=time.monotonic())
-        display(box, display_id=output.display_id)
+    def _open(self, line: int, text: GrowingReply, box: widgets.Box, said: str) -> _Output:
+        output = _Output(uuid.uuid4().hex, text, box, line, opened=time.monotonic())
+        self._made.show(box, said, output.display_id)
         return output
 
     def _turned_over(self, frame: Frame, line: int) -> bool:
@@ -142,6 +149,8 @@ class LiveSections:
         for output, bundle in reversed(list(zip(outputs, settled, strict=False))):
             if output.settled != bundle:  # a definition may have come after what refers to it
                 self._replace(output, bundle)
+        if time.monotonic() - outputs[0].opened > LONG_S:
+            self._made.leave((o.box, bundle["text/html"]) for o, bundle in zip(outputs, settled, strict=False))
 
     @staticmethod
     def _replace(output: _Output, bundle: Bundle) -> None:

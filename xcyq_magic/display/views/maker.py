@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+from IPython.display import display
 
-from xcyq_magic.display.style import FULL, HIDDEN, LIVE_PART, SEGMENTS, STOP, TAILS, TURNS, reply_body
+from xcyq_magic.display.style import FULL, HIDDEN, LIVE_PART, SEGMENTS, STOP, TAILS, TURNS, quiet, reply_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,6 +21,8 @@ _OUTPUT = {**_FLUSH, "padding": "0 20px 0 0"}  # as wide as a settled output, wh
 _ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
 _BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
+_MOST_LEFT = 4  # replies that a page which is loaded anew finds
+_left: deque[list[widgets.Widget]] = deque()
 _BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
 
 
@@ -30,6 +34,7 @@ class WidgetMaker:
 
     def __init__(self) -> None:
         self._made: list[widgets.Widget] = []
+        self._is_left = False
         self._layouts: dict[tuple[str, ...], widgets.Layout] = {}
         self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
 
@@ -87,9 +92,28 @@ class WidgetMaker:
         self._made.append(widget)
         return widget
 
+    def show(self, box: widgets.Box, said: str, display_id: str) -> None:
+        """Display `box`; in its place stands the line `said` where there are no widgets: in a file, on GitHub."""
+        bundle = {**box._repr_mimebundle_(), "text/plain": said, "text/html": quiet(said)}
+        display(bundle, raw=True, display_id=display_id)
+
+    def leave(self, settled: Iterable[tuple[widgets.Box, str]]) -> None:
+        """Have each box show its HTML in a page that is loaded anew, and stay as long as it is one of the latest.
+
+        A page whose file names a widget asks the kernel for it once that is idle, after the reply has ended; with none,
+        it shows an error.
+        """
+        for box, html in settled:
+            box.children = (self.part(html),)
+        self._is_left = True
+
     def close(self) -> None:
-        """Close every widget, layout and style, so that none stays open in the kernel."""
-        for widget in (*self._made, *self._layouts.values(), *self._styles.values()):
+        """Close every widget, layout and style, so that none stays open in the kernel; what is left, some day."""
+        made = [*self._made, *self._layouts.values(), *self._styles.values()]
+        if self._is_left:
+            _left.append(made)
+            made = _left.popleft() if len(_left) > _MOST_LEFT else []
+        for widget in made:
             widget.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome
 
+_WHERE_IT_IS = "its reply was still coming when this was saved. %chat_history shows it whole."
 _CLOCK_S = 0.5  # the caption alone needs no 20 frames a second
 
 
@@ -77,11 +77,10 @@ class ReplyView:
         text = GrowingReply(made)
         output = made.output([self._top, self._notices, self._thoughts, *text.parts])
         self._caption(reply)
-        display_id = uuid.uuid4().hex
-        display(output, display_id=display_id)
+        said = f"{reply.model} was asked at {time.strftime('%H:%M:%S')}; {_WHERE_IT_IS}"
         opening = partial(opening_bundle, reply, self._label)
         # What another thread displays would go to the cell that runs then.
-        return LiveSections(display_id, text, opening, None if self._background else self._further)
+        return LiveSections(made, (text, output), said, opening, None if self._background else self._further)
 
     def _further(self) -> tuple[GrowingReply, widgets.VBox]:
         """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""
