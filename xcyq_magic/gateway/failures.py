@@ -185,10 +185,12 @@ def seconds_of(value: object) -> float | None:
 
 
 def _values_of(name: str, value: object, depth: int) -> Iterator[object]:
-    """Yield what is called `name` anywhere in a JSON value."""
+    """Yield what is called `name` anywhere in a JSON value, within its texts as well: LiteLLM wraps answers so."""
     if depth > _DEEPEST:
         return
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        yield from _values_of(name, _parsed(value) if name in value else None, depth + 1)
+    elif isinstance(value, dict):
         if name in value:
             yield value[name]
         for inner in value.values():
