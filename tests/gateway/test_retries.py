@@ -586,6 +586,19 @@ def test_a_code_alone_tells_the_cause(code):
     assert {"context": "%chat_undo", "model": "%chat_models", "invalid": "%chat_key"}[code.split("_")[0]] in hint
 
 
+@pytest.mark.parametrize("words", ["it's 25 °C", "a \"quoted\" 'word'", "a back\\slash", "two\nlines", "b'{", "\u5929"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_record_in_bytes_within_the_words_is_read(words, ascii_only):
+    record = json.dumps({"error": {"message": words}}, ensure_ascii=ascii_only).encode()
+    error = of_body(400, {"error": {"message": f"litellm.BadRequestError: {record!r}\n\nLiteLLM: no fallback."}})
+    assert error.said == " ".join(words.split())
+
+
+@pytest.mark.parametrize("words", ["b'{", "b'{'", r"b'{\d}'", "b'{\u00e9}'", r"b'{\x00}'", "b'{}' * 9", "b'{" * 9999])
+def test_what_only_looks_like_bytes_is_shown_as_it_is(words):
+    assert of_body(400, {"error": {"message": words}}).said.startswith(words[:20])
+
+
 def test_what_is_to_be_waited_for_is_no_used_up_quota():
     told = {**GEMINI[0]["error"], "message": "You exceeded your current quota, please check your plan."}
     for body in [{"error": told}, {"error": {"message": f"b'{json.dumps({'error': told})}'\n\nLiteLLM: no fallback."}}]:
