@@ -214,6 +214,14 @@ def test_a_picture_reaches_its_vendor_between_the_words(ask, model, answer, with
     assert body.index("What is") < found.start() < body.index("here?")
 
 
+def test_a_video_reaches_gemini(ask):
+    ask.shell.user_ns["clip"] = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(99)
+    assert ask(GEMINI, GEMINIS_HELLO, prompt="What is {{ clip }} here?").error is None
+    inline = [p["inline_data"] for p in ask.requests[0].json["contents"][0]["parts"] if "inline_data" in p]
+    assert [i["mime_type"] for i in inline] == ["video/mp4"]
+    assert base64.b64decode(inline[0]["data"]) == ask.shell.user_ns["clip"]
+
+
 def test_the_turns_above_go_along(ask):
     ask(CLAUDE, CLAUDES_HELLO, prompt="First.")
     ask(OPENAI, HELLO, prompt="Second.")
@@ -371,8 +379,20 @@ def test_an_error_in_the_middle_keeps_what_came(ask, model, answer, words):
     assert (seen.reply.text, seen.reply.partial) == ("Hel", "incomplete")
 
 
-def test_a_filter_is_named(ask):
-    seen = ask(f"{GEMINI} --no-stream", Answer(http(json.dumps(google(finishReason="SAFETY")))))
+BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}}
+REFUSED = anthropic("message_delta", delta={"stop_reason": "refusal"}, usage={"output_tokens": 1})
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        (f"{GEMINI} --no-stream", Answer(http(json.dumps(google(finishReason="SAFETY"))))),
+        (GEMINI, sse(event({**BLOCKED, "modelVersion": GEMINI}))),
+        (CLAUDE, sse(BEGIN, REFUSED, anthropic("message_stop"))),
+    ],
+)
+def test_a_filter_is_named(ask, line, answer):
+    seen = ask(line, answer)
     assert seen.reply.text == ""
     assert "filter" in seen.shown
 
