@@ -50,7 +50,6 @@ def test_it_goes_on_with_a_conversation(llm, sandbox, tmp_path):
     ("command", "words"),
     [
         (["sandbox: error 40"], "This is the sandbox.*The sandbox was asked to fail in the middle."),
-        (["sandbox: status 429\nsandbox: retry-after 0"], "429 - The sandbox was asked to refuse with 429."),
         (["--key", "another", "Hello"], "401 - Incorrect API key provided."),
     ],
 )
