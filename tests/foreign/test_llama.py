@@ -127,3 +127,4 @@ def test_a_model_without_eyes_is_asked_once(kernel):
     ran = run(kernel, "%%chat\nWhat is this? {{ pic }}")
     assert ran.status == "error"
     assert "reads no pictures" in " ".join(ran.error)
+    assert "again in" not in str(ran.messages)
