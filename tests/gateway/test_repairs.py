@@ -441,6 +441,23 @@ NEVER_TAKEN = [
 ]
 
 
+LITELLM = "litellm.UnsupportedParamsError: gpt-5.5 "
+UNLESS = "unless reasoning_effort resolves to 'none', either set explicitly or as the model's default_reasoning_effort."
+NOT_NOW = [
+    f"{LITELLM}doesn't support temperature=0.2 while reasoning is active. Only temperature=1 is supported {UNLESS}",
+    f"{LITELLM}does not support temperature=0.2 while it reasons. Only temperature=1 is supported.",
+    f"{LITELLM}does not support temperature=0.2. Only temperature=1 is supported {UNLESS}",
+    f"{LITELLM}only supports logprobs, temperature, top_logprobs when reasoning_effort resolves to 'none'.",
+    f"{LITELLM}only supports temperature when reasoning_effort resolves to 'none'.",
+]
+
+
+@pytest.mark.parametrize("words", NOT_NOW)
+def test_what_a_model_refuses_on_a_condition_is_left_out_this_time(words):
+    error = status_error(400, json.dumps({"error": {"message": words}}).encode())
+    assert repair_for(error, ASKED) == Repair("temperature", None, always=False)
+
+
 @pytest.mark.parametrize("status", [400, 422])
 @pytest.mark.parametrize("words", NEVER_TAKEN)
 def test_the_words_of_any_gateway_are_understood(words, status):

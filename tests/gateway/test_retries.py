@@ -100,6 +100,9 @@ def test_the_delay_doubles_less_up_to_a_quarter(attempt, longest):
         ({"Retry-After-Ms": "soon", "Retry-After": "60"}, 60),
         ({"Retry-After-Ms": "-1", "Retry-After": "60"}, 60),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ({"llm_provider-retry-after": "7"}, 7),
+        ({"llm_provider-retry-after": "60", "Retry-After": "7"}, 7),
+        ({"Retry-After": "7", "LLM_Provider-Retry-After": "60"}, 7),
     ],
     ids=str,
 )
@@ -577,6 +580,33 @@ def test_the_delay_in_the_body_of_gemini_is_waited_for():
     assert retry_after(of_body(429, GEMINI), {"Retry-After": "2"}, 1).wait_s == 2  # a header is nearer
 
 
+@pytest.mark.parametrize("code", ["context_length_exceeded", "model_not_found", "invalid_api_key"])
+def test_a_code_alone_tells_the_cause(code):
+    hint = of_body(400, {"error": {"message": "Bad request", "code": code}}).hint
+    assert {"context": "%chat_undo", "model": "%chat_models", "invalid": "%chat_key"}[code.split("_")[0]] in hint
+
+
+@pytest.mark.parametrize("words", ["it's 25 °C", "a \"quoted\" 'word'", "a back\\slash", "two\nlines", "b'{", "\u5929"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_record_in_bytes_within_the_words_is_read(words, ascii_only):
+    record = json.dumps({"error": {"message": words}}, ensure_ascii=ascii_only).encode()
+    error = of_body(400, {"error": {"message": f"litellm.BadRequestError: {record!r}\n\nLiteLLM: no fallback."}})
+    assert error.said == " ".join(words.split())
+
+
+@pytest.mark.parametrize("words", ["b'{", "b'{'", r"b'{\d}'", "b'{\u00e9}'", r"b'{\x00}'", "b'{}' * 9", "b'{" * 9999])
+def test_what_only_looks_like_bytes_is_shown_as_it_is(words):
+    assert of_body(400, {"error": {"message": words}}).said.startswith(words[:20])
+
+
+def test_what_is_to_be_waited_for_is_no_used_up_quota():
+    told = {**GEMINI[0]["error"], "message": "You exceeded your current quota, please check your plan."}
+    for body in [{"error": told}, {"error": {"message": f"b'{json.dumps({'error': told})}'\n\nLiteLLM: no fallback."}}]:
+        error = of_body(429, body)
+        assert retry_after(error, {}, 1).wait_s == 31
+        assert error.hint.startswith("Wait a little")
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("1s", 1), ("2 s", 2), ("1.5s", 1.5), ("3 seconds", 3)])
 def test_a_header_with_a_unit_is_read(text, seconds):
     assert retry_after(refusal(429), {"Retry-After": text}, 1).wait_s == seconds
@@ -609,6 +639,17 @@ def test_what_waiting_does_not_mend_is_not_waited_for(body, status):
         (403, "insufficient balance", "top it up"),
         (403, "Input was flagged by moderation", "other words"),
         (503, "no available channel", "-official"),
+        (400, "request (4031 tokens) exceeds the available context size (2048 tokens)", "%chat_undo"),
+        (500, "image input is not supported - hint: you may need to provide the mmproj", "reads no pictures"),
+        (400, "Invalid content type. image_url is only supported by certain models.", "reads no pictures"),
+        (404, "No endpoints found that support image input", "reads no pictures"),
+        (400, "unknown variant `image_url`, expected `text`", "reads no pictures"),
+        (400, "/chat/completions: Invalid model name passed in model=nope.", "%chat_models"),
+        (400, "The model `nope` does not exist or you do not have access to it.", "%chat_models"),
+        (400, "API key not valid. Please pass a valid API key.", "%chat_key"),
+        (400, "No connected db.", "%chat_key"),
+        (400, "This endpoint does not support image type heic", "%chat?"),
+        (400, "The image is not supported", "%chat?"),
     ],
 )
 def test_the_hint_fits_the_cause(status, words, hint):

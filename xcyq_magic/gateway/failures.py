@@ -7,8 +7,10 @@ same two questions are asked of an event, of a whole answer and of the body of a
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,8 @@ _WITHIN = (
 )
 _ERROR_WORDS = ("error_msg", "error_message", "errmsg", "err_msg", "errormessage")
 _NAMES = ("type", "code", "error_code", "errcode", "status", "status_code", "statuscode", "kind", "name")
+# A record in bytes, as Python writes them: LiteLLM puts it into its words. No other escapes, for Python warns of them.
+_BYTES = re.compile(r"\bb'\{(?:[^'\\\r\n]|\\(?:['\\nrt]|x[0-9a-f]{2}))*'")
 # Words that say no more than that something failed: they come last.
 _VAGUE = re.compile(
     r"(?:an? )?(?:provider returned error|internal (?:server )?error|bad (?:request|gateway|response.*)|unknown error"
@@ -185,10 +189,12 @@ def seconds_of(value: object) -> float | None:
 
 
 def _values_of(name: str, value: object, depth: int) -> Iterator[object]:
-    """Yield what is called `name` anywhere in a JSON value."""
+    """Yield what is called `name` anywhere in a JSON value, within its texts as well: LiteLLM wraps answers so."""
     if depth > _DEEPEST:
         return
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        yield from _values_of(name, _parsed(value) if name in value else None, depth + 1)
+    elif isinstance(value, dict):
         if name in value:
             yield value[name]
         for inner in value.values():
@@ -266,6 +272,9 @@ def _param(fields: dict[Any, Any]) -> str | None:
 
 def _parsed(text: str) -> dict[Any, Any] | list[Any] | None:
     """Return the record that a text holds as JSON; None if it is only text."""
+    if found := _BYTES.search(text):
+        with suppress(ValueError, SyntaxError):
+            text = ast.literal_eval(found[0]).decode("utf-8", "replace")
     start = text.find("{")
     if start < 0 or "}" not in text:
         return None

@@ -85,6 +85,28 @@ _CAUSES = (
         "This pool has no channel for the model now: try the same model with -official, -fd or -low.",
         lasting=True,
     ),
+    _Cause(
+        re.compile(
+            r"image inputs?\b.{0,20}not supported|image_url is only supported|unknown variant .{0,3}image_url"
+            r"|\bsupport(?:s|ed)? (?:image|vision)s?\b(?! ?(?:format|type|size|url))|not a multimodal model"
+            r"|at most 0 image",
+            re.IGNORECASE,
+        ),
+        "This model reads no pictures: ask another with -m, or leave them out.",
+        lasting=True,
+    ),
+    _Cause(
+        re.compile(
+            r"invalid model name|\bmodel.{0,40}(?:does not exist|not.found)|(?:unknown|no such) model", re.IGNORECASE
+        ),
+        "Check the model's name (%chat_models) and the address (%config GatewaySettings.base_url).",
+    ),
+    # LiteLLM without a database says of a key that it does not know that it could not look it up.
+    _Cause(
+        re.compile(r"api.?key not valid|(?:incorrect|invalid).api.?key|no connected db", re.IGNORECASE),
+        "Check the key: %chat_key asks for it anew.",
+        lasting=True,
+    ),
 )
 
 
@@ -148,14 +170,16 @@ def status_error(status: int, body: bytes) -> StatusError:
     else:
         failure, words = failure_of(None), f"a web page {title!r}" if title else "a web page"
     message = f"The gateway refused with {status}: {words}" if words else f"The gateway refused with {status}."
+    # Gemini calls a limit a minute a quota as well; what is to be waited for does not last.
+    cause = cause_of(f"{words} {failure.code} {failure.kind}") if failure.wait_s is None else None
     return cls(
         message,
-        hint_for(words, hint),
+        cause.hint if cause else hint,
         status=status,
         said=words,
         kind=failure.kind,
         param=failure.param,
         code=failure.code,
         wait_s=failure.wait_s,
-        lasting=(cause := cause_of(f"{words} {failure.code} {failure.kind}")) is not None and cause.lasting,
+        lasting=cause is not None and cause.lasting,
     )

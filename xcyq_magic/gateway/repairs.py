@@ -89,12 +89,13 @@ _NEVER = (
 # What is refused is the parameter, and not a value of it: "values over 1 for 'x' are not supported".
 _SUBJECT = r"(?P<value>\b(?:values?|of|for|in|to|than|with)\s+(?:the\s+)?(?:FIELD\s+)?)?NAME"
 _PARTS = {"SUBJECT": _SUBJECT, "FIELD": _FIELD, "WHERE": _WHERE, "END": _END, "NOT_TAKEN": _NOT_TAKEN}
-# A value that is refused: 'x' does not support 0.5 with this model. · These models don't support x=0.5. · invalid x:
-# only 1 is allowed for this model.
+# A value that is refused, or any value now: 'x' does not support 0.5 with this model. · These models don't support
+# x=0.5. · invalid x: only 1 is allowed for this model.
 _VALUE = (
     r"NAME\s+(?:does not|doesn't) support\b",
     r"(?:does not|doesn't|do not|don't) support\s+NAME\s?=",
     r"invalid\s+NAME\s*:\s*only\s+\S+\s+is\s+(?:allowed|supported|accepted)",
+    r"only supports\s+(?:\w+,\s+)*NAME(?:,\s+\w+)*\s+(?:when|while|if)\b",  # LiteLLM, of a model that thinks
 )
 
 
@@ -150,7 +151,7 @@ def repair_for(error: GatewayError, body: dict[str, Any]) -> Repair | None:
         # Of what has parts, such as a schema, a value that is refused is the user's to change.
         plain = not isinstance(body[name], dict | list)
         if never or (plain and any(_says(said, pattern, _named(name)) for pattern in _VALUE)):
-            return _repair(name, said, body, always=never or bool(_ONLY_DEFAULT.search(said)))
+            return _repair(name, said, body, always=never or _takes_its_default_only(name, said))
     return None
 
 
@@ -180,6 +181,12 @@ def _never_takes(name: str, error: BadRequestError, *, alone: bool) -> bool:
     this = rf"^(?:this|it|(?:this |that |the )?{_FIELD})"
     by_code = error.code in _NEVER_CODES and bool(sentences)
     return by_code or any(_says(sentence, _NEVER[1], this) for sentence in sentences)
+
+
+def _takes_its_default_only(name: str, said: str) -> bool:
+    """Return whether the words say so on no condition, such as that the model thinks."""
+    about = [s for s in _SENTENCE.split(said) if re.search(_named(name), s, re.IGNORECASE)]
+    return _ONLY_DEFAULT.search(said) is not None and not any(_CONDITION.search(s) for s in about)
 
 
 def _excluded(named: Iterable[str], said: str) -> str | None:

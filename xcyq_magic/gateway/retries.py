@@ -2,7 +2,8 @@
 
 Only a request of which no byte was answered is sent again. The rules are those of the OpenAI and
 Anthropic clients: connection errors, 408, 409, 429 and 5xx, up to `ATTEMPTS` in all; `Retry-After`
-and `Retry-After-Ms` say how long, `x-should-retry` says whether.
+and `Retry-After-Ms` say how long, `x-should-retry` says whether. LiteLLM hands on those of the vendor
+by another name.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S, _JITTER = 0.5, 8.0, 0.25
 _WHOLE_SECONDS = 10.0  # from which on tenths do not matter
 _STATUSES = {408, 409, 429}
 _SERVER_ERRORS = range(500, 600)
+_VENDORS = "llm_provider-"  # before the name of a header that LiteLLM hands on
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -
         Of the refusal, in any case; empty if there was none.
     """
     named = {name.lower(): value.strip() for name, value in headers.items()}
+    named = {name.removeprefix(_VENDORS): value for name, value in named.items()} | named
     if attempt >= ATTEMPTS or not _worth_it(error, named.get("x-should-retry", "").lower()):
         return None
     told = _told_wait_s(named)
