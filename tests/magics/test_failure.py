@@ -160,3 +160,60 @@ def test_a_model_that_cannot_answer_fails_as_in_any_turn(run, fail):
     fail(FAILING)
     with pytest.raises(RateLimitError):
         run("%chat_error sandbox: status 429 9")
+
+
+OTHERS = {
+    "a script": ("%run {script}", "ValueError: of the script"),
+    "a traceback that is shown": (
+        "try:\n    {{}}['lost']\nexcept KeyError:\n    get_ipython().showtraceback()",
+        "KeyError: 'lost'",
+    ),
+    "a thread": (
+        "import threading\nt = threading.Thread(target=lambda: open('/nowhere'))\nt.start()\nt.join()",
+        "No such file or directory",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("same_cell", [False, True])
+def test_the_last_error_is_the_one_that_was_shown_last(run, shell, sandbox, tmp_path, other, same_cell):
+    script = tmp_path / "script.py"
+    script.write_text("raise ValueError('of the script')\n")
+    shell.run_cell("1 / 0", store_history=True)
+    code, said = OTHERS[other]
+    code = code.format(script=script)
+    for cell in [f"{code}\n%chat_error"] if same_cell else [code, "%chat_error"]:
+        shell.run_cell(cell, store_history=True)
+    text = sent(sandbox)
+    assert said in text
+    assert "ZeroDivisionError" not in text
+    shell.run_cell("undefined", store_history=True)
+    run("%chat_error")
+    assert "NameError" in sent(sandbox)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups before")
+def test_a_group_has_its_exceptions(run, fail, sandbox):
+    fail(
+        "def f(n):\n    try:\n        [][n]\n    except IndexError as e:\n        return e\n"
+        "raise ExceptionGroup('both', [f(1), ExceptionGroup('inner', [f(2), ValueError('deep')])])"
+    )
+    run("%chat_error")
+    text = sent(sandbox)
+    assert "ExceptionGroup: both (2 sub-exceptions)" in text
+    assert text.count("IndexError: list index out of range") == 2
+    assert "->    3         [][n]" in text
+    assert "ValueError: deep" in text
+
+
+@pytest.mark.parametrize("cell", ["%%bash\nexit 3\n", "%%time\nnumbers = []\nnumbers[3]\n"])
+def test_a_cell_magic_stands_there_as_it_was_typed(run, fail, sandbox, shell, cell):
+    unload_ipython_extension(shell)  # nobody notes what is typed
+    fail(cell)
+    load_ipython_extension(shell)
+    run("%chat_error")
+    text = sent(sandbox)
+    assert "run_cell_magic" not in text
+    assert f"```python\n{cell}```" in text

@@ -264,13 +264,15 @@ def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -
 
 def _cell_of(error: BaseException) -> str:
     """Return the source of the cell that ran, as IPython gave it to Python; nobody noted how it was typed."""
+    from xcyq_magic.media.text.sources import lines_of
+
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         files.append(error.filename)
     # IPython enters its cells into the cache, so that tracebacks can show their lines; they have no file's age.
     cells = (f for f in files if (entry := linecache.cache.get(f)) and len(entry) > 1 and entry[1] is None)
     first = next(cells, None)
-    return "".join(linecache.getlines(first)).strip("\n") if first else ""
+    return "\n".join(lines_of(first)).strip("\n") if first else ""
 
 
 def _fenced(text: str, language: str = "") -> str:

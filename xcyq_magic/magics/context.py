@@ -53,7 +53,9 @@ class Access:
 
 
 class LastFailure:
-    """The last exception of a cell that is not one of ours: those say by themselves what to type next.
+    """The last exception that was shown and is not one of ours: those say by themselves what to type next.
+
+    It is a cell's own, one whose traceback a cell has shown (``%run`` does), or a thread's.
 
     Attributes
     ----------
@@ -64,34 +66,47 @@ class LastFailure:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._seen: BaseException | None = None
+        self._shown: BaseException | None = None  # where Python keeps the last one for its debugger, when last looked
+        self._of_threads = threading.excepthook
         self.cell = ""
 
     def register(self) -> None:
-        """Hear of each cell's end from now on."""
+        """Hear of each cell's end from now on, and of threads that fail."""
         self._shell.events.register("post_run_cell", self._ended)
+        self._of_threads, threading.excepthook = threading.excepthook, self._thread_ended
 
     def unregister(self) -> None:
-        """Hear of no further cell, and let go of what was held."""
+        """Hear of no further one, and let go of what was held."""
         self._shell.events.unregister("post_run_cell", self._ended)
+        if threading.excepthook == self._thread_ended:  # somebody else's, by now, calls this one
+            threading.excepthook = self._of_threads
         self._seen, self.cell = None, ""
 
     def _ended(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        error = result.error_in_exec or result.error_before_exec
+        shown = _last_shown()
+        error = result.error_in_exec or result.error_before_exec or (shown if shown is not self._shown else None)
+        self._shown = shown
         if error is not None and not isinstance(error, XcyqError):
             self._seen, self.cell = error, result.info.raw_cell
 
+    def _thread_ended(self, ended: threading.ExceptHookArgs) -> None:
+        if ended.exc_value is not None and not isinstance(ended.exc_value, XcyqError | SystemExit):
+            self._seen, self.cell = ended.exc_value, ""
+        self._of_threads(ended)
+
     @property
     def error(self) -> BaseException:
-        """The last exception that a cell raised, other than one of this package's own.
+        """The last exception that was shown, other than one of this package's own.
 
         Raises
         ------
         InputError
             There is none.
         """
-        # What failed before the extension was loaded is where Python keeps it for its debugger.
-        before: BaseException | None = getattr(sys, "last_value", None)
-        error = self._seen or before
+        shown = _last_shown()  # also what failed before the extension was loaded, or in this very cell
+        if shown is not self._shown and shown is not None and not isinstance(shown, XcyqError):
+            self._seen, self._shown, self.cell = shown, shown, ""
+        error = self._seen or shown
         if error is None:
             msg = "No cell has failed yet, so nothing was sent."
             raise InputError(msg, "Run a cell that fails, then %chat_error.")
@@ -99,6 +114,11 @@ class LastFailure:
             msg = f"The last error, {type(error).__name__}, is of xcyq_magic itself; nothing was sent."
             raise InputError(msg, error.hint or error.message)
         return error
+
+
+def _last_shown() -> BaseException | None:
+    """Return the exception whose traceback was shown last."""
+    return getattr(sys, "last_value", None)
 
 
 class Context:

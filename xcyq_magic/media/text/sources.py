@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import inspect
 import itertools
@@ -79,6 +80,7 @@ def _summary(value: Any) -> str:  # noqa: ANN401  # as above
 _AROUND = 2  # lines before and after the one that ran, of the user's code
 _MOST_FRAMES = 8  # of the user's, the last ones
 _MOST_CHAINED = 4
+_GROUP: type = getattr(builtins, "BaseExceptionGroup", ())  # type: ignore[arg-type]  # from Python 3.11 on
 _CELL = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<(?:ipython-input|stdin)")
 # Where packages are put, whoever's they are: the machine's, a user's, a virtual environment's, an archive's.
 _INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages|python\d+\.zip|[^/\\]+\.(?:egg|whl))[/\\]", re.IGNORECASE)
@@ -102,9 +104,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
 
 
-def _one(error: BaseException) -> str:
+def _one(error: BaseException, depth: int = 0) -> str:
     said = "".join(traceback.format_exception_only(type(error), error)).rstrip()
-    return "\n".join([*_frames(error.__traceback__), said])
+    within = getattr(error, "exceptions", ()) if isinstance(error, _GROUP) and depth < _MOST_CHAINED else ()
+    parts = [f"{n} of {len(within)}:\n{_one(e, depth + 1)}" for n, e in enumerate(within[:_MOST_CHAINED], 1)]
+    return "\n".join([*_frames(error.__traceback__), said, *(textwrap.indent(part, "  ") for part in parts)])
 
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:
@@ -141,6 +145,18 @@ def _where(file: str) -> str:
 
 
 def _lines(file: str, line: int, around: int) -> Iterator[str]:
-    source = linecache.getlines(file)
+    source = lines_of(file)
     for n in range(max(1, line - around), min(len(source), line + around) + 1):
-        yield f"{'->' if n == line else '  '} {n:4} {source[n - 1].rstrip()}"
+        yield f"{'->' if n == line else '  '} {n:4} {source[n - 1]}"
+
+
+def lines_of(file: str) -> list[str]:
+    """Return the lines of a source, those of a cell magic as they were typed: IPython makes one call of them."""
+    lines = [line.rstrip() for line in linecache.getlines(file)]
+    if not lines or not lines[0].startswith("get_ipython().run_cell_magic("):
+        return lines
+    try:
+        name, line, body = map(ast.literal_eval, ast.parse("\n".join(lines)).body[0].value.args)  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, AttributeError):
+        return lines
+    return [f"%%{name} {line}".rstrip(), *body.splitlines()]
