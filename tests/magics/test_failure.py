@@ -178,7 +178,7 @@ OTHERS = {
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("same_cell", [False, True])
-def test_the_last_error_is_the_one_that_was_shown_last(run, shell, sandbox, tmp_path, other, same_cell):
+def test_the_last_error_is_the_one_that_was_shown_last(shell, sandbox, tmp_path, other, same_cell):
     script = tmp_path / "script.py"
     script.write_text("raise ValueError('of the script')\n")
     shell.run_cell("1 / 0", store_history=True)
@@ -190,7 +190,7 @@ def test_the_last_error_is_the_one_that_was_shown_last(run, shell, sandbox, tmp_
     assert said in text
     assert "ZeroDivisionError" not in text
     shell.run_cell("undefined", store_history=True)
-    run("%chat_error")
+    shell.run_cell("%chat_error", store_history=True)
     assert "NameError" in sent(sandbox)
 
 
