@@ -22,7 +22,7 @@ _ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
 _BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
 _MOST_LEFT = 4  # replies that a page which is loaded anew finds
-_left: deque[list[widgets.Widget]] = deque()
+_left: deque[set[widgets.Widget]] = deque()
 _BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
 
 
@@ -34,7 +34,7 @@ class WidgetMaker:
 
     def __init__(self) -> None:
         self._made: list[widgets.Widget] = []
-        self._is_left = False
+        self._left: set[widgets.Widget] = set()
         self._layouts: dict[tuple[str, ...], widgets.Layout] = {}
         self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
 
@@ -104,17 +104,17 @@ class WidgetMaker:
         it shows an error.
         """
         for box, html in settled:
-            box.children = (self.part(html),)
-        self._is_left = True
+            box.children = (whole := self.part(html),)
+            self._left |= {box, whole, box.layout, whole.layout, whole.style}
 
     def close(self) -> None:
         """Close every widget, layout and style, so that none stays open in the kernel; what is left, some day."""
-        made = [*self._made, *self._layouts.values(), *self._styles.values()]
-        if self._is_left:
-            _left.append(made)
-            made = _left.popleft() if len(_left) > _MOST_LEFT else []
-        for widget in made:
-            widget.close()
+        if self._left:
+            _left.append(self._left)
+        ended = _left.popleft() if len(_left) > _MOST_LEFT else set()
+        for widget in (*self._made, *self._layouts.values(), *self._styles.values(), *ended):
+            if widget not in self._left:
+                widget.close()
 
 
 def show_button(button: widgets.Button, *, visible: bool) -> None:
