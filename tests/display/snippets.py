@@ -1,8 +1,8 @@
 r"""Markdown of the kinds that models write, each by a name.
 
 What GitHub's dialect makes of most of them, the judge in `oracle` knows. It knows neither math nor
-footnotes: for these `EXPECTED` has the HTML, written by hand, math as ``<span>\(…\)</span>`` or
-``<div>\[…\]</div>``. Footnotes may stand below a rule or not.
+footnotes, nor `<details>` whose tags share a line with text: for these `EXPECTED` has the HTML, written by
+hand, math as ``<span>\(…\)</span>`` or ``<div>\[…\]</div>``. Footnotes may stand below a rule or not.
 """
 
 from __future__ import annotations
@@ -291,6 +291,21 @@ SNIPPETS = {
     "details in an item": "- a\n  <details>\n  <summary>More</summary>\n\n  b\n\n  </details>\n- c",
     "details in details": "<details>\n<summary>A</summary>\n\n"
     "<details>\n<summary>B</summary>\n\nb\n\n</details>\n\n</details>",
+    "details with a title on lines": "<details>\n<summary>\nMore **text**\n</summary>\n\ntext\n\n</details>\nafter",
+    "details with a heading for a title": "<details>\n<summary>\n\n### More\n\n</summary>\n\ntext\n\n</details>",
+    "details with a title over lines": "<details><summary>More\nof it</summary>\n\ntext\n\n</details>",
+    "details with a numbered title": "<details>\n<summary>\n1. More\n</summary>\n\n2. text\n\n</details>",
+    "details in a quote": "> <details>\n> <summary>\n> More\n> </summary>\n>\n> text\n>\n> </details>\n>\n> after",
+    "details in a quote, ended in a line": "> <details>\n> <summary>More</summary>\n> text</details>\n> after",
+    "details in an item, ended in a line": "- a\n  <details><summary>More</summary>\n  text</details>\n- b",
+    "details in an item, ended outside": "1. a\n   <details>\n   <summary>More</summary>\n\n   b\n\n</details>\n2. c",
+    "details in details, ended in a line": "<details>\n<summary>A</summary>\n<details>\n<summary>B</summary>\n"
+    "b</details></details>\nafter",
+    "details, all indented": "<details>\n    <summary>More</summary>\n    text\n    </details>\nafter",
+    "details in capitals, text after the end": "<DETAILS>\n<SUMMARY>A</SUMMARY>\n\nb\n</DETAILS> after",
+    "details that prose is about": "Use <details> and </details> here.\n\n</details>",
+    "details that are tight in an item": "- <details>\n  <summary>A</summary>\n  b\n  </details>\n- c",
+    "a quote that ends in a mark is tight": "* a\n  > b\n  >\n* c",
     "tags in code": "`<br>` and\n\n```html\n<br>\n<details>\n```",
     # Math.
     "math in a line": "so $x_1 + y_1$ and $a*b*c$ is",
@@ -358,6 +373,17 @@ EXPECTED = {
     "math in code is none": r"<p><code>$x$</code> and <code>\(y\)</code></p><pre><code>$$z$$</code></pre>",
     "math in Chinese": r"<p>设<span>\(x_1\)</span>为变量，则<span>\(y_1\)</span>成立。</p>",
     "shell variables": "<p>Use $HOME and $PATH, or ${HOME}/x.</p>",
+    "details with a numbered title": "<details><summary>1. More</summary><ol start=2><li>text</ol></details>",
+    "details in a quote, ended in a line": "<blockquote><details><summary>More</summary><p>text</details><p>after"
+    "</blockquote>",
+    "details in an item, ended in a line": "<ul><li>a<details><summary>More</summary><p>text</details><li>b</ul>",
+    "details in an item, ended outside": "<ol><li><p>a</p><details><summary>More</summary><p>b</details><li><p>c</ol>",
+    "details in details, ended in a line": "<details><summary>A</summary><details><summary>B</summary><p>b</details>"
+    "</details><p>after",
+    "details, all indented": "<details><summary>More</summary><p>text</details><p>after",
+    "details in capitals, text after the end": "<details><summary>A</summary><p>b</details><p>after",
+    "details that prose is about": "<p>Use &lt;details> and &lt;/details> here.<p>&lt;/details>",
+    "details that are tight in an item": "<ul><li><details><summary>A</summary><p>b</details><li>c</ul>",
     "footnote": "<p>Said<sup><a>1</a></sup> so.</p><hr><ol><li><p>By someone.</p></li></ol>",
     "footnotes by name": "<p>One<sup><a>1</a></sup> and two<sup><a>2</a></sup>.</p>"
     "<hr><ol><li><p>First.</p></li><li><p>Second, with <em>markup</em>.</p></li></ol>",

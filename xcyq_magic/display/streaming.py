@@ -36,7 +36,7 @@ _ENDED_BY_A_BLANK_LINE = {"paragraph", "table"}
 # a list's number, a task's box, the definition of a link. It waits until it is known what it is.
 _MARKS = r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # of the containers that a line stands in
 _UNDECIDED = re.compile(
-    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<details[^<>]*$|\[\^[^\]\s]{0,80}$"
+    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<(?:details|summary)\b[^<>]*$|\[\^[^\]\s]{0,80}$"
     rf"|{_MARKS}\[[ xX]?\]?[ \t]*$"
     rf"|{_MARKS}\[[^\[\]]{{0,200}}(?:\](?::\s*\S*\s*(?:[\"'(].*)?)?)?$"
 )

@@ -68,7 +68,7 @@ def _class_of(kind: _TokenType) -> str:
     return next((STANDARD_TYPES[t] for t in _COLOURED if kind[: len(t)] == t), "")
 
 
-_CONTAINERS = {"quote": "blockquote", "details": "details"}
+_CONTAINERS = {"quote": "blockquote", "details": "details", "summary": "summary"}
 _TASK_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 _DEEPEST = 40  # elements within elements of one block's text; what is deeper is shown as it was written
 
@@ -100,7 +100,6 @@ class Tree:
             "list": self._list,
             "math": self._math,
             "rule": self._rule,
-            "summary": self._summary,
             "table": self._table,
         }
 
@@ -124,7 +123,9 @@ class Tree:
             self._paragraph(parent, block, tight=tight)
         elif block.kind in _CONTAINERS:
             attributes = {"open": ""} if block.info == "open" else {}
-            self.fill(SubElement(parent, _CONTAINERS[block.kind], attributes), block.children)
+            element = SubElement(parent, _CONTAINERS[block.kind], attributes)
+            for child in block.children:
+                self._block(element, child, tight=block.kind == "summary")
         else:
             self._elements[block.kind](parent, block)
 
@@ -139,9 +140,6 @@ class Tree:
 
     def _heading(self, parent: Element, block: Block) -> None:
         self._text(SubElement(parent, f"h{block.number}"), "\n".join(block.lines).strip(), block)
-
-    def _summary(self, parent: Element, block: Block) -> None:
-        self._text(SubElement(parent, "summary"), block.lines[0].strip(), block)
 
     def _footnote(self, parent: Element, block: Block) -> None:
         """Append a footnote where it was written."""
