@@ -139,6 +139,11 @@ class Block:
     spread: bool = False
 
     @property
+    def is_math(self) -> bool:
+        """Whether it is math, also as GitHub's fence for it."""
+        return self.kind == "math" or (self.kind == "fence" and self.info == "math")
+
+    @property
     def last_line(self) -> int:
         """The last line with text, of it or of what it contains."""
         return max(self.end, self.children[-1].last_line if self.children else self.start)

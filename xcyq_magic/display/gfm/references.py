@@ -28,15 +28,22 @@ _DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
 # What a URL may hold as it is; `%` too, for what is already encoded.
 _SAFE = "!#$%&'()*+,-./:;=?@_~[]"
+# What ends a sentence, a clause or a quotation in Chinese, Japanese or Korean, and in typeset English.
+_STOPS = (
+    r"\u2014\u2015\u2018-\u201f\u2026\u3001-\u3003\u3008-\u3011\u3014-\u301f\ufe10-\ufe19\ufe30-\ufe6b"
+    r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff5d\uff5f-\uff64"
+)
+_ENDS = rf"\s<>|\"'()\[\]{{}}.,;:!?{_STOPS}"
 # Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.
 _PATH = (
-    r"(?:[^\s<>|\"'()\[\]{}.,;:!?\-\uff5c]|\([^\s<>()]{0,500}\)|\[[^\s<>\[\]]{0,500}\]|\{[^\s<>{}]{0,500}\}"
-    r"|'(?=[\w-])|[.,;:!?]+(?=[^\s<>|\"'()\[\]{}.,;:!?\uff5c])|-)*"
+    rf"(?:[^\-{_ENDS}]|\([^\s<>()]{{0,500}}\)|\[[^\s<>\[\]]{{0,500}}\]|\{{[^\s<>{{}}]{{0,500}}\}}"
+    rf"|'(?=[\w-])|[.,;:!?]+(?=[^{_ENDS}])|-)*"
 )
 _DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)*)(?::\d{1,5})?"
 _BARE_LINK = re.compile(
-    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![\w./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
-    r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
+    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![A-Za-z0-9_./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
+    r"|(?P<mail>(?<![A-Za-z0-9_.+-])[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}"
+    r"(?![A-Za-z0-9_-]))",
     re.IGNORECASE,
 )
 
