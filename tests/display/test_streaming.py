@@ -224,6 +224,8 @@ def test_what_a_looping_model_says_is_shown_to_its_end(name):
         ("a &am", "<p>a</p>"),
         ("[label]: http://exa", ""),
         ("- [x", ""),
+        ("- a\n  -", "<li>a</li>"),
+        ("a\n=", "<p>a</p>"),
         ("```python\nx = 1", "<code>x = 1"),
         ("| a | b |\n|---|---|\n| **c", "<td><strong>c</strong></td>"),
         ("a [link](http://a.example) **b", 'rel="noopener noreferrer">link</a> <strong>b</strong>'),
