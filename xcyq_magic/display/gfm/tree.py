@@ -192,7 +192,7 @@ class Tree:
             for n, (text, style) in enumerate(zip(texts, styles, strict=False)):
                 written = block if line is rows[-1] and n == len(texts) - 1 else None
                 self._text(SubElement(row, "td", style), text, written)
-            lacking = styles[len(texts) :][:left]
+            lacking = styles[len(texts) : len(texts) + left]
             left -= len(lacking)
             for style in lacking:
                 SubElement(row, "td", style)
