@@ -237,7 +237,7 @@ def test_half_a_construct_is_shown_as_what_it_will_be(text, shown):
     assert "(http" not in screen.tail
 
 
-@pytest.mark.parametrize("lines", [60, 700])
+@pytest.mark.parametrize("lines", [150, 700])
 def test_half_of_a_fence_of_math_is_code_until_all_of_it_is_math(lines):
     text = "```math\n" + "x + 1 = 2\n" * lines
     assert "xcyq-math" not in streamed(text, [100]).html

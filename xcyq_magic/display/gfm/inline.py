@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.delimiters import Close, Open, Run, Stack, Token, Whole, run_at
 from xcyq_magic.display.gfm.references import (
     ENTITY,
-    LONGEST_LABEL,
+    HALF_TARGET,
     Reference,
     character,
     encoded,
-    inline_target,
-    normalized,
+    link_target,
 )
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
 from xcyq_magic.errors import show_directions
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 # Raw HTML of a reply is shown as text; these tags alone come through, without attributes, as these elements.
 _HARMLESS = {name: name for name in ("br", "sub", "sup", "kbd", "u", "mark", "strong", "em", "del", "code")}
 _HARMLESS |= {"b": "strong", "i": "em", "s": "del"}
-_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
-_HALF_TARGET = re.compile(
-    r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
-)
 _IMAGE_DATA = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 _PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
@@ -73,31 +68,6 @@ class _Bracket:
     bottom: Run | None
     is_image: bool
     active: bool = True
-
-
-def _target(
-    text: str, bracket: _Bracket, close: int, references: Mapping[str, Reference]
-) -> tuple[Reference, int] | None:
-    """Return where the link leads whose text ends at `close`, and where it ends; None if it is no link."""
-    behind = close + 1
-    if text.startswith("(", behind) and (found := inline_target(text, behind + 1)):
-        return found
-    if not references:
-        return None
-    label = _LABEL.match(text, behind)
-    if label and label[1].strip():
-        name = label[1]
-    elif close - bracket.behind <= LONGEST_LABEL:
-        name = text[bracket.behind : close]
-    else:
-        return None
-    reference = references.get(normalized(name))
-    return (reference, label.end() if label else behind) if reference else None
-
-
-def _may_be_half_a_target(text: str, at: int) -> bool:
-    """Return whether the rest of a text of which more will come may be half of where a link leads."""
-    return _HALF_TARGET.match(text, at) is not None
 
 
 def _link(reference: Reference) -> Open:
@@ -336,7 +306,7 @@ class _Reader:
         bracket = self._brackets.pop() if self._brackets else None
         if bracket is None or not bracket.active:
             return
-        found = _target(self._text, bracket, close, self._document.references)
+        found = link_target(self._text, bracket.behind, close, self._document.references)
         if found is not None:
             reference, self._at = found
             self._parts.pop()
@@ -351,7 +321,7 @@ class _Reader:
                 self._parts[bracket.place :] = [alt if within else _image(reference, alt)]
             else:
                 self._begin_link(bracket, _link(reference))
-        elif self._unfinished and _may_be_half_a_target(self._text, self._at):
+        elif self._unfinished and HALF_TARGET.match(self._text, self._at):
             self._parts.pop()
             self._parts[bracket.place] = ""
             self._at = len(self._text)

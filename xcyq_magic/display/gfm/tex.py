@@ -1,6 +1,6 @@
 r"""Math: where it begins and ends, and whether it may be typeset.
 
-``$…$`` and ``$$…$$`` as GitHub reads them, ``\(…\)`` and ``\[…\]`` as models write them. Prices are no
+``$…$``, ``$`…`$`` and ``$$…$$`` as GitHub reads them, ``\(…\)`` and ``\[…\]`` as models write them. Prices are no
 math: "$5 and $10" has no dollar that could end any.
 """
 
