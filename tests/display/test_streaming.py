@@ -221,6 +221,7 @@ def test_what_a_looping_model_says_is_shown_to_its_end(name):
         ("a [link][re", "a link"),
         ("H<sub>2", "H<sub>2</sub>"),
         ("a <su", "<p>a</p>"),
+        ("<details>\n<summary cl", "<details></details>"),
         ("a &am", "<p>a</p>"),
         ("[label]: http://exa", ""),
         ("- [x", ""),

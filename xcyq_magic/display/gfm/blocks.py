@@ -64,7 +64,7 @@ class BlockParser:
         if "</" in raw:
             matched = self._end_tags(line, matched)
             ends = self._tags_at_end(line)
-        if not (line.taken and line.blank):
+        if not (line.blank and (line.taken or ends)):
             self._text(line, self._start_blocks(line, matched))
         for tag in starts.END_TAG.finditer(ends):
             if not self._ends(tag[1], len(self._open)) and self._open[-1].kind == "paragraph":
@@ -102,13 +102,10 @@ class BlockParser:
 
     def _end_tags(self, line: Line, matched: int) -> int:
         """Read the end tags that a line begins with, and return how many open blocks the rest belongs to."""
-        while line.indent < starts.CODE_INDENT or self._open[-1].kind == "paragraph":
-            tag = line.match(starts.END_TAG)
-            if tag is None or not self._ends(tag[1], matched):
-                break
+        while (tag := line.match(starts.END_TAG)) and self._ends(tag[1], matched):
             line.advance(len(tag[0]))
             line.taken = True
-            matched = min(matched, len(self._open))
+            matched = min(matched, len(self._open))  # of a title that has ended, nothing was open
         return matched
 
     def _tags_at_end(self, line: Line) -> str:
@@ -119,12 +116,12 @@ class BlockParser:
         return line.take_from_end(starts.DETAILS_AT_END if title else starts.TAGS_AT_END)
 
     def _ends(self, tag: str, matched: int) -> bool:
-        """Close what an end tag ends, in the blocks that its line belongs to or else in any; return whether it could.
+        """Close what an end tag ends, within the first `matched` blocks; return whether there is such a thing.
 
-        Of a title that a blank line ended, the tag is left out.
+        A title may have ended before, with a blank line.
         """
         kind = tag.lower()
-        for n in [*range(matched - 1, 0, -1), *range(len(self._open) - 1, matched - 1, -1)]:
+        for n in range(matched - 1, 0, -1):
             if self._open[n].kind == kind:
                 self._open[n].end = self._number
                 self._close_to(n)
@@ -180,15 +177,14 @@ class BlockParser:
             self._close_to(len(self._open) - 1)
         if begun.kind == "item" and self._open[-1].kind != "list":
             self._add(Block("list", self._number, marker=begun.marker, number=begun.number))
-        lines = list(begun.lines)
-        title = begun.kind == "summary" and lines
+        titled = begun.kind == "summary" and begun.lines
         self._add(
             Block(
                 begun.kind,
                 self._number,
                 self._number,
-                children=[Block("paragraph", self._number, self._number, lines=lines)] if title else [],
-                lines=[] if title else lines,
+                children=[Block("paragraph", self._number, self._number, lines=[*begun.lines])] if titled else [],
+                lines=list(begun.lines),
                 marker=begun.marker,
                 number=begun.number,
                 indent=begun.indent,

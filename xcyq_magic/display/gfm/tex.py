@@ -128,9 +128,7 @@ def looks_like_tex(text: str) -> bool:
 
 def _is_surely_tex(text: str) -> bool:
     """Return whether text between dollars, amid a word, is math."""
-    if _LETTER.fullmatch(text):
-        return True
-    return _OF_TEX.search(text) is not None and not _OF_PROSE.search(text) and may_be_typeset(text)
+    return bool(_LETTER.fullmatch(text) or (_OF_TEX.search(text) and not _OF_PROSE.search(text)))
 
 
 def may_be_typeset(source: str) -> bool:
