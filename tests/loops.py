@@ -33,6 +33,14 @@ FRAGMENTS: dict[str, str] = {
     "sub": "<sub>",
     "closing tag": "</sub>",
     "attribute": '<a b="',
+    "bold tag": "<b>a ",
+    "closed tags": "<b>a</b>",
+    "code tag": "<code>a ",
+    "code tag and its end": "<code>`</code> ",
+    "summary": "<details><summary>",
+    "summaries on lines": "<details>\n<summary>\n",
+    "end of a summary": "</summary>",
+    "ends of details": "a</details>\n",
     # Math
     "inline math": "\\(",
     "block math": "\\[",
@@ -42,6 +50,10 @@ FRAGMENTS: dict[str, str] = {
     "dollars and word": "$$a ",
     "dollars on lines": "$$\n",
     "environment": "\\begin{a}",
+    "dollars in words": "a$b$",
+    "dollar and backtick": "$`",
+    "dollar and backtick and word": "$`a",
+    "fences of math": "```math\na\n",
     "closing math": "\\)",
     # Lists, quotes, headings
     "numbered": "1. ",
@@ -57,6 +69,7 @@ FRAGMENTS: dict[str, str] = {
     "rule": "---\n",
     "underline": "a\n=\n",
     "footnote": "[^1]",
+    "footnote after a mark": "![^1]",
     "footnote's text": "[^a]: ",
     "footnotes on lines": "[^a]: b [^a]\n",
     # Code
@@ -137,7 +150,9 @@ HONEST: dict[str, str] = {
 # Those that grow as they repeat.
 DEEPER = "deeper lists"
 DEEPER_QUOTES = "deeper quotes"
-NAMES = [*FRAGMENTS, DEEPER, DEEPER_QUOTES]
+# Rows that lack nearly all cells.
+WIDE = "wide table"
+NAMES = [*FRAGMENTS, DEEPER, DEEPER_QUOTES, WIDE]
 
 
 def looping(name: str, chars: int) -> str:
@@ -146,6 +161,9 @@ def looping(name: str, chars: int) -> str:
         return _growing("- a\n", "  ", chars)
     if name == DEEPER_QUOTES:
         return _growing(" a\n", ">", chars)
+    if name == WIDE:
+        columns = chars // 8
+        return ("|a" * columns + "\n" + "|-" * columns + "\n" + "a\n" * chars)[:chars]
     fragment = FRAGMENTS[name]
     return (fragment * (chars // len(fragment) + 1))[:chars]
 

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>br|sub|sup|kbd|u|mark|details|summary)\s*/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>br|sub|sup|kbd|u|mark|b|strong|i|em|s|del|details|summary)\s*/?>", re.IGNORECASE
+)
+_CODE_TAG = re.compile(r"<code\s*>(?P<code>[^`]*?)</code\s*>", re.IGNORECASE)
 _DETAILS_TAG = re.compile(r"<(?P<end>/?)(?P<name>details|summary)\b[^<>]*>", re.IGNORECASE)
 _DETAILS_LINE = re.compile(
     r"(?:<details(?:\s[^<>]*)?>|</details\s*>|<summary\s*>.*?</summary\s*>|</?summary\s*>|\s)+(?:<br\s*/?>)?",
@@ -48,13 +51,9 @@ _ATTRIBUTES = re.compile(r"<details\s+[^\s>]", re.IGNORECASE)
 # What may be shown in one way or the other, and what a text has where that is seen.
 LINKS_AS_TEXT = "a link with a dangerous address leads nowhere, as on GitHub, or is shown as it was written"
 ATTRIBUTES_LOST = "a `<details>` with attributes is text, as all tags with attributes are, or one without"
-UNCLOSED_AS_TEXT = "a tag that is never closed is text, or closed where its block ends"
-UNOPENED_AS_TEXT = "an end tag of nothing is text, or left out"
 CHOICES = {
     LINKS_AS_TEXT: re.compile(r"\b(?:javascript|vbscript|file|data):", re.IGNORECASE),
     ATTRIBUTES_LOST: _ATTRIBUTES,
-    UNCLOSED_AS_TEXT: re.compile(r"<(?:sub|sup|kbd|u|mark)\s*>", re.IGNORECASE),
-    UNOPENED_AS_TEXT: re.compile(r"</(?:sub|sup|kbd|u|mark)\s*>", re.IGNORECASE),
 }
 
 
@@ -73,8 +72,7 @@ def judge(*choices: str) -> MarkdownIt:
     # … but for a few tags that do no harm, which models write because GitHub shows them.
     md.inline.ruler.before("autolink", "harmless_tag", _harmless_tag)
     md.block.ruler.before("html_block", "details", _details, {"alt": ["paragraph", "reference", "blockquote"]})
-    if UNCLOSED_AS_TEXT in choices or UNOPENED_AS_TEXT in choices:
-        md.core.ruler.after("inline", "unbalanced_tags", _unbalanced_tags)
+    md.core.ruler.after("inline", "unbalanced_tags", _unbalanced_tags)
     md.add_render_rule("image", _picture)
     # An address is shown as it was written. (markdown-it decodes it for the eye; GitHub does not.)
     md.normalizeLinkText = str
@@ -99,6 +97,11 @@ def _with_scheme(_linkify, match) -> None:
 
 
 def _harmless_tag(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # the library's signature
+    if code := _CODE_TAG.match(state.src, state.pos, state.posMax):
+        if not silent:
+            state.push("code_inline", "code", 0).content = unescape(code["code"])
+        state.pos = code.end()
+        return True
     tag = _TAG.match(state.src, state.pos, state.posMax)
     if not tag and ATTRIBUTES_LOST in state.md.options["choices"]:
         tag = _DETAILS_TAG.match(state.src, state.pos, state.posMax)
@@ -148,7 +151,7 @@ def _bare(tag: re.Match[str]) -> str:
 
 
 def _unbalanced_tags(state: StateCore) -> None:
-    choices = state.md.options["choices"]
+    """A tag that does not end in its block, and an end of nothing, is text, lest a word about it changed the rest."""
     for token in state.tokens:
         opened: list[Token] = []
         unopened: list[Token] = []
@@ -163,7 +166,7 @@ def _unbalanced_tags(state: StateCore) -> None:
                     pass
             else:
                 unopened.append(child)
-        for child in [*opened * (UNCLOSED_AS_TEXT in choices), *unopened * (UNOPENED_AS_TEXT in choices)]:
+        for child in [*opened, *unopened]:
             child.type = "text"
 
 
@@ -182,7 +185,7 @@ _BLOCKS = {
     *("p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "blockquote", "pre", "details", "summary"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
 }
-_INLINE = {"em", "strong", "del", "s", "a", "code", "br", "sub", "sup", "kbd", "u", "mark", "input"}
+_INLINE = {"em", "strong", "del", "s", "b", "i", "a", "code", "br", "sub", "sup", "kbd", "u", "mark", "input"}
 # Both go through the same repair of unbalanced tags, an HTML5 parser's, as in a browser.
 _REPAIR = nh3.Cleaner(
     tags=_BLOCKS | _INLINE | {"div", "span"},
@@ -203,7 +206,7 @@ _BACKLINK = re.compile(r"[ \xa0]*⟨back⟩")
 
 class _Node:
     def __init__(self, tag: str, attributes: dict[str, str]) -> None:
-        self.tag = {"s": "del"}.get(tag, tag)  # markdown-it's strikethrough, and ours
+        self.tag = {"s": "del", "b": "strong", "i": "em"}.get(tag, tag)  # as ours are written
         self.attributes = attributes
         self.children: list[_Node | str] = []
 

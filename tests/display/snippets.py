@@ -1,8 +1,8 @@
 r"""Markdown of the kinds that models write, each by a name.
 
 What GitHub's dialect makes of most of them, the judge in `oracle` knows. It knows neither math nor
-footnotes: for these `EXPECTED` has the HTML, written by hand, math as ``<span>\(…\)</span>`` or
-``<div>\[…\]</div>``. Footnotes may stand below a rule or not.
+footnotes, nor `<details>` whose tags share a line with text: for these `EXPECTED` has the HTML, written by
+hand, math as ``<span>\(…\)</span>`` or ``<div>\[…\]</div>``. Footnotes may stand below a rule or not.
 """
 
 from __future__ import annotations
@@ -234,10 +234,13 @@ SNIPPETS = {
     "no address": "example.com and README.md and os.path and a@b and 1.2.3",
     "mail": "Write to x.y+z@a.example.com, please.",
     "localhost": "Open http://localhost:8888/lab?token=1 and http://127.0.0.1:8000.",
+    "bare address before Chinese punctuation": "https://a.example/x，见（https://b.example/y）。“https://c.example”、"
+    "https://d.example/中文#z；https://e.example——f：www.g.example！和x@h.example吧",
     # Pictures.
     "picture": "![alt](https://a.example/x.png) and ![](https://a.example/y.png)",
     "picture with a title": '![alt](https://a.example/x.png "title")',
     "picture in a link": "[![alt](https://a.example/x.svg)](https://b.example)",
+    "picture in a picture's text": "![a ![b](https://b.example)](https://a.example)",
     "picture by reference": "![alt][p] and ![p]\n\n[p]: https://a.example/p.png",
     "picture with markup": "![*a* **b** `c`](https://a.example/x.png)",
     "picture, relative": "![a b](docs/a%20b.png)",
@@ -270,7 +273,15 @@ SNIPPETS = {
     "Hebrew": "זה **מודגש** ו-*נטוי*\n- א\n- ב",
     "emoji": "## 🚀 Start\n- ✅ **Done**: yes\n- ❌ no 👩‍👩‍👧",
     # Raw HTML.
-    "bold tag is text": 'a <b>bold</b> and <i>thin</i> and <a href="https://a.example">link</a>',
+    "tags of text": "a <b>b</b>, <strong>c *d*</strong>, <i>e</i>, <em>f</em> and <s>g</s>, <del>h</del>",
+    "tags of text in others": "**<i>a</i>** and <B>b <i>c</i></B> and - <b>[d](https://a.example)</b>",
+    "tags of text in a table": "| <b>a</b> | b |\n|---|---|\n| <code>x \\| y</code> | <b>1<br>2</b> |",
+    "tags of text that do not end": "use <b> or <i> here, then <b>a</b>\n\n- <strong>b\n- c</strong>",
+    "tags of text that cross cells": "| <b>a | b</b> |\n|---|---|\n| <i>c | d</i> |",
+    "tags of text in a title": "<details>\n<summary><b>More</b></summary>\n\na\n\n</details>",
+    "tags of text with attributes are text": '<b class="x">a</b> and <a href="https://a.example">link</a>',
+    "code in tags": "<code>a &lt;b&gt; *c* __d__ $e$ [f](g)</code> and <code>h\ni</code> *j* <CODE>k</CODE>",
+    "code in tags that does not end": "<code>a *b* and `</code>` and <code>c",
     "block tag is text": '<div align="center">\n\n**a**\n\n</div>',
     "block tag and text": '<p align="center">\n  <img src="https://a.example/x.png" width="100">\n</p>',
     "comment is text": "a <!-- b --> c\n\n<!-- d\ne -->\n\nf",
@@ -291,8 +302,33 @@ SNIPPETS = {
     "details in an item": "- a\n  <details>\n  <summary>More</summary>\n\n  b\n\n  </details>\n- c",
     "details in details": "<details>\n<summary>A</summary>\n\n"
     "<details>\n<summary>B</summary>\n\nb\n\n</details>\n\n</details>",
+    "details with a title on lines": "<details>\n<summary>\nMore **text**\n</summary>\n\ntext\n\n</details>\nafter",
+    "details with a heading for a title": "<details>\n<summary>\n\n### More\n\n</summary>\n\ntext\n\n</details>",
+    "details with a title over lines": "<details><summary>More\nof it</summary>\n\ntext\n\n</details>",
+    "details with a numbered title": "<details>\n<summary>\n1. More\n</summary>\n\n2. text\n\n</details>",
+    "details with a numbered title on one line": "<details><summary>1. More</summary>\n\ntext\n\n</details>",
+    "details with an indented title": "<details>\n<summary>\n    More\n    </summary>\n\ntext\n\n</details>",
+    "details with a title that a blank line ends": "<details>\n<summary>\nA\n\nB\n</summary>\nc\n</details>",
+    "details ended behind their item": "- <details>\n  a\n\nb</details>",
+    "details in a quote": "> <details>\n> <summary>\n> More\n> </summary>\n>\n> text\n>\n> </details>\n>\n> after",
+    "details in a quote, ended in a line": "> <details>\n> <summary>More</summary>\n> text</details>\n> after",
+    "details in an item, ended in a line": "- a\n  <details><summary>More</summary>\n  text</details>\n- b",
+    "details in an item, ended outside": "1. a\n   <details>\n   <summary>More</summary>\n\n   b\n\n</details>\n2. c",
+    "details in details, ended in a line": "<details>\n<summary>A</summary>\n<details>\n<summary>B</summary>\n"
+    "b</details></details>\nafter",
+    "details, all indented": "<details>\n    <summary>More</summary>\n    text\n    </details>\nafter",
+    "details in capitals, text after the end": "<DETAILS>\n<SUMMARY>A</SUMMARY>\n\nb\n</DETAILS> after",
+    "details that prose is about": "Use <details> and </details> here.\n\n</details>",
+    "details that are tight in an item": "- <details>\n  <summary>A</summary>\n  b\n  </details>\n- c",
+    "a quote that ends in a mark is tight": "* a\n  > b\n  >\n* c",
     "tags in code": "`<br>` and\n\n```html\n<br>\n<details>\n```",
     # Math.
+    "math before letters": "the $n$th of $k$NN, $x_i$s and 2$^{nd}$, H$_2$O, 10$\\times$, $\\sim$10, 5$\\%$ of $f'$s",
+    "prices are no math before letters": "US$5 or A$6, $5-$10, $5/$6, $5^a-$10, $5 (a $20 bill) and $1.50/h",
+    "variables are no math": "$HOME/$USER, $PATH:$X, $HOME$USER, ${a}_$b, foo$bar$baz, C$\\Users\\x and D$y",
+    "math in dollars and backticks": "so $`x_1 * y`$ and $`a`$b and $`c` and `d`$",
+    "math in a fence": "Then\n\n```math\nx_1 * y\n```\n\n- a\n  ~~~ math\n  y\n  ~~~",
+    "math in a fence that is not typeset": "```math\n\\href{a}{b}\n```\n\n```math\n```\n\n```math\nx",
     "math in a line": "so $x_1 + y_1$ and $a*b*c$ is",
     "prices are no math": "it costs $5 and $10, or about $1.50",
     "math beside prices": "for $20 you get $x$ and $y$",
@@ -317,6 +353,7 @@ SNIPPETS = {
     "math in Chinese": "设$x_1$为变量，则\\(y_1\\)成立。",
     "shell variables": "Use $HOME and $PATH, or ${HOME}/x.",
     # Footnotes.
+    "footnote after an exclamation mark": "Well![^1] ![a](https://a.example) ![^2]\n\n[^1]: By someone.",
     "footnote": "Said[^1] so.\n\n[^1]: By someone.",
     "footnotes by name": "One[^a] and two[^b].\n\n[^a]: First.\n[^b]: Second, with *markup*.",
     "footnote with no definition": "Said[^1] so.",
@@ -333,6 +370,21 @@ SNIPPETS = {
 }
 
 EXPECTED = {
+    "math before letters": r"<p>the <span>\(n\)</span>th of <span>\(k\)</span>NN, <span>\(x_i\)</span>s and "
+    r"2<span>\(^{nd}\)</span>, H<span>\(_2\)</span>O, 10<span>\(\times\)</span>, <span>\(\sim\)</span>10, "
+    r"5<span>\(\%\)</span> of <span>\(f'\)</span>s",
+    "prices are no math before letters": "<p>US$5 or A$6, $5-$10, $5/$6, $5^a-$10, $5 (a $20 bill) and $1.50/h",
+    "variables are no math": r"<p>$HOME/$USER, $PATH:$X, $HOME$USER, ${a}_$b, foo$bar$baz, C$\Users\x and D$y",
+    "math in dollars and backticks": r"<p>so <span>\(x_1 * y\)</span> and <span>\(a\)</span>b and "
+    "$<code>c</code> and <code>d</code>$",
+    "math in a fence": r"<p>Then<div>\[x_1 * y\]</div><ul><li>a<div>\[y\]</div></ul>",
+    "math in a fence that is not typeset": r"<pre>\href{a}{b}</pre><pre></pre><pre>x</pre>",
+    "footnote after an exclamation mark": "<p>Well!<sup>1</sup> <a href='https://a.example'>a: https://a.example</a> "
+    "![^2]</p><hr><ol><li><p>By someone.</ol>",
+    "bare address before Chinese punctuation": "<p><a href='https://a.example/x'>https://a.example/x</a>，见（"
+    "<a href='https://b.example/y'>https://b.example/y</a>）。“<a href='https://c.example'>https://c.example</a>”、"
+    "<a href='https://d.example/中文#z'>https://d.example/中文#z</a>；<a href='https://e.example'>https://e.example</a>"
+    "——f：<a href='http://www.g.example'>www.g.example</a>！和<a href='mailto:x@h.example'>x@h.example</a>吧",
     "math in a line": r"<p>so <span>\(x_1 + y_1\)</span> and <span>\(a*b*c\)</span> is</p>",
     "prices are no math": "<p>it costs $5 and $10, or about $1.50</p>",
     "math beside prices": r"<p>for $20 you get <span>\(x\)</span> and <span>\(y\)</span></p>",
@@ -358,6 +410,20 @@ EXPECTED = {
     "math in code is none": r"<p><code>$x$</code> and <code>\(y\)</code></p><pre><code>$$z$$</code></pre>",
     "math in Chinese": r"<p>设<span>\(x_1\)</span>为变量，则<span>\(y_1\)</span>成立。</p>",
     "shell variables": "<p>Use $HOME and $PATH, or ${HOME}/x.</p>",
+    "details with a numbered title": "<details><summary>1. More</summary><ol start=2><li>text</ol></details>",
+    "details with an indented title": "<details><summary>More</summary><p>text</details>",
+    "details with a title that a blank line ends": "<details><summary>A</summary><p>B c</details>",
+    "details ended behind their item": "<ul><li><details><p>a</details></ul><p>b&lt;/details>",
+    "details in a quote, ended in a line": "<blockquote><details><summary>More</summary><p>text</details><p>after"
+    "</blockquote>",
+    "details in an item, ended in a line": "<ul><li>a<details><summary>More</summary><p>text</details><li>b</ul>",
+    "details in an item, ended outside": "<ol><li><p>a</p><details><summary>More</summary><p>b</details><li><p>c</ol>",
+    "details in details, ended in a line": "<details><summary>A</summary><details><summary>B</summary><p>b</details>"
+    "</details><p>after",
+    "details, all indented": "<details><summary>More</summary><p>text</details><p>after",
+    "details in capitals, text after the end": "<details><summary>A</summary><p>b</details><p>after",
+    "details that prose is about": "<p>Use &lt;details> and &lt;/details> here.<p>&lt;/details>",
+    "details that are tight in an item": "<ul><li><details><summary>A</summary><p>b</details><li>c</ul>",
     "footnote": "<p>Said<sup><a>1</a></sup> so.</p><hr><ol><li><p>By someone.</p></li></ol>",
     "footnotes by name": "<p>One<sup><a>1</a></sup> and two<sup><a>2</a></sup>.</p>"
     "<hr><ol><li><p>First.</p></li><li><p>Second, with <em>markup</em>.</p></li></ol>",

@@ -22,7 +22,7 @@ from xcyq_magic.display.markup import escape, to_html
         (r"$\text{costs \$5}$", r"\(\text{costs \$5}\)"),
         ("`$x$`", "<code>$x$</code>"),
         ("```python\nx = '$'\n```", '<div class="highlight">'),
-        ("List<String> and <b>x</b>", "List&lt;String&gt; and &lt;b&gt;x&lt;/b&gt;"),
+        ("List<String> and <b>x</b>", "List&lt;String&gt; and <strong>x</strong>"),
         ("a<br>b H<sub>2</sub>O <kbd>Q</kbd>", "a<br>b H<sub>2</sub>O <kbd>Q</kbd>"),
         ("| a | b |\n|:--|--:|\n| 1 | 2 |", '<td style="text-align:right">2</td>'),
         ("- [x] done", '<input checked="" disabled="" type="checkbox">'),
@@ -34,6 +34,13 @@ from xcyq_magic.display.markup import escape, to_html
 )
 def test_what_is_meant_comes_through(source, part):
     assert part in to_html(source)
+
+
+def test_cells_that_rows_lack_are_made_up_within_a_bound():
+    narrow, wide = to_html("|a|b|\n|-|-|\n" + "|1|\n" * 80), to_html(f"{'|a' * 900}\n{'|-' * 900}\n" + "1\n" * 900)
+    assert narrow.count("<td></td>") == 80
+    assert (wide.count("<td>1"), wide.count("<tr>")) == (900, 901)
+    assert wide.count("<td></td>") <= 2_000
 
 
 HOSTILE = [

@@ -52,8 +52,21 @@ MARKS += [
     "\\[",
     "<sub>",
     "</sub>",
+    "<b>",
+    "</b>",
+    "<code>",
+    "</code>",
+    "```math\n",
+    "$`",
+    "`$",
+    "![^1]",
+    "，",
     "<details>\n",
     "</details>\n",
+    "</details>",
+    "<details><summary>",
+    "<summary>\n",
+    "</summary>\n",
     "# ",
     "---\n",
     "&amp;",
@@ -62,9 +75,13 @@ MARKS += [
 MARKS += ["[^1]: ", "http://a.b/", "\t", "\r\n", "\\", "==="]
 
 
-def words(html: str) -> str:
+MARKUP = r"<[^>]*>"
+TAGS = rf"{MARKUP}|&lt;/?(?:b|c(?:od?e?)?|s(?:ub?)?)\b(?:&gt;)?"  # and those of `MARKS` that turned out to be text
+
+
+def words(html: str, marks: str = MARKUP) -> str:
     """What is said: marks come and go while it is not known what they mean."""
-    return "".join(c for c in unescape(re.sub(r"<[^>]*>", "", html)) if c.isalnum())
+    return "".join(c for c in unescape(re.sub(marks, "", html)) if c.isalnum())
 
 
 def is_kept(before: str, after: str) -> bool:
@@ -76,7 +93,8 @@ def is_kept(before: str, after: str) -> bool:
 class Screen:
     """What a view shows of the frames, and whether a frame took something away."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: str = MARKUP) -> None:
+        self._marks = marks
         self.streaming = StreamingMarkdown()
         self.segments = [""]
         self.tail = ""
@@ -91,11 +109,11 @@ class Screen:
         if frame.segment is not None:
             self.segments[-1] = frame.segment
         if frame.closed:
-            self._closed += words(self.segments[-1])
+            self._closed += words(self.segments[-1], self._marks)
             self.segments.append("")
         self.tail = self.tail if frame.tail is None else frame.tail
         self.chars += len(frame.segment or "") + len(frame.tail or "")
-        said = self._closed + words(self.segments[-1] + self.tail)
+        said = self._closed + words(self.segments[-1] + self.tail, self._marks)
         if not is_kept(self._said, said):
             self.lost.append(said[-80:])
         self._said = said
@@ -105,8 +123,8 @@ class Screen:
         return "".join(self.segments) + self.tail
 
 
-def streamed(text: str, sizes: list[int]) -> Screen:
-    screen, at, n = Screen(), 0, 0
+def streamed(text: str, sizes: list[int], marks: str = MARKUP) -> Screen:
+    screen, at, n = Screen(marks), 0, 0
     while at < len(text):
         size = sizes[n % len(sizes)]
         screen.feed(text[at : at + size])
@@ -131,7 +149,7 @@ def test_so_it_does_in_any_chunks(name, sizes):
 @given(st.lists(st.sampled_from(MARKS), max_size=40), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_so_does_what_no_one_would_write(marks, sizes):
     text = "".join(marks)
-    screen = streamed(text, sizes)
+    screen = streamed(text, sizes, TAGS)
     # What looked like code, and turns out to be none, may hold marks.
     assert screen.lost == [] or ("`" in text and re.search(r"\|-|[<&]", text))
 
@@ -203,9 +221,12 @@ def test_what_a_looping_model_says_is_shown_to_its_end(name):
         ("a [link][re", "a link"),
         ("H<sub>2", "H<sub>2</sub>"),
         ("a <su", "<p>a</p>"),
+        ("<details>\n<summary cl", "<details></details>"),
         ("a &am", "<p>a</p>"),
         ("[label]: http://exa", ""),
         ("- [x", ""),
+        ("- a\n  -", "<li>a</li>"),
+        ("a\n=", "<p>a</p>"),
         ("```python\nx = 1", "<code>x = 1"),
         ("| a | b |\n|---|---|\n| **c", "<td><strong>c</strong></td>"),
         ("a [link](http://a.example) **b", 'rel="noopener noreferrer">link</a> <strong>b</strong>'),
@@ -215,6 +236,15 @@ def test_half_a_construct_is_shown_as_what_it_will_be(text, shown):
     screen = streamed(text, [1])
     assert shown in screen.tail
     assert "(http" not in screen.tail
+
+
+@pytest.mark.parametrize("lines", [150, 700])
+def test_half_of_a_fence_of_math_is_code_until_all_of_it_is_math(lines):
+    text = "```math\n" + "x + 1 = 2\n" * lines
+    assert "xcyq-math" not in streamed(text, [100]).html
+    whole = streamed(text + "```\n\nnext\n\n", [100]).html
+    assert ("xcyq-math" in whole) == (len(text) < ENDLESS_CHARS)  # what was shown of it stays code
+    assert to_html(text + "```").count("xcyq-math") == 1
 
 
 def test_math_is_typeset_once_it_ended_and_not_cut_before():

@@ -121,7 +121,7 @@ def cut(tail: str, document: Document, piece: Piece) -> tuple[list[Block], str, 
         return None
     block = document.blocks[0]
     found = None
-    if block.kind == "fence" and not block.closed:
+    if block.kind == "fence" and not block.closed and not block.is_math:
         found = _cut_lines(tail, block, head=1)
     elif block.kind == "table":
         found = _cut_lines(tail, block, head=2)
@@ -149,7 +149,8 @@ def _cut_anywhere(tail: str, document: Document) -> tuple[list[Block], str, Piec
         at = tail.rfind(" ", 0, -_KEPT_CHARS) + 1 or len(tail) - _KEPT_CHARS
     leaf = last_leaf(document.blocks)
     fence = leaf is not None and leaf.kind == "fence" and not leaf.closed
-    head = f"{leaf.marker}{leaf.info}\n" if leaf is not None and fence else ""
+    info = leaf.info if leaf is not None and not leaf.is_math else ""  # half of it is no math
+    head = f"{leaf.marker}{info}\n" if leaf is not None and fence else ""
     rest = tail[at:].lstrip(" ") if leaf is not None and leaf.kind == "paragraph" else tail[at:]  # no code begins here
     return Document(tail[:at]).blocks, head + rest, Piece(goes_on=True)
 

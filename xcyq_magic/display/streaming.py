@@ -33,15 +33,15 @@ _OPEN_MATH_LINES = 100  # math that did not end by then is none
 
 _ENDED_BY_A_BLANK_LINE = {"paragraph", "table"}
 # The end of a line that may yet turn into marks, which are not shown: an entity, a tag, a footnote's label,
-# a list's number, a task's box, the definition of a link. It waits until it is known what it is.
+# a list's mark, a heading's line, a task's box, the definition of a link. It waits until it is known what it is.
 _MARKS = r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # of the containers that a line stands in
 _UNDECIDED = re.compile(
-    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<details[^<>]*$|\[\^[^\]\s]{0,80}$"
+    r"&#?\w{0,31}$|</?[A-Za-z]{0,10}[ ]*/?$|<(?:details|summary)\b[^<>]*$|\[\^[^\]\s]{0,80}$"
     rf"|{_MARKS}\[[ xX]?\]?[ \t]*$"
     rf"|{_MARKS}\[[^\[\]]{{0,200}}(?:\](?::\s*\S*\s*(?:[\"'(].*)?)?)?$"
 )
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
-_NUMBER = re.compile(rf"{_MARKS}\d{{1,9}}[.)]?[ \t]*$")
+_MARK_OR_LINE = re.compile(rf"{_MARKS}(?:\d{{1,9}}[.)]?|-+|=+)[ \t]*$")
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _read(tail: str) -> Document:
     line = tail.rfind("\n") + 1
     if tail.endswith("]:", 0, max(0, line - 1)):  # a definition may go on in the next line
         line = tail.rfind("\n", 0, line - 1) + 1
-    decided = _NUMBER.sub("", _UNDECIDED.sub("", tail[line:]))
+    decided = _MARK_OR_LINE.sub("", _UNDECIDED.sub("", tail[line:]))
     waiting = tail[line + len(decided) :]
     whole = Document(tail)
     leaf = last_leaf(whole.blocks)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 TAB = 4
 _SPACES = re.compile(" *")
@@ -62,6 +66,18 @@ class Line:
         self.advance(columns)
         return True
 
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Return the match of `pattern` with what has not been read, which stays unread."""
+        return pattern.match(self._text, self._at)
+
+    def take_from_end(self, pattern: re.Pattern[str]) -> str:
+        """Take what `pattern` finds off the end of the line, and return it."""
+        found = pattern.search(self._text, self._at)
+        if found is None:
+            return ""
+        self._text = self._text[: found.start()]
+        return found[0]
+
     def take_quote_mark(self) -> bool:
         """Read ``>`` and one space after it; return False, and read nothing, if it is not there."""
         indent = self.indent
@@ -92,10 +108,10 @@ class Block:
     Attributes
     ----------
     kind
-        ``document``, ``quote``, ``list``, ``item``, ``footnote``, ``details``; ``paragraph``, ``heading``,
-        ``rule``, ``fence``, ``indented``, ``math``, ``table``, ``summary``.
+        ``document``, ``quote``, ``list``, ``item``, ``footnote``, ``details``, ``summary``; ``paragraph``, ``heading``,
+        ``rule``, ``fence``, ``indented``, ``math``, ``table``.
     start, end
-        Numbers of its first line and of its last that is not blank.
+        Numbers of its first line and of its last that is not blank; a container's last is one with a mark or tag of it.
     marker
         What a list's items begin with (a bullet or a delimiter), or what ends a fence or math.
     number
@@ -123,6 +139,11 @@ class Block:
     spread: bool = False
 
     @property
+    def is_math(self) -> bool:
+        """Whether it is math, also as GitHub's fence for it."""
+        return self.kind == "math" or (self.kind == "fence" and self.info == "math")
+
+    @property
     def last_line(self) -> int:
         """The last line with text, of it or of what it contains."""
         return max(self.end, self.children[-1].last_line if self.children else self.start)
@@ -133,4 +154,15 @@ class Block:
         if self.spread:
             return True
         groups = [self.children, *(item.children for item in self.children)]
-        return any(after.start > before.last_line + 1 for g in groups for before, after in pairwise(g))
+        return any(start > end + 1 for g in groups for (_, end), (start, _) in pairwise(_spans(g)))
+
+
+def _spans(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last line of each block; of details, of each tag and of each block within."""
+    for block in blocks:
+        if block.kind in {"details", "summary"}:
+            yield block.start, block.start
+            yield from _spans(block.children)
+            yield block.last_line, block.last_line
+        else:
+            yield block.start, block.last_line

@@ -52,10 +52,23 @@ class BlockParser:
     def feed(self, raw: str) -> None:
         """Take in the next line, without its end."""
         self._number += 1
-        if raw.endswith("</details>") and raw.strip() != "</details>" and self._ends_details(raw):
-            self._line(raw.rstrip()[: -len("</details>")])
-            raw = "</details>"
-        self._line(raw)
+        line = Line(raw)
+        matched = 1
+        while matched < len(self._open) and self._continues(self._open[matched], line):
+            matched += 1
+        last = self._open[matched - 1]
+        if last.kind in _VERBATIM:
+            self._verbatim(last, line)
+            return
+        ends = ""
+        if "</" in raw:
+            matched = self._end_tags(line, matched)
+            ends = self._tags_at_end(line)
+        if not (line.blank and (line.taken or ends)):
+            self._text(line, self._start_blocks(line, matched))
+        for tag in starts.END_TAG.finditer(ends):
+            if not self._ends(tag[1], len(self._open)) and self._open[-1].kind == "paragraph":
+                self._open[-1].lines[-1] += tag[0]
 
     def is_between_blocks(self, line: int) -> bool:
         """Return whether no block of the document goes on across the start of a line, counted from 0."""
@@ -69,29 +82,13 @@ class BlockParser:
         self._close_to(1)
         return self.root
 
-    def _ends_details(self, raw: str) -> bool:
-        verbatim = self._open[-1].kind in _VERBATIM
-        return not verbatim and ("<details" in raw or any(b.kind == "details" for b in self._open))
-
-    def _line(self, raw: str) -> None:
-        line = Line(raw)
-        matched = 1
-        while matched < len(self._open) and self._continues(self._open[matched], line):
-            matched += 1
-        last = self._open[matched - 1]
-        if last.kind in _VERBATIM:
-            self._verbatim(last, line)
-            return
-        if self._closed_details(line, matched):
-            return
-        matched = self._start_blocks(line, matched)
-        self._text(line, matched)
-
     def _continues(self, block: Block, line: Line) -> bool:
         """Return whether an open block goes on with this line, and take its marks off the line."""
         kind = block.kind
         if kind == "quote":
-            return line.take_quote_mark()
+            marked = line.take_quote_mark()
+            block.end = self._number if marked else block.end
+            return marked
         if kind in {"item", "footnote"}:
             if line.blank:
                 return bool(block.children) or kind == "footnote"
@@ -100,15 +97,37 @@ class BlockParser:
             return not line.blank
         if kind == "indented":
             return line.blank or line.indent >= starts.CODE_INDENT
-        return kind in {"list", "details", *_VERBATIM}
+        title_goes_on = kind == "summary" and not (line.blank and block.children)
+        return title_goes_on or kind in {"list", "details", *_VERBATIM}
 
-    def _closed_details(self, line: Line, matched: int) -> bool:
-        if not starts.DETAILS_END.fullmatch(line.rest):
-            return False
+    def _end_tags(self, line: Line, matched: int) -> int:
+        """Read the end tags that a line begins with, and return how many open blocks the rest belongs to."""
+        while (tag := line.match(starts.END_TAG)) and self._ends(tag[1], matched):
+            line.advance(len(tag[0]))
+            line.taken = True
+            matched = min(matched, len(self._open))  # of a title that has ended, nothing was open
+        return matched
+
+    def _tags_at_end(self, line: Line) -> str:
+        """Take off a line, and return, the tags at its end that may end what is open, or what begins on it."""
+        if not line.match(starts.BEGINS_DETAILS) and not any(b.kind == "details" for b in self._open):
+            return ""
+        title = "<summary" in line.rest.lower()  # on one line, which keeps its end
+        return line.take_from_end(starts.DETAILS_AT_END if title else starts.TAGS_AT_END)
+
+    def _ends(self, tag: str, matched: int) -> bool:
+        """Close what an end tag ends, within the first `matched` blocks; return whether there is such a thing.
+
+        A title may have ended before, with a blank line.
+        """
+        kind = tag.lower()
         for n in range(matched - 1, 0, -1):
-            if self._open[n].kind == "details":
+            if self._open[n].kind == kind:
+                self._open[n].end = self._number
                 self._close_to(n)
                 return True
+            if kind == "summary" and self._open[n].kind == "details":
+                return any(child.kind == kind for child in self._open[n].children[:1])
         return False
 
     def _verbatim(self, block: Block, line: Line) -> None:
@@ -131,7 +150,7 @@ class BlockParser:
         """Open what begins on this line, and return how many open blocks the line belongs to."""
         while (container := self._open[matched - 1]).kind != "indented":
             deep = self._depth + sum(b.kind in starts.CONTAINERS for b in self._open[:matched]) >= _DEEPEST
-            lazy = matched < len(self._open) and self._open[-1].kind == "paragraph"
+            lazy = (matched < len(self._open) and self._open[-1].kind == "paragraph") or self._after_tag(container)
             begun = starts.begin(line, container, lazy=lazy, math=self._math, containers=not deep)
             if begun is None:
                 break
@@ -140,6 +159,11 @@ class BlockParser:
             if begun.kind not in starts.CONTAINERS:
                 break
         return matched
+
+    def _after_tag(self, block: Block) -> bool:
+        """Return whether the line before this one is a tag of details: without a blank line, no code begins there."""
+        tags_alone = all(child.kind == "summary" for child in block.children)
+        return block.kind == "details" and tags_alone and block.last_line == self._number - 1
 
     def _begin(self, begun: starts.Start, matched: int) -> None:
         self._close_to(matched)
@@ -153,11 +177,13 @@ class BlockParser:
             self._close_to(len(self._open) - 1)
         if begun.kind == "item" and self._open[-1].kind != "list":
             self._add(Block("list", self._number, marker=begun.marker, number=begun.number))
+        titled = begun.kind == "summary" and begun.lines
         self._add(
             Block(
                 begun.kind,
                 self._number,
                 self._number,
+                children=[Block("paragraph", self._number, self._number, lines=[*begun.lines])] if titled else [],
                 lines=list(begun.lines),
                 marker=begun.marker,
                 number=begun.number,
@@ -166,7 +192,7 @@ class BlockParser:
                 closed=begun.closed,
             )
         )
-        if begun.kind in {"heading", "rule", "summary"} or begun.closed:
+        if begun.kind in {"heading", "rule"} or begun.closed:
             self._close_to(len(self._open) - 1)
 
     def _from_paragraph(self, begun: starts.Start) -> None:

@@ -40,11 +40,12 @@ class Close:
 
 @dataclass(eq=False)
 class Whole:
-    """An element with nothing but text in it."""
+    """An element with nothing but text in it; `plain` is its text where no markup can be, if that is another."""
 
     tag: str
     text: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
+    plain: str = ""
 
 
 # A text stands for itself.

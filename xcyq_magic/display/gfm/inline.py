@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from xcyq_magic.display.gfm.delimiters import Close, Open, Run, Stack, Token, Whole, run_at
 from xcyq_magic.display.gfm.references import (
     ENTITY,
-    LONGEST_LABEL,
+    HALF_TARGET,
     Reference,
     character,
     encoded,
-    inline_target,
-    normalized,
+    link_target,
 )
 from xcyq_magic.display.gfm.tex import Math, may_be_typeset
 from xcyq_magic.errors import show_directions
@@ -29,16 +28,15 @@ if TYPE_CHECKING:
 
     from xcyq_magic.display.gfm.references import Footnotes
 
-# Raw HTML of a reply is shown as text; these elements alone come through, without attributes.
-_HARMLESS = ("br", "sub", "sup", "kbd", "u", "mark")
-_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
-_HALF_TARGET = re.compile(
-    r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
-)
+# Raw HTML of a reply is shown as text; these tags alone come through, without attributes, as these elements.
+_HARMLESS = {name: name for name in ("br", "sub", "sup", "kbd", "u", "mark", "strong", "em", "del", "code")}
+_HARMLESS |= {"b": "strong", "i": "em", "s": "del"}
 _IMAGE_DATA = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 _PLAIN = re.compile(r"[^\\`*_~\[\]!<&$\n]+")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _TAG = re.compile(rf"<(/?)({'|'.join(_HARMLESS)})[ ]*/?>", re.IGNORECASE)
+_CODE_END = re.compile("</code[ ]*>", re.IGNORECASE)
+_LONGEST_CODE = 2_000  # characters between tags
 _URL = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
 _MAIL = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)>")
 _TICKS = re.compile(r"`+")
@@ -72,31 +70,6 @@ class _Bracket:
     active: bool = True
 
 
-def _target(
-    text: str, bracket: _Bracket, close: int, references: Mapping[str, Reference]
-) -> tuple[Reference, int] | None:
-    """Return where the link leads whose text ends at `close`, and where it ends; None if it is no link."""
-    behind = close + 1
-    if text.startswith("(", behind) and (found := inline_target(text, behind + 1)):
-        return found
-    if not references:
-        return None
-    label = _LABEL.match(text, behind)
-    if label and label[1].strip():
-        name = label[1]
-    elif close - bracket.behind <= LONGEST_LABEL:
-        name = text[bracket.behind : close]
-    else:
-        return None
-    reference = references.get(normalized(name))
-    return (reference, label.end() if label else behind) if reference else None
-
-
-def _may_be_half_a_target(text: str, at: int) -> bool:
-    """Return whether the rest of a text of which more will come may be half of where a link leads."""
-    return _HALF_TARGET.match(text, at) is not None
-
-
 def _link(reference: Reference) -> Open:
     attributes = {"href": encoded(reference.url)}
     if reference.title:
@@ -108,8 +81,8 @@ def _image(reference: Reference, alt: str) -> Whole:
     """Return the element of a picture that is here in full; of any other, a link that shows its whole URL."""
     url = reference.url
     if url.startswith(_IMAGE_DATA):
-        return Whole("img", "", {"src": url, "alt": alt})
-    return Whole("a", f"{alt}: {url}" if alt and alt != url else url, {"href": encoded(url)})
+        return Whole("img", "", {"src": url, "alt": alt}, alt)
+    return Whole("a", f"{alt}: {url}" if alt and alt != url else url, {"href": encoded(url)}, alt)
 
 
 class Inline:
@@ -145,6 +118,7 @@ class _Reader:
         self._brackets: list[_Bracket] = []
         self._tags: dict[str, list[Open]] = defaultdict(list)
         self._ticks: dict[int, list[int]] | None = None
+        self._code_end = _CODE_END.search(text)
         self._math_in = Math(text)
 
     def tokens(self) -> list[Token]:
@@ -242,9 +216,7 @@ class _Reader:
         places = self._ticks[length]
         found = bisect_right(places, self._at)
         if found == len(places):
-            if self._unfinished and (half := _HALF_CODE.fullmatch(self._text, self._at + length)):
-                return self._take(Whole("code", show_directions(half[0], within="code")), length + len(half[0]))
-            return self._take("`" * length)
+            return (self._unfinished and self._half_code(self._at + length)) or self._take("`" * length)
         code = self._text[self._at + length : places[found]].replace("\n", " ")
         if code.startswith(" ") and code.endswith(" ") and code.strip(" "):
             code = code[1:-1]
@@ -260,9 +232,11 @@ class _Reader:
         return False
 
     def _tag(self, tag: re.Match[str]) -> bool:
-        name = tag[2].lower()
+        name = _HARMLESS[tag[2].lower()]
         if name == "br":
             return self._take(Whole("br"), len(tag[0]))
+        if name == "code" and not tag[1]:
+            return self._code_tag(tag)
         if not tag[1]:
             begin = Open(name, source=tag[0])
             self._tags[name].append(begin)
@@ -270,6 +244,25 @@ class _Reader:
         if not self._tags[name]:
             return self._take(tag[0])
         return self._take(Close(self._tags[name].pop(), source=tag[0]), len(tag[0]))
+
+    def _code_tag(self, tag: re.Match[str]) -> bool:
+        """Read code in tags, as it stands but for entities; a tag that ends amid other code ends none."""
+        start = tag.end()
+        if self._code_end is not None and self._code_end.start() < start:
+            self._code_end = _CODE_END.search(self._text, start)
+        if self._code_end is None:
+            return self._unfinished and (self._half_code(start) or self._take("", len(tag[0])))
+        code = self._text[start : min(self._code_end.start(), start + _LONGEST_CODE + 1)]
+        if len(code) > _LONGEST_CODE or code.count("`") % 2:
+            return False
+        code = ENTITY.sub(lambda entity: character(entity[0]), code.replace("\n", " "))
+        return self._take(Whole("code", show_directions(code, within="code")), self._code_end.end() - self._at)
+
+    def _half_code(self, start: int) -> bool:
+        """Read the rest of a text of which more will come as code that begins at `start`, if nothing speaks against."""
+        half = _HALF_CODE.fullmatch(self._text, start)
+        shown = half and Whole("code", show_directions(half[0], within="code"))
+        return shown is not None and self._take(shown, len(self._text) - self._at)
 
     def _entity(self) -> bool:
         entity = ENTITY.match(self._text, self._at)
@@ -284,7 +277,7 @@ class _Reader:
         if not may_be_typeset(tex):
             return self._take(source)
         delimited = f"\\[{tex}\\]" if display else f"\\({tex}\\)"
-        return self._take(Whole("span", delimited, {"class": "xcyq-math"}), len(source))
+        return self._take(Whole("span", delimited, {"class": "xcyq-math"}, source), len(source))
 
     def _delimiters(self) -> None:
         found = _RUN.match(self._text, self._at)
@@ -296,12 +289,13 @@ class _Reader:
 
     def _open_bracket(self) -> None:
         footnotes = self._document.footnotes
-        if footnotes is not None and (footnote := _FOOTNOTE.match(self._text, self._at)):
+        is_image = self._text[self._at] == "!"
+        if footnotes is not None and (footnote := _FOOTNOTE.match(self._text, self._at + is_image)):
             number = footnotes.number(footnote[1])
             if number is not None:
+                self._take("!" * is_image)
                 self._take(Whole("sup", str(number)), len(footnote[0]))
                 return
-        is_image = self._text[self._at] == "!"
         opening = "![" if is_image else "["
         self._brackets.append(_Bracket(len(self._parts), self._at + len(opening), self._stack.top, is_image))
         self._take(opening)
@@ -312,18 +306,22 @@ class _Reader:
         bracket = self._brackets.pop() if self._brackets else None
         if bracket is None or not bracket.active:
             return
-        found = _target(self._text, bracket, close, self._document.references)
+        found = link_target(self._text, bracket.behind, close, self._document.references)
         if found is not None:
             reference, self._at = found
             self._parts.pop()
             self._stack.match(bracket.bottom)
             if bracket.is_image:
                 inner = self._flat(self._parts[bracket.place + 1 :])
-                alt = "".join(t if isinstance(t, str) else t.text if isinstance(t, Whole) else "" for t in inner)
-                self._parts[bracket.place :] = [_image(reference, alt)]
+                alt = "".join(
+                    t if isinstance(t, str) else t.plain or t.text if isinstance(t, Whole) else "" for t in inner
+                )
+                # While it comes, a picture in what may be another's text says what it would say there.
+                within = self._unfinished and any(outer.is_image for outer in self._brackets)
+                self._parts[bracket.place :] = [alt if within else _image(reference, alt)]
             else:
                 self._begin_link(bracket, _link(reference))
-        elif self._unfinished and _may_be_half_a_target(self._text, self._at):
+        elif self._unfinished and HALF_TARGET.match(self._text, self._at):
             self._parts.pop()
             self._parts[bracket.place] = ""
             self._at = len(self._text)

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xcyq_magic.display.gfm.block import Block
 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-LONGEST_LABEL = 999
+_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){0,999})\]", re.DOTALL)
+# Of a text of which more will come: what may be half of where a link leads.
+HALF_TARGET = re.compile(
+    r"(?:\(\s*(?:<[^<>\n]*>?|(?:[^\s()<]|\([^\s()]*\)?)*)(?:\s+(?:[\"'(][^\"')\n]*[\"')]?\s*)?)?|\[[^\[\]\n]*)$"
+)
+_LONGEST_LABEL = 999
 _LONGEST = 2_000  # characters of a title, or of a URL between < and >: a search for their end ends there
 _DEEPEST_PARENTHESES = 32  # as GitHub has it
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -28,15 +33,22 @@ _DEFINITION = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,999})\]:")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
 # What a URL may hold as it is; `%` too, for what is already encoded.
 _SAFE = "!#$%&'()*+,-./:;=?@_~[]"
+# What ends a sentence, a clause or a quotation in Chinese, Japanese or Korean, and in typeset English.
+_STOPS = (
+    r"\u2014\u2015\u2018-\u201f\u2026\u3001-\u3003\u3008-\u3011\u3014-\u301f\ufe10-\ufe19\ufe30-\ufe6b"
+    r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff5d\uff5f-\uff64"
+)
+_ENDS = rf"\s<>|\"'()\[\]{{}}.,;:!?{_STOPS}"
 # Up to a blank, a quotation mark or an angle bracket; punctuation only where more follows, brackets only in pairs.
 _PATH = (
-    r"(?:[^\s<>|\"'()\[\]{}.,;:!?\-\uff5c]|\([^\s<>()]{0,500}\)|\[[^\s<>\[\]]{0,500}\]|\{[^\s<>{}]{0,500}\}"
-    r"|'(?=[\w-])|[.,;:!?]+(?=[^\s<>|\"'()\[\]{}.,;:!?\uff5c])|-)*"
+    rf"(?:[^\-{_ENDS}]|\([^\s<>()]{{0,500}}\)|\[[^\s<>\[\]]{{0,500}}\]|\{{[^\s<>{{}}]{{0,500}}\}}"
+    rf"|'(?=[\w-])|[.,;:!?]+(?=[^{_ENDS}])|-)*"
 )
 _DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)*)(?::\d{1,5})?"
 _BARE_LINK = re.compile(
-    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![\w./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
-    r"|(?P<mail>(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]))",
+    rf"(?P<web>(?<![A-Za-z0-9])https?://{_DOMAIN}(?:[/?#]{_PATH})?|(?<![A-Za-z0-9_./-])www\.{_DOMAIN}(?:[/?#]{_PATH})?)"
+    r"|(?P<mail>(?<![A-Za-z0-9_.+-])[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}"
+    r"(?![A-Za-z0-9_-]))",
     re.IGNORECASE,
 )
 
@@ -79,7 +91,25 @@ def bare_links(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def inline_target(text: str, at: int) -> tuple[Reference, int] | None:
+def link_target(text: str, start: int, close: int, references: Mapping[str, Reference]) -> tuple[Reference, int] | None:
+    """Return where the link leads whose text is ``text[start:close]``, and where it ends; None if it is no link."""
+    behind = close + 1
+    if text.startswith("(", behind) and (found := _inline_target(text, behind + 1)):
+        return found
+    if not references:
+        return None
+    label = _LABEL.match(text, behind)
+    if label and label[1].strip():
+        name = label[1]
+    elif close - start <= _LONGEST_LABEL:
+        name = text[start:close]
+    else:
+        return None
+    reference = references.get(normalized(name))
+    return (reference, label.end() if label else behind) if reference else None
+
+
+def _inline_target(text: str, at: int) -> tuple[Reference, int] | None:
     """Read the target in parentheses after a link's text.
 
     Parameters

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.gfm.block import Block, Line
 
 CODE_INDENT = 4
-CONTAINERS = ("quote", "item", "footnote", "details")
+CONTAINERS = ("quote", "item", "footnote", "details", "summary")
 _HEADING = re.compile(r"(#{1,6})(?=[ \t]|$)")
 _SPECIAL = frozenset("#`~=-*_+|:><$\\[0123456789")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*")
@@ -22,8 +22,11 @@ _ITEM = re.compile(r"([-*+]|(\d{1,9})([.)]))(?= |$)")
 _FOOTNOTE = re.compile(r"\[\^([^\s\]]{1,200})\]: ?")
 _DETAILS = re.compile(r"<details(?:\s([^<>]*))?>", re.IGNORECASE)
 _OPEN = re.compile(r"\bopen\b", re.IGNORECASE)
-DETAILS_END = re.compile(r" {0,3}</details>[ \t]*", re.IGNORECASE)
-_SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|$)", re.IGNORECASE)
+_SUMMARY = re.compile(r"<summary(?:\s[^<>]*)?>(?:(.*?)</summary>)?", re.IGNORECASE)
+END_TAG = re.compile(r" {0,3}</(details|summary)>[ \t]*", re.IGNORECASE)
+TAGS_AT_END = re.compile(r"(?:</(?:details|summary)>[ \t]*){1,8}$", re.IGNORECASE)
+DETAILS_AT_END = re.compile(r"(?:</details>[ \t]*){1,8}$", re.IGNORECASE)
+BEGINS_DETAILS = re.compile(r"[ \t>*+\-\d.)]*<details\b", re.IGNORECASE)
 _MATH = re.compile(r"(\$\$)(?!\$)(.*)|(\\\[)(.*)|\\begin\{(" + ENVIRONMENTS + r")(\*?)\}(.*)", re.DOTALL)
 _DELIMITER_ROW = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?")
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -66,14 +69,14 @@ def begin(line: Line, container: Block, *, lazy: bool, math: bool, containers: b
     if container.kind == "details" and (summary := _SUMMARY.match(line.rest, indent)):
         line.advance(summary.end())
         line.taken = True
-        return Start("summary", lines=(summary[1],))
+        return Start("summary", lines=(summary[1],) if summary[1] else (), closed=summary[1] is not None)
     if indent >= CODE_INDENT:
-        if lazy or container.kind in {"paragraph", "table"}:
+        if lazy or container.kind in {"paragraph", "table", "summary"}:
             return None
         line.taken = True
         return Start("indented")
     rest = line.rest[indent:]
-    if rest[0] not in _SPECIAL:
+    if rest[0] not in _SPECIAL or (container.kind == "summary" and rest[0] != "#"):
         return None  # most lines
     begun = _leaf(line, container, rest, indent, math=math)
     if begun is None and containers:

@@ -1,6 +1,6 @@
 r"""Math: where it begins and ends, and whether it may be typeset.
 
-``$…$`` and ``$$…$$`` as GitHub reads them, ``\(…\)`` and ``\[…\]`` as models write them. Prices are no
+``$…$``, ``$`…`$`` and ``$$…$$`` as GitHub reads them, ``\(…\)`` and ``\[…\]`` as models write them. Prices are no
 math: "$5 and $10" has no dollar that could end any.
 """
 
@@ -20,9 +20,15 @@ _ENDS = {
     "\\(": re.compile(r"\\\)"),
     "\\[": re.compile(r"\\\]"),
 }
-# Around one dollar: no space within, no letter or digit beside it. "$5-$10" and "$HOME/$USER" are none.
-_BEGINS = re.compile(r"(?<![A-Za-z0-9$])\$(?![\s$])")
-_ENDED = re.compile(r"(?<!\s)\$(?![A-Za-z0-9$])")
+# Around one dollar: no space within. "$5 and $10" is none.
+_BEGINS = re.compile(r"(?<!\$)\$(?![\s$`])")
+_ENDED = re.compile(r"(?<!\s)\$(?!\$)")
+# With a letter or digit beside it, what is within must be TeX: "$n$th" and "10$\times$", not "$5-$10" or "$HOME/$USER".
+_WORD = re.compile("[A-Za-z0-9]")
+_LETTER = re.compile(r"[A-Za-z]'*")
+_OF_TEX = re.compile(r"\\[A-Za-z%]|(?:^|[\d)}\]]|(?<![A-Za-z])[A-Za-z]'*)[_^][\w{\\+*-]")
+_OF_PROSE = re.compile(r"[`\n]|(?:^|\s)[A-Za-z]{2,}\s|[-/=,;:.(<>&|\u2013\u2014]$")
+_IN_BACKTICKS = re.compile(r"\$`([^`]+)`\$")
 _DEEPEST = 30  # levels of braces, brackets and environments; a person writes five
 _NESTS = re.compile(r"(?<!\\)[{}]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\begin(?![A-Za-z])|\\end(?![A-Za-z])")
 _UNNESTS = {"}", "\\right", "\\end"}
@@ -120,6 +126,11 @@ def looks_like_tex(text: str) -> bool:
     return _TEX.search(text) is not None
 
 
+def _is_surely_tex(text: str) -> bool:
+    """Return whether text between dollars, amid a word, is math."""
+    return bool(_LETTER.fullmatch(text) or (_OF_TEX.search(text) and not _OF_PROSE.search(text)))
+
+
 def may_be_typeset(source: str) -> bool:
     """Return whether `source` holds only macros that are known to put nothing but math on the page, and not too deep.
 
@@ -153,6 +164,8 @@ class Math:
             The TeX, whether it is to be displayed on its own, and where it ends; None if none begins.
         """
         text = self._text
+        if in_backticks := _IN_BACKTICKS.match(text, at):
+            return in_backticks[1], False, in_backticks.end()
         opening = "$$" if text.startswith("$$", at) else "$" if text[at] == "$" else text[at : at + 2]
         start = at + len(opening)
         if opening == "$" and not _BEGINS.match(text, at):
@@ -162,6 +175,9 @@ class Math:
             return None
         tex = text[start : found.start()]
         if not tex.strip() or (opening == "\\[" and not looks_like_tex(tex)):
+            return None
+        beside = text[at - 1 : at] + text[found.end() : found.end() + 1]
+        if opening == "$" and _WORD.search(beside) and not _is_surely_tex(tex):
             return None
         return tex, opening in {"$$", "\\["}, found.end()
 

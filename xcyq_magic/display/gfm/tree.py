@@ -68,8 +68,11 @@ def _class_of(kind: _TokenType) -> str:
     return next((STANDARD_TYPES[t] for t in _COLOURED if kind[: len(t)] == t), "")
 
 
-_CONTAINERS = {"quote": "blockquote", "details": "details"}
+_CONTAINERS = {"quote": "blockquote", "details": "details", "summary": "summary"}
 _TASK_BOX = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
+# Cells of one table that its rows lack and that are made up; cmark-gfm and markdown-it bound them as well. Further rows
+# are shorter, which looks the same.
+_MADE_UP = 1_000
 _DEEPEST = 40  # elements within elements of one block's text; what is deeper is shown as it was written
 
 
@@ -100,7 +103,6 @@ class Tree:
             "list": self._list,
             "math": self._math,
             "rule": self._rule,
-            "summary": self._summary,
             "table": self._table,
         }
 
@@ -124,7 +126,9 @@ class Tree:
             self._paragraph(parent, block, tight=tight)
         elif block.kind in _CONTAINERS:
             attributes = {"open": ""} if block.info == "open" else {}
-            self.fill(SubElement(parent, _CONTAINERS[block.kind], attributes), block.children)
+            element = SubElement(parent, _CONTAINERS[block.kind], attributes)
+            for child in block.children:
+                self._block(element, child, tight=block.kind == "summary")
         else:
             self._elements[block.kind](parent, block)
 
@@ -140,9 +144,6 @@ class Tree:
     def _heading(self, parent: Element, block: Block) -> None:
         self._text(SubElement(parent, f"h{block.number}"), "\n".join(block.lines).strip(), block)
 
-    def _summary(self, parent: Element, block: Block) -> None:
-        self._text(SubElement(parent, "summary"), block.lines[0].strip(), block)
-
     def _footnote(self, parent: Element, block: Block) -> None:
         """Append a footnote where it was written."""
         element = SubElement(parent, "div")
@@ -154,6 +155,10 @@ class Tree:
         SubElement(parent, "hr")
 
     def _fence(self, parent: Element, block: Block) -> None:
+        tex = "\n".join(block.lines) if block.is_math and block.closed else ""
+        if tex.strip() and may_be_typeset(tex):
+            self._math(parent, block)
+            return
         language = block.info.split(None, 1)[0] if block.info and self._unfinished is None else ""
         parent.append(_code(block.lines, language))
 
@@ -180,12 +185,17 @@ class Tree:
         for text, style in zip(cells(head), styles, strict=True):
             self._text(SubElement(row, "th", style), text, block if not rows else None)
         body = SubElement(table, "tbody") if rows else None
+        left = _MADE_UP
         for line in rows:
             row = SubElement(body, "tr")  # type: ignore[arg-type]  # there is one where there are rows
             texts = cells(line)
-            for n, style in enumerate(styles):
+            for n, (text, style) in enumerate(zip(texts, styles, strict=False)):
                 written = block if line is rows[-1] and n == len(texts) - 1 else None
-                self._text(SubElement(row, "td", style), texts[n] if n < len(texts) else "", written)
+                self._text(SubElement(row, "td", style), text, written)
+            lacking = styles[len(texts) : len(texts) + left]
+            left -= len(lacking)
+            for style in lacking:
+                SubElement(row, "td", style)
 
     def _list(self, parent: Element, block: Block) -> None:
         attributes = {} if block.number in {None, 1} else {"start": str(block.number)}
@@ -210,7 +220,7 @@ class Tree:
     def _text(self, element: Element, text: str, block: Block | None) -> None:
         """Write a text of `block` into its element."""
         unfinished = block is not None and block is self._unfinished
-        _Writer(element).write(self._inline.tokens(text, unfinished=unfinished))
+        _Writer(element).write(self._inline.tokens(text, unfinished=unfinished), unfinished=unfinished)
 
 
 class _Writer:
@@ -221,9 +231,9 @@ class _Writer:
         self._begun: list[Open | None] = [None]  # which token began each element of the path
         self._text: list[str] = []
 
-    def write(self, tokens: list[Token]) -> None:
-        """Append all tokens."""
-        refused = _refused(tokens)
+    def write(self, tokens: list[Token], *, unfinished: bool = False) -> None:
+        """Append all tokens; with `unfinished`, what is open ends with them."""
+        refused = _refused(tokens, unfinished=unfinished)
         for token in tokens:
             if isinstance(token, str):
                 self._text.append(token)
@@ -273,12 +283,15 @@ def _from_the_right(block: Block) -> bool:
     return unicodedata.bidirectional(next(letters, "a")) in {"R", "AL"}
 
 
-def _refused(tokens: list[Token]) -> set[int]:
-    """Return the ids of the tokens that become no elements: tags that cross another's end, and what is too deep."""
+def _refused(tokens: list[Token], *, unfinished: bool) -> set[int]:
+    """Return the ids of tokens that become no elements: tags that do not end or cross another's, what is too deep."""
     refused: set[int] = set()
     path: list[Open] = []
     ended = {id(token.begin) for token in tokens if isinstance(token, Close)}
     for token in tokens:
+        if isinstance(token, Open) and not unfinished and id(token) not in ended:
+            refused.add(id(token))
+            continue
         if isinstance(token, Open):
             path.append(token)
             if len(path) > _DEEPEST:
