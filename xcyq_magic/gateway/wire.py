@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Delta, Usage
@@ -11,6 +12,7 @@ from xcyq_magic.errors import (
     AnswerError,
     GatewayError,
 )
+from xcyq_magic.gateway.catalog import is_name
 from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
 from xcyq_magic.gateway.events import is_done, records_of
 from xcyq_magic.gateway.failures import failure_of, is_failed, is_failure, is_harmless, shown
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.events import Event
 
 _MOST_NAMES = 4
+_MOST_MODELS = 5_000
 _TOOLS = "The model asked for {}, which is not run here: leave the tools out of the request, or answer in its place."
 _OTHERS = "\n\n---\n\n**Answer {}**\n\n"
 NO_REASON = "The gateway did not say why the reply ended."
@@ -236,3 +239,33 @@ def unwrapped(record: object) -> object:
     if not isinstance(inner, dict) or is_failure({k: v for k, v in record.items() if k != "data"} | {"msg": "?"}):
         return record
     return inner
+
+
+def models_of(body: bytes, hide: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the names in a server's list of its models, in its order: OpenAI's ``data``, or a list in another place.
+
+    Parameters
+    ----------
+    body
+        The JSON, as it came.
+    hide
+        Takes the key out of a text.
+
+    Raises
+    ------
+    AnswerError
+        It is no list.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    record = next(iter(records_of(text)[0]), None)
+    if isinstance(record, dict):
+        record = next((v for n in ("data", "models", "result") if isinstance(v := record.get(n), list)), record)
+    if not isinstance(record, list):
+        raise no_completion(hide(text).encode(), what="no list of models")
+    each = (
+        m if isinstance(m, str) else next((m[n] for n in ("id", "model", "name") if isinstance(m.get(n), str)), "")
+        for m in record
+        if isinstance(m, str | dict)
+    )
+    names = dict.fromkeys(hide(name.strip()) for name in each)
+    return tuple(islice((n for n in names if is_name(n)), _MOST_MODELS))

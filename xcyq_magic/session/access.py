@@ -7,12 +7,14 @@ import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
 from xcyq_magic.gateway import keyring
 from xcyq_magic.gateway.attempt import Connection
-from xcyq_magic.gateway.credentials import ApiKey, hide_assigned
-from xcyq_magic.gateway.request import endpoint, route_notice, without_user
+from xcyq_magic.gateway.credentials import ApiKey, NoKey, hide_assigned
+from xcyq_magic.gateway.route import endpoint, is_loopback, route_notice, without_secrets
+from xcyq_magic.session.settings import DEFAULT_BASE_URL
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
@@ -56,16 +58,24 @@ class GatewayAccess:
 
     @property
     def base_url(self) -> str:
-        """Where requests go now, up to and without ``/v1``."""
+        """Where requests go now, as `GatewaySettings.base_url` has it."""
         return self.sandbox.base_url if self.sandbox else self._settings.base_url
 
     @property
+    def has_catalogue(self) -> bool:
+        """Whether the names of the catalogue are those of the server: the gateway's, or the sandbox's."""
+        here, documented = (urlsplit(url.strip()).netloc.lower() for url in (self.base_url, DEFAULT_BASE_URL))
+        return self.sandbox is not None or here == documented
+
+    @property
     def shown_url(self) -> str:
-        """`base_url` for people: without a user and password, should it hold them."""
-        return without_user(self.base_url)
+        """`base_url` for people: without a password or a key, should it hold one."""
+        return without_secrets(self.base_url)
 
     def key(self) -> ApiKey:
         """Return the key to use now: the sandbox's, else the one entered, the environment's, ``.env``'s, the keyring's.
+
+        A server on this machine may need none.
 
         Raises
         ------
@@ -75,6 +85,8 @@ class GatewayAccess:
         if self.sandbox is not None:
             return self.sandbox.key
         key = self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
+        if key is None and is_loopback(self.base_url):
+            return NoKey()
         if key is None:
             msg = "There is no API key, so nothing was sent."
             raise MissingKeyError(

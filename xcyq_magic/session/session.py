@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, before_sending
+from xcyq_magic.errors import InputError, XcyqError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -25,11 +26,14 @@ from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
+
+_LIST_S = 10.0  # for a server to list its models
+_TAB_S = 2.0  # the same, where nobody asked for the list
 
 
 class ChatSession:
@@ -69,6 +73,8 @@ class ChatSession:
         self.comparison: Comparison | None = None
         self.compared_in: Slot | None = None
         self._clients = PerProcess(GatewayClient)
+        self._listed: dict[str, tuple[str, ...]] = {}  # the models of servers, by their addresses
+        self._remarked: set[tuple[str, str]] = set()
         self.closed = False
         self._fitting = PerProcess(Fitting)
 
@@ -143,8 +149,40 @@ class ChatSession:
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
         check(request, self.gateway.max_video_mb)
-        unknown = catalog.notice(model)
-        return Prepared(request, system, (*([unknown] if unknown else []), *past.notices))
+        return Prepared(request, system, (*self.remarks(model), *past.notices))
+
+    def remarks(self, model: str) -> list[str]:
+        """Return a line on a name that is in no list of models; once for each name and address."""
+        asked = self.access.base_url, model
+        notice = catalog.notice(model, self._listed.get(asked[0], ()))
+        if notice is None or asked in self._remarked:
+            return []
+        self._remarked.add(asked)
+        return [notice]
+
+    def models(self, *, anew: bool = True) -> Collection[str]:
+        """Return the names of the models: of the catalogue, or those that its server lists where that is another one.
+
+        Parameters
+        ----------
+        anew
+            Whether to ask the server again. Else it is asked once, with little patience; one that gave no list then
+            has the names of the catalogue.
+
+        Raises
+        ------
+        XcyqError
+            The server is asked anew, and gives no list.
+        """
+        address = self.access.base_url
+        if self.access.has_catalogue:
+            return catalog.MODELS
+        if anew or address not in self._listed:
+            self._listed[address] = ()
+            with contextlib.nullcontext() if anew else contextlib.suppress(XcyqError):
+                patience = _LIST_S if anew else _TAB_S
+                self._listed[address] = self._client.models(self.access.key(), self.access.connection(), patience)
+        return self._listed[address] or catalog.MODELS
 
     def preview(
         self,
