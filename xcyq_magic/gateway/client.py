@@ -242,7 +242,7 @@ class GatewayClient:
 
         def pass_on(deltas: list[Delta]) -> None:
             sink(Deltas(tuple(deltas), attempt.came_at))
-            attempt.begun = attempt.begun or any(d.text or d.reasoning for d in deltas)
+            attempt.begun = attempt.begun or any(d.text or d.reasoning or d.images for d in deltas)
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
         patience = connection.answer_timeout if attempt.whole else connection.first_byte_timeout

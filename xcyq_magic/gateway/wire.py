@@ -16,6 +16,7 @@ from xcyq_magic.gateway.catalog import is_name
 from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
 from xcyq_magic.gateway.events import is_done, records_of
 from xcyq_magic.gateway.failures import failure_of, is_failed, is_failure, is_harmless, shown
+from xcyq_magic.gateway.pictures import Pictures
 from xcyq_magic.gateway.refusals import hint_for, no_completion, stream_error
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class AnswerDecoder:
     Attributes
     ----------
     said
-        Whether any text or reasoning came.
+        Whether any text, reasoning or picture came.
     done
         Whether the stream said that it has ended.
     finished
@@ -55,6 +56,7 @@ class AnswerDecoder:
         self._hide = hide
         self._choices = Choices()
         self._thoughts = Thoughts()
+        self._pictures = Pictures(hide)
         self._noted: set[str] = set()
         self._names: dict[str, str] = {}  # as they came, and as they are shown: they are repeated in each chunk
         self.said = False
@@ -123,12 +125,13 @@ class AnswerDecoder:
         """Return what was held back, and what is to be said of the answer at its end."""
         last = self._delta({"choices": []}, last=True)
         text, reasoning = self._thoughts.flush()
-        text, reasoning = last.text + text, last.reasoning + reasoning
         for index, pieces in self._choices.others.items():
             if other := "".join(pieces).strip():
                 number = index + 1 if isinstance(index, int) else index
                 text += f"{_OTHERS.format(number)}{other}"
-        return last._replace(text=text, reasoning=reasoning)
+        text, images = self._pictures(text, [], last=True)
+        images = [*last.images, *images]
+        return last._replace(text=last.text + text, reasoning=last.reasoning + reasoning, images=tuple(images))
 
     def _delta(self, record: dict[str, Any], *, last: bool = False) -> Delta:
         """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
@@ -138,7 +141,8 @@ class AnswerDecoder:
         if not told.text and isinstance(choices, list | None) and not choices:
             told.text = text_of(record.get("content"))  # what an envelope held
         text, thought = self._thoughts(told.text)
-        self.said = self.said or bool(text or told.reasoning or thought)
+        text, images = self._pictures(text, told.pictures)
+        self.said = self.said or bool(text or told.reasoning or thought or images)
         return Delta(
             text=text,
             reasoning=told.reasoning + thought,
@@ -148,6 +152,7 @@ class AnswerDecoder:
             finish_reason=told.end and self._name(told.end),
             usage=usage_of(record),
             notes=tuple(self._notes(told)) if told.calls or told.pictures or told.refused else (),
+            images=tuple(images),
         )
 
     def _name(self, value: object) -> str | None:
@@ -169,8 +174,8 @@ class AnswerDecoder:
         """Yield what is to be said of a part of a reply, each line once."""
         tools = ", ".join(filter(None, map(self._name, told.calls)))
         notes = [_TOOLS.format(f"the tool {tools}")] if tools else []
-        if told.pictures:
-            notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
+        if self._pictures.unreadable:
+            notes.append("A picture came with the reply that cannot be read, or more of them than are kept.")
         if told.refused:
             notes.append("The model refused: the reply is its refusal.")
         for note in notes:

@@ -304,7 +304,7 @@ class ChatSession:
         if not self._takes_kept(options):
             return False
         found = self.conversations.answered(digest(request, gateway))
-        if found is not None and found.completion.text:  # an answer without a word is worth another try
+        if found is not None and found.completion.retold:  # an answer without a word is worth another try
             when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
             live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
             return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
 import re
@@ -85,6 +87,15 @@ def sample(chars: int) -> str:
             break
         text += SECTION.format(n=n)
     return text[:chars]
+
+
+def gradient(width: int, height: int) -> str:
+    """Return a picture of that size as a data URL."""
+    import PIL.Image  # noqa: PLC0415  # only for who asks for it
+
+    buffer = io.BytesIO()
+    PIL.Image.linear_gradient("L").resize((width, height)).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def thinking(chars: int) -> str:
@@ -246,7 +257,10 @@ class Reply:
         prompt
             What was said besides directives.
         """
-        text, finish_reason = _cut(_text(plan, body, prompt), body)
+        text = _text(plan, body, prompt)
+        if plan.picture and plan.in_text:
+            text += f"\n\n![a gradient]({gradient(*plan.picture)})"
+        text, finish_reason = _cut(text, body)
         return cls(plan, body, text, plan.finish_reason or finish_reason)
 
     def usage(self) -> dict[str, int]:
@@ -255,15 +269,22 @@ class Reply:
         said = tokens(self.text) + tokens(thinking(self.plan.thinking_chars))
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
+    def _images(self) -> dict[str, Any]:
+        """Return the field with the picture that is asked for, as OpenRouter and LiteLLM send it; nothing for none."""
+        if self.plan.picture is None or self.plan.in_text:
+            return {}
+        return {"images": [{"type": "image_url", "image_url": {"url": gradient(*self.plan.picture)}}]}
+
     def _frame(self, kind: str) -> dict[str, Any]:
         model = self.plan.model or self.body["model"]
         return {"id": self.id, "object": kind, "created": self.created, "model": model}
 
     def answer(self) -> dict[str, Any]:
         """Return the whole of it."""
-        message = {"role": "assistant", "content": self.text}
+        message: dict[str, Any] = {"role": "assistant", "content": self.text}
         if self.plan.thinking_chars:
             message["reasoning_content"] = thinking(self.plan.thinking_chars)
+        message |= self._images()
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage()}
 
@@ -276,7 +297,7 @@ class Reply:
         saying = ({"content": self.text[i : i + size]} for i in range(0, len(self.text), size))
         for delta in chain(opening, reasoning, saying):
             yield delta.get("content", ""), self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
-        yield "", self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
+        yield "", self._chunk([{"index": 0, "delta": self._images(), "finish_reason": self.finish_reason}])
         if (self.body.get("stream_options") or {}).get("include_usage"):
             yield "", {**self._chunk([]), "usage": self.usage()}
 

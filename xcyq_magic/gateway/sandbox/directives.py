@@ -12,6 +12,7 @@ from typing import TypeAlias
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
 
 MOST_CHARS = 1_000_000  # of an answer, its reasoning, or a delta
+MOST_PIXELS = 2_048  # along each side of a picture
 MOST_SECONDS = 86_400  # to wait, or to ask to wait
 
 
@@ -47,6 +48,10 @@ class Plan:
         Answer with a web page instead of JSON.
     drops_media
         Neither count nor report the media, as a gateway that does not know the form of their parts.
+    picture
+        Width and height of a picture that comes with the answer; None for none.
+    in_text
+        Whether it stands in the answer's text, as some models write it.
     asked
         The model that was asked.
     vary
@@ -72,6 +77,8 @@ class Plan:
     model: str = ""
     page: bool = False
     drops_media: bool = False
+    picture: tuple[int, int] | None = None
+    in_text: bool = False
     asked: str = ""
     vary: bool = False
 
@@ -146,6 +153,11 @@ DIRECTIVES = {
         "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])
     ),
     "model": Directive("model gpt-5.4-low", "says that another model answered", lambda p, a: replace(p, model=a[0])),
+    "picture": Directive(
+        "picture 320 200",
+        "sends a picture of that size with the answer; with a third word, text, within its text",
+        lambda p, a: replace(p, picture=(_edge(a[0]), _edge(a[1])), in_text=_is_in_text(a[2:])),
+    ),
     "vary": Directive(
         "vary",
         "answers at a pace and in a format that differ from model to model, and say nothing about the real ones",
@@ -200,6 +212,16 @@ def _seconds(text: str) -> float:
 def _chars(text: str, least: int = 0, most: int = MOST_CHARS) -> int:
     _bounded(text, least, most)
     return int(text)
+
+
+def _edge(text: str) -> int:
+    return _chars(text, 1, MOST_PIXELS)
+
+
+def _is_in_text(words: list[str]) -> bool:
+    if words not in ([], ["text"]):
+        raise ValueError(words)
+    return bool(words)
 
 
 def _status(text: str) -> int:
