@@ -7,7 +7,10 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import TypeAlias
+
+from xcyq_magic.gateway.sandbox.field import FAILURES
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
 
@@ -42,6 +45,18 @@ class Plan:
         Seconds to name in a refusal's ``Retry-After``; None for no such header.
     unsupported
         A parameter to refuse.
+    fail
+        One of `field.FAILURES`, to refuse with, or to break the answer off with.
+    cut_after
+        Characters of the answer after which it ends, as if it were whole.
+    pings_s
+        Seconds for which keep-alives go on after the answer; they come between its deltas, too. None for none.
+    tags
+        Whether the reasoning stands in the text, between ``<think>`` and ``</think>``.
+    refuses
+        Whether the answer is a model's refusal.
+    tool
+        A tool to ask for.
     finish_reason, model
         To report instead of the true ones.
     page
@@ -73,6 +88,12 @@ class Plan:
     unsupported: str = ""
     status: int = 0
     status_times: int = 0
+    fail: str = ""
+    cut_after: int | None = None
+    pings_s: float | None = None
+    tags: bool = False
+    refuses: bool = False
+    tool: str = ""
     finish_reason: str = ""
     model: str = ""
     page: bool = False
@@ -105,8 +126,8 @@ DIRECTIVES = {
     ),
     "think": Directive(
         "think 400",
-        "sends that many characters of reasoning first",
-        lambda p, a: replace(p, thinking_chars=_chars(a[0])),
+        "sends that many characters of reasoning first; with a second word, tags, between `<think>` and `</think>`",
+        lambda p, a: replace(p, thinking_chars=_chars(a[0]), tags=_is_said("tags", a[1:])),
     ),
     "pace": Directive(
         "pace 20 8",
@@ -136,6 +157,25 @@ DIRECTIVES = {
         "refuses with 429 the first 2 times (without a number: always)",
         lambda p, a: replace(p, status=_status(a[0]), status_times=_chars(a[1]) if a[1:] else 0),
     ),
+    "fail": Directive(
+        "fail context",
+        f"fails as gateways do: {', '.join(FAILURES)}; with a number, so many times, or after so many characters",
+        lambda p, a: _failing(p, *a),
+    ),
+    "cut": Directive(
+        "cut 100",
+        "ends the answer after 100 characters, without a word on why",
+        lambda p, a: replace(p, cut_after=_chars(a[0]) if a else 100),
+    ),
+    "ping": Directive(
+        "ping 30",
+        "sends keep-alives between the deltas, and for 30 seconds after the last",
+        lambda p, a: replace(p, pings_s=_seconds(a[0])),
+    ),
+    "refuse": Directive(
+        "refuse", "answers with a model's refusal", lambda p, a: replace(p, refuses=not _is_said("", a))
+    ),
+    "tool": Directive("tool look_up", "asks for a tool", lambda p, a: replace(p, tool=a[0])),
     "retry-after": Directive(
         "retry-after 2", "asks, when it refuses, to wait 2 seconds", lambda p, a: replace(p, retry_after=_seconds(a[0]))
     ),
@@ -156,7 +196,7 @@ DIRECTIVES = {
     "picture": Directive(
         "picture 320 200",
         "sends a picture of that size with the answer; with a third word, text, within its text",
-        lambda p, a: replace(p, picture=(_edge(a[0]), _edge(a[1])), in_text=_is_in_text(a[2:])),
+        lambda p, a: replace(p, picture=(_edge(a[0]), _edge(a[1])), in_text=_is_said("text", a[2:])),
     ),
     "vary": Directive(
         "vary",
@@ -183,6 +223,15 @@ def _varied(plan: Plan) -> Plan:
         deltas_per_s=25.0 + number // 7 % 6 * 9,
         delta_chars=6 + number // 42 % 5,
     )
+
+
+def _failing(plan: Plan, name: str, number: str = "") -> Plan:
+    failure = FAILURES.get(name)
+    if failure is None:
+        raise ValueError(name)
+    if failure.status == HTTPStatus.OK:
+        return replace(plan, fail=name, error_after=_chars(number) if number else 0 if name == "empty" else 40)
+    return replace(plan, fail=name, status_times=_chars(number) if number else 0)
 
 
 def _alone(argument: list[str]) -> Plan:
@@ -218,8 +267,8 @@ def _edge(text: str) -> int:
     return _chars(text, 1, MOST_PIXELS)
 
 
-def _is_in_text(words: list[str]) -> bool:
-    if words not in ([], ["text"]):
+def _is_said(word: str, words: list[str]) -> bool:
+    if words not in ([], [word]):
         raise ValueError(words)
     return bool(words)
 
@@ -257,7 +306,7 @@ def parse(prompt: str, model: str = "", plan: Plan | None = None) -> tuple[Plan,
             raise UnknownDirectiveError(msg)
         try:
             changed = directive.change(plan, argument.split())
-        except (ValueError, IndexError) as e:
+        except (ValueError, IndexError, TypeError) as e:
             why = f"{e} " if isinstance(e, _OutOfBoundsError) else ""
             msg = f"{why}Write it like this: sandbox: {directive.example}"
             raise UnknownDirectiveError(msg) from None
