@@ -188,6 +188,16 @@ def test_a_server_without_a_list_leaves_the_catalogue(notebook, answer, why):
     assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
 
 
+def test_who_can_read_the_key_is_said_before_a_list_is_asked_for(notebook, monkeypatch):
+    cells, server = notebook(LISTED, address="http://gateway.invalid", key=KEY)
+    monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/gateway"))
+    assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
+    assert server.requests == []  # TAB asks nobody who is reached in clear
+    shown = cells.run("%chat_models")
+    assert shown.index("gateway.invalid is reached over plain http") < shown.index("llama3.2:3b")
+    assert cells.offers("%chat_model lla") == ["llama3.2:3b"]
+
+
 def test_the_key_is_in_no_name_of_a_list(notebook):
     cells, _ = notebook(Answer(http(json.dumps({"data": [{"id": f"model-{KEY}"}, {"id": "phi-4"}]}))), key=KEY)
     assert KEY not in cells.run("%chat_models")

@@ -53,7 +53,7 @@ class CompareMagics(ExtensionMagics):
         self.check_conversation(options.conversation, begins=False)
         if options.judge is not None:
             check_model(options.judge)
-            for remark in self.session.remarks(options.judge):
+            for remark in self.session.access.remarks(options.judge):
                 self.say(f"The judge {remark}")
         if options.dry_run:
             self._show_requests(*asked, **where)

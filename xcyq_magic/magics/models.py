@@ -46,7 +46,7 @@ class ModelMagics(ExtensionMagics):
             name = " ".join(words)
             check_model(name)
             session.models(anew=False)  # so that a name that its server has is not remarked on
-            for remark in session.remarks(name):
+            for remark in session.access.remarks(name):
                 self.say(remark)
             session.choose(model=name)
         current = session.model_of(session.conversation())
@@ -73,6 +73,8 @@ class ModelMagics(ExtensionMagics):
         from xcyq_magic.gateway import catalog
 
         session, pattern, names = self.session, line.strip(), [*catalog.MODELS]
+        if not session.access.has_catalogue and (route := session.access.route_notice()):
+            self.say(route)
         try:
             names = [*session.models()]
         except XcyqError as e:

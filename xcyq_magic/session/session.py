@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, XcyqError, before_sending
+from xcyq_magic.errors import InputError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
-
-_LIST_S = 10.0  # for a server to list its models
-_TAB_S = 2.0  # the same, where nobody asked for the list
 
 
 class ChatSession:
@@ -73,8 +69,6 @@ class ChatSession:
         self.comparison: Comparison | None = None
         self.compared_in: Slot | None = None
         self._clients = PerProcess(GatewayClient)
-        self._listed: dict[str, tuple[str, ...]] = {}  # the models of servers, by their addresses
-        self._remarked: set[tuple[str, str]] = set()
         self.closed = False
         self._fitting = PerProcess(Fitting)
 
@@ -149,40 +143,11 @@ class ChatSession:
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
         check(request, self.gateway.max_video_mb)
-        return Prepared(request, system, (*self.remarks(model), *past.notices))
-
-    def remarks(self, model: str) -> list[str]:
-        """Return a line on a name that is in no list of models; once for each name and address."""
-        asked = self.access.base_url, model
-        notice = catalog.notice(model, self._listed.get(asked[0], ()))
-        if notice is None or asked in self._remarked:
-            return []
-        self._remarked.add(asked)
-        return [notice]
+        return Prepared(request, system, (*self.access.remarks(model), *past.notices))
 
     def models(self, *, anew: bool = True) -> Collection[str]:
-        """Return the names of the models: of the catalogue, or those that its server lists where that is another one.
-
-        Parameters
-        ----------
-        anew
-            Whether to ask the server again. Else it is asked once, with little patience; one that gave no list then
-            has the names of the catalogue.
-
-        Raises
-        ------
-        XcyqError
-            The server is asked anew, and gives no list.
-        """
-        address = self.access.base_url
-        if self.access.has_catalogue:
-            return catalog.MODELS
-        if anew or address not in self._listed:
-            self._listed[address] = ()
-            with contextlib.nullcontext() if anew else contextlib.suppress(XcyqError):
-                patience = _LIST_S if anew else _TAB_S
-                self._listed[address] = self._client.models(self.access.key(), self.access.connection(), patience)
-        return self._listed[address] or catalog.MODELS
+        """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
+        return self.access.models(self._client, anew=anew)
 
     def preview(
         self,
