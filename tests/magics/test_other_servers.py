@@ -188,6 +188,14 @@ def test_a_server_without_a_list_leaves_the_catalogue(notebook, answer, why):
     assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
 
 
+@pytest.mark.parametrize("then", ["reset", "close"])
+def test_a_server_that_breaks_its_list_off_leaves_the_catalogue(notebook, then):
+    cells, _ = notebook(Answer(http("[" * 50)[:-20], then), key=KEY)
+    shown = cells.run("%chat_models")
+    assert "These are the names of the catalogue." in shown
+    assert "45 of 45" in shown
+
+
 def test_who_can_read_the_key_is_said_before_a_list_is_asked_for(notebook, monkeypatch):
     cells, server = notebook(LISTED, address="http://gateway.invalid", key=KEY)
     monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/gateway"))

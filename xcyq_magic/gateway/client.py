@@ -130,27 +130,40 @@ class GatewayClient:
         XcyqError
             It cannot be reached, or gives no list.
         """
-        try:
-            return self._submit(self._models(key, connection, within_s)).result()
-        except errors.XcyqError as e:
-            e.rewrite(key.hide)
-            raise e.with_traceback(None) from None
+        found = self._submit(self._models(key, connection, within_s)).result()
+        if isinstance(found, errors.XcyqError):
+            raise found
+        return found
 
-    async def _models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...]:
-        attempt = Attempt(whole=True)
+    async def _models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...] | errors.XcyqError:
+        """Return the names, or why there are none: not raised here, where the frames hold the request's headers."""
+        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             with anyio.move_on_after(within_s):
-                async with self._open(None, key, connection) as response:
-                    attempt.status, attempt.headers = response.status_code, response.headers
-                    attempt.check_encoding()
-                    if attempt.refused:
-                        await attempt.read_refusal(response.aiter_bytes())
-                        raise attempt.refusal(key)
-                    return wire.models_of(await read_body(response.aiter_bytes()), key.hide)
+                return await self._list(key, connection)
+            msg = f"{connection.where} did not list its models within {within_s:g} s."
+            return errors.TimedOutError(msg, "Name one with -m.")
+        except errors.XcyqError as e:
+            return _bare(e, key)
+        except asyncio.CancelledError:  # by `close`
+            return errors.InputError(*ENDED)
+        except Exception as e:  # noqa: BLE001  # as in `_exchange`
+            return _unexpected(e, key)
+        finally:
+            self._under_way.discard(task)
+
+    async def _list(self, key: ApiKey, connection: Connection) -> tuple[str, ...]:
+        attempt = Attempt(whole=True)
+        try:
+            async with self._open(None, key, connection) as response:
+                attempt.status, attempt.headers = response.status_code, response.headers
+                attempt.check_encoding()
+                if attempt.refused:
+                    await attempt.read_refusal(response.aiter_bytes())
+                    raise attempt.refusal(key)
+                return wire.models_of(await read_body(response.aiter_bytes()), key.hide)
         except httpx.HTTPError as e:
             raise _explain(e, connection, attempt) from None
-        msg = f"{connection.where} did not list its models within {within_s:g} s."
-        raise errors.TimedOutError(msg, "Name one with -m.")
 
     def close(self, *, for_good: bool = False) -> None:
         """End its thread and connections. The next `send` begins anew, unless it is closed `for_good`."""
@@ -184,10 +197,7 @@ class GatewayClient:
         try:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
-            e.rewrite(key.hide)
-            # Without its traceback, whose frames hold the request's headers and the gateway's words as they came.
-            error = e.with_traceback(None)
-            error.__cause__ = error.__context__ = None
+            error = _bare(e, key)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
             sink(
                 Ended(
@@ -196,9 +206,7 @@ class GatewayClient:
             )
             raise
         except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
-            # Not the exception itself: the frames of its traceback hold the request's headers.
-            what = key.hide(f"{type(e).__name__}: {e}")
-            error = errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
+            error = _unexpected(e, key)
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
@@ -304,6 +312,19 @@ class GatewayClient:
         ) as response:
             response.stream = _Coalesced(cast("httpx.AsyncByteStream", response.stream))  # an AsyncClient's is async
             yield response
+
+
+def _bare(error: errors.XcyqError, key: ApiKey) -> errors.XcyqError:
+    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words."""
+    error.rewrite(key.hide)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _unexpected(error: Exception, key: ApiKey) -> errors.GatewayError:
+    """Return an error for one that is not ours, whose frames hold the request's headers."""
+    what = key.hide(f"{type(error).__name__}: {error}")
+    return errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
 
 
 class _Way(NamedTuple):
