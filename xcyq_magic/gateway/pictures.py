@@ -49,8 +49,6 @@ _BEGUN = re.compile(
 )
 _BEGUN_HEAD = re.compile(r"data:image/[\w.+=;-]{0,150}", re.IGNORECASE)
 _LONGEST = 900
-# Almost no delta has to be looked at more closely.
-_LIKELY = re.compile(r"[!<]|data:|d(?:a(?:ta?)?)?\Z", re.IGNORECASE)
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=_%-]")
 
 
@@ -116,7 +114,7 @@ class Pictures:
         last
             Whether nothing follows.
         """
-        if not found and not self._held and self._opening is None and not _LIKELY.search(text):
+        if not found and not self._held and self._opening is None and not _may_hold(text):
             return text, []
         known = len(self._known)
         self._held += text
@@ -193,6 +191,12 @@ class Pictures:
         mime = mime.lower() if _MIME.fullmatch(mime) else "image/png"
         image = Image(data, mime, *size, name=f"picture {len(self._known) + 1}", note=alt)
         return self._known.setdefault(image.sha256, image)
+
+
+def _may_hold(text: str) -> bool:
+    """Return whether a text has to be looked at more closely: almost none has."""
+    low = text.lower()
+    return "!" in text or "<" in text or "data:" in low or low.endswith(("d", "da", "dat", "data"))
 
 
 def _kind(opening: re.Match[str]) -> str:
