@@ -14,6 +14,7 @@ from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -104,12 +105,15 @@ class RawServer:
         How many were accepted.
     port
         To listen on; 0 for any free one.
+    tls
+        What it proves itself with; None for plain http.
     """
 
     answers: list[Answer]
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -121,7 +125,8 @@ class RawServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/gateway"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}/gateway"
 
     def close(self) -> None:
         self._closing.set()
@@ -149,6 +154,11 @@ class RawServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self.tls:
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:  # the client does not believe it
+                return
         with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
             while request := _read(stream):
                 answer = self.answers[min(len(self.requests), len(self.answers) - 1)]

@@ -1,9 +1,11 @@
-"""Random bytes for the decoder of event streams: nothing but an error of ours may come of them.
+"""Random bodies for what reads answers: nothing but an error of ours may come of them.
 
-    python tests/benchmarks/fuzz.py [--inputs 1000000] [--seed 0] [--processes 2] [--quick]
+    python tests/benchmarks/fuzz.py [--inputs 1000000] [--seed 0] [--processes 2] [--begin 0] [--quick]
 
-An input is made of fragments of event streams and of raw bytes, and comes in random chunks. The same
-seed gives the same inputs. An exception that is not ours ends it, with the input's repr and exit code 1.
+An input is made of fragments of answers and of raw bytes, and comes in random chunks. Half of them go to the decoder,
+which goes on after an error of ours, half take the way of a real body (a stream, JSON, a record in each line), and some
+are a refusal or a list of models. The same seed gives the same inputs. An exception that is not ours ends it, with the
+input's repr and exit code 1.
 `--quick` reads 20,000.
 """
 
@@ -16,15 +18,32 @@ import random
 import sys
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import CompletionBuilder
 from xcyq_magic.errors import XcyqError
 from xcyq_magic.gateway import wire
+from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.events import EventDecoder
+from xcyq_magic.gateway.receive import receive
+from xcyq_magic.gateway.refusals import status_error
+from xcyq_magic.gateway.repairs import repair_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from xcyq_magic.chat.completion import Delta
 
 BATCH = 5000
 QUICK = 20_000
+HALF = 0.45
+KEY = ApiKey("sk-5ecret-0123456789")
 
+# A picture of one pixel.
+PICTURE = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 VALUES: list[object] = [
     None,
     True,
@@ -48,6 +67,15 @@ VALUES: list[object] = [
     [{"type": "text", "text": "Hi"}],
     [{"type": "text", "text": 1}],
     {"prompt_tokens": 1, "completion_tokens": "2", "total_tokens": None},
+    PICTURE,
+    f"![a]({PICTURE}",
+    f"![a]({PICTURE}) <img src='{PICTURE}'",
+    {"url": PICTURE},
+    [{"type": "image_url", "image_url": {"url": PICTURE}}],
+    {"mime_type": "image/png", "data": "iVBORw0KGgo"},
+    "<think>",
+    "</think>",
+    "https://pictures.example/a.png",
 ]
 KEYS = [
     "choices",
@@ -66,6 +94,21 @@ KEYS = [
     "role",
     "object",
     "detail",
+    "images",
+    "image",
+    "image_url",
+    "url",
+    "inline_data",
+    "b64_json",
+    "refusal",
+    "tool_calls",
+    "function",
+    "code",
+    "msg",
+    "success",
+    "data",
+    "text",
+    "type",
 ]
 PIECES = [
     b"data: ",
@@ -102,6 +145,11 @@ PIECES = [
     b"\x00",
     b"\x1f\x8b",
     b"<html>",
+    b"![x](data:image/png;base64,",
+    PICTURE.encode(),
+    b")",
+    b'{"choices": [{"message": {"content": "Hi"}}]}',
+    b'{"data": [{"id": "a"}]}',
     b"data: " + b"9" * 5000 + b"\n\n",
     b"data: " + b"[" * 3000 + b"\n\n",
 ]
@@ -178,6 +226,38 @@ def read(pieces: list[bytes], counts: Counter[str]) -> None:
     json.dumps(builder.build("asked").to_dict(), ensure_ascii=False).encode()  # it can be kept and sent
 
 
+def read_body(pieces: list[bytes], counts: Counter[str]) -> None:
+    """Read one input as the body of an answer."""
+    builder = CompletionBuilder()
+
+    def take(deltas: list[Delta]) -> None:
+        counts["deltas"] += len(deltas)
+        for delta in deltas:
+            builder.add(delta)
+
+    async def come() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    try:
+        receive(come(), take, KEY).send(None)  # it never waits, so there is no need of an event loop
+    except StopIteration:
+        counts["bodies read whole"] += 1
+    except XcyqError as e:
+        counts[type(e).__name__] += 1
+        str(e).encode()
+    json.dumps(builder.build("asked").to_dict(), ensure_ascii=False).encode()
+
+
+def read_other(body: bytes, counts: Counter[str]) -> None:
+    """Read one input as a refusal, and as a list of models."""
+    repair_for(status_error(400, body), {"temperature": 1, "max_tokens": 5, "stream_options": {"include_usage": True}})
+    try:
+        "".join(wire.models_of(body, KEY.hide)).encode()
+    except XcyqError as e:
+        counts[type(e).__name__] += 1
+
+
 def batch(job: tuple[int, int, int]) -> tuple[Counter[str], str]:
     """Counts of one batch, and the failure that ended it, if one did."""
     seed, number, inputs = job
@@ -190,7 +270,13 @@ def batch(job: tuple[int, int, int]) -> tuple[Counter[str], str]:
         counts["inputs"] += 1
         counts["bytes"] += len(body)
         try:
-            read(pieces, counts)
+            kind = chance.random()
+            if kind < HALF:
+                read(pieces, counts)
+            elif kind < 2 * HALF:
+                read_body(pieces, counts)
+            else:
+                read_other(body, counts)
         except Exception as e:  # noqa: BLE001  # this is what it looks for
             return counts, f"{type(e).__name__}: {e}\nchunks: {pieces!r}"
     return counts, ""
@@ -202,18 +288,20 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--begin", type=int, default=0, help="the number of the first batch, to go on in pieces")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     inputs = QUICK if options.quick else options.inputs
-    jobs = [(options.seed, n, min(BATCH, inputs - n * BATCH)) for n in range(-(-inputs // BATCH))]
+    sizes = [min(BATCH, inputs - n * BATCH) for n in range(-(-inputs // BATCH))]
+    jobs = [(options.seed, options.begin + n, size) for n, size in enumerate(sizes)]
     started, total, failures = time.monotonic(), Counter[str](), []
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for counts, failure in pool.imap_unordered(batch, jobs):
             total += counts
             failures += [failure] if failure else []
     ours = sorted(name for name in total if name.endswith("Error"))
-    print("| random input for the decoder | |\n|---|--:|")
-    for name in ("inputs", "bytes", "events", "deltas", *ours):
+    print("| random bodies | |\n|---|--:|")
+    for name in ("inputs", "bytes", "events", "deltas", "bodies read whole", *ours):
         print(f"| {name} | {total[name]:,} |")
     print(f"| other exceptions | {len(failures)} |")
     print(f"| seed | {options.seed} |")

@@ -22,7 +22,8 @@ from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway.attempt import Connection, Deltas, Ended
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.gateway.request import ChatRequest, endpoint
+from xcyq_magic.gateway.request import ChatRequest
+from xcyq_magic.gateway.route import endpoint
 
 KEY = ApiKey("sk-5ecret-0123456789")
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"

@@ -81,6 +81,9 @@ def test_it_is_seen_as_it_is(seen, name):
     if "reasoning" in want:
         assert reply.reasoning.strip() == want["reasoning"]
     assert (reply.partial if reply else None) == want.get("partial")
+    if "pictures" in want:
+        assert [[i.mime, i.width, i.height] for i in reply.images] == want["pictures"]
+        assert "base64" not in str(server.requests[-1].json["messages"])
     if "finish" in want:
         assert reply.finish_reason == want["finish"]
 
@@ -106,7 +109,7 @@ def read(body: bytes, cuts: tuple[int, ...]) -> tuple:
     except errors.GatewayError as e:
         failure = (type(e), e.message)
     built = builder.build("m")
-    return built.text, built.reasoning, built.finish_reason, built.usage, tuple(notes), failure
+    return built.text, built.reasoning, built.images, built.finish_reason, built.usage, tuple(notes), failure
 
 
 @pytest.mark.parametrize("name", [n for n, c in CASES.items() if c["status"] == 200])

@@ -18,7 +18,8 @@ from xcyq_magic.api import Chat
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import GatewayError
 from xcyq_magic.gateway.attempt import Connection, Ended
-from xcyq_magic.gateway.request import ChatRequest, endpoint
+from xcyq_magic.gateway.request import ChatRequest
+from xcyq_magic.gateway.route import endpoint
 from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import GatewaySettings

@@ -8,8 +8,8 @@ import pytest
 
 from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
-from xcyq_magic.errors import RequestError, SettingError
-from xcyq_magic.gateway.request import ChatRequest, check, check_parameters, endpoint
+from xcyq_magic.errors import RequestError
+from xcyq_magic.gateway.request import ChatRequest, check, check_parameters
 
 PICTURE = Image(b"pixels", "image/png", 1, 1)
 
@@ -122,59 +122,6 @@ def test_a_request_is_checked_with_its_parameters():
 
 
 # Addresses
-
-
-@pytest.mark.parametrize(
-    ("base_url", "url"),
-    [
-        ("http://gateway.example/path", "http://gateway.example/path/v1/chat/completions"),
-        ("http://gateway.example/path/", "http://gateway.example/path/v1/chat/completions"),
-        ("https://gateway.example", "https://gateway.example/v1/chat/completions"),
-        ("https://gateway.example/", "https://gateway.example/v1/chat/completions"),
-        ("  https://gateway.example/path\n", "https://gateway.example/path/v1/chat/completions"),
-        ("http://gateway.example/path/v1", "http://gateway.example/path/v1/chat/completions"),
-        ("http://gateway.example/path/v1/", "http://gateway.example/path/v1/chat/completions"),
-        ("http://gateway.example/api-v1", "http://gateway.example/api-v1/v1/chat/completions"),
-        ("http://127.0.0.1:8765/gw", "http://127.0.0.1:8765/gw/v1/chat/completions"),
-        ("http://[::1]:8765", "http://[::1]:8765/v1/chat/completions"),
-        ("HTTPS://Gateway.example", "HTTPS://Gateway.example/v1/chat/completions"),
-    ],
-)
-def test_the_endpoint_lies_under_the_base_url(base_url, url):
-    assert endpoint(base_url) == url
-
-
-@pytest.mark.parametrize(
-    "base_url", ["", "gateway.example", "gateway.example/path", "//gateway.example", "ftp://gateway.example", "/path"]
-)
-def test_a_base_url_has_a_scheme(base_url):
-    with pytest.raises(SettingError, match="does not begin with http:// or https://; nothing was sent") as raised:
-        endpoint(base_url)
-    assert "GatewaySettings.base_url" in raised.value.hint
-
-
-@pytest.mark.parametrize(
-    "base_url",
-    [
-        "http://",
-        "http:///path",
-        "http://:8765/path",
-        "http://gateway.example:port",
-        "http://gateway.example:99999",
-        "http://gateway.example/path?key=1",
-        "http://gateway.example/path#part",
-        "http://gateway.example/path?",
-        "http://gateway.example/path#",
-        "http://gateway example/path",
-        "http://gateway.example/a path",
-        "http://gateway.example/a\u200bpath",
-        "http://[::1/path",
-    ],
-)
-def test_a_base_url_is_an_address_and_nothing_more(base_url):
-    with pytest.raises(SettingError, match="is no address of a gateway; nothing was sent") as raised:
-        endpoint(base_url)
-    assert "GatewaySettings.base_url" in raised.value.hint
 
 
 # Films

@@ -24,8 +24,9 @@ from xcyq_magic.gateway.attempt import Connection, Deltas, Ended, Retrying
 from xcyq_magic.gateway.client import GatewayClient
 from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.refusals import status_error
-from xcyq_magic.gateway.request import ChatRequest, endpoint
+from xcyq_magic.gateway.request import ChatRequest
 from xcyq_magic.gateway.retries import ATTEMPTS, Retry, retry_after
+from xcyq_magic.gateway.route import endpoint
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import GatewaySettings
 

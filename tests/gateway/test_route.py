@@ -6,7 +6,7 @@ import pytest
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import SettingError
-from xcyq_magic.gateway.request import is_loopback, route_notice
+from xcyq_magic.gateway.route import endpoint, is_loopback, models_url, route_notice, without_secrets
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import GatewaySettings
 
@@ -22,14 +22,132 @@ def _no_proxies(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8765/x", "http://localhost/x", "http://[::1]:80", "https://127.1.2.3"]
+    ("base_url", "url"),
+    [
+        ("http://gateway.example/path", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/", "http://gateway.example/path/v1/chat/completions"),
+        ("https://gateway.example", "https://gateway.example/v1/chat/completions"),
+        ("https://gateway.example/", "https://gateway.example/v1/chat/completions"),
+        ("  https://gateway.example/path\n", "https://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/v1", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/path/v1/", "http://gateway.example/path/v1/chat/completions"),
+        ("http://gateway.example/api-v1", "http://gateway.example/api-v1/v1/chat/completions"),
+        ("http://127.0.0.1:8765/gw", "http://127.0.0.1:8765/gw/v1/chat/completions"),
+        ("http://[::1]:8765", "http://[::1]:8765/v1/chat/completions"),
+        ("HTTPS://Gateway.example", "HTTPS://Gateway.example/v1/chat/completions"),
+        ("https://gateway.example/path?", "https://gateway.example/path/v1/chat/completions"),
+        # A version, wherever it stands and whatever follows it
+        ("https://g.example/v1beta/openai", "https://g.example/v1beta/openai/chat/completions"),
+        ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai/chat/completions"),
+        ("https://g.example/api/v3", "https://g.example/api/v3/chat/completions"),
+        ("https://g.example/api/v3//", "https://g.example/api/v3/chat/completions"),
+        ("https://g.example/api/paas/v4/", "https://g.example/api/paas/v4/chat/completions"),
+        ("https://g.example/v1/account/gateway/compat", "https://g.example/v1/account/gateway/compat/chat/completions"),
+        (
+            "https://g.example/openai/v1/?api-version=preview",
+            "https://g.example/openai/v1/chat/completions?api-version=preview",
+        ),
+        # The whole address, or another one of the same server
+        ("http://127.0.0.1:8000/v1/chat/completions", "http://127.0.0.1:8000/v1/chat/completions"),
+        ("http://127.0.0.1:8000/v1/chat/completions/", "http://127.0.0.1:8000/v1/chat/completions"),
+        ("https://g.example/chat/completions", "https://g.example/chat/completions"),
+        (
+            "https://g.example/openai/deployments/m/chat/completions?api-version=2024-10-21",
+            "https://g.example/openai/deployments/m/chat/completions?api-version=2024-10-21",
+        ),
+        ("https://g.example/v1/responses", "https://g.example/v1/chat/completions"),
+        ("https://g.example/v1/models", "https://g.example/v1/chat/completions"),
+        ("https://g.example/v1/completions", "https://g.example/v1/chat/completions"),
+        ("https://g.example/v1/chat", "https://g.example/v1/chat/completions"),
+        # Nothing that is only like a version
+        ("https://g.example/v", "https://g.example/v/v1/chat/completions"),
+        ("https://v1.example/av1", "https://v1.example/av1/v1/chat/completions"),
+    ],
+)
+def test_the_endpoint_lies_under_the_base_url(base_url, url):
+    assert endpoint(base_url) == url
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "gateway.example", "gateway.example/path", "//gateway.example", "ftp://gateway.example", "/path"]
+)
+def test_a_base_url_has_a_scheme(base_url):
+    with pytest.raises(SettingError, match="does not begin with http:// or https://; nothing was sent") as raised:
+        endpoint(base_url)
+    assert "GatewaySettings.base_url" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://",
+        "http:///path",
+        "http://:8765/path",
+        "http://gateway.example:port",
+        "http://gateway.example:99999",
+        "http://gateway.example/path#part",
+        "http://gateway.example/path#",
+        "http://gateway example/path",
+        "http://gateway.example/a path",
+        "http://gateway.example/a\u200bpath",
+        "http://[::1/path",
+    ],
+)
+def test_a_base_url_is_an_address_and_nothing_more(base_url):
+    with pytest.raises(SettingError, match="is no address of a gateway; nothing was sent") as raised:
+        endpoint(base_url)
+    assert "GatewaySettings.base_url" in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["key", "api-key", "apikey", "access_token", "subscription-key", "sig", "code"])
+@pytest.mark.parametrize("before", ["?", "?api-version=1&"])
+def test_a_key_in_a_base_url_is_refused_and_not_repeated(name, before):
+    with pytest.raises(SettingError, match=f"holds {name}=…, a key that would be shown") as raised:
+        endpoint(f"https://g.example/v1{before}{name}=s3cret&more=1")
+    assert "s3cret" not in str(raised.value)
+    assert "s3cret" not in without_secrets(f"https://g.example/v1{before}{name}=s3cret&more=1")
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://g.example/v1/chat/completions", "https://g.example/v1/models"),
+        ("https://g.example/v1beta/openai/chat/completions", "https://g.example/v1beta/openai/models"),
+        ("https://g.example/v1/chat/completions?api-version=1", "https://g.example/v1/models?api-version=1"),
+    ],
+)
+def test_the_list_of_models_lies_beside_the_endpoint(address, url):
+    assert models_url(address) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8765/x",
+        "http://localhost/x",
+        "http://[::1]:80",
+        "https://127.1.2.3",
+        "http://0.0.0.0:8000",
+        "http://LOCALHOST./",
+        "http://[::ffff:127.0.0.1]:8000",
+    ],
 )
 def test_loopback_is_told_from_elsewhere(url):
     assert is_loopback(url)
     assert route_notice(url) is None
 
 
-@pytest.mark.parametrize("url", [ELSEWHERE, "http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        ELSEWHERE,
+        "http://10.0.0.1",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://[::2]",
+        "http://[fd00::1]:80",
+    ],
+)
 def test_plain_http_elsewhere_is_told(url):
     assert not is_loopback(url)
     assert "plain http" in route_notice(url)
@@ -54,7 +172,7 @@ def test_the_notice_comes_once_for_a_session(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("HTTP_PROXY", "ftp://proxy.example:1"),
+        ("HTTPS_PROXY", "ftp://proxy.example:1"),
         ("all_proxy", "socks9://proxy.example"),
         ("https_proxy", "http://user:secret@[::1"),
         ("SSL_CERT_FILE", "/nowhere/at/all.pem"),

@@ -583,6 +583,18 @@ def test_an_unknown_directive_is_refused_with_the_known_ones(sandbox):
         "status 429 often",
         "finish",
         "model",
+        "picture",
+        "picture 5",
+        "picture 5 5 there",
+        "think 5 tag",
+        "fail",
+        "fail nothing",
+        "fail context often",
+        "fail context 1 2",
+        "ping",
+        "tool",
+        "refuse me",
+        "cut soon",
         "for gpt-*",
         "for gpt-* first 2",
         "for gpt-*: for gpt-5.4: first 2",
@@ -812,10 +824,70 @@ def test_a_body_that_is_too_large_is_refused_before_it_comes(sandbox):
         assert status == 413
 
 
-def test_a_body_that_is_nested_too_deeply_is_refused(sandbox):
-    deep = b"[" * 100_000
-    key = f"Authorization: {sandbox.key.header('Bearer')}"
-    assert first_answer(sandbox, HOST, key, f"Content-Length: {len(deep)}", body=deep)[0] == 400
+@pytest.mark.parametrize("depth", [120, 500, 900, 990, 5_000, 100_000])
+@pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"1" + b"}")])
+def test_a_body_that_is_nested_too_deeply_is_refused(sandbox, depth, brackets):
+    opening, closing_one = brackets
+    filled = closing_one.removesuffix(b"}") + b"}" * depth if closing_one != b"]" else b"]" * depth
+    for around in (b"%s", b'{"model": "gpt-5.4", "messages": [{"role": "user", "content": "Hi"}], "user": %s}'):
+        deep = around % (opening * depth + filled)
+        key = f"Authorization: {sandbox.key.header('Bearer')}"
+        assert first_answer(sandbox, HOST, key, f"Content-Length: {len(deep)}", body=deep)[0] == 400
+
+
+@pytest.mark.parametrize("options", ["yes", [1], 5, True, {"include_usage": "no"}, {}])
+def test_stream_options_of_any_type_leave_the_stream_whole(sandbox, options):
+    body = body_of(**message(FAST + "sandbox: echo\nHello"), stream=True, stream_options=options)
+    with closing(post(sandbox, body)) as response:
+        assert response.read().endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bearer "])
+def test_the_scheme_of_the_key_is_read_in_any_case(sandbox, scheme):
+    assert (
+        first_answer(sandbox, HOST, f"Authorization: {scheme} {key_of(sandbox)}", "Content-Length: 2", body=b"{}")[0]
+        == 400
+    )
+
+
+@pytest.mark.parametrize("scheme", ["", "Basic ", "Bearer", "Bearerx "])
+def test_another_scheme_is_no_key(sandbox, scheme):
+    assert (
+        first_answer(sandbox, HOST, f"Authorization: {scheme}{key_of(sandbox)}", "Content-Length: 2", body=b"{}")[0]
+        == 401
+    )
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_either_limit_cuts_the_answer(reference, name):
+    choice = create(reference, FAST + "sandbox: markdown 400", **{name: 5}).choices[0]
+    assert (len(choice.message.content), choice.finish_reason) == (20, "length")
+    with pytest.raises(openai.BadRequestError, match=name):
+        create(reference, "Hello", **{name: 0})
+
+
+def test_several_answers_come_where_they_are_asked_for(reference):
+    whole = create(reference, FAST + "sandbox: echo\nHello", n=3)
+    assert [(c.index, c.message.content) for c in whole.choices] == [(n, "Hello") for n in range(3)]
+    texts = {0: "", 1: "", 2: ""}
+    for chunk in streamed(reference, FAST + "sandbox: echo\nHello", n=3):
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+    assert set(texts.values()) == {"Hello"}
+    assert whole.usage.completion_tokens == 6
+    for wrong in (0, 9, 1.5, "2", True):
+        with pytest.raises(openai.BadRequestError, match="'n'"):
+            create(reference, "Hello", n=wrong)
+
+
+def test_a_tool_a_refusal_and_a_picture_come_as_the_api_has_them(reference):
+    called = create(reference, FAST + "sandbox: tool look_up").choices[0]
+    assert (called.message.tool_calls[0].function.name, called.finish_reason) == ("look_up", "tool_calls")
+    refused = create(reference, FAST + "sandbox: refuse\nsandbox: echo\nNo.").choices[0].message
+    assert (refused.content, refused.refusal) == (None, "No.")
+    assert create(reference, FAST + "sandbox: picture 5 4").choices[0].message.images
+    tagged = create(reference, FAST + "sandbox: think 20 tags\nsandbox: echo\nYes.").choices[0].message.content
+    assert re.fullmatch(r"<think>.{20}</think>\n\nYes\.", tagged)
 
 
 @pytest.mark.parametrize(
@@ -835,6 +907,15 @@ def test_a_body_that_is_nested_too_deeply_is_refused(sandbox):
         "status 200",
         "status 429 -1",
         "retry-after inf",
+        "cut 99999999",
+        "ping 1e9",
+        "ping nan",
+        "picture 0 5",
+        "picture 5 2049",
+        "picture 999999999 999999999",
+        "think 99999999 tags",
+        "fail limit 99999999",
+        "fail envelope -1",
     ],
 )
 def test_a_number_without_bounds_is_refused(sandbox, directive):

@@ -221,6 +221,7 @@ def test_a_near_miss_of_a_model_is_told_where_it_failed(kernel):
 
 def test_without_a_key_the_error_names_the_three_ways_on(kernel, sandbox):
     kernel.run("import os; del os.environ['XCYQ_API_KEY']")
+    kernel.run("%config GatewaySettings.base_url = 'https://gateway.invalid'")  # a server on this machine needs none
     failed = kernel.run("%%chat\nHello")
     assert failed.reply["ename"] == "MissingKeyError"
     words = " ".join(failed.error)
@@ -280,7 +281,7 @@ def test_the_key_is_asked_for_hidden_used_saved_and_forgotten(system_keyring, ke
     assert kernel.run("%%chat\nHello").status == "ok"
     ran += [kernel.run("%chat_key --forget"), kernel.run("%%chat\nHello"), kernel.run("%history -g")]
     assert json.loads(system_keyring.read_text()) == {}
-    assert "MissingKeyError" in " ".join(ran[-2].error)
+    assert "AuthenticationError" in " ".join(ran[-2].error)  # the server on this machine is asked without a key
     assert KEY not in str([r.messages for r in ran])
 
 
@@ -321,3 +322,33 @@ def test_an_output_that_cannot_be_opened_prevents_the_request(kernel, sandbox):
     assert "nothing was sent" in line
     assert sandbox.received == []
     assert kernel.value(COUNT_WIDGETS) == "0"
+
+
+def widget_values(ran) -> list[str]:
+    """The HTML that widgets had while a cell ran."""
+    sent = [m["content"]["data"] for _, m in ran.messages if m["msg_type"] in {"comm_msg", "comm_open"}]
+    return [str(data.get("state", {}).get("value", "")) for data in sent]
+
+
+@pytest.mark.parametrize("text", ["", " text"])
+@pytest.mark.parametrize("more", ["sandbox: echo", "sandbox: markdown 40000"])
+def test_a_picture_of_a_reply_is_shown_live_and_settled(kernel, text, more):
+    ran = kernel.run(f"%%chat\nsandbox: picture 2000 1000{text}\nsandbox: pace 5000 500\n{more}\nDraw it.")
+    assert ran.status == "ok"
+    assert any('alt="picture 1" width="512" height="256"' in value for value in widget_values(ran))
+    *_, last = ran.outputs
+    assert '<img src="data:image/webp;base64,' in last["text/html"]
+    assert "2000×1000" in last["text/html"]
+    assert "[picture 1 · 2000×1000, " in last["text/plain"]
+    assert len(last["text/html"].partition('src="')[2].partition('"')[0]) < 20_000
+    record = turn_of(ran)
+    assert [i["sha256"] for i in record["completion"]["images"]] == [kernel.value("_reply.images[0].sha256")]
+    assert "base64" not in json.dumps(record)
+    assert kernel.value(COUNT_WIDGETS) == "0"
+
+
+def test_a_picture_that_nobody_can_read_is_named(kernel):
+    ran = kernel.run(f"%%chat\nsandbox: echo\n![x](data:image/svg+xml;base64,{'A' * 4000})")
+    assert "it cannot be shown" in ran.outputs[-1]["text/html"]
+    assert "<img" not in ran.outputs[-1]["text/html"]
+    assert "AAAA" not in ran.outputs[-1]["text/plain"]

@@ -190,7 +190,7 @@ def test_each_repetition_is_a_request_of_its_own(session):
 
 
 def test_without_a_key_nothing_is_sent_or_shown():
-    session = ChatSession(GatewaySettings(base_url="http://127.0.0.1:9"))
+    session = ChatSession(GatewaySettings(base_url="http://gateway.invalid"))
     painted = []
     with pytest.raises(errors.MissingKeyError):
         ask(session, TWO, paint=painted.append)

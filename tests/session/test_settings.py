@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import SettingError
-from xcyq_magic.gateway.request import endpoint, without_user
+from xcyq_magic.gateway.route import endpoint, without_secrets
 from xcyq_magic.magics.context import Context
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 
@@ -158,7 +158,7 @@ def test_no_error_repeats_a_password(url):
     with pytest.raises(SettingError) as raised:
         endpoint(url)
     assert "pw" not in str(raised.value)
-    assert "pw" not in without_user(url)
+    assert "pw" not in without_secrets(url)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_a_pickled_chat_has_its_turns_and_settings_and_not_the_key(sandbox, monk
     assert KEY.encode() not in pickled
     there = pickle.loads(pickled)  # noqa: S301  # our own
     assert there.conversation == chat.conversation
-    with pytest.raises(errors.MissingKeyError):
+    with pytest.raises(errors.AuthenticationError):
         there("two")
     monkeypatch.setenv("XCYQ_API_KEY", KEY)
     there(ECHO + "two")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import warnings
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from xcyq_magic.chat.given import count, has_surrogates, record_of, replace_surrogates, said, seconds, text
+from xcyq_magic.chat.messages import Image, part_from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +83,9 @@ class Delta(NamedTuple):
     Attributes
     ----------
     notes
-        Lines for the user on what came besides: a refusal, a call of a tool, a picture.
+        Lines for the user on what came besides: a refusal, a call of a tool.
+    images
+        Pictures.
     """
 
     text: str = ""
@@ -92,6 +96,7 @@ class Delta(NamedTuple):
     finish_reason: str | None = None
     usage: Usage | None = None
     notes: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Completion:
     Attributes
     ----------
     text
-        The answer, in the Markdown that the model wrote.
+        The answer, in the Markdown that the model wrote; a line such as ``[picture 1]`` stands for a picture in it.
     requested_model, model
         The model that was asked, and the one that says it answered.
     reasoning
@@ -119,6 +124,8 @@ class Completion:
         The gateway's name for it, and when it was made, in Unix seconds.
     cached
         Whether it is from the store: nothing was sent for it, and nothing is paid.
+    images
+        The pictures that came with it. They are not sent again.
     """
 
     text: str
@@ -133,6 +140,13 @@ class Completion:
     id: str | None = None
     created: int | None = None
     cached: bool = False
+    images: tuple[Image, ...] = ()
+
+    @property
+    def retold(self) -> str:
+        """The text as later requests repeat it: with a line for each picture that the text does not name."""
+        lines = [i.placeholder for i in self.images if not any(f"[{i.name}{end}" in self.text for end in "]:")]
+        return "\n\n".join([*([self.text] if self.text.strip() or not lines else []), *lines])
 
     @property
     def code(self) -> str:
@@ -143,12 +157,14 @@ class Completion:
         return self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON-ready form."""
-        return asdict(self)
+        """Return the JSON-ready form, with pictures named by their hash."""
+        record = asdict(replace(self, images=()))
+        del record["images"]
+        return record | ({"images": [i.to_dict() for i in self.images]} if self.images else {})
 
     @classmethod
-    def from_dict(cls, record: Any) -> Completion:  # noqa: ANN401  # any JSON value
-        """Undo `to_dict`; what cannot be is read as not known.
+    def from_dict(cls, record: Any, media: Mapping[str, bytes] | None = None) -> Completion:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict`; what cannot be is read as not known. `media` maps the hash of a picture to its bytes.
 
         Raises
         ------
@@ -172,7 +188,16 @@ class Completion:
             id=text(record.get("id")),
             created=count(record.get("created")),
             cached=record.get("cached") is True,
+            images=tuple(_images(record.get("images"), media or {})),
         )
+
+
+def _images(records: object, media: Mapping[str, bytes]) -> Iterator[Image]:
+    """Yield the pictures of these records whose bytes there are."""
+    for record in records if isinstance(records, list | tuple) else ():
+        with contextlib.suppress(ValueError, KeyError):
+            if isinstance(image := part_from_dict(record, media), Image):
+                yield image
 
 
 class CompletionBuilder:
@@ -181,6 +206,7 @@ class CompletionBuilder:
     def __init__(self) -> None:
         self._text = Pieces()
         self._reasoning = Pieces()
+        self.images: list[Image] = []
         self.id: str | None = None
         self.created: int | None = None
         self.model: str | None = None
@@ -193,6 +219,7 @@ class CompletionBuilder:
             self._text.add(delta.text)
         if delta.reasoning:
             self._reasoning.add(delta.reasoning)
+        self.images += delta.images
         self.id = delta.id or self.id
         self.created = delta.created or self.created
         self.model = delta.model or self.model
@@ -212,8 +239,8 @@ class CompletionBuilder:
 
     @property
     def empty(self) -> bool:
-        """Whether neither text nor reasoning has come."""
-        return not self.text_pieces and not self.reasoning_pieces
+        """Whether neither text nor reasoning nor a picture has come."""
+        return not self.text_pieces and not self.reasoning_pieces and not self.images
 
     def build(
         self,
@@ -251,6 +278,7 @@ class CompletionBuilder:
             partial=partial,
             id=self.id,
             created=self.created,
+            images=tuple(self.images),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.given import count, is_json, moment, number, record_of, said, texts
-from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -137,12 +137,17 @@ class Turn:
     request: str | None = field(default=None, compare=False, repr=False)
 
     @property
+    def files(self) -> tuple[Image | Video, ...]:
+        """The pictures and videos of its prompt and of its reply that have bytes."""
+        return *(p for p in self.prompt.media if not isinstance(p, MediaLink)), *self.completion.images
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The two messages that a later request repeats.
 
         None for a reply without text (stopped while it thought, say): a gateway refuses an empty message.
         """
-        said = self.completion.text
+        said = self.completion.retold
         return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
 
     def replaces(self, gone: Sequence[Turn]) -> bool:
@@ -174,7 +179,7 @@ class Turn:
         record = record_of(record, "a turn")
         return cls(
             prompt=Message.from_dict(record.get("prompt"), media),
-            completion=Completion.from_dict(record.get("completion")),
+            completion=Completion.from_dict(record.get("completion"), media),
             system=None if record.get("system") is None else said(record, "system"),
             parameters=Parameters.from_dict(record.get("parameters")),
             asked_at=moment(record.get("asked_at")),

@@ -114,7 +114,13 @@ class Image(_File):
     def caption(self) -> str:
         """What is sent, for the output: ``4096×3072 → 1568×1176, 212 kB``, and the note."""
         before = f"{self.original[0]}×{self.original[1]} → " if self.original else ""
-        return _caption(f"{before}{self.width}×{self.height}", _size(len(self.data)), self.note)
+        size = f"{self.width}×{self.height}" if self.width else ""
+        return _caption(f"{before}{size}", _size(len(self.data)), self.note)
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for it in the text of a reply: ``[picture 1: a chart]``."""
+        return f"[{self.name}{f': {self.note}' if self.note else ''}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with the bytes named by their hash."""

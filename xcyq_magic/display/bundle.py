@@ -10,7 +10,8 @@ from xcyq_magic.display.caption import advice, completion_caption, failure_capti
 from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
 from xcyq_magic.display.style import folded, output, quiet, section_body, styled
-from xcyq_magic.media.fit import EDGE, thumbnail
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,8 @@ def _completion_bundles(
         plain[-1] = f"{plain[-1]}\n\n[{caption}]".lstrip("\n")
     html = _html_of(completion.text, sections)
     bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
-    bodies[-1] += quiet(next_step) if next_step else ""
+    bodies[-1] += pictures(completion.images) + (quiet(next_step) if next_step else "")
+    plain[-1] = "\n\n".join(filter(None, [plain[-1], *picture_lines(completion.images)]))
     head = _head(caption, notices, attached, completion.reasoning)
     first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
     more = zip(map(output, bodies[1:]), plain[1:], strict=True)  # the style element of the first is for the whole page
@@ -148,22 +150,52 @@ def _section(html: str, source: str, of: str, number: int) -> Bundle:
 
 def attachments(prompt: Message | None) -> str:
     """Return the media of a prompt in a row, as HTML; nothing if there is none."""
-    media = prompt.media if prompt else ()
+    return _row(prompt.media if prompt else (), EDGE)
+
+
+def pictures(images: Sequence[Image]) -> str:
+    """Return the pictures of a reply in a row, as HTML; nothing if there is none."""
+    return _row(images, REPLY_EDGE)
+
+
+def _row(media: Sequence[Media], edge: int) -> str:
     if not media:
         return ""
     more = len(media) - _MOST_MEDIA
     rest = f"<figure><figcaption>and {more} more</figcaption></figure>" if more > 0 else ""
-    return f'<div class="xcyq-media xcyq-quiet">{"".join(map(figure, media[:_MOST_MEDIA]))}{rest}</div>'
+    figures = "".join(figure(part, edge=edge) for part in media[:_MOST_MEDIA])
+    return f'<div class="xcyq-media xcyq-quiet">{figures}{rest}</div>'
 
 
-def figure(part: Media, note: str = "") -> str:
-    """Return a picture as HTML, or the name of a video, with what is known of it below, and a `note`."""
+def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
+    """Return a picture as HTML, or the name of a video, with what is known of it below.
+
+    Parameters
+    ----------
+    part
+        A picture that cannot be read, as a gateway may send one, is named only.
+    note
+        What else to say of it.
+    edge
+        How many pixels of its longer side there are at most; half as many are shown.
+    """
+    source = ""
+    if isinstance(part, Image):
+        try:
+            source = thumbnail(part, edge)
+        except MediaError:
+            note = joined(note, "it cannot be shown")
     caption = f"<figcaption>{escape(joined(caption_of(part), note))}</figcaption>"
-    if not isinstance(part, Image):
+    if not isinstance(part, Image) or not source:
         return f"<figure>{caption}</figure>"
-    width, height = _shown_size(part)
+    width, height = _shown_size(part, edge)
     name = escape(part.name or "picture")
-    return f'<figure><img src="{thumbnail(part)}" alt="{name}" width="{width}" height="{height}">{caption}</figure>'
+    return f'<figure><img src="{source}" alt="{name}" width="{width}" height="{height}">{caption}</figure>'
+
+
+def picture_lines(images: Sequence[Image]) -> list[str]:
+    """Return a line for each picture of a reply, for where only text is shown."""
+    return [f"[{caption_of(image)}: _reply.images[{n}]]" for n, image in enumerate(images)]
 
 
 def caption_of(part: Media) -> str:
@@ -171,7 +203,7 @@ def caption_of(part: Media) -> str:
     return joined(part.name, part.caption)
 
 
-def _shown_size(image: Image) -> tuple[int, int]:
+def _shown_size(image: Image, edge: int) -> tuple[int, int]:
     """Return the width and the height on the page, in pixels: half of the thumbnail's."""
-    scale = min(1.0, EDGE / max(image.width, image.height, 1)) / 2
+    scale = min(1.0, edge / max(image.width, image.height, 1)) / 2
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))

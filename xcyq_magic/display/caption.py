@@ -182,7 +182,7 @@ def advice(completion: Completion) -> str | None:
     """Return what to type next about a completion that is not what one hopes for; None if it is."""
     if completion.partial:
         return None
-    said = bool(completion.text.strip())
+    said = bool(completion.text.strip() or completion.images)
     if completion.finish_reason == "length":
         if not said:
             return "Thinking used up max_tokens before the answer began: raise --max-tokens."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xcyq_magic.display.bundle import attachments
+from xcyq_magic.display.bundle import attachments, picture_lines, pictures
 from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pool, price, seconds
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
@@ -140,6 +140,7 @@ def _reply(column: Column) -> str:
     if completion is not None:
         next_step, end = advice(completion), ending(completion)
         parts = [folded("Reasoning", completion.reasoning), reply_body(to_html(completion.text))]
+        parts.append(pictures(completion.images))
         parts += [quiet(line) for line in (end, next_step) if line]
     if error is not None:
         parts.append(failed_html(error.message, error.hint))
@@ -149,6 +150,7 @@ def _reply(column: Column) -> str:
 def _plain_reply(column: Column) -> str:
     lines = [column.text] if column.text else []
     if column.completion is not None:
+        lines += picture_lines(column.completion.images)
         lines += [f"[{line}]" for line in (ending(column.completion), advice(column.completion)) if line]
     if column.error is not None:
         lines.append(f"[{column.error.message} {column.error.hint}]")

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from xcyq_magic.display.bundle import picture_lines
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption
 from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
@@ -67,7 +68,8 @@ class TerminalView:
         self._text.finish()
         caption = completion_caption(completion, self._label) if completion else failure_caption(reply, self._label)
         next_step = advice(completion) if completion else None
-        for line in (*reply.notices, caption, *([next_step] if next_step else [])):
+        shown = picture_lines(completion.images) if completion else []
+        for line in (*shown, *reply.notices, caption, *([next_step] if next_step else [])):
             dim(line)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice, pairwise
@@ -19,7 +20,7 @@ from xcyq_magic.errors import OptionError
 from xcyq_magic.media.images import MOST_LONG_EDGE, ImageLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 _PNG_JPEG_WEBP = frozenset({"image/png", "image/jpeg", "image/webp"})
@@ -61,6 +62,7 @@ _MOST_BRACES = 50  # in a word; each takes a call within a call
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
+_ELSEWHERE = re.compile(r"[/:@]")
 _NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
 _TWICE = "--repeat 2, repeat=2"  # below a magic, and from Python
 _EXAMPLE = "gpt-5.5 claude-opus-4-7"
@@ -157,34 +159,54 @@ def same_model(asked: str, answered: str) -> bool:
     return one == other
 
 
-def suggest(name: str) -> str | None:
-    """Return the known model that `name` may be meant for; None if nothing is near."""
+def is_name(text: str) -> bool:
+    """Return whether `text` can be the name of a model: one word."""
+    return bool(text.strip()) and text.isprintable() and " " not in text
+
+
+def suggest(name: str, known: Iterable[str] = ()) -> str | None:
+    """Return the name that `name` may be meant for, of the catalogue unless others are `known`; None if none is near.
+
+    What has its maker's name, a route or a tag in it (``sb/gpt-5.5``, ``qwen3:8b``) is no name of the catalogue's kind.
+    """
+    names = tuple(known) or tuple(MODELS)
     typed = name.lower().replace("_", "-")
+    if names[0] in MODELS and _ELSEWHERE.search(typed):
+        return None
 
     def nearness(known: str) -> tuple[float, int]:
         # Of two that are equally near, the one without a pool is the likelier.
-        return difflib.SequenceMatcher(None, typed, known).ratio(), -len(known)
+        return difflib.SequenceMatcher(None, typed, known.lower()).ratio(), -len(known)
 
-    nearest = max(MODELS, key=nearness)
+    nearest = max(names, key=nearness)
     return nearest if nearness(nearest)[0] >= _NEAR else None
 
 
-def notice(name: str) -> str | None:
-    """Return a line to show for a name that is not in the catalogue; None for a known one."""
-    if name in MODELS:
+def notice(name: str, listed: Collection[str] = ()) -> str | None:
+    """Return a line to show for a name that is neither in the catalogue nor in the list of its server; None for others.
+
+    Parameters
+    ----------
+    name
+        Of a model.
+    listed
+        The names that its server lists, where the catalogue is not of that server, and the list is known.
+    """
+    if name in (listed or MODELS):
         return None
-    near = suggest(name)
+    near = suggest(name, listed)
     tail = f"Did you mean {near}?" if near else "%chat_models lists those that are known."
-    return f"{name} is not in the catalogue; it is sent all the same. {tail}"
+    return f"{name} is not in the {'list of this server' if listed else 'catalogue'}; it is sent all the same. {tail}"
 
 
 # No form is taken by every gateway, and one that does not know the form drops the video silently. The first is the one
 # that the gateway documents for Gemini: a video is "also passed with the type image_url".
 VideoForm: TypeAlias = Literal["image_url", "video_url", "file"]
 VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
+Known: TypeAlias = Callable[[], Collection[str]]
 
 
-def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]:
+def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MODELS.keys) -> dict[str, str]:
     """Return the columns of a comparison: each one's name, and the model that it asks.
 
     Parameters
@@ -195,6 +217,8 @@ def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]
         How many times each model is asked; from two on, the columns are called ``NAME#1``, ``NAME#2``.
     most
         The limit of columns.
+    known
+        Gives the names that patterns may match; the catalogue's unless given.
 
     Raises
     ------
@@ -204,7 +228,7 @@ def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]
     if not isinstance(repeat, int) or repeat < 1:
         msg = f"repeat is a whole number of at least 1, not {repeat!r}; nothing was sent."
         raise OptionError(msg, "Try 2.")
-    models = _expand(words, once=repeat == 1)
+    models = _expand(words, known, once=repeat == 1)
     names = {f"{m}#{n}": m for m in models for n in range(1, repeat + 1)} if repeat > 1 else {m: m for m in models}
     if len(names) < FEWEST:
         what = f"{models[0]} alone" if models else "no model"
@@ -218,13 +242,13 @@ def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]
     return names
 
 
-def _expand(words: Sequence[str], *, once: bool) -> list[str]:
+def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     named = [name for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
             msg = f"{name} stands there {times} times; nothing was sent."
             raise OptionError(msg, f"Name it once, and have it asked {times} times (--repeat {times}, repeat={times}).")
-    return list(dict.fromkeys(model for name in named for model in _matches(name)))
+    return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
 
 
 def _braces(word: str) -> list[str]:
@@ -260,13 +284,14 @@ def _expanded(word: str) -> Iterator[str]:
         yield from _expanded(word[:start] + word[begin + 1 : end] + word[cuts[-1] + 1 :])
 
 
-def _matches(name: str) -> list[str]:
-    """Return the models of the catalogue that a pattern matches, or the name itself."""
+def _matches(name: str, known: Known) -> list[str]:
+    """Return the `known` models that a pattern matches, or the name itself."""
     if not _WILDCARDS.search(name):
         return [name]
-    found = [model for model in MODELS if fnmatchcase(model, name.lower())]
+    names = known()
+    found = [model for model in names if fnmatchcase(model.lower(), name.lower())]
     if not found:
-        near = difflib.get_close_matches(_WILDCARDS.sub("", name.lower()), MODELS, _NEAREST, _NEAR_PATTERN)
+        near = difflib.get_close_matches(_WILDCARDS.sub("", name.lower()), names, _NEAREST, _NEAR_PATTERN)
         msg = f"No model's name matches {name}; nothing was sent."
         raise OptionError(msg, f"Near it are {', '.join(near)}." if near else "%chat_models lists the names.")
     return found

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.gateway.pictures import pictures_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -95,13 +97,6 @@ def _refuses(content: object) -> bool:
     return isinstance(content, list) and any(isinstance(p, dict) and p.get("type") == "refusal" for p in content)
 
 
-def has_picture(said: dict[str, Any]) -> bool:
-    """Return whether a delta or a message holds a picture."""
-    content = said.get("content")
-    parts = [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
-    return bool(said.get("images") or said.get("image")) or any("image" in str(p.get("type")) for p in parts)
-
-
 @dataclass(slots=True)
 class Told:
     """What one record adds to a reply."""
@@ -111,7 +106,7 @@ class Told:
     end: str | None = None
     refused: bool = False
     calls: list[str] = field(default_factory=list)
-    pictures: bool = False
+    pictures: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Told) -> None:
         """Take in what follows."""
@@ -120,7 +115,7 @@ class Told:
         self.end = other.end or self.end
         self.refused = self.refused or other.refused
         self.calls += other.calls
-        self.pictures = self.pictures or other.pictures
+        self.pictures += other.pictures
 
 
 class Choices:
@@ -158,6 +153,7 @@ class Choices:
             one = self._of(choice)
             if (index := choice.get("index") or 0) != self._mine:
                 self.others.setdefault(index, []).append(one.text)
+                told.pictures += one.pictures
             else:
                 told.add(one)
         if told.text:
@@ -182,7 +178,7 @@ class Choices:
             end_of(choice.get("finish_reason") or choice.get("finishReason") or choice.get("stop_reason")),
             bool(refusal) or _refuses(said.get("content")),
             [*calls_of(said)],
-            has_picture(said),
+            pictures_in(said),
         )
 
     def _new(self, text: str) -> str:

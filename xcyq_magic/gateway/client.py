@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
 
 from xcyq_magic import errors
-from xcyq_magic.gateway import encoding
+from xcyq_magic.gateway import encoding, wire
 from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink
 from xcyq_magic.gateway.loop import LoopThread
-from xcyq_magic.gateway.receive import Coalesced, exhaust, receive
+from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
-from xcyq_magic.gateway.request import PROXY_NAMES, is_loopback
 from xcyq_magic.gateway.retries import retry_after
+from xcyq_magic.gateway.route import models_url, proxy_of, shown_proxy, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -42,6 +44,7 @@ ENDED = (
     "Type %load_ext xcyq_magic, or make a new Chat().",
 )
 _AFTER_FINISH_S = 5.0  # after the finish reason, for the usage and [DONE]
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
 
@@ -62,7 +65,7 @@ class GatewayClient:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # cells run in one thread, but nobody has to
         self._loop: LoopThread | None = None
-        self._https: dict[bool, httpx.AsyncClient] = {}  # for loopback, and for everywhere else
+        self._https: dict[_Way, httpx.AsyncClient] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._closed = False
         self._repairs = Repairs()
@@ -110,6 +113,58 @@ class GatewayClient:
         body, known = self._repairs.apply(url, request.model, encoding.encode(request))
         return body, [n for r in known if (n := r.notice(request.model))]
 
+    def models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...]:
+        """Return the names of the models that a server lists, in its order.
+
+        Parameters
+        ----------
+        key
+            The key.
+        connection
+            Where its endpoint is.
+        within_s
+            How many seconds to wait.
+
+        Raises
+        ------
+        XcyqError
+            It cannot be reached, or gives no list.
+        """
+        found = self._submit(self._models(key, connection, within_s)).result()
+        if isinstance(found, errors.XcyqError):
+            raise found
+        return found
+
+    async def _models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...] | errors.XcyqError:
+        """Return the names, or why there are none: not raised here, where the frames hold the request's headers."""
+        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
+        try:
+            with anyio.move_on_after(within_s):
+                return await self._list(key, connection)
+            msg = f"{connection.where} did not list its models within {within_s:g} s."
+            return errors.TimedOutError(msg, "Name one with -m.")
+        except errors.XcyqError as e:
+            return _bare(e, key)
+        except asyncio.CancelledError:  # by `close`
+            return errors.InputError(*ENDED)
+        except Exception as e:  # noqa: BLE001  # as in `_exchange`
+            return _unexpected(e, key)
+        finally:
+            self._under_way.discard(task)
+
+    async def _list(self, key: ApiKey, connection: Connection) -> tuple[str, ...]:
+        attempt = Attempt(whole=True)
+        try:
+            async with self._open(None, key, connection) as response:
+                attempt.status, attempt.headers = response.status_code, response.headers
+                attempt.check_encoding()
+                if attempt.refused:
+                    await attempt.read_refusal(response.aiter_bytes())
+                    raise attempt.refusal(key)
+                return wire.models_of(await read_body(response.aiter_bytes()), key.hide)
+        except httpx.HTTPError as e:
+            raise _explain(e, connection, attempt) from None
+
     def close(self, *, for_good: bool = False) -> None:
         """End its thread and connections. The next `send` begins anew, unless it is closed `for_good`."""
         with self._lock:
@@ -142,10 +197,7 @@ class GatewayClient:
         try:
             await self._until_answered(request, key, connection, sink)
         except errors.XcyqError as e:
-            e.rewrite(key.hide)
-            # Without its traceback, whose frames hold the request's headers and the gateway's words as they came.
-            error = e.with_traceback(None)
-            error.__cause__ = error.__context__ = None
+            error = _bare(e, key)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
             sink(
                 Ended(
@@ -154,9 +206,7 @@ class GatewayClient:
             )
             raise
         except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
-            # Not the exception itself: the frames of its traceback hold the request's headers.
-            what = key.hide(f"{type(e).__name__}: {e}")
-            error = errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
+            error = _unexpected(e, key)
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
@@ -200,7 +250,7 @@ class GatewayClient:
 
         def pass_on(deltas: list[Delta]) -> None:
             sink(Deltas(tuple(deltas), attempt.came_at))
-            attempt.begun = attempt.begun or any(d.text or d.reasoning for d in deltas)
+            attempt.begun = attempt.begun or any(d.text or d.reasoning or d.images for d in deltas)
             attempt.finished = attempt.finished or any(d.finish_reason for d in deltas)
 
         patience = connection.answer_timeout if attempt.whole else connection.first_byte_timeout
@@ -239,23 +289,24 @@ class GatewayClient:
             raise _explain(failure, connection, attempt)
 
     async def _prepare(self, connection: Connection) -> httpx.AsyncClient:
-        loopback = is_loopback(connection.url)
-        if loopback not in self._https:
-            self._https[loopback] = _new_http(loopback=loopback)
-        return self._https[loopback]
+        way = _Way.to(connection.url)
+        if way not in self._https:
+            self._https[way] = way.client()
+        return self._https[way]
 
     @contextlib.asynccontextmanager
-    async def _open(self, body: dict[str, Any], key: ApiKey, connection: Connection) -> AsyncIterator[httpx.Response]:
+    async def _open(
+        self, body: dict[str, Any] | None, key: ApiKey, connection: Connection
+    ) -> AsyncIterator[httpx.Response]:
+        """Ask the endpoint with `body`, or for the list of models where there is none."""
         http = await self._prepare(connection)
+        accepted = "text/event-stream" if body and body.get("stream") else "application/json"
+        headers = {"Accept": accepted, "Accept-Encoding": "gzip, deflate"}
         async with http.stream(
-            "POST",
-            connection.url,
-            content=encoding.to_json(body),
-            headers={
-                "Content-Type": "application/json",
-                "Accept": "text/event-stream" if body.get("stream") else "application/json",
-                "Accept-Encoding": "gzip, deflate",
-            },
+            "GET" if body is None else "POST",
+            models_url(connection.url) if body is None else connection.url,
+            content=None if body is None else encoding.to_json(body),
+            headers=headers if body is None else {**headers, "Content-Type": "application/json"},
             auth=_KeyAuth(key, connection.auth_scheme),
             timeout=httpx.Timeout(None, connect=connection.connect_timeout),  # the watchdog sees to the rest
         ) as response:
@@ -263,27 +314,50 @@ class GatewayClient:
             yield response
 
 
-def _new_http(*, loopback: bool) -> httpx.AsyncClient:
-    """Return a client whose connections are kept; errors name the environment's variable that is wrong."""
-    try:
-        # Loopback never goes through a proxy of the environment: nothing there could answer.
-        return httpx.AsyncClient(trust_env=not loopback, follow_redirects=False)
-    except (ValueError, ImportError, OSError, httpx.InvalidURL) as e:
-        wrong = [n for n in os.environ if n.lower() in PROXY_NAMES and not _usable_proxy(os.environ[n])]
-        wrong = wrong or [n for n in ("SSL_CERT_FILE", "SSL_CERT_DIR") if n in os.environ]
-        if not wrong:
-            raise
-        why = "it needs the package socksio" if isinstance(e, ImportError) else f"it is not usable ({type(e).__name__})"
-        msg = f"What {' and '.join(wrong)} names cannot be used: {why}; nothing was sent."
-        raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and run the cell again.") from None
+def _bare(error: errors.XcyqError, key: ApiKey) -> errors.XcyqError:
+    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words."""
+    error.rewrite(key.hide)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
-def _usable_proxy(address: str) -> bool:
-    try:
-        httpx.AsyncHTTPTransport(proxy=address if "://" in address else f"http://{address}")
-    except (ValueError, ImportError, httpx.InvalidURL):
-        return False
-    return True
+def _unexpected(error: Exception, key: ApiKey) -> errors.GatewayError:
+    """Return an error for one that is not ours, whose frames hold the request's headers."""
+    what = key.hide(f"{type(error).__name__}: {error}")
+    return errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
+
+
+class _Way(NamedTuple):
+    """How an address is reached, as the environment says now: what is set in a cell counts from the next one on.
+
+    httpx reads the environment itself, but fails on ``NO_PROXY=[::1]``, and with that would not for loopback, where
+    nothing but ``SSL_CERT_FILE`` matters.
+    """
+
+    proxy: str | None
+    certificates: tuple[str, ...] | None  # what the environment says of them; None for plain http
+
+    @classmethod
+    def to(cls, url: str) -> _Way:
+        """Return the way to `url`."""
+        secure = urlsplit(url).scheme == "https"
+        return cls(proxy_of(url), tuple(os.environ.get(n, "") for n in _CERTIFICATES) if secure else None)
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client whose connections are kept; errors name the environment's variable that is wrong."""
+        try:
+            # Without https there is nothing to verify, and nothing to load for it.
+            tls = httpx.create_ssl_context() if self.certificates else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return httpx.AsyncClient(verify=tls, proxy=self.proxy, trust_env=False, follow_redirects=False)
+        except (ValueError, ImportError, OSError, httpx.InvalidURL) as e:
+            wrong = _CERTIFICATES if isinstance(e, OSError) else variables_of(self.proxy)
+            wrong = [n for n in wrong if os.environ.get(n)]
+            if not wrong:
+                raise
+            missing = "it needs the package socksio"
+            why = missing if isinstance(e, ImportError) else f"it is not usable ({type(e).__name__})"
+            msg = f"What {' and '.join(wrong)} names cannot be used: {why}; nothing was sent."
+            raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and run the cell again.") from None
 
 
 class _KeyAuth(httpx.Auth):
@@ -294,7 +368,8 @@ class _KeyAuth(httpx.Auth):
         self._scheme = scheme
 
     def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # a generator that is only iterated
-        request.headers["Authorization"] = self._key.header(self._scheme)
+        if header := self._key.header(self._scheme):
+            request.headers["Authorization"] = header
         yield request
 
 
@@ -320,6 +395,7 @@ async def _watched(
 
 def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:
     """Return one of our errors for one of httpx's."""
+    proxy = proxy_of(connection.url)
     where = connection.where
     check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if attempt.answered:
@@ -327,13 +403,19 @@ def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -
         return errors.IncompleteReplyError(
             msg, "What came, if anything, is kept in _reply and marked. Run the cell again."
         )
+    if proxy and not attempt.sent:
+        where = f"{where} through the proxy {shown_proxy(proxy)}"
+        named = " and ".join(variables_of(proxy)) or "the system"
+        check = f"Check the proxy, which {named} names, or go without it: NO_PROXY."
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        check = "If the certificate is your own, name its file: %env SSL_CERT_FILE=/path/to/ca.pem"
     if isinstance(error, httpx.ConnectTimeout):
         msg = f"No connection to {where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
     if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
         return errors.AnswerError(f"{where} sent an answer that is not HTTP: {error}", check)
     if isinstance(error, httpx.ProxyError):
-        msg = f"The proxy on the way to {where} refused: {error}"
+        msg = f"The proxy refused, on the way to {where}: {error}"
     elif isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
         msg = f"{where} closed the connection before it answered."
         check = PERHAPS_PAID if attempt.final else check

@@ -124,6 +124,17 @@ class ApiKey:
         raise TypeError(msg)
 
 
+class NoKey(ApiKey):
+    """What stands for the key where a server needs none: its source is ``""``, and no header is sent."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.source = ""
+        self._hide = lambda text, _: (text, "")
+        self._header = lambda _: ""
+
+
 def hide_assigned(text: str) -> str:
     """Return `text` without what it gives ``XCYQ_API_KEY`` as its value: a cell that fails may never have set it."""
     return _ASSIGNED.sub(rf"\1{HIDDEN}", text)

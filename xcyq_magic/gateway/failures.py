@@ -305,6 +305,6 @@ def _number(value: object) -> int | None:
 
 
 def _name(value: object) -> str | None:
-    """Return a name or a word, no longer than a line."""
+    """Return a name or a word, no longer than a line; LiteLLM writes ``"None"`` where there is none."""
     text = str(value) if type(value) is int else value
-    return shown(text) if isinstance(text, str) and text.strip() else None
+    return shown(text) if isinstance(text, str) and _is_said(text.strip()) else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import KeyringError
 from xcyq_magic.gateway.credentials import ApiKey
-from xcyq_magic.gateway.request import without_user
+from xcyq_magic.gateway.route import without_secrets
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -105,4 +105,4 @@ def _keyring() -> ModuleType:
 
 
 def _name(base_url: str) -> str:
-    return without_user(base_url.strip().rstrip("/"))
+    return without_secrets(base_url.strip().rstrip("/"))

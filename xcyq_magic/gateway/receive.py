@@ -185,7 +185,7 @@ class _StreamReader:
         self._decoder = wire.AnswerDecoder(key.hide)
         self._text, self._reasoning = Hider(key), Hider(key)
         self.begun = False  # whether any event came
-        self._size = 0  # characters of text and reasoning
+        self._size = 0  # characters of text and reasoning, and bytes of pictures
 
     @property
     def done(self) -> bool:
@@ -218,7 +218,7 @@ class _StreamReader:
         finally:  # an error in the same packet must not swallow the text before it
             if deltas:
                 self._pass_on(deltas)
-        self._size += sum(len(d.text) + len(d.reasoning) for d in deltas)
+        self._size += sum(len(d.text) + len(d.reasoning) + sum(len(i.data) for i in d.images) for d in deltas)
         if self._size > LARGEST_BODY:
             raise _too_large()
 

@@ -128,15 +128,23 @@ def stream_error(record: object) -> IncompleteReplyError:
     return IncompleteReplyError(msg, hint_for(words, "Run the cell again, or ask another model with -m."))
 
 
-def no_completion(body: bytes, status: int = 200) -> AnswerError:
-    """Return the error for an answer that is something else: a page, nothing, another JSON."""
+def no_completion(body: bytes, status: int = 200, what: str = "no chat completion") -> AnswerError:
+    """Return the error for an answer that is something else: a page, nothing, another JSON.
+
+    Parameters
+    ----------
+    body, status
+        Of the answer.
+    what
+        What it is none of.
+    """
     title = page_title(body)
     if not body.strip():
         what = "nothing"
     elif title is not None:
         what = f"a web page ({title!r})" if title else "a web page"
     else:
-        what = f"no chat completion: {shown(body.decode('utf-8', 'replace'))}"
+        what = f"{what}: {shown(body.decode('utf-8', 'replace'))}"
     msg = f"The gateway answered {status} with {what}."
     return AnswerError(msg, "Check the address: %config GatewaySettings.base_url shows it.")
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import ipaddress
 import json
 import math
-import re
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.given import has_surrogates
 from xcyq_magic.chat.messages import Video
-from xcyq_magic.errors import RequestError, SettingError
-from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_MODELS, takes_video
+from xcyq_magic.errors import RequestError
+from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_MODELS, is_name, takes_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,12 +22,9 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.catalog import VideoForm
 
 
-_AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
-PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
 _WITHOUT_IT = "ask without the history (--once, once=True), or take that turn back (%chat_undo, undo())"
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 MOST_STOPS = 4
-_BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
 # Fields that have an option, a magic or an owner of their own.
 _RESERVED = {
     "model": "-m MODEL",
@@ -46,55 +39,6 @@ _RESERVED = {
 _NEAR_FIELDS = {"cache", "conversation_id", "max_new_tokens", "min_tokens", "session_id", "top_a", "top_k", "top_n"}
 _NEAR = 0.8  # of 1, for a name to be suggested: of five letters, one may be wrong
 _NOT_SENT = {"name", "note", "original"}  # of a part with media
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether `url` leads to this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def holds_user(url: str) -> bool:
-    """Return whether `url` may hold a user and a password: whatever stands before an @, in any of its forms."""
-    return _AT.search(url) is not None
-
-
-def without_user(url: str, instead: str = "") -> str:
-    """Return `url` without what stands before its last @: a password may hold a ``/``, and need not be well written."""
-    if not holds_user(url):
-        return url
-    scheme = re.match(r"\s*[a-z][a-z0-9+.-]*://", url, re.IGNORECASE)
-    return f"{scheme[0] if scheme else ''}{instead}{_AT.split(url)[-1]}"
-
-
-def route_notice(url: str) -> str | None:
-    """Return a line to show where others can read what is sent to `url`; None where they cannot."""
-    parts = urlsplit(url)
-    if parts.scheme != "http" or is_loopback(url):
-        return None
-    proxy = _proxy_of(parts.hostname or "")
-    through = f", the proxy {proxy} among them" if proxy else ""
-    return (
-        f"{parts.hostname} is reached over plain http: the key and the prompts can be read on the way{through}. "
-        "If the gateway has an https address, set GatewaySettings.base_url to it."
-    )
-
-
-def _proxy_of(host: str) -> str | None:
-    """Return the proxy that the environment names for plain http to `host`, without its password."""
-    proxies = urllib.request.getproxies()
-    address = proxies.get("http") or proxies.get("all")
-    if not address or urllib.request.proxy_bypass(host):
-        return None
-    address = without_user(address)
-    parts = urlsplit(address if "://" in address else f"http://{address}")
-    try:
-        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    except ValueError:
-        return parts.hostname
 
 
 @dataclass(frozen=True)
@@ -149,7 +93,7 @@ def check_model(name: str) -> None:
     RequestError
         It is not one word.
     """
-    if not name.strip() or not name.isprintable() or " " in name:
+    if not is_name(name):
         msg = f"A model's name is one word, not {name!r}."
         raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
 
@@ -222,39 +166,6 @@ def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON valu
         shown = "NaN" if isinstance(value, float) and math.isnan(value) else repr(value)
         msg = f"{name} = {shown} cannot be written as JSON; nothing was sent."
         raise RequestError(msg, "JSON knows text, finite numbers, true, false, null, lists and objects.") from None
-
-
-def _no_address(text: str) -> SettingError:
-    shown = re.sub(r"([?#]).+", r"\1…", text, flags=re.DOTALL)  # what follows may be a key
-    msg = f"The base URL {shown!r} is no address of a gateway; nothing was sent."
-    return SettingError(msg, _BASE_URL_HINT)
-
-
-def endpoint(base_url: str) -> str:
-    """Return the address of the endpoint under `base_url`.
-
-    Raises
-    ------
-    SettingError
-        `base_url` has no scheme or no host, carries a query, or may hold a password, which is not repeated.
-    """
-    text = base_url.strip()
-    if holds_user(text):  # first: what is said of anything else repeats the address
-        msg = "The base URL holds an @: a user name or a password would be shown; nothing was sent."
-        raise SettingError(msg, "Leave it out; %chat_key asks for the key.")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:  # a bracket without its other half, a port that is no number, which may be a password
-        msg = "The base URL is no address of a gateway; nothing was sent."
-        raise SettingError(msg, _BASE_URL_HINT) from None
-    if parts.scheme not in {"http", "https"}:
-        msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
-        raise SettingError(msg, _BASE_URL_HINT)
-    if not host or not text.isprintable() or any(c in text for c in " ?#"):
-        raise _no_address(text)
-    path = text.rstrip("/").removesuffix("/chat/completions")
-    return f"{path}/chat/completions" if path.endswith("/v1") else f"{path}/v1/chat/completions"
 
 
 def digest(request: ChatRequest, gateway: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Delta, Usage
@@ -11,9 +12,11 @@ from xcyq_magic.errors import (
     AnswerError,
     GatewayError,
 )
+from xcyq_magic.gateway.catalog import is_name
 from xcyq_magic.gateway.choices import Choices, Thoughts, text_of
 from xcyq_magic.gateway.events import is_done, records_of
 from xcyq_magic.gateway.failures import failure_of, is_failed, is_failure, is_harmless, shown
+from xcyq_magic.gateway.pictures import Pictures
 from xcyq_magic.gateway.refusals import hint_for, no_completion, stream_error
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.events import Event
 
 _MOST_NAMES = 4
+_MOST_MODELS = 5_000
 _TOOLS = "The model asked for {}, which is not run here: leave the tools out of the request, or answer in its place."
 _OTHERS = "\n\n---\n\n**Answer {}**\n\n"
 NO_REASON = "The gateway did not say why the reply ended."
@@ -39,7 +43,7 @@ class AnswerDecoder:
     Attributes
     ----------
     said
-        Whether any text or reasoning came.
+        Whether any text, reasoning or picture came.
     done
         Whether the stream said that it has ended.
     finished
@@ -52,6 +56,7 @@ class AnswerDecoder:
         self._hide = hide
         self._choices = Choices()
         self._thoughts = Thoughts()
+        self._pictures = Pictures(hide)
         self._noted: set[str] = set()
         self._names: dict[str, str] = {}  # as they came, and as they are shown: they are repeated in each chunk
         self.said = False
@@ -120,12 +125,13 @@ class AnswerDecoder:
         """Return what was held back, and what is to be said of the answer at its end."""
         last = self._delta({"choices": []}, last=True)
         text, reasoning = self._thoughts.flush()
-        text, reasoning = last.text + text, last.reasoning + reasoning
         for index, pieces in self._choices.others.items():
             if other := "".join(pieces).strip():
                 number = index + 1 if isinstance(index, int) else index
                 text += f"{_OTHERS.format(number)}{other}"
-        return last._replace(text=text, reasoning=reasoning)
+        text, images = self._pictures(text, [], last=True)
+        images = [*last.images, *images]
+        return last._replace(text=last.text + text, reasoning=last.reasoning + reasoning, images=tuple(images))
 
     def _delta(self, record: dict[str, Any], *, last: bool = False) -> Delta:
         """Return one chunk of a stream, or a whole answer: they differ only in ``delta`` and ``message``."""
@@ -135,7 +141,8 @@ class AnswerDecoder:
         if not told.text and isinstance(choices, list | None) and not choices:
             told.text = text_of(record.get("content"))  # what an envelope held
         text, thought = self._thoughts(told.text)
-        self.said = self.said or bool(text or told.reasoning or thought)
+        text, images = self._pictures(text, told.pictures)
+        self.said = self.said or bool(text or told.reasoning or thought or images)
         return Delta(
             text=text,
             reasoning=told.reasoning + thought,
@@ -145,6 +152,7 @@ class AnswerDecoder:
             finish_reason=told.end and self._name(told.end),
             usage=usage_of(record),
             notes=tuple(self._notes(told)) if told.calls or told.pictures or told.refused else (),
+            images=tuple(images),
         )
 
     def _name(self, value: object) -> str | None:
@@ -166,8 +174,8 @@ class AnswerDecoder:
         """Yield what is to be said of a part of a reply, each line once."""
         tools = ", ".join(filter(None, map(self._name, told.calls)))
         notes = [_TOOLS.format(f"the tool {tools}")] if tools else []
-        if told.pictures:
-            notes.append("A picture came with the reply; pictures of replies are neither shown nor kept.")
+        if self._pictures.unreadable:
+            notes.append("A picture came with the reply that cannot be read, or more of them than are kept.")
         if told.refused:
             notes.append("The model refused: the reply is its refusal.")
         for note in notes:
@@ -236,3 +244,33 @@ def unwrapped(record: object) -> object:
     if not isinstance(inner, dict) or is_failure({k: v for k, v in record.items() if k != "data"} | {"msg": "?"}):
         return record
     return inner
+
+
+def models_of(body: bytes, hide: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the names in a server's list of its models, in its order: OpenAI's ``data``, or a list in another place.
+
+    Parameters
+    ----------
+    body
+        The JSON, as it came.
+    hide
+        Takes the key out of a text.
+
+    Raises
+    ------
+    AnswerError
+        It is no list.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    record = next(iter(records_of(text)[0]), None)
+    if isinstance(record, dict):
+        record = next((v for n in ("data", "models", "result") if isinstance(v := record.get(n), list)), record)
+    if not isinstance(record, list):
+        raise no_completion(hide(text).encode(), what="no list of models")
+    each = (
+        m if isinstance(m, str) else next((m[n] for n in ("id", "model", "name") if isinstance(m.get(n), str)), "")
+        for m in record
+        if isinstance(m, str | dict)
+    )
+    names = dict.fromkeys(hide(name.strip()) for name in each)
+    return tuple(islice((n for n in names if is_name(n)), _MOST_MODELS))

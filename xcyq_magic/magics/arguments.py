@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import builtins
+import contextlib
 import difflib
+import json
 import keyword
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
@@ -25,6 +27,8 @@ _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, 
 F = TypeVar("F", bound="Callable[..., None]")
 _TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
+# What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
+_BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
 
@@ -188,6 +192,40 @@ def takes_words(function: F) -> F:
     return decorate(function)
 
 
+class Token(NamedTuple):
+    """A word of a magic's line, as it is typed, and where it begins; or the JSON that stands behind ``-p``."""
+
+    text: str
+    start: int
+    json: bool = False
+
+
+def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
+    """The words of a magic's line; a JSON object or list behind ``-p`` goes on to its closing brace.
+
+    Parameters
+    ----------
+    line
+        What follows the magic's name.
+    word
+        What a word looks like.
+    """
+    tokens: list[Token] = []
+    at = 0
+    while found := word.search(line, at):
+        start, at = found.span()
+        value = _BEFORE_JSON.match(line, start)
+        if value and (value["option"] or (tokens and tokens[-1].text in {"-p", "--param"})):
+            with contextlib.suppress(ValueError, RecursionError):  # it may be quoted as a shell has it
+                _, end = json.JSONDecoder().raw_decode(line, value.end())
+                if not line[end : end + 1].strip():
+                    tokens.append(Token(line[start:end], start, json=True))
+                    at = end
+                    continue
+        tokens.append(Token(found[0], start))
+    return tokens
+
+
 def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
     """The options on a magic's line, and its `words`.
 
@@ -196,7 +234,7 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     OptionError
         An option is unknown, lacks its value, or has a wrong one.
     """
-    tokens = list(_TOKEN.finditer(line))
+    tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
     _check_quotes(magic, tokens)
     return options
@@ -210,11 +248,11 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     OptionError
         An option is unknown, lacks its value, or has a wrong one.
     """
-    tokens = list(_TOKEN.finditer(line))
+    tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
     _check_quotes(magic, tokens[: len(tokens) - count])
-    text = line[tokens[-count].start() :].rstrip() if count else ""
+    text = line[tokens[-count].start :].rstrip() if count else ""
     return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
 
@@ -226,7 +264,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     OptionError
         An option is unknown, lacks its value, or has a wrong one.
     """
-    tokens = list(_TOKEN.finditer(line))
+    tokens = split(line)
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
     _check_quotes(magic, tokens)
     if options.model is not None:
@@ -238,16 +276,16 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
 def _parsed(
     magic: Any,  # noqa: ANN401  # as above
     parse: Callable[[list[str]], argparse.Namespace],
-    tokens: list[re.Match[str]],
+    tokens: list[Token],
 ) -> argparse.Namespace:
     try:
-        return parse(_with_counts([_unquote(t[0]) for t in tokens]))
+        return parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
     except UsageError as e:
         raise _explain(str(e), magic) from None
 
 
-def _check_quotes(magic: Any, tokens: list[re.Match[str]]) -> None:  # noqa: ANN401  # as above
-    if unclosed := next((t[0] for t in tokens if _UNCLOSED.match(t[0])), None):
+def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
+    if unclosed := next((t.text for t in tokens if _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
 

@@ -212,7 +212,9 @@ def state_of(session: ChatSession) -> list[str]:
         lines.append(f"Store: {failure}")
     lines += gateway_lines(access)
     try:
-        return [*lines, f"API key: from {access.key().source}", _next_step(conversation)]
+        source = access.key().source
+        key = f"from {source}" if source else "none, which a server on this machine may not need"
+        return [*lines, f"API key: {key}", _next_step(conversation)]
     except InputError as e:
         return [*lines, f"API key: {e.message.removesuffix(', so nothing was sent.').removesuffix('.')}.", e.hint]
 

@@ -43,16 +43,18 @@ class CompareMagics(ExtensionMagics):
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
         """
+        from xcyq_magic.gateway.request import check_model
         from xcyq_magic.session.comparing import compare, keep
-        from xcyq_magic.session.judging import check_judge
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
         self.check_conversation(options.conversation, begins=False)
-        if options.judge is not None and (notice := check_judge(options.judge)):
-            self.say(notice)
+        if options.judge is not None:
+            check_model(options.judge)
+            for remark in self.session.access.remarks(options.judge):
+                self.say(f"The judge {remark}")
         if options.dry_run:
             self._show_requests(*asked, **where)
             return

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import Completion, CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xcyq_magic.gateway.catalog import Model
     from xcyq_magic.magics.context import Context
 
     Source: TypeAlias = Callable[["Context", str], Iterable[SimpleCompletion]]
@@ -156,16 +155,18 @@ def _belongs(completion: Completion, source: str) -> bool:
 # What completes at which position. A magic that is not there is not asked for.
 
 
-def _models(_: Context, typed: str) -> Iterable[SimpleCompletion]:
+def _models(context: Context, typed: str) -> Iterable[SimpleCompletion]:
     """Models whose names begin with what was typed, else those that hold it: ``opus`` is enough."""
+    known = context.models
+    names = [n for n in known if n.startswith(typed)] or [n for n in known if typed.lower() in n.lower()]
+    return [SimpleCompletion(n, type=_pool(n)) for n in names]
+
+
+def _pool(name: str) -> str:
     from xcyq_magic.gateway.catalog import MODELS
 
-    names = [n for n in MODELS if n.startswith(typed)] or [n for n in MODELS if typed.lower() in n]
-    return [SimpleCompletion(n, type=_pool(MODELS[n])) for n in names]
-
-
-def _pool(model: Model) -> str:
-    return _brief(f"{model.family.name}, {re.split(' [(]|,', model.pool, maxsplit=1)[0]}")
+    model = MODELS.get(name)
+    return _brief(f"{model.family.name}, {re.split(' [(]|,', model.pool, maxsplit=1)[0]}" if model else "model")
 
 
 def _conversations(context: Context, typed: str) -> Iterable[SimpleCompletion]:

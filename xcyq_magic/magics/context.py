@@ -15,11 +15,12 @@ from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError, e
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.cell_runs import CellRuns
 from xcyq_magic.magics.image_history import SeenImages
-from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import DEFAULT_BASE_URL, ChatSettings, GatewaySettings
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
@@ -228,6 +229,14 @@ class Context:
     def conversation_names(self) -> list[str]:
         """The names of the conversations that this kernel knows, without loading any for it."""
         return self._conversations.names if self._conversations else ["main"]
+
+    @property
+    def models(self) -> Collection[str]:
+        """The names of the models that can be asked; imports no session for those of the catalogue."""
+        from xcyq_magic.gateway.catalog import MODELS
+
+        asked = self._session is not None or self.gateway.base_url != DEFAULT_BASE_URL
+        return self.session.models(anew=False) if asked else MODELS
 
     @property
     def compared(self) -> list[str]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from xcyq_magic.magics.arguments import split
 from xcyq_magic.magics.expand import open_expression
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def typed_at(before: str, magics: Mapping[str, argparse.ArgumentParser | None]) 
     cell = _CELL.fullmatch(before)
     if cell is not None and cell["name"] in magics:
         name, body = cell["name"], cell["body"]
-        words = [m[0] for m in _WORD.finditer(cell["line"])]
+        words = [w.text for w in split(cell["line"], _WORD)]
         if body is None:
             return _on_line(name, cell["line"], magics[name])
         return None if "--raw" in words else _expression(name, body)
@@ -88,7 +89,7 @@ def _on_line(magic: str, line: str, parser: argparse.ArgumentParser | None) -> T
     """What is being typed on a magic's own line; `line` is what follows its name."""
     if not line:
         return None  # the name itself, which IPython completes
-    words = [m[0] for m in _WORD.finditer(line)]
+    words = [w.text for w in split(line, _WORD)]
     if "--raw" not in words and (expression := _expression(magic, line)):
         return expression
     fragment = words.pop() if not line[-1].isspace() or _is_open(words) else ""

@@ -69,7 +69,8 @@ class AccessMagics(ExtensionMagics):
 
     def _say_which_key_is_left(self) -> None:
         with contextlib.suppress(InputError):
-            self.say(f"The one from {self.session.access.key().source} is used now.")
+            if source := self.session.access.key().source:
+                self.say(f"The one from {source} is used now.")
 
     @line_magic
     @no_var_expand
@@ -106,7 +107,8 @@ class AccessMagics(ExtensionMagics):
             except MissingKeyError:
                 self.say("No API key is found.")
             else:
-                self.say(f"Requests go to {access.shown_url}, with the key from {source}. %chat_sandbox works offline.")
+                key = f"with the key from {source}" if source else "without a key"
+                self.say(f"Requests go to {access.shown_url}, {key}. %chat_sandbox works offline.")
                 return
         access.start_sandbox()
         self.say(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.errors import InputError, OptionError, XcyqError
 from xcyq_magic.magics.arguments import check_variable, parse_words, takes, takes_words
 from xcyq_magic.magics.base import ExtensionMagics
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.usage import UsageReport
+    from xcyq_magic.gateway.catalog import Model
 
 
 @magics_class
@@ -44,8 +45,9 @@ class ModelMagics(ExtensionMagics):
         if words:
             name = " ".join(words)
             check_model(name)
-            if notice := catalog.notice(name):
-                self.say(notice)
+            session.models(anew=False)  # so that a name that its server has is not remarked on
+            for remark in session.access.remarks(name):
+                self.say(remark)
             session.choose(model=name)
         current = session.model_of(session.conversation())
         model = catalog.MODELS.get(current)
@@ -56,7 +58,8 @@ class ModelMagics(ExtensionMagics):
     def chat_models(self, line: str) -> None:
         """Show the catalogue of models, or those whose names match.
 
-        A pattern is a part of the name, or has wildcards.
+        A pattern is a part of the name, or has wildcards. Where ``GatewaySettings.base_url`` is another server's, the
+        names are those that it lists.
 
         Examples::
 
@@ -69,19 +72,28 @@ class ModelMagics(ExtensionMagics):
         from xcyq_magic.display.metrics import table_bundle
         from xcyq_magic.gateway import catalog
 
-        pattern = line.strip()
+        session, pattern, names = self.session, line.strip(), [*catalog.MODELS]
+        if not session.access.has_catalogue and (route := session.access.route_notice()):
+            self.say(route)
+        try:
+            names = [*session.models()]
+        except XcyqError as e:
+            self.say(f"{e.message} These are the names of the catalogue.")
         glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-        found = [m for name, m in catalog.MODELS.items() if fnmatch(name, glob.lower())]
+        found = [name for name in names if fnmatchcase(name.lower(), glob.lower())]
         if not found:
-            near = catalog.suggest(pattern)
+            near = catalog.suggest(pattern, names)
             msg = f"No model's name matches {pattern!r}."
             raise InputError(msg, f"Did you mean {near}?" if near else "%chat_models alone lists all of them.")
-        rows = [
-            [m.name, m.family.name, m.pool, "text, images, video" if m.family.video else "text, images"] for m in found
-        ]
-        self.show(
-            table_bundle(["model", "family", "pool", "takes"], rows, f"{len(found)} of {len(catalog.MODELS)} models")
-        )
+        rows = [[name, *_facts(catalog.MODELS.get(name))] for name in found]
+        self.show(table_bundle(["model", "family", "pool", "takes"], rows, f"{len(found)} of {len(names)} models"))
+
+
+def _facts(model: Model | None) -> list[str]:
+    """The family of a model, its pool, and what it takes; blanks for one that is not in the catalogue."""
+    if model is None:
+        return [""] * 3
+    return [model.family.name, model.pool, f"text, images{', video' if model.family.video else ''}"]
 
 
 @magics_class

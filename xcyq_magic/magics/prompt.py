@@ -263,7 +263,7 @@ def _fields(text: str) -> dict[str, Any]:
     """The fields that ``-p`` sets: NAME=JSON, or an object in JSON whatever their names."""
     is_object = text.startswith("{")
     name, equals, value = ("", "", text) if is_object else text.partition("=")
-    hint = 'Write -p top_k=5, or in quotes: -p \'thinking={"type": "enabled"}\'.'
+    hint = 'Write -p top_k=5, or -p thinking={"type": "enabled"}.'
     if not is_object and not (equals and _WORD.fullmatch(name)):
         msg = f"-p takes NAME=JSON, not {text!r}; nothing was sent."
         raise OptionError(msg, hint)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 EDGE = 192  # pixels: twice what is shown, for screens of high density
+REPLY_EDGE = 1024  # the same, of a picture that came with a reply
 _QUALITY = 60  # of WebP: a chart of this size is 2 to 5 kB
 # A JPEG of a photograph at quality 90 is off by 2 or 3 levels of 255, noise apart; at an edge of a line or a letter by
 # dozens, which is seen as a halo.
@@ -46,25 +47,25 @@ _MOST = 200  # pictures remembered
 _MOST_BYTES = 256 * 1024 * 1024
 
 
-def thumbnail(image: Image) -> str:
-    """Return a small copy of `image`, at most 192 by 192 pixels, as a data URL of a few kB.
+def thumbnail(image: Image, edge: int = EDGE) -> str:
+    """Return a small copy of `image`, of at most so many pixels along each side, as a data URL of some kB.
 
     It is shown at least twice, live and settled, and made once: the picture keeps it, as a cached property would, and
     takes it along when nobody needs the picture any more.
     """
     kept = vars(image)
-    if "thumbnail" not in kept:
-        kept["thumbnail"] = _made(image)
-    return str(kept["thumbnail"])
+    if (name := f"thumbnail {edge}") not in kept:
+        kept[name] = _made(image, edge)
+    return str(kept[name])
 
 
-def _made(image: Image) -> str:
+def _made(image: Image, edge: int) -> str:
     import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
 
     shown = image.name or "The picture"
     with decoding(shown), opened(image.data, shown) as picture:
         small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    small.thumbnail((EDGE, EDGE), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small.thumbnail((edge, edge), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
     small.info = {}  # no metadata: it stays in the notebook
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=4)

@@ -24,7 +24,7 @@ MOST_LONG_EDGE = 2576
 # Of what else Pillow opens, it has Ghostscript run for some (EPS), the system draw some (WMF), and looks for any of its
 # formats within some (IPTC).
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "ICO", "PPM", "JPEG2000", "AVIF", "HEIF")
-_MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # that a PNG holds as they are, and every model reads
 _ORIENTATION = 0x0112  # EXIF's tag
 _GAP = 2.0  # as many times the final size a picture has when the good filter begins; before it are boxes
@@ -94,7 +94,7 @@ def image_of_bytes(data: bytes, name: str, shown: str = "") -> Image:
     picture = opened(data, shown)
     with decoding(shown):
         picture.load()  # a file that was cut off shows itself only here
-    return Image(data, _MIMES.get(picture.format or "", f"image/x-{picture.format}"), *picture.size, name=name)
+    return Image(data, MIMES.get(picture.format or "", f"image/x-{picture.format}"), *picture.size, name=name)
 
 
 def image_of_picture(picture: PillowImage, name: str = "", note: str = "") -> Image:

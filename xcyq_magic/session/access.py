@@ -7,19 +7,25 @@ import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError
-from xcyq_magic.gateway import keyring
+from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError, XcyqError
+from xcyq_magic.gateway import catalog, keyring
 from xcyq_magic.gateway.attempt import Connection
-from xcyq_magic.gateway.credentials import ApiKey, hide_assigned
-from xcyq_magic.gateway.request import endpoint, route_notice, without_user
+from xcyq_magic.gateway.credentials import ApiKey, NoKey, hide_assigned
+from xcyq_magic.gateway.route import endpoint, is_loopback, route_notice, without_secrets
+from xcyq_magic.session.settings import DEFAULT_BASE_URL
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from xcyq_magic.gateway.client import GatewayClient
     from xcyq_magic.gateway.sandbox.server import Sandbox
     from xcyq_magic.session.settings import GatewaySettings
+
+_LIST_S = 10.0  # for a server to list its models
+_TAB_S = 2.0  # the same, where nobody asked for the list
 
 
 class GatewayAccess:
@@ -44,6 +50,8 @@ class GatewayAccess:
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._route_told = False
+        self._listed: dict[str, tuple[str, ...]] = {}  # the models of servers, by their addresses
+        self._remarked: set[tuple[str, str]] = set()
         # Threads may come first at once, but a sandbox is started once, and a keyring asked once.
         self._lock = PerProcess(threading.RLock)
 
@@ -56,16 +64,59 @@ class GatewayAccess:
 
     @property
     def base_url(self) -> str:
-        """Where requests go now, up to and without ``/v1``."""
+        """Where requests go now, as `GatewaySettings.base_url` has it."""
         return self.sandbox.base_url if self.sandbox else self._settings.base_url
 
     @property
+    def has_catalogue(self) -> bool:
+        """Whether the names of the catalogue are those of the server: the gateway's, or the sandbox's."""
+        here, documented = (urlsplit(url.strip()).netloc.lower() for url in (self.base_url, DEFAULT_BASE_URL))
+        return self.sandbox is not None or here == documented
+
+    def models(self, client: GatewayClient, *, anew: bool) -> Collection[str]:
+        """Return the names of the models: of the catalogue, or those that its server lists where that is another one.
+
+        Parameters
+        ----------
+        client
+            What asks the server.
+        anew
+            Whether to ask it again. Else it is asked once, with little patience, and not where others could read the
+            key before anybody is told so; one that gave no list then has the names of the catalogue.
+
+        Raises
+        ------
+        XcyqError
+            The server is asked anew, and gives no list.
+        """
+        address = self.base_url
+        if self.has_catalogue:
+            return catalog.MODELS
+        if anew or (address not in self._listed and route_notice(address) is None):
+            self._listed[address] = ()
+            with contextlib.nullcontext() if anew else contextlib.suppress(XcyqError):
+                patience = _LIST_S if anew else _TAB_S
+                self._listed[address] = client.models(self.key(), self.connection(), patience)
+        return self._listed.get(address) or catalog.MODELS
+
+    def remarks(self, model: str) -> list[str]:
+        """Return a line on a name that is in no list of models; once for each name and address."""
+        asked = self.base_url, model
+        notice = catalog.notice(model, self._listed.get(asked[0], ()))
+        if notice is None or asked in self._remarked:
+            return []
+        self._remarked.add(asked)
+        return [notice]
+
+    @property
     def shown_url(self) -> str:
-        """`base_url` for people: without a user and password, should it hold them."""
-        return without_user(self.base_url)
+        """`base_url` for people: without a password or a key, should it hold one."""
+        return without_secrets(self.base_url)
 
     def key(self) -> ApiKey:
         """Return the key to use now: the sandbox's, else the one entered, the environment's, ``.env``'s, the keyring's.
+
+        A server on this machine may need none.
 
         Raises
         ------
@@ -75,6 +126,8 @@ class GatewayAccess:
         if self.sandbox is not None:
             return self.sandbox.key
         key = self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
+        if key is None and is_loopback(self.base_url):
+            return NoKey()
         if key is None:
             msg = "There is no API key, so nothing was sent."
             raise MissingKeyError(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import asked_models
-from xcyq_magic.session.judging import check_judge, question, verdict_of
+from xcyq_magic.gateway.request import check_model
+from xcyq_magic.session.judging import question, verdict_of
 from xcyq_magic.session.live import LiveReply, Painting
 from xcyq_magic.session.turn import Preview, TurnOptions
 
@@ -98,8 +100,8 @@ def compare(
     place = session.conversations.open(conversation)
     asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(place), cell)
     if judge is not None:  # who cannot be asked is refused before the others are
-        check_judge(judge)
-    names = asked_models(models, repeat, session.chat.compare_limit)
+        check_model(judge)
+    names = _asked(session, models, repeat)
     with before_sending():
         exchanges = [asking.exchange(name, model) for name, model in names.items()]
     replies = [live for live, _ in exchanges]
@@ -122,6 +124,10 @@ def compare(
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
     session.comparison, session.compared_in = comparison, place
     return Compared(comparison, error)
+
+
+def _asked(session: ChatSession, models: Sequence[str], repeat: int) -> dict[str, str]:
+    return asked_models(models, repeat, session.chat.compare_limit, partial(session.models, anew=False))
 
 
 def previews(
@@ -163,7 +169,7 @@ def previews(
         except RequestError as e:
             return e
 
-    return [preview(model) for model in asked_models(models, repeat, session.chat.compare_limit).values()]
+    return [preview(model) for model in _asked(session, models, repeat).values()]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Message, Text
-from xcyq_magic.gateway import catalog
-from xcyq_magic.gateway.request import check_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,19 +33,6 @@ _BEST = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"\breply\s+#?(?P<number>\d+)\b", re.IGNORECASE)
-
-
-def check_judge(model: str) -> str | None:
-    """Return a line to show for a judge that is not in the catalogue; None for a known one.
-
-    Raises
-    ------
-    RequestError
-        It can be no model.
-    """
-    check_model(model)
-    notice = catalog.notice(model)
-    return notice and f"The judge {notice}"
 
 
 def question(prompt: Message, system: str | None, replies: Sequence[str], mark: str) -> Message:

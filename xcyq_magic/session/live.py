@@ -84,7 +84,7 @@ class LiveReply:
     def replay(self, completion: Completion, notice: str) -> None:
         """End with a reply that was kept; nothing is sent, and nothing is paid."""
         self.notices.append(notice)
-        self.builder.add(Delta(completion.text, completion.reasoning))
+        self.builder.add(Delta(completion.text, completion.reasoning, images=completion.images))
         self._kept = replace(
             completion, usage=None, first_token_s=None, duration_s=self.elapsed_s, partial=None, cached=True
         )

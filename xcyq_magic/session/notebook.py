@@ -9,7 +9,6 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
-from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
@@ -146,8 +145,8 @@ class Conversations:
     def media(self, hashes: set[str]) -> dict[str, bytes]:
         """The bytes of media by their SHA-256: those of the conversations here, then those of the store."""
         with self._lock.get():
-            parts = [p for t in self._standing.turns for p in t.prompt.media]
-        here = {p.sha256: p.data for p in parts if not isinstance(p, MediaLink) and p.sha256 in hashes}
+            files = [p for t in self._standing.turns for p in t.files]
+        here = {p.sha256: p.data for p in files if p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
     def spent(self) -> list[ReplyUsage]:

@@ -25,7 +25,7 @@ from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.store.slots import Slot
@@ -143,8 +143,11 @@ class ChatSession:
         stream = self.chat.stream if options.stream is None else options.stream
         request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
         check(request, self.gateway.max_video_mb)
-        unknown = catalog.notice(model)
-        return Prepared(request, system, (*([unknown] if unknown else []), *past.notices))
+        return Prepared(request, system, (*self.access.remarks(model), *past.notices))
+
+    def models(self, *, anew: bool = True) -> Collection[str]:
+        """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
+        return self.access.models(self._client, anew=anew)
 
     def preview(
         self,
@@ -266,7 +269,7 @@ class ChatSession:
         if not self._takes_kept(options):
             return False
         found = self.conversations.answered(digest(request, gateway))
-        if found is not None and found.completion.text:  # an answer without a word is worth another try
+        if found is not None and found.completion.retold:  # an answer without a word is worth another try
             when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
             live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
             return True

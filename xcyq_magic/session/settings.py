@@ -76,9 +76,10 @@ class Settings(Configurable):
 class GatewaySettings(Settings):
     """Where the gateway is, and how long to wait for it."""
 
-    base_url = Unicode(help="The gateway's address, up to and without /v1. Environment: XCYQ_BASE_URL.").tag(
-        config=True, example="https://gateway.example/path"
-    )
+    base_url = Unicode(
+        help="The gateway's address: its host, a path with or without a version (/v1, /v1beta/openai), or the whole "
+        "address of chat/completions. Environment: XCYQ_BASE_URL."
+    ).tag(config=True, example="https://gateway.example/path")
     auth_scheme = Unicode("Bearer", help="The word before the key in the Authorization header; empty for none.").tag(
         config=True
     )
@@ -106,14 +107,14 @@ class GatewaySettings(Settings):
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
-        from xcyq_magic.gateway.request import without_user  # noqa: PLC0415  # %load_ext stays quick
+        from xcyq_magic.gateway.route import without_secrets  # noqa: PLC0415  # %load_ext stays quick
 
-        # A password in it is refused when a request is made; until then it is in no listing of the settings.
-        return without_user(os.environ.get("XCYQ_BASE_URL", "").strip(), "…@") or DEFAULT_BASE_URL
+        # A password or a key in it is refused when a request is made; until then it is in no listing of the settings.
+        return without_secrets(os.environ.get("XCYQ_BASE_URL", "").strip(), "…@") or DEFAULT_BASE_URL
 
     @validate("base_url")
     def _address(self, proposal: dict[str, Any]) -> str:
-        from xcyq_magic.gateway.request import endpoint  # noqa: PLC0415  # %load_ext stays quick
+        from xcyq_magic.gateway.route import endpoint  # noqa: PLC0415  # %load_ext stays quick
 
         address: str = proposal["value"]
         try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TURN = "turns.id, asked_at, prompt, completion, system, parameters, request, kept_at"
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+_IMAGES = '"images": ['  # in the JSON of a reply; within a text, its quotation marks are escaped
 # What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
 SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')"
 
@@ -82,7 +83,7 @@ class ConversationStore:
         rows = self.database.read(
             "SELECT completion, asked_at FROM turns WHERE request = ? ORDER BY asked_at DESC LIMIT 1", request
         )
-        completion = completion_of(rows[0][0]) if rows else None
+        completion = completion_of(rows[0][0], self.media(hashes(rows[0][0], "images"))) if rows else None
         return None if completion is None else Answered(completion, moment(rows[0][1]))
 
     def media(self, hashes: Iterable[str]) -> dict[str, bytes]:
@@ -100,7 +101,8 @@ class ConversationStore:
         return [*map(spent_of, self.database.read(f"SELECT {SPENT} FROM turns WHERE json_valid(completion)"))]
 
     def _media_of(self, rows: Sequence[Row]) -> dict[str, bytes]:
-        return self.media({digest for row in rows for digest in hashes(row[2])})
+        found = [hashes(row[2], "parts") | (hashes(row[3], "images") if _IMAGES in row[3] else set()) for row in rows]
+        return self.media(set().union(*found))
 
     # Within a transaction of the database
 
@@ -223,12 +225,9 @@ class ConversationStore:
             It can never be written: the error is `refused`, and the transaction goes on without it.
         """
         with together(execute, "One turn"):
-            for part in turn.prompt.parts:
-                data, digest = getattr(part, "data", None), getattr(part, "sha256", None)
-                if data is not None and digest is not None:
-                    known = execute("SELECT 1 FROM media WHERE sha256 = ?", digest)
-                    if not known:
-                        execute("INSERT INTO media VALUES (?, ?)", digest, data)
+            for file in turn.files:
+                if not execute("SELECT 1 FROM media WHERE sha256 = ?", file.sha256):
+                    execute("INSERT INTO media VALUES (?, ?)", file.sha256, file.data)
             execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
 
     def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
@@ -271,19 +270,18 @@ def row_of(turn: Turn) -> Row:
     )
 
 
-def hashes(prompt: str) -> set[str]:
-    """The SHA-256 of the media of a prompt, as its row has it."""
+def hashes(record: str, where: str) -> set[str]:
+    """The SHA-256 of the media of a prompt or a reply, as its row has it, `where` it names them."""
     try:
-        parts = json.loads(prompt)["parts"]
-        return {part["sha256"] for part in parts if "sha256" in part}
+        return {part["sha256"] for part in json.loads(record)[where] if "sha256" in part}
     except _UNREADABLE:
         return set()
 
 
-def completion_of(record: str) -> Completion | None:
+def completion_of(record: str, media: Mapping[str, bytes]) -> Completion | None:
     """The completion of a turn's row; None if it cannot be read."""
     try:
-        return Completion.from_dict(json.loads(record))
+        return Completion.from_dict(json.loads(record), media)
     except _UNREADABLE:
         return None
 

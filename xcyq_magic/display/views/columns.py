@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
-from xcyq_magic.display.bundle import attachments
+from xcyq_magic.display.bundle import attachments, pictures
 from xcyq_magic.display.caption import overall_line, state_lines
 from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
@@ -178,6 +178,7 @@ class _Column:
         self._keep = made.keep(partial(keep, number))
         self._thoughts = made.part()
         self._text = GrowingReply(made)
+        self._pictures: widgets.HTML | None = None
         self._error: widgets.HTML | None = None
         buttons = made.box([self._stop, self._keep])
         self.box = made.box([self._head, buttons, self._thoughts, *self._text.parts], COLUMN)
@@ -195,11 +196,13 @@ class _Column:
         changed = [f for f in frames if f != Frame()]
         for frame in changed:
             self._text.show(frame)
+        if builder.images:
+            self._pictures = self._further(self._pictures, pictures(builder.images))
         return bool(changed)
 
     def _situation(self, kept: int | None) -> tuple[object, ...]:
         reply = self.reply
-        return reply.state, reply.retry, bool(reply.builder.text_pieces), kept == self.number
+        return reply.state, reply.retry, bool(reply.builder.text_pieces or reply.builder.images), kept == self.number
 
     def changed(self, kept: int | None) -> bool:
         """Return whether something has happened since its lines were written, besides more text."""
@@ -219,13 +222,17 @@ class _Column:
         self._written = self._situation(chosen)
         self._head.value = head_html(reply.name, state_lines(reply, kept=kept))
         show_button(self._stop, visible=clickable and not reply.ended)
-        show_button(self._keep, visible=clickable and bool(builder.text_pieces) and not kept)
+        show_button(self._keep, visible=clickable and bool(builder.text_pieces or builder.images) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):
-            self._fail(failed_html(reply.error.message, reply.error.hint))
+            self._error = self._further(self._error, failed_html(reply.error.message, reply.error.hint))
         if builder.reasoning_pieces and not builder.text_pieces:
             self._thoughts.value = thinking(builder.reasoning_pieces)
 
-    def _fail(self, html: str) -> None:
-        if self._error is None:  # few columns fail, and each widget takes the page a moment
-            self._error = self._made.lines(html)
-            self.box.children = (*self.box.children, self._error)
+    def _further(self, widget: widgets.HTML | None, html: str) -> widgets.HTML:
+        """Show HTML below the reply, in `widget` if it is there: few need it, and each takes the page a moment."""
+        if widget is None:
+            widget = self._made.lines(html)
+            self.box.children = (*self.box.children, widget)
+        elif widget.value != html:
+            widget.value = html
+        return widget

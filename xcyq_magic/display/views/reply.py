@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from xcyq_magic.display.bundle import attachments, opening_bundle, turn_bundle, turn_bundles
+from xcyq_magic.display.bundle import attachments, opening_bundle, pictures, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_STYLE, MORE, STYLE, folded, quiet, thinking
 from xcyq_magic.display.views.live_sections import LiveSections
@@ -49,6 +49,7 @@ class ReplyView:
         self._made = WidgetMaker()
         self._sections: LiveSections | None = None
         self._shown = 0  # pieces of the reply
+        self._drawn = 0  # pictures of it
         self._captioned = 0.0
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
@@ -63,6 +64,8 @@ class ReplyView:
             self._thoughts.value = folded("Reasoning", "".join(reply.builder.reasoning_pieces))
         self._shown += len(pieces)
         self._sections.feed("".join(pieces))
+        if len(images := reply.builder.images) != self._drawn:
+            self._drawn, self._pictures.value = len(images), pictures(images)
         now = time.monotonic()
         if now - self._captioned >= _CLOCK_S:
             self._captioned = now
@@ -75,7 +78,8 @@ class ReplyView:
         self._top = made.line([self._status, self._stop])
         self._notices, self._thoughts = made.part(), made.part()
         text = GrowingReply(made)
-        output = made.output([self._top, self._notices, self._thoughts, *text.parts])
+        self._pictures = made.lines()
+        output = made.output([self._top, self._notices, self._thoughts, *text.parts, self._pictures])
         self._caption(reply)
         said = f"{reply.model} was asked at {time.strftime('%H:%M:%S')}; {_WHERE_IT_IS}"
         opening = partial(opening_bundle, reply, self._label)
@@ -85,7 +89,7 @@ class ReplyView:
     def _further(self) -> tuple[GrowingReply, widgets.VBox]:
         """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""
         text = GrowingReply(self._made)
-        return text, self._made.output([self._made.part(LIVE_STYLE), *text.parts, self._top], MORE)
+        return text, self._made.output([self._made.part(LIVE_STYLE), *text.parts, self._pictures, self._top], MORE)
 
     def _caption(self, reply: LiveReply) -> None:
         """Write what stands above the text, and show the Stop button where it works."""

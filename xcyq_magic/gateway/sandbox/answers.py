@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
 import re
@@ -85,6 +87,15 @@ def sample(chars: int) -> str:
             break
         text += SECTION.format(n=n)
     return text[:chars]
+
+
+def gradient(width: int, height: int) -> str:
+    """Return a picture of that size as a data URL."""
+    import PIL.Image  # noqa: PLC0415  # only for who asks for it
+
+    buffer = io.BytesIO()
+    PIL.Image.linear_gradient("L").resize((width, height)).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def thinking(chars: int) -> str:
@@ -216,7 +227,8 @@ def _cut(text: str, body: dict[str, Any]) -> tuple[str, str]:
     stop = body.get("stop") or []
     ends = [i for s in ([stop] if isinstance(stop, str) else stop) if (i := text.find(s)) >= 0]
     text = text[: min(ends)] if ends else text
-    limit = body.get("max_tokens")
+    limits = [n for name in ("max_tokens", "max_completion_tokens") if (n := body.get(name)) is not None]
+    limit = min(limits, default=None)
     if limit is not None and tokens(text) > limit:
         return text[: limit * 4], "length"
     return text, "stop"
@@ -246,14 +258,45 @@ class Reply:
         prompt
             What was said besides directives.
         """
-        text, finish_reason = _cut(_text(plan, body, prompt), body)
+        text = _text(plan, body, prompt)
+        if plan.picture and plan.in_text:
+            text += f"\n\n![a gradient]({gradient(*plan.picture)})"
+        if plan.tags:
+            text = f"<think>{thinking(plan.thinking_chars)}</think>\n\n{text}"
+        text, finish_reason = _cut(text, body)
+        finish_reason = "tool_calls" if plan.tool else finish_reason
         return cls(plan, body, text, plan.finish_reason or finish_reason)
 
     def usage(self) -> dict[str, int]:
         """Return about how many tokens were asked and answered."""
         asked = prompt_tokens(self.body["messages"], media=not self.plan.drops_media)
-        said = tokens(self.text) + tokens(thinking(self.plan.thinking_chars))
+        said = self._count * (tokens(self.text) + tokens(self._thoughts))
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+    @property
+    def _count(self) -> int:
+        """How many answers are asked for."""
+        return self.body.get("n") or 1
+
+    @property
+    def _thoughts(self) -> str:
+        """The reasoning that comes beside the text."""
+        return "" if self.plan.tags else thinking(self.plan.thinking_chars)
+
+    @property
+    def _field(self) -> str:
+        """Where the text stands."""
+        return "refusal" if self.plan.refuses else "content"
+
+    def _more(self) -> dict[str, Any]:
+        """Return what comes besides text: a picture, as OpenRouter and LiteLLM send it, and a call of a tool."""
+        more: dict[str, Any] = {}
+        if self.plan.picture is not None and not self.plan.in_text:
+            more["images"] = [{"type": "image_url", "image_url": {"url": gradient(*self.plan.picture)}}]
+        if self.plan.tool:
+            function = {"name": self.plan.tool, "arguments": "{}"}
+            more["tool_calls"] = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
+        return more
 
     def _frame(self, kind: str) -> dict[str, Any]:
         model = self.plan.model or self.body["model"]
@@ -261,24 +304,29 @@ class Reply:
 
     def answer(self) -> dict[str, Any]:
         """Return the whole of it."""
-        message = {"role": "assistant", "content": self.text}
-        if self.plan.thinking_chars:
-            message["reasoning_content"] = thinking(self.plan.thinking_chars)
-        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
-        return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage()}
+        message: dict[str, Any] = {"role": "assistant", "content": None, self._field: self.text}
+        if self._thoughts:
+            message["reasoning_content"] = self._thoughts
+        message |= self._more()
+        choices = [{"index": n, "message": message, "finish_reason": self.finish_reason} for n in range(self._count)]
+        return {**self._frame("chat.completion"), "choices": choices, "usage": self.usage()}
 
     def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the chunks of the stream, each with the text that it carries."""
-        size = self.plan.delta_chars
-        thoughts = thinking(self.plan.thinking_chars)
+        size, thoughts, field = self.plan.delta_chars, self._thoughts, self._field
         opening = [{"role": "assistant", "content": ""}]
         reasoning = ({"reasoning_content": thoughts[i : i + size]} for i in range(0, len(thoughts), size))
-        saying = ({"content": self.text[i : i + size]} for i in range(0, len(self.text), size))
+        saying = ({field: self.text[i : i + size]} for i in range(0, len(self.text), size))
         for delta in chain(opening, reasoning, saying):
-            yield delta.get("content", ""), self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
-        yield "", self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
-        if (self.body.get("stream_options") or {}).get("include_usage"):
+            yield delta.get(field, ""), self._delta(delta)
+        yield "", self._delta(self._more(), self.finish_reason)
+        options = self.body.get("stream_options")
+        if isinstance(options, dict) and options.get("include_usage"):
             yield "", {**self._chunk([]), "usage": self.usage()}
+
+    def _delta(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        """Return the chunk in which each answer goes on alike."""
+        return self._chunk([{"index": n, "delta": delta, "finish_reason": finish_reason} for n in range(self._count)])
 
     def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         return {**self._frame("chat.completion.chunk"), "choices": choices}

@@ -17,28 +17,43 @@ if TYPE_CHECKING:
 
 _ROLES = {"system", "user", "assistant"}
 _MOST_STOPS = 4
+_MOST_NESTED = 100
+_MOST_CHOICES = 8
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error answer."""
+    """An error answer; `raw` is its body where that is not in the gateway's own shape."""
 
     status: int
-    message: str
+    message: str = ""
     kind: str = "invalid_request_error"
     param: str | None = None
     code: str | None = None
+    raw: dict[str, Any] | str | None = None
 
-    def body(self) -> dict[str, Any]:
-        """Return the JSON of it."""
+    def body(self) -> dict[str, Any] | str:
+        """Return the JSON of it, or its text."""
+        if self.raw is not None:
+            return self.raw
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
 
 def refuse(body: Any) -> Refusal | None:  # noqa: ANN401  # any JSON value
     """Return the refusal of a request's body; None when it keeps all rules."""
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or _is_deep(body):
         return Refusal(400, "We could not parse the JSON body of your request.")
     return _refuse_model(body) or _refuse_messages(body) or _refuse_parameters(body)
+
+
+def _is_deep(body: dict[str, Any]) -> bool:
+    """Return whether a body is nested more deeply than can be written again."""
+    level: list[Any] = [body]
+    for _ in range(_MOST_NESTED):
+        level = [inner for v in level for inner in (v.values() if type(v) is dict else v if type(v) is list else ())]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_model(body: dict[str, Any]) -> Refusal | None:
@@ -103,9 +118,13 @@ def _refuse_parameters(body: dict[str, Any]) -> Refusal | None:
         value = body.get(name)
         if value is not None and not (_is_number(value) and low <= value <= high):
             return Refusal(400, f"Invalid '{name}': expected a number from {low} to {high}.", param=name)
-    limit = body.get("max_tokens")
-    if limit is not None and not (type(limit) is int and limit >= 1):
-        return Refusal(400, "Invalid 'max_tokens': expected an integer of at least 1.", param="max_tokens")
+    for name in ("max_tokens", "max_completion_tokens"):
+        limit = body.get(name)
+        if limit is not None and not (type(limit) is int and limit >= 1):
+            return Refusal(400, f"Invalid '{name}': expected an integer of at least 1.", param=name)
+    count = body.get("n")
+    if count is not None and not (type(count) is int and 1 <= count <= _MOST_CHOICES):
+        return Refusal(400, f"Invalid 'n': expected an integer from 1 to {_MOST_CHOICES}.", param="n")
     stop = body.get("stop")
     stops = [stop] if isinstance(stop, str) else stop
     if stops is not None and not (

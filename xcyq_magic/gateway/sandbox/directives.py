@@ -7,11 +7,15 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import TypeAlias
+
+from xcyq_magic.gateway.sandbox.field import FAILURES
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
 
 MOST_CHARS = 1_000_000  # of an answer, its reasoning, or a delta
+MOST_PIXELS = 2_048  # along each side of a picture
 MOST_SECONDS = 86_400  # to wait, or to ask to wait
 
 
@@ -41,12 +45,28 @@ class Plan:
         Seconds to name in a refusal's ``Retry-After``; None for no such header.
     unsupported
         A parameter to refuse.
+    fail
+        One of `field.FAILURES`, to refuse with, or to break the answer off with.
+    cut_after
+        Characters of the answer after which it ends, as if it were whole.
+    pings_s
+        Seconds for which keep-alives go on after the answer; they come between its deltas, too. None for none.
+    tags
+        Whether the reasoning stands in the text, between ``<think>`` and ``</think>``.
+    refuses
+        Whether the answer is a model's refusal.
+    tool
+        A tool to ask for.
     finish_reason, model
         To report instead of the true ones.
     page
         Answer with a web page instead of JSON.
     drops_media
         Neither count nor report the media, as a gateway that does not know the form of their parts.
+    picture
+        Width and height of a picture that comes with the answer; None for none.
+    in_text
+        Whether it stands in the answer's text, as some models write it.
     asked
         The model that was asked.
     vary
@@ -68,10 +88,18 @@ class Plan:
     unsupported: str = ""
     status: int = 0
     status_times: int = 0
+    fail: str = ""
+    cut_after: int | None = None
+    pings_s: float | None = None
+    tags: bool = False
+    refuses: bool = False
+    tool: str = ""
     finish_reason: str = ""
     model: str = ""
     page: bool = False
     drops_media: bool = False
+    picture: tuple[int, int] | None = None
+    in_text: bool = False
     asked: str = ""
     vary: bool = False
 
@@ -98,8 +126,8 @@ DIRECTIVES = {
     ),
     "think": Directive(
         "think 400",
-        "sends that many characters of reasoning first",
-        lambda p, a: replace(p, thinking_chars=_chars(a[0])),
+        "sends that many characters of reasoning first; with a second word, tags, between `<think>` and `</think>`",
+        lambda p, a: replace(p, thinking_chars=_chars(a[0]), tags=_is_said("tags", a[1:])),
     ),
     "pace": Directive(
         "pace 20 8",
@@ -129,6 +157,25 @@ DIRECTIVES = {
         "refuses with 429 the first 2 times (without a number: always)",
         lambda p, a: replace(p, status=_status(a[0]), status_times=_chars(a[1]) if a[1:] else 0),
     ),
+    "fail": Directive(
+        "fail context",
+        f"fails as gateways do: {', '.join(FAILURES)}; with a number, so many times, or after so many characters",
+        lambda p, a: _failing(p, *a),
+    ),
+    "cut": Directive(
+        "cut 100",
+        "ends the answer after 100 characters, without a word on why",
+        lambda p, a: replace(p, cut_after=_chars(a[0]) if a else 100),
+    ),
+    "ping": Directive(
+        "ping 30",
+        "sends keep-alives between the deltas, and for 30 seconds after the last",
+        lambda p, a: replace(p, pings_s=_seconds(a[0])),
+    ),
+    "refuse": Directive(
+        "refuse", "answers with a model's refusal", lambda p, a: replace(p, refuses=not _is_said("", a))
+    ),
+    "tool": Directive("tool look_up", "asks for a tool", lambda p, a: replace(p, tool=a[0])),
     "retry-after": Directive(
         "retry-after 2", "asks, when it refuses, to wait 2 seconds", lambda p, a: replace(p, retry_after=_seconds(a[0]))
     ),
@@ -146,6 +193,11 @@ DIRECTIVES = {
         "finish content_filter", "reports that finish reason", lambda p, a: replace(p, finish_reason=a[0])
     ),
     "model": Directive("model gpt-5.4-low", "says that another model answered", lambda p, a: replace(p, model=a[0])),
+    "picture": Directive(
+        "picture 320 200",
+        "sends a picture of that size with the answer; with a third word, text, within its text",
+        lambda p, a: replace(p, picture=(_edge(a[0]), _edge(a[1])), in_text=_is_said("text", a[2:])),
+    ),
     "vary": Directive(
         "vary",
         "answers at a pace and in a format that differ from model to model, and say nothing about the real ones",
@@ -171,6 +223,15 @@ def _varied(plan: Plan) -> Plan:
         deltas_per_s=25.0 + number // 7 % 6 * 9,
         delta_chars=6 + number // 42 % 5,
     )
+
+
+def _failing(plan: Plan, name: str, number: str = "") -> Plan:
+    failure = FAILURES.get(name)
+    if failure is None:
+        raise ValueError(name)
+    if failure.status == HTTPStatus.OK:
+        return replace(plan, fail=name, error_after=_chars(number) if number else 0 if name == "empty" else 40)
+    return replace(plan, fail=name, status_times=_chars(number) if number else 0)
 
 
 def _alone(argument: list[str]) -> Plan:
@@ -200,6 +261,16 @@ def _seconds(text: str) -> float:
 def _chars(text: str, least: int = 0, most: int = MOST_CHARS) -> int:
     _bounded(text, least, most)
     return int(text)
+
+
+def _edge(text: str) -> int:
+    return _chars(text, 1, MOST_PIXELS)
+
+
+def _is_said(word: str, words: list[str]) -> bool:
+    if words not in ([], [word]):
+        raise ValueError(words)
+    return bool(words)
 
 
 def _status(text: str) -> int:
@@ -235,7 +306,7 @@ def parse(prompt: str, model: str = "", plan: Plan | None = None) -> tuple[Plan,
             raise UnknownDirectiveError(msg)
         try:
             changed = directive.change(plan, argument.split())
-        except (ValueError, IndexError) as e:
+        except (ValueError, IndexError, TypeError) as e:
             why = f"{e} " if isinstance(e, _OutOfBoundsError) else ""
             msg = f"{why}Write it like this: sandbox: {directive.example}"
             raise UnknownDirectiveError(msg) from None

@@ -11,6 +11,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import tornado.httpserver
@@ -24,6 +25,7 @@ from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.answers import Reply
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
+from xcyq_magic.gateway.sandbox.field import FAILURES
 
 PATH = "/gw_llm_power"
 ENDPOINT = f"{PATH}/v1/chat/completions"
@@ -35,6 +37,7 @@ _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re
 _MOST_LOGGED = 1000
 _LAST_PORT = 65_535
 _LONGEST_STALL_S = 600.0
+_PING, _PING_S = ": PING\n\n", 0.5
 
 
 @dataclass
@@ -217,10 +220,11 @@ class _Completions(_HeadersFirst):
         self._body = bytearray()
 
     def refusal(self) -> Refusal | None:
-        expected = self.state.key.header("Bearer").encode()
         if refusal := super().refusal():
             return refusal
-        if hmac.compare_digest(self.request.headers.get("Authorization", "").encode(), expected):
+        scheme, _, key = self.request.headers.get("Authorization", "").partition(" ")
+        same = hmac.compare_digest(key.strip().encode(), self.state.key.header("").encode())
+        if same and scheme.lower() == "bearer":  # https://www.rfc-editor.org/rfc/rfc9110#name-authentication-scheme
             return None
         return Refusal(401, "Incorrect API key provided.", "authentication_error", code="invalid_api_key")
 
@@ -266,6 +270,10 @@ class _Completions(_HeadersFirst):
             if plan.retry_after is not None:
                 self.set_header("Retry-After", f"{plan.retry_after:g}")
             return Refusal(plan.status, f"The sandbox was asked to refuse with {plan.status}.", "sandbox_error")
+        failure = FAILURES.get(plan.fail)
+        fails = failure and failure.status != HTTPStatus.OK and (not failure.field or failure.field in body)
+        if failure and fails and self._still_refused(plan, (body["model"], prompt)):
+            return Refusal(failure.status, raw=failure.body)
         if plan.unsupported in body:
             msg = f"Unsupported parameter: '{plan.unsupported}' is not supported with this model."
             return Refusal(400, msg, param=plan.unsupported)
@@ -310,15 +318,25 @@ class _Completions(_HeadersFirst):
             if await self._misbehave(reply, log):
                 return
             self.write(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n")
+            if reply.plan.pings_s is not None:
+                self.write(_PING)
             await self.flush()
             log.chars_sent += len(content)
+        await self._ping_on(reply.plan.pings_s or 0)
         log.end("finished")
         self.write("data: [DONE]\n\n")
         await self.finish()
 
+    async def _ping_on(self, seconds: float) -> None:
+        ends_at = time.monotonic() + min(seconds, _LONGEST_STALL_S)
+        while time.monotonic() < ends_at and not self._client_left.is_set():
+            self.write(_PING)
+            await self.flush()
+            await asyncio.sleep(_PING_S)
+
     async def _last_words(self, words: str, log: Received) -> None:
         log.end("finished")
-        self.write(f"data: {words}\n\n" if log.first_at is not None else words)
+        self.write(f"data: {words}\n\n" if words and log.first_at is not None else words)
         await self.finish()
 
     async def _misbehave(self, reply: Reply, log: Received) -> bool:
@@ -336,8 +354,13 @@ class _Completions(_HeadersFirst):
             log.end("dropped")
             self.request.connection.stream.close()  # type: ignore[union-attr]  # HTTP/1's has it
         elif due(plan.error_after):
-            error = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
-            await self._last_words(json.dumps(error), log)
+            default = Refusal(500, "The sandbox was asked to fail in the middle.", "sandbox_error").body()
+            error = FAILURES[plan.fail].body if plan.fail else default
+            await self._last_words(json.dumps(error) if error else "", log)
+        elif due(plan.cut_after):
+            log.end("dropped")
+            whole = json.dumps(reply.answer())
+            await self.finish("" if log.first_at is not None else whole[: len(whole) // 2])
         elif due(plan.garbage_after):
             await self._last_words("{not JSON", log)
         else:

@@ -54,6 +54,8 @@ def _turn(turn: Turn, number: int) -> Iterator[str]:
     if completion.reasoning:
         yield f"<details><summary>Reasoning</summary>\n\n{completion.reasoning}\n\n</details>\n\n"
     yield f"{completion.text}\n\n"
+    for image in completion.images:
+        yield f"{_part(image)}\n\n"
 
 
 def _part(part: Part) -> str:

@@ -7,6 +7,7 @@ times and parameters are not in it.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -25,8 +26,16 @@ _HINT = "A conversation in JSON is an array of messages, each with a role and a 
 
 def dumps(conversation: Conversation, system: str = "") -> str:
     """The messages of a conversation that goes on with the system prompt `system`."""
-    messages = [m for turn in conversation.turns for m in turn.messages]
+    messages = [m for turn in conversation.turns for m in _messages(turn)]
     return _text([Message.of("system", system), *messages] if system else messages)
+
+
+def _messages(turn: Turn) -> tuple[Message, ...]:
+    """The messages of a turn, the reply's with its pictures: later requests have a line for each instead."""
+    said = turn.completion
+    if not said.images:
+        return turn.messages
+    return turn.prompt, Message.of("assistant", *([said.text] if said.text.strip() else []), *said.images)
 
 
 def _text(messages: list[Message]) -> str:
@@ -77,16 +86,20 @@ def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON v
     if not whole:
         msg = f"Message {number} holds something else than text, pictures and videos."
         raise ConversationFileError(msg, _HINT)
-    return Message(role, tuple(_measured(p, number) if isinstance(p, Image) else p for p in message.parts))
+    mine = role == "assistant"
+    parts = (_measured(p, number, of_a_reply=mine) if isinstance(p, Image) else p for p in message.parts)
+    return Message(role, tuple(parts))
 
 
-def _measured(image: Image, number: int) -> Image:
-    """A picture with its size, which does not travel."""
+def _measured(image: Image, number: int, *, of_a_reply: bool) -> Image:
+    """A picture with its size, which does not travel. A reply's is never sent, and may be what nobody can read."""
     from xcyq_magic.media.images import image_of_bytes  # noqa: PLC0415  # it loads Pillow
 
     try:
         return image_of_bytes(image.data, "")
     except MediaError:
+        if of_a_reply:
+            return image
         msg = f"Message {number} holds a picture that is none, or damaged."
         raise ConversationFileError(msg, _HINT) from None
 
@@ -102,7 +115,9 @@ def _conversation(messages: list[Message], system: str | None, model: str) -> Re
             prompt = said
         elif prompt:
             parts = tuple(p for m in prompt for p in m.parts)
-            reply = Completion("\n\n".join(m.text for m in said), requested_model=model, model=model)
+            pictures = [replace(i, name=f"picture {n}") for n, i in enumerate((i for m in said for i in m.images), 1)]
+            words = "\n\n".join(m.text for m in said)
+            reply = Completion(words, requested_model=model, model=model, images=tuple(pictures))
             turns.append(Turn(Message("user", parts), reply, system))
             prompt = []
         else:

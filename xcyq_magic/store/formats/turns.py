@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.given import text
-from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.errors import ConversationFileError, MediaError
 
 if TYPE_CHECKING:
@@ -59,8 +58,7 @@ def parsed_json(text: str) -> Any:  # noqa: ANN401  # any JSON value
 
 def media_of(turn: Turn) -> dict[str, str]:
     """The media of a turn in base64, by their SHA-256."""
-    files = [p for p in turn.prompt.media if not isinstance(p, MediaLink)]
-    return {p.sha256: base64.b64encode(p.data).decode("ascii") for p in files}
+    return {p.sha256: base64.b64encode(p.data).decode("ascii") for p in turn.files}
 
 
 def turn_of_record(
@@ -78,15 +76,19 @@ def turn_of_record(
     try:
         media = {digest: base64.b64decode(data) for digest, data in record.get("media", {}).items()}
         parts = record["prompt"]["parts"]
-        unknown = {str(p["sha256"]) for p in parts if "sha256" in p} - media.keys()
+        images = record["completion"].get("images", [])
+        unknown = {str(p["sha256"]) for p in (*parts, *images) if "sha256" in p} - media.keys()
         media |= find(unknown) if unknown else {}
         there = [p if p.get("sha256", "") in media or "sha256" not in p else _gone(p) for p in parts]
+        kept = [i for i in images if i["sha256"] in media]  # in the text, a line stands for each
         whole = {**record, "prompt": {**record["prompt"], "parts": there}}
+        if images:
+            whole["completion"] = {**record["completion"], "images": kept}
         turn = Turn.from_dict(whole, media)
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, MediaError):
         msg = "It holds a turn that cannot be read."
         raise ConversationFileError(msg, "Was it written by a newer xcyq_magic, or changed by hand?") from None
-    gone = sum(a is not b for a, b in zip(there, parts, strict=True))
+    gone = sum(a is not b for a, b in zip(there, parts, strict=True)) + len(images) - len(kept)
     return replace(turn, cell=cell), Counter(media=gone, odd=_differs(turn.to_dict(), whole))
 
 

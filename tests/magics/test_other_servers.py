@@ -1,0 +1,355 @@
+"""Servers other than the documented gateway: their addresses, their models, no key, certificates, proxies."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.utils.capture import capture_output
+from servers import DONE, Answer, RawServer, delta, http
+from shells import shell_of
+
+from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.gateway.route import proxy_of
+
+KEY = "sk-5ecret-0123456789"
+HELLO = Answer(http(delta("Hel") + delta("lo", "stop") + DONE, kind="text/event-stream"))
+NAMES = ["llama3.2:3b", "sb/gpt-5.5", "Qwen/Qwen3-8B"]
+LISTED = Answer(http(json.dumps({"object": "list", "data": [{"id": n, "object": "model"} for n in NAMES]})))
+PEM = (
+    Path(__file__).parents[1] / "gateway" / "loopback.pem"
+)  # a certificate of 127.0.0.1, signed by itself, and its key
+
+
+@pytest.fixture(autouse=True)
+def _nothing_around(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+class Notebook:
+    """Cells that ask a server; what they show is kept."""
+
+    def __init__(self, shell) -> None:
+        self.shell = shell
+        self.ok = True
+
+    def run(self, code: str) -> str:
+        with capture_output() as captured:
+            self.ok = self.shell.run_cell(code).success
+        shown = [d.data.get("text/plain", "") for d in captured.outputs]
+        return "\n".join([captured.stdout, *shown])
+
+    def offers(self, line: str) -> list[str]:
+        with provisionalcompleter():
+            return [c.text for c in self.shell.Completer.completions(line, len(line))]
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Start a server with these answers, and a notebook that asks it, under `path` of its address."""
+    servers, shells = [], []
+
+    def start(*answers: Answer, path: str = "", key: str = "", address: str = "", tls=None):
+        servers.append(RawServer([*answers, HELLO], tls=tls))
+        monkeypatch.setenv("XCYQ_BASE_URL", address or servers[-1].base_url.removesuffix("/gateway") + path)
+        if key:
+            monkeypatch.setenv("XCYQ_API_KEY", key)
+        context = shell_of()
+        shell = context.__enter__()
+        shells.append((context, shell))
+        load_ipython_extension(shell)
+        return Notebook(shell), servers[-1]
+
+    yield start
+    for context, shell in shells:
+        unload_ipython_extension(shell)
+        context.__exit__(None, None, None)
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("", "POST /v1/chat/completions HTTP/1.1"),
+        ("/v1/", "POST /v1/chat/completions HTTP/1.1"),
+        ("/v1/chat/completions", "POST /v1/chat/completions HTTP/1.1"),
+        ("/v1beta/openai/", "POST /v1beta/openai/chat/completions HTTP/1.1"),
+        ("/api/v3", "POST /api/v3/chat/completions HTTP/1.1"),
+        ("/o/chat/completions?api-version=1", "POST /o/chat/completions?api-version=1 HTTP/1.1"),
+    ],
+)
+def test_requests_go_where_the_base_url_says(notebook, path, line):
+    cells, server = notebook(path=path)
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    assert [r.line for r in server.requests] == [line]
+
+
+def test_on_this_machine_no_key_is_needed(notebook):
+    cells, server = notebook()
+    assert "API key: none, which a server on this machine may not need" in cells.run("%chat")
+    assert "without a key" in cells.run("%chat_sandbox auto")
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_a_key_that_there_is_goes_along(notebook):
+    cells, server = notebook(key=KEY)
+    cells.run("%chat -m gpt-5.5 Hi")
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_server_on_this_machine_that_wants_a_key_says_so(notebook):
+    cells, _ = notebook(Answer(http('{"error": {"message": "No api key passed in."}}', "401 Unauthorized")))
+    shown = cells.run("%chat -m gpt-5.5 Hi")
+    assert "No api key passed in." in shown
+    assert "%chat_key" in shown
+
+
+def test_elsewhere_a_key_is_needed(notebook):
+    cells, _ = notebook(address="https://gateway.invalid")
+    assert "There is no API key, so nothing was sent." in cells.run("%chat -m gpt-5.5 Hi")
+
+
+# The list of models
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"object": "list", "data": [{"id": n} for n in NAMES]},
+        [{"id": n} for n in NAMES],
+        {"models": [{"name": n} for n in NAMES]},
+        {"models": [{"model": n, "name": "Nice name"} for n in NAMES], "data": None},
+        {"data": NAMES},
+        {"data": [{"id": n} for n in [*NAMES, NAMES[0], "two words", "", "a\u200bb"]] + [None, 5, {"id": 7}, []]},
+    ],
+)
+def test_the_models_are_those_that_the_server_lists(notebook, body):
+    cells, server = notebook(Answer(http(json.dumps(body))), key=KEY)
+    shown = cells.run("%chat_models")
+    assert "3 of 3 models" in shown
+    assert all(name in shown for name in NAMES)
+    assert "claude" not in shown
+    assert server.requests[0].line == "GET /v1/models HTTP/1.1"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_servers_models_are_searched_completed_and_chosen(notebook):
+    cells, server = notebook(LISTED)
+    assert cells.offers("%chat_model lla") == ["llama3.2:3b"]
+    assert cells.offers("%%chat -m qwen") == ["Qwen/Qwen3-8B"]
+    assert len(server.requests) == 1  # asked once
+    assert cells.run("%chat_model sb/gpt-5.5") == "Model: sb/gpt-5.5\n"
+    assert "catalogue" not in cells.run("%chat Hi")
+    assert len(server.requests) == 2
+
+
+def test_a_name_that_is_not_in_the_servers_list_is_told_the_near_one_there(notebook):
+    cells, _ = notebook(LISTED)
+    shown = cells.run("%chat_model llama3.2")
+    assert "llama3.2 is not in the list of this server; it is sent all the same. Did you mean llama3.2:3b?" in shown
+
+
+def test_patterns_of_a_comparison_match_the_servers_models(notebook):
+    two = Answer(http(json.dumps({"data": [{"id": "Llama-3"}, {"id": "llama-4"}, {"id": "phi-4"}]})))
+    cells, server = notebook(two)
+    cells.run("%%compare llama-*\nHi")
+    assert cells.ok
+    assert sorted(r.json["model"] for r in server.requests[1:]) == ["Llama-3", "llama-4"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (http('{"detail": "Not Found"}', "404 Not Found"), "refused with 404: Not Found"),
+        (http("<!doctype html><title>Nice page</title>", kind="text/html"), "a web page ('Nice page')"),
+        (http('{"object": "list"}'), "no list of models"),
+        (http("[" * 100_000), "no list of models"),
+        (http(f'{{"error": "bad key {KEY}"}}'), "no list of models"),
+        (http("", "302 Found", Location="http://elsewhere.example/"), "points to http://elsewhere.example/"),
+        (http('{"data": []}'), "45 of 45"),
+    ],
+)
+def test_a_server_without_a_list_leaves_the_catalogue(notebook, answer, why):
+    cells, _ = notebook(Answer(answer), key=KEY)
+    shown = cells.run("%chat_models")
+    assert why in shown
+    assert "45 of 45 models" in shown
+    assert KEY not in shown
+    assert cells.ok
+    assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
+
+
+@pytest.mark.parametrize("then", ["reset", "close"])
+def test_a_server_that_breaks_its_list_off_leaves_the_catalogue(notebook, then):
+    cells, _ = notebook(Answer(http("[" * 50)[:-20], then), key=KEY)
+    shown = cells.run("%chat_models")
+    assert "These are the names of the catalogue." in shown
+    assert "45 of 45" in shown
+
+
+def test_who_can_read_the_key_is_said_before_a_list_is_asked_for(notebook, monkeypatch):
+    cells, server = notebook(LISTED, address="http://gateway.invalid", key=KEY)
+    monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/gateway"))
+    assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
+    assert server.requests == []  # TAB asks nobody who is reached in clear
+    shown = cells.run("%chat_models")
+    assert shown.index("gateway.invalid is reached over plain http") < shown.index("llama3.2:3b")
+    assert cells.offers("%chat_model lla") == ["llama3.2:3b"]
+
+
+def test_the_key_is_in_no_name_of_a_list(notebook):
+    cells, _ = notebook(Answer(http(json.dumps({"data": [{"id": f"model-{KEY}"}, {"id": "phi-4"}]}))), key=KEY)
+    assert KEY not in cells.run("%chat_models")
+    assert not any(KEY in name for name in cells.offers("%chat_model m"))
+
+
+def test_the_documented_gateway_and_the_sandbox_have_the_catalogue(notebook):
+    cells, server = notebook(LISTED)
+    cells.run("%chat_sandbox")
+    assert "45 of 45 models" in cells.run("%chat_models")
+    assert server.requests == []
+
+
+def test_an_unknown_name_is_remarked_on_once(notebook):
+    cells, _ = notebook()
+    assert cells.run("%chat -m llama Hi").count("llama is not in the catalogue") == 1
+    assert "catalogue" not in cells.run("%chat -m llama Hi")
+    assert "other is not in the catalogue" in cells.run("%chat -m other Hi")
+    assert cells.run("%%compare llama other third\nHi").count("catalogue") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["sb/gpt-5.5", "openrouter/anthropic/claude-opus-4-7", "gpt-5.5:free", "claude-opus-47@1"]
+)
+def test_a_name_of_another_kind_is_not_taken_for_a_slip(notebook, name):
+    cells, _ = notebook()
+    assert "Did you mean" not in cells.run(f"%chat -m {name} Hi")
+
+
+# Certificates and proxies
+
+
+def test_a_certificate_of_ones_own_is_believed_once_it_is_named(notebook, monkeypatch):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(PEM)
+    cells, server = notebook(tls=tls)
+    shown = cells.run("%chat -m gpt-5.5 Hi")
+    assert not cells.ok
+    assert "SSL_CERT_FILE=/path/to/ca.pem" in shown
+    assert server.requests == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    assert server.requests[0].line.startswith("POST /v1/")
+
+
+def test_a_certificate_file_that_is_none_matters_for_https_alone(notebook, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+    cells, _ = notebook()
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    monkeypatch.setenv("XCYQ_BASE_URL", "https://127.0.0.1:9")
+    cells.run("%config GatewaySettings.base_url = 'https://127.0.0.1:9'")
+    assert "What SSL_CERT_FILE names cannot be used" in cells.run("%chat -m gpt-5.5 Hi")
+
+
+@pytest.mark.parametrize("excepted", ["[::1]", "::1", "[::1],127.0.0.1,localhost", "*.example,[fe80::1]:80", ",,"])
+def test_exceptions_from_the_proxy_in_any_form_keep_nobody_from_asking(notebook, monkeypatch, excepted):
+    monkeypatch.setenv("NO_PROXY", excepted)
+    cells, server = notebook()
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/gateway"))
+    cells.run("%config GatewaySettings.base_url = 'http://gateway.invalid'")
+    monkeypatch.setenv("XCYQ_API_KEY", KEY)
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    assert server.requests[-1].line == "POST http://gateway.invalid/v1/chat/completions HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    ("url", "excepted", "through"),
+    [
+        ("http://gateway.example", "", True),
+        ("http://gateway.example", "gateway.example", False),
+        ("http://gateway.example", ".example", False),
+        ("http://gateway.example:8080", "gateway.example:8080", False),
+        ("http://gateway.example", "gateway.example:8080", True),
+        ("http://gateway.example", "*", False),
+        ("http://10.1.2.3", "10.0.0.0/8", False),
+        ("http://10.1.2.3", "10.2.0.0/16", True),
+        ("http://[fd00::5]:80", "[fd00::5]", False),
+        ("http://[fd00::5]:80", "fd00::5", False),
+        ("http://[fd00::5]", "[fd00::6]", True),
+        ("http://[::1]", "", False),
+        ("http://127.0.0.1:8000", "", False),
+    ],
+)
+def test_the_proxy_is_gone_around_where_the_environment_says(monkeypatch, url, excepted, through):
+    monkeypatch.setenv("HTTP_PROXY", "proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    assert proxy_of(url) == ("http://proxy.example:3128" if through else None)
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("http", "HTTP_PROXY"), ("https", "all_proxy")])
+def test_a_dead_proxy_is_named(notebook, monkeypatch, scheme, name):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv(name, f"http://user:s3cret@127.0.0.1:{port}")
+    cells, _ = notebook(address=f"{scheme}://gateway.invalid", key=KEY)
+    shown = cells.run("%chat -m gpt-5.5 Hi")
+    assert f"No connection to {scheme}://gateway.invalid through the proxy 127.0.0.1:{port}" in shown
+    assert f"Check the proxy, which {name} names" in shown
+    assert "s3cret" not in shown
+
+
+# JSON as it stands
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ('-p a={"x": 1}', {"a": {"x": 1}}),
+        ('-p a={"x": {"y": [1, 2]}, "z": "two words"} -t 0.5', {"a": {"x": {"y": [1, 2]}, "z": "two words"}}),
+        ('-p a=[1, 2, 3] -p b={"q": "}"}', {"a": [1, 2, 3], "b": {"q": "}"}}),
+        ('--param a={"x": 1}', {"a": {"x": 1}}),
+        ('--param=a={"x": 1}', {"a": {"x": 1}}),
+        ('-pa={"x": 1}', {"a": {"x": 1}}),
+        ('-p {"a": 1, "b": "it\'s"}', {"a": 1, "b": "it's"}),
+        ('-p a={"x": "say \\"hi\\""}', {"a": {"x": 'say "hi"'}}),
+        ("-p 'a={\"x\": 1}'", {"a": {"x": 1}}),
+        ("-p a=5 -p b=flex", {"a": 5, "b": "flex"}),
+    ],
+)
+@pytest.mark.parametrize("magic", ["chat", "compare"])
+def test_a_field_takes_json_as_it_stands(notebook, magic, typed, sent):
+    cells, server = notebook()
+    models = "-m gpt-5.5" if magic == "chat" else "gpt-5.5 gpt-5.4"
+    cells.run(f"%%{magic} {models} {typed}\nHi")
+    assert cells.ok
+    body = server.requests[0].json
+    assert {name: body[name] for name in sent} == sent
+    assert body["messages"][-1]["content"] == "Hi"
+
+
+def test_after_json_the_prompt_begins(notebook):
+    cells, server = notebook()
+    cells.run('%chat -m gpt-5.5 -p a={"x": 1} What is {"b": 2} -p c={"d":  1}?')
+    assert server.requests[0].json["a"] == {"x": 1}
+    assert server.requests[0].json["messages"][-1]["content"] == 'What is {"b": 2} -p c={"d":  1}?'
+    assert "--temperature" in cells.offers('%%chat -p a={"x": 1} --te')
+
+
+@pytest.mark.parametrize(
+    "typed", ['-p a={"x": 1', '-p a={"x": 1}}', "-p a={'x': 1}", "-p a={x: 1}", "-p a=" + "[" * 5000]
+)
+def test_json_that_is_none_is_refused(notebook, typed):
+    cells, server = notebook()
+    assert "nothing was sent" in cells.run(f"%%chat -m gpt-5.5 {typed}\nHi")
+    assert not cells.ok
+    assert server.requests == []
