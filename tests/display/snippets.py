@@ -323,7 +323,7 @@ SNIPPETS = {
     "a quote that ends in a mark is tight": "* a\n  > b\n  >\n* c",
     "tags in code": "`<br>` and\n\n```html\n<br>\n<details>\n```",
     # Math.
-    "math before letters": "the $n$th of $k$NN, $x_i$s and 2$^{nd}$, H$_2$O, 10$\\times$, $\\sim$10, 5$\\%$ of $f'$s",
+    "math before letters": "$n$th of $k$NN, $x_i$s, 2$^{nd}$, H$_2$O, 10$\\times$, $\\sim$10, 5$\\%$ of $f'$s, $10^6$s",
     "prices are no math before letters": "US$5 or A$6, $5-$10, $5/$6, $5^a-$10, $5 (a $20 bill) and $1.50/h",
     "variables are no math": "$HOME/$USER, $PATH:$X, $HOME$USER, ${a}_$b, foo$bar$baz, C$\\Users\\x and D$y",
     "math in dollars and backticks": "so $`x_1 * y`$ and $`a`$b and $`c` and `d`$",
@@ -370,9 +370,9 @@ SNIPPETS = {
 }
 
 EXPECTED = {
-    "math before letters": r"<p>the <span>\(n\)</span>th of <span>\(k\)</span>NN, <span>\(x_i\)</span>s and "
+    "math before letters": r"<p><span>\(n\)</span>th of <span>\(k\)</span>NN, <span>\(x_i\)</span>s, "
     r"2<span>\(^{nd}\)</span>, H<span>\(_2\)</span>O, 10<span>\(\times\)</span>, <span>\(\sim\)</span>10, "
-    r"5<span>\(\%\)</span> of <span>\(f'\)</span>s",
+    r"5<span>\(\%\)</span> of <span>\(f'\)</span>s, <span>\(10^6\)</span>s",
     "prices are no math before letters": "<p>US$5 or A$6, $5-$10, $5/$6, $5^a-$10, $5 (a $20 bill) and $1.50/h",
     "variables are no math": r"<p>$HOME/$USER, $PATH:$X, $HOME$USER, ${a}_$b, foo$bar$baz, C$\Users\x and D$y",
     "math in dollars and backticks": r"<p>so <span>\(x_1 * y\)</span> and <span>\(a\)</span>b and "

@@ -23,6 +23,7 @@ from xcyq_magic.display.markup import escape, to_html
         ("`$x$`", "<code>$x$</code>"),
         ("```python\nx = '$'\n```", '<div class="highlight">'),
         ("List<String> and <b>x</b>", "List&lt;String&gt; and <strong>x</strong>"),
+        ("<code>" + "a" * 3_000 + "</code>", "&lt;code&gt;aaa"),
         ("a<br>b H<sub>2</sub>O <kbd>Q</kbd>", "a<br>b H<sub>2</sub>O <kbd>Q</kbd>"),
         ("| a | b |\n|:--|--:|\n| 1 | 2 |", '<td style="text-align:right">2</td>'),
         ("- [x] done", '<input checked="" disabled="" type="checkbox">'),

@@ -64,7 +64,7 @@ class BlockParser:
         if "</" in raw:
             matched = self._end_tags(line, matched)
             ends = self._tags_at_end(line)
-        if not (line.blank and (line.taken or ends)):
+        if not (line.taken and line.blank):
             self._text(line, self._start_blocks(line, matched))
         for tag in starts.END_TAG.finditer(ends):
             if not self._ends(tag[1], len(self._open)) and self._open[-1].kind == "paragraph":
@@ -112,8 +112,7 @@ class BlockParser:
         """Take off a line, and return, the tags at its end that may end what is open, or what begins on it."""
         if not line.match(starts.BEGINS_DETAILS) and not any(b.kind == "details" for b in self._open):
             return ""
-        title = "<summary" in line.rest.lower()  # on one line, which keeps its end
-        return line.take_from_end(starts.DETAILS_AT_END if title else starts.TAGS_AT_END)
+        return line.take_from_end(starts.TAGS_AT_END)
 
     def _ends(self, tag: str, matched: int) -> bool:
         """Close what an end tag ends, within the first `matched` blocks; return whether there is such a thing.
