@@ -68,7 +68,7 @@ class CellRuns:
         from xcyq_magic.chat.conversation import CellRun
 
         request = self._request()
-        return CellRun(*request) if request else None
+        return CellRun(*request, self.sources.get(request[0])) if request else None
 
     def _request(self) -> _Request | None:
         if within := self._within.get():

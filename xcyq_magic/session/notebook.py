@@ -324,7 +324,9 @@ class Conversations:
             return self._standing.of_id(which.id) or which
         name = which or self.current
         slot = self._standing.named.get(name)
-        if slot is None:
+        if slot is not None:
+            self._sync.look_again(slot)
+        else:
             found = self._sync.attempt(lambda: self._sync.named(name))
             slot = (self._sync.load(found) if found else None) or self._new(Conversation(name), joins=True)
             self._standing.named[name] = slot

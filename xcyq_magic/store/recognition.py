@@ -16,13 +16,14 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.records import TURN_MIME
+from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
+from xcyq_magic.chat.records import TURN_MIME, place_of
 from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.locks import KernelLocks
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
@@ -35,10 +36,21 @@ _MOST_ELSEWHERE = 100  # conversations of other notebooks with the same cells, s
 
 @dataclass(frozen=True)
 class Contents:
-    """The sources of a notebook's cells by their ids, and the ids of the turns in its outputs."""
+    """What a notebook holds.
+
+    Attributes
+    ----------
+    cells
+        The sources of its cells, by their ids.
+    turns
+        The ids of the turns in its outputs, each with the cell that asked; None where another one shows it.
+    nameless
+        Whether cells have no ids in its file: a frontend draws them anew whenever it opens it.
+    """
 
     cells: Mapping[str, str] = field(default_factory=dict)
-    turns: frozenset[str] = frozenset()
+    turns: Mapping[str, CellRun | None] = field(default_factory=dict)
+    nameless: bool = False
 
 
 @dataclass
@@ -65,7 +77,7 @@ class Notebook:
         state = _state(self.path)
         if state is None or state != self._read[0]:
             self._read = state, contents(self.path)
-        return Contents({**self._read[1].cells, **self.ran}, self._read[1].turns)
+        return replace(self._read[1], cells={**self._read[1].cells, **self.ran})
 
 
 def _state(path: str) -> tuple[int, int, int] | None:
@@ -88,7 +100,7 @@ def contents(path: str) -> Contents:
                 return Contents()
             cells = json.load(text)["cells"]
         sources = {i: "".join(cell.get("source", "")) for cell in cells if isinstance(i := cell.get("id"), str)}
-        return Contents(sources, frozenset(_turns(cells)))
+        return Contents(sources, _turns(cells), nameless=any("id" not in cell for cell in cells))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Contents()
 
@@ -109,12 +121,19 @@ def is_same_file(path: str, other: str) -> bool:
         return False
 
 
-def _turns(cells: Sequence[Any]) -> Iterator[str]:
-    for cell in cells:
+def _turns(cells: Sequence[Any]) -> dict[str, CellRun | None]:
+    """Return the turns in the outputs of cells, as `Contents` has them."""
+    found: dict[str, CellRun | None] = {}
+    for n, cell in enumerate(cells):
+        identifier, source = cell.get("id"), "".join(cell.get("source", ""))
+        # What numbers a cell without an id is none that a frontend could tell, nor one that lasts.
+        own = CellRun(identifier if isinstance(identifier, str) else f"cell {n}", EARLIER, source)
         for output in cell.get("outputs", ()):
             record = (output.get("data") or {}).get(TURN_MIME)
             if isinstance(record, dict) and isinstance(record.get("id"), str):
-                yield record["id"]
+                place = place_of(record)
+                found.setdefault(record["id"], own if place is None else found.get(str(place.get("turn"))))
+    return found
 
 
 def known(database: Database, held: Contents, path: str | None = None) -> list[Summary]:
@@ -217,6 +236,24 @@ def in_cells_here(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
         return bool(source.strip()) and _asks(source, json.dumps(turn.prompt.to_dict()))
 
     return tuple(turn if stays(turn) else replace(turn, cell=None) for turn in turns)
+
+
+def in_their_cells(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return kept turns of a notebook, each in its cell: by the cell's id, else by the output that it is in."""
+
+    def cell_of(turn: Turn) -> CellRun | None:
+        own, shown = turn.cell, held.turns.get(turn.id)
+        if own is not None and own.run not in {EARLIER, REDRAWN}:  # it was asked in this kernel
+            return own
+        if own is not None and own.lasting_id and own.cell_id in held.cells:
+            return replace(own, run=EARLIER)
+        if shown is None:
+            return replace(own, run=REDRAWN) if own is not None and held.nameless else own
+        if own is None or not own.lasting_id:  # its frontend may not tell the ids that it saves
+            return replace(shown, run=REDRAWN)
+        return shown if shown.lasting_id else replace(shown, cell_id=own.cell_id, run=REDRAWN)
+
+    return tuple(replace(turn, cell=cell_of(turn)) for turn in turns)
 
 
 def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Summary]) -> str:
