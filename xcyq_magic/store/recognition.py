@@ -46,11 +46,14 @@ class Contents:
         The ids of the turns in its outputs, each with the cell that asked; None where another one shows it.
     nameless
         Whether cells have no ids in its file: a frontend draws them anew whenever it opens it.
+    told
+        Whether a cell that ran has its id in the file, so that the frontend tells those that the file holds.
     """
 
     cells: Mapping[str, str] = field(default_factory=dict)
     turns: Mapping[str, CellRun | None] = field(default_factory=dict)
     nameless: bool = False
+    told: bool = False
 
 
 @dataclass
@@ -64,12 +67,13 @@ class Notebook:
     running
         Returns the id of the cell that is running; None where cells have none.
     ran
-        The sources of the cells that ran in this kernel, by their ids: the file may not have them yet.
+        The sources of the cells that ran in this kernel, by their ids, None where one is not known: the file may not
+        have them yet.
     """
 
     path: str
     running: Callable[[], str | None] = lambda: None
-    ran: dict[str, str] = field(default_factory=dict)
+    ran: dict[str, str | None] = field(default_factory=dict)
     _read: tuple[object, Contents] = field(default=(None, Contents()), init=False, repr=False)
 
     def contents(self) -> Contents:
@@ -77,7 +81,9 @@ class Notebook:
         state = _state(self.path)
         if state is None or state != self._read[0]:
             self._read = state, contents(self.path)
-        return replace(self._read[1], cells={**self._read[1].cells, **self.ran})
+        saved = self._read[1]
+        ran = {i: source for i, source in self.ran.items() if source is not None}
+        return replace(saved, cells={**saved.cells, **ran}, told=not saved.cells.keys().isdisjoint(self.ran))
 
 
 def _state(path: str) -> tuple[int, int, int] | None:
@@ -193,8 +199,8 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     if found is not None or last is None or not last.turns:
         return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
-        f"A conversation was kept for {last}. This notebook has none of its cells, so it is set aside.\n"
-        f"%chat_switch {last.id} goes on with it."
+        f"A conversation was kept for {last}. None of its cells is known in the notebook as it was last saved, so it "
+        f"is set aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
     )
 
 
@@ -242,16 +248,17 @@ def in_their_cells(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """Return kept turns of a notebook, each in its cell: by the cell's id, else by the output that it is in."""
 
     def cell_of(turn: Turn) -> CellRun | None:
-        own, shown = turn.cell, held.turns.get(turn.id)
+        own, found = turn.cell, held.turns.get(turn.id)
+        lasting = own.lasting_id if own else None
         if own is not None and own.run not in {EARLIER, REDRAWN}:  # it was asked in this kernel
             return own
-        if own is not None and own.lasting_id and own.cell_id in held.cells:
-            return replace(own, run=EARLIER)
-        if shown is None:
+        if lasting is not None and lasting in held.cells:
+            found = CellRun(lasting, EARLIER, held.cells[lasting])
+        if found is None:
             return replace(own, run=REDRAWN) if own is not None and held.nameless else own
-        if own is None or not own.lasting_id:  # its frontend may not tell the ids that it saves
-            return replace(shown, run=REDRAWN)
-        return shown if shown.lasting_id else replace(shown, cell_id=own.cell_id, run=REDRAWN)
+        if held.told and found.lasting_id:
+            return found
+        return replace(found, cell_id=lasting or found.cell_id, run=REDRAWN)
 
     return tuple(replace(turn, cell=cell_of(turn)) for turn in turns)
 
