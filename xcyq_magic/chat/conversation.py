@@ -101,6 +101,10 @@ class CellRun:
         """
         return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
 
+    def __reduce__(self) -> tuple[type[CellRun], tuple[str, str]]:
+        """Leave the source out of a pickle: it may hold what the user did not give away."""
+        return CellRun, (self.cell_id, self.run)
+
 
 def _new_id() -> str:
     return uuid.uuid4().hex
