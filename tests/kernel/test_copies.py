@@ -29,8 +29,11 @@ class Open:
         self._env = {**os.environ, **env, **({"JPY_SESSION_NAME": str(path)} if tells_ids else {})}
         self.kernel = Kernel(self._env)
 
-    def restart(self) -> None:
+    def close(self) -> None:
         self.kernel.close()
+
+    def restart(self) -> None:
+        self.close()
         self.kernel = Kernel(self._env)
 
     def add(self, source: str) -> dict:
@@ -68,7 +71,7 @@ def opened(sandbox):
 
         def open_(path: Path, **how) -> Open:
             notebook = Open(path, sandbox, **how)
-            stack.callback(lambda: notebook.kernel.close())  # the last one
+            stack.callback(notebook.close)
             return notebook
 
         yield open_

@@ -192,6 +192,20 @@ def test_a_notebook_whose_cells_are_called_alike_gets_nothing_of_another_one(ker
             assert run.asked("%chat c", "cell-b") == ["c"]
 
 
+@pytest.mark.parametrize("rename", [shutil.move, shutil.copy])
+def test_a_notebook_at_another_path_is_in_the_conversation_that_it_was_in_last(kernel, tmp_path, rename):
+    with kernel() as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat_switch --new idea", "switch")
+        run("%chat b", "cell-b")
+        run("%chat -c main c", "cell-c")  # the one that is written last
+    rename(tmp_path / NOTEBOOK, tmp_path / "new.ipynb")
+    with kernel("new.ipynb") as run:
+        assert "Resumed new.ipynb, idea: 1 turn" in run(LOAD)
+        assert run.asked("%chat d", "cell-d") == ["b", "d"]
+
+
 def test_all_conversations_of_a_renamed_notebook_come_along(kernel, tmp_path):
     with kernel() as run:
         run(LOAD)

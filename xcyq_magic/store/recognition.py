@@ -274,8 +274,9 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
     with contextlib.closing(KernelLocks(database.path)) as locks:
         # A kernel that goes on with them writes to them, whatever its notebook's file has of them.
         theirs |= {s.id for s in ours if s.notebook != column(path) and locks.held_elsewhere(s.notebook or s.id)}
-    last = current(database, origin) if origin else None
-    forked = False
+    last, forked = current(database, origin) if origin else None, False
+    goes_on = [s for s in ours if not s.set_aside or s.displaced]
+    chosen = next((s for s in goes_on if last and s.id == last.id), goes_on[0])  # which it was in, or the latest
     with database.transaction() as execute:
         for summary in reversed(ours):  # of two with one name, the one changed last has it in the end
             if summary.set_aside and not summary.displaced:
@@ -288,7 +289,7 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
             else:
                 here = summary.id
                 execute("UPDATE conversations SET notebook = ?, set_aside = 0 WHERE id = ?", column(path), here)
-            if last is None or summary.id == last.id or summary is ours[0]:
+            if summary is chosen:
                 execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(path), here)
     if origin == column(path):
         return ""
