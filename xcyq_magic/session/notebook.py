@@ -206,9 +206,9 @@ class Conversations:
         before = self._sync.load(found) if found and slot and not slot.reply_lock.locked() else None
         if found is None or slot is None or before is None:
             return None, ""
-        self._unknown = False
         self._standing.put_aside(Slot(slot.now, slot.kept, writable=slot.writable, id=slot.id))
         self._join(slot, before)
+        self._unknown = False
         self._write()
         return found, f"Resumed {found}. What was said here until now comes after them; %chat_reset starts afresh."
 
@@ -233,14 +233,9 @@ class Conversations:
 
     def _join(self, slot: Slot, before: Slot) -> None:
         """Let `slot`, which began here, go on with what is kept `before`."""
-        said = slot.now
-        known = {t.id for t in before.now.turns}
-        turns = tuple(t for t in said.turns if t.id not in known)
-        chosen = {what: v for what, v in (("model", said.model), ("system", said.system)) if v is not None}
-        slot.now = replace(before.now, turns=(*before.now.turns, *turns), **chosen) if turns or chosen else before.now
+        slot.follow(before)
         if slot.now is not before.now:
             self._sync.note(slot)
-        slot.kept, slot.id, slot.joins = before.kept, before.id, before.joins
         self._begun.add(slot.id)
 
     def begin(self, conversation: Conversation) -> Summary | None:

@@ -276,7 +276,7 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
         theirs |= {s.id for s in ours if s.notebook != column(path) and locks.held_elsewhere(s.notebook or s.id)}
     last, forked = current(database, origin) if origin else None, False
     goes_on = [s for s in ours if not s.set_aside or s.displaced]
-    chosen = next((s for s in goes_on if last and s.id == last.id), goes_on[0])  # which it was in, or the latest
+    chosen = next((s for s in goes_on if last and s.id == last.id), next(iter(goes_on), None))  # or the latest
     with database.transaction() as execute:
         for summary in reversed(ours):  # of two with one name, the one changed last has it in the end
             if summary.set_aside and not summary.displaced:
