@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
 
 
@@ -168,3 +170,28 @@ def test_whatever_is_run_the_turns_stand_in_the_order_of_the_first_runs(runs):
             conversation = run(conversation, cell_id, number, *said)
         expected[cell_id or number] = said
     assert prompts(conversation.turns) == [prompt for said in expected.values() for prompt in said]
+
+
+def test_of_cells_that_may_have_other_ids_the_first_of_the_same_source_or_prompt_is_replaced():
+    def said(prompt: str, *cell) -> Turn:
+        return turn(prompt, CellRun(*cell))
+
+    before = Conversation(
+        turns=(
+            said("x", "1", EARLIER, "X"),  # its id lasts
+            said("x", "2", REDRAWN),
+            said("y", "3", REDRAWN, "X"),
+            said("z", "3", REDRAWN, "X"),
+            said("x", "4", REDRAWN, "other"),
+        )
+    )
+    assert prompts(before.with_turn(said("new", "5", "run", "X")).turns) == ["x", "x", "new", "x"]
+    assert prompts(before.with_turn(said("x", "5", "run", "Y")).turns) == ["x", "x", "y", "z", "x"]
+    assert prompts(before.with_turn(said("new", "4", "run", "X")).turns) == ["x", "x", "y", "z", "new"]
+    assert prompts(before.with_turn(said("new", "5", "run")).turns) == ["x", "x", "y", "z", "x", "new"]
+    twice = before.with_turn(said("x", "5", "run")).with_turn(said("x", "5", "run"))
+    assert [t.cell.cell_id for t in twice.turns] == ["1", "5", "5", "3", "3", "4"]
+
+
+def test_a_pickle_of_a_turn_does_not_hold_the_source_of_its_cell():
+    assert b"secret" not in pickle.dumps(CellRun("A", "1", "key = 'secret'"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -97,7 +98,6 @@ class Histories(RuleBasedStateMachine):
         self.server = HeldServer()
         for name, value in {
             "IPYTHONDIR": self.folder,
-            "JPY_SESSION_NAME": self.folder / "page.ipynb",
             "XCYQ_BASE_URL": self.server.base_url,
             "XCYQ_API_KEY": KEY,
         }.items():
@@ -113,11 +113,13 @@ class Histories(RuleBasedStateMachine):
         self.cells = self.questions = 0
         self.compared: tuple[Talk, list[Said]] | None = None
         self.background: dict[str, tuple[threading.Thread, Talk, CellRun | None]] = {}
+        self.path = self.folder / "page.ipynb"
         self.start()
         self.choose_a_model("gpt-5.5")  # in a cell: what none of the notebook's cells wrote to, it would not know again
 
     def start(self) -> None:
         """Start a kernel, and load the extension."""
+        self.monkeypatch.setenv("JPY_SESSION_NAME", str(self.path))
         self.kernel = ExitStack()
         self.shell = self.kernel.enter_context(shell_of())
         self.kernel.callback(unload_ipython_extension, self.shell)
@@ -178,7 +180,9 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: not self.now.busy)
     @rule(cell=CELLS)
     def ask(self, cell: str | None) -> None:
-        prompt = self.question()
+        self.ask_in(cell, self.question())
+
+    def ask_in(self, cell: str | None, prompt: str) -> None:
         self.do(f"%chat {prompt}", cell)
         above, _ = self.now.place(cell, str(self.cells))
         assert self.asked() == [t.prompt for t in above] + [prompt]
@@ -345,7 +349,12 @@ class Histories(RuleBasedStateMachine):
     def restart(self) -> None:
         while self.background:
             self.finish(next(iter(self.background)))
-        write_notebook(self.folder / "page.ipynb", self.page)
+        self.close()
+        self.start()
+
+    def close(self) -> None:
+        """Save the notebook, and end its kernel."""
+        write_notebook(self.path, self.page)
         self.kernel.close()
         for talk in (*self.talks.values(), *self.aside):
             talk.taken.clear()
@@ -353,7 +362,20 @@ class Histories(RuleBasedStateMachine):
             for turn in talk.turns:
                 turn.run = EARLIER
         self.compared = None
+
+    @precondition(lambda self: any(t.cell and self.page[t.cell] == f"%chat {t.prompt}" for t in self.now.turns))
+    @rule()
+    def copy_the_notebook_and_run_all(self) -> None:
+        while self.background:
+            self.finish(next(iter(self.background)))
+        self.close()
+        copy = self.folder / f"copy-{self.cells}.ipynb"
+        self.path = shutil.copy(self.path, copy)
+        self.aside.clear()  # they stay with the original
         self.start()
+        for cell, source in list(self.page.items()):
+            if cell in {"A", "B", "C"} and source.startswith("%chat question"):
+                self.ask_in(cell, source.removeprefix("%chat "))
 
     @invariant()
     def what_stands_is_what_the_model_says(self) -> None:

@@ -104,7 +104,7 @@ def test_a_new_notebook_at_an_old_path_begins_afresh_and_what_was_is_offered(ker
     write_notebook(tmp_path / NOTEBOOK, {"new-1": ""})
     with kernel() as run:
         said_at_loading = run(LOAD)
-        assert "kept for analysis.ipynb: 2 turns. This notebook has none of its cells" in said_at_loading
+        assert "kept for analysis.ipynb: 2 turns. None of its cells is known" in said_at_loading
         identifier = re.findall(r"%chat_switch (\w+) goes on with it", said_at_loading)[0]
         assert run.asked("%chat c", "new-2") == ["c"]
         assert re.search(rf"{identifier} +this one +2 .*set aside", run("%chat_switch"))
@@ -192,6 +192,20 @@ def test_a_notebook_whose_cells_are_called_alike_gets_nothing_of_another_one(ker
             assert run.asked("%chat c", "cell-b") == ["c"]
 
 
+@pytest.mark.parametrize("rename", [shutil.move, shutil.copy])
+def test_a_notebook_at_another_path_is_in_the_conversation_that_it_was_in_last(kernel, tmp_path, rename):
+    with kernel() as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat_switch --new idea", "switch")
+        run("%chat b", "cell-b")
+        run("%chat -c main c", "cell-c")  # the one that is written last
+    rename(tmp_path / NOTEBOOK, tmp_path / "new.ipynb")
+    with kernel("new.ipynb") as run:
+        assert "Resumed new.ipynb, idea: 1 turn" in run(LOAD)
+        assert run.asked("%chat d", "cell-d") == ["b", "d"]
+
+
 def test_all_conversations_of_a_renamed_notebook_come_along(kernel, tmp_path):
     with kernel() as run:
         run(LOAD)
@@ -236,6 +250,41 @@ def test_what_the_file_does_not_have_yet_is_known_once_its_cell_runs(kernel, tmp
         assert run.asked("%chat c", "cell-c") == ["a, edited", "b", "c"]
 
 
+@pytest.mark.parametrize("how", ["run", "saved"])
+@pytest.mark.parametrize("first", ["%chat c", "%chat_model gpt-5.5"])
+def test_what_is_known_late_is_resumed_and_what_was_said_until_then_comes_after_it(kernel, tmp_path, first, how):
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat b", "cell-b")
+    with kernel(saved=False) as run:
+        assert "is set aside until one of them is saved or run." in run(LOAD)
+        run(first, "cell-c")
+        if how == "saved":
+            write_notebook(tmp_path / NOTEBOOK, {"cell-b": "%chat b"})
+        assert "What was said here until now comes after" in run("%chat a", "cell-a" if how == "run" else "cell-d")
+        expected = ["a", "b", *(["c"] if "chat c" in first else []), *(["a"] if how == "saved" else [])]
+        assert run.asked("%chat e", "cell-e") == [*expected, "e"]
+        assert run._sandbox.received[-1].body["model"] == ("claude-sonnet-4-6" if "chat c" in first else "gpt-5.5")
+    with kernel(saved=False) as run:
+        write_notebook(tmp_path / NOTEBOOK, {"cell-b": ""})
+        assert f"Resumed analysis.ipynb: {len(expected) + 1} turns;" in run(LOAD)
+        assert run.asked("%chat b", "cell-b") == ["a", "b"]
+
+
+@pytest.mark.parametrize("own", ["%chat_reset", "%chat_switch --new idea", "%chat_switch {}"])
+def test_what_the_user_chose_meanwhile_stays(kernel, own):
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+    with kernel(saved=False) as run:
+        identifier = re.findall(r"%chat_switch (\w+) goes on", run(LOAD))[0]
+        run("%chat c", "cell-c")
+        run(own.format(identifier), "cell-own")
+        assert "Resumed" not in run("%chat a", "cell-a")
+        assert run.asked("%chat d", "cell-d") == ["a", "d"]
+
+
 def test_what_is_saved_after_loading_is_known_then(kernel, tmp_path):
     with kernel(saved=False) as run:
         run(LOAD)
@@ -244,6 +293,48 @@ def test_what_is_saved_after_loading_is_known_then(kernel, tmp_path):
         assert "is set aside" in run(LOAD)
         write_notebook(tmp_path / NOTEBOOK, {"cell-a": ""})
         assert run.asked("%chat c", "cell-c") == ["a", "c"]
+
+
+# Loaded again in the same kernel
+
+SETTINGS = {"kept": {}, "in memory": {"store": ":memory:"}, "each kernel afresh": {"resume": False}}
+
+
+@pytest.mark.parametrize("again", ["%reload_ext xcyq_magic", "%unload_ext xcyq_magic\n%load_ext xcyq_magic"])
+@pytest.mark.parametrize("path", [NOTEBOOK, "relative console"])
+@pytest.mark.parametrize("how", SETTINGS)
+def test_what_stands_goes_on_when_it_is_loaded_again(kernel, how, path, again):
+    with kernel(path, saved=False, ChatSettings=SETTINGS[how]) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+        run("%chat_switch --new idea", "switch")
+        run("%chat b", "cell-b")
+        run("%chat c", "cell-c")
+        run("%chat_undo", "undo")
+        for _ in range(2):  # the second time, nothing was asked in between
+            said_again = run(again, "again")
+            named = "Resumed analysis.ipynb, idea: 1 turn; %chat_reset starts afresh.\n"
+            assert said_again == (named if path == NOTEBOOK else "")
+        run("%chat_undo --restore", "restore")
+        assert run.asked("%chat b, edited", "cell-b") == ["b, edited"]
+        assert run.asked("%chat d", "cell-d") == ["b, edited", "c", "d"]
+        run("%chat_switch main", "back")
+        assert run.asked(f"{again}\n%chat e", "cell-e") == ["a", "e"]
+    with kernel(path, saved=False) as run:
+        run(LOAD)
+        assert run.asked("%chat a", "cell-a") == ["a"]
+        kept = ["e"] if path == NOTEBOOK and how != "in memory" else []
+        assert run.asked("%chat f", "cell-f") == ["a", *kept, "f"]
+
+
+def test_cells_that_ran_are_known_when_it_is_loaded_again_before_anything_was_asked(kernel):
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("%chat a", "cell-a")
+    with kernel(saved=False) as run:
+        run(LOAD)
+        run("None", "cell-a")  # it chats no more, but is there
+        assert "Resumed analysis.ipynb: 1 turn;" in run("%reload_ext xcyq_magic", "again")
 
 
 UNREADABLE = {

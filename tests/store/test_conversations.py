@@ -104,8 +104,18 @@ def test_a_cell_run_again_after_a_restart_replaces_its_turn(kernel):
 
 def test_an_id_that_no_notebook_file_holds_ends_with_the_kernel(kernel):
     """VS Code numbers the cells of a window: after a reload, the number may be another cell's."""
-    kernel().edit("main", with_turn(turn("a", CellRun("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", "0"))))
-    assert [t.cell for t in kernel().get().turns] == [None]
+
+    def cell(number: int, run: str) -> CellRun:
+        return CellRun(f"vscode-notebook-cell:/a.ipynb#W{number}sZmlsZQ==", run)
+
+    for prompt, its in {"a": cell(0, "1"), "b1": cell(1, "2"), "b2": cell(1, "2"), "c": cell(0, "3")}.items():
+        kernel().edit("main", with_turn(turn(prompt, its)))
+    assert prompts(kernel().get()) == ["a", "b1", "b2", "c"]
+    again, hot = kernel(), Parameters(temperature=0.9)
+    for prompt, its in {"a": cell(1, "4"), "b1": cell(0, "5"), "b2": cell(0, "5")}.items():  # each asks the same
+        again.edit("main", with_turn(replace(turn(prompt, its), parameters=hot)))
+        assert prompts(kernel().get()) == (["a", "b1", "c"] if prompt == "b1" else ["a", "b1", "b2", "c"])
+    assert [t.parameters for t in kernel().get().turns] == [hot, hot, hot, Parameters()]
 
 
 def test_what_was_chosen_for_a_conversation_comes_back(kernel):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 EARLIER = ""  # the run of a turn from another kernel's life; no request of this kernel has that id
+REDRAWN = "redrawn"  # the same, where its cell may have another id by now
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,13 @@ class CellRun:
         The cell's.
     run
         The id of the request that ran it (``msg_id``).
+    source
+        What the cell holds; None where that is not known.
     """
 
     cell_id: str
     run: str
+    source: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def lasting_id(self) -> str | None:
@@ -96,6 +100,10 @@ class CellRun:
         See https://nbformat.readthedocs.io/en/latest/format_description.html#cell-ids.
         """
         return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
+
+    def __reduce__(self) -> tuple[type[CellRun], tuple[str, str]]:
+        """Leave the source out of a pickle: it may hold what the user did not give away."""
+        return CellRun, (self.cell_id, self.run)
 
 
 def _new_id() -> str:
@@ -199,9 +207,23 @@ class Conversation:
     model: str | None = None
     system: str | None = None
 
-    def _place(self, cell: CellRun | None) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+    def _of_cell(self, cell: CellRun, prompt: Message | None) -> list[int]:
+        """Return the indices of the turns of a cell that asks `prompt`.
+
+        Where none has its id, they are those of the first cell that may have another id by now and has the same
+        source, or asked the same.
+        """
+        mine = [i for i, t in enumerate(self.turns) if t.cell and t.cell.cell_id == cell.cell_id]
+        if mine:
+            return mine
+        redrawn = [(t.cell, t.prompt) for t in self.turns if t.cell and t.cell.run == REDRAWN]
+        same = [its for its, _ in redrawn if cell.source is not None and its.source == cell.source]
+        same += [its for its, asked in redrawn if asked == prompt]
+        return [i for i, t in enumerate(self.turns) if t.cell in same[:1]]
+
+    def _place(self, cell: CellRun | None, prompt: Message | None) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
         """Return the turns above a new turn of `cell`, and those below; turns that it replaces are in neither."""
-        mine = [i for i, t in enumerate(self.turns) if cell and t.cell and t.cell.cell_id == cell.cell_id]
+        mine = self._of_cell(cell, prompt) if cell else []
         if not mine:
             return self.turns, ()
         stale = {i for i in mine if self.turns[i].cell != cell}
@@ -211,9 +233,9 @@ class Conversation:
         below = tuple(t for i, t in enumerate(self.turns[cut:], cut) if i not in stale)
         return above, below
 
-    def above(self, cell: CellRun | None = None) -> tuple[Turn, ...]:
-        """Return the turns that a new turn of `cell` follows, and that its request repeats."""
-        return self._place(cell)[0]
+    def above(self, cell: CellRun | None = None, prompt: Message | None = None) -> tuple[Turn, ...]:
+        """Return the turns that a new turn of `cell`, which asks `prompt`, follows, and that its request repeats."""
+        return self._place(cell, prompt)[0]
 
     def with_turn(self, turn: Turn) -> Conversation:
         """Return the conversation with `turn` in its place; one that has it already stays as it is.
@@ -223,7 +245,7 @@ class Conversation:
         """
         if any(t.id == turn.id for t in self.turns):
             return self
-        above, below = self._place(turn.cell)
+        above, below = self._place(turn.cell, turn.prompt)
         return replace(self, turns=(*above, turn, *below))
 
     def with_one_of(self, turn: Turn, alternatives: Collection[Turn]) -> Conversation:

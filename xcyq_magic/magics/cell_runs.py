@@ -26,15 +26,12 @@ class CellRuns:
     ----------
     shell
         Whose cells run.
-
-    Attributes
-    ----------
     sources
-        The sources of the cells that ran, by their ids.
+        The sources of the cells that ran, by their ids, None for one that is not known; further ones are added.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        self.sources: dict[str, str] = {}
+    def __init__(self, shell: InteractiveShell, sources: dict[str, str | None]) -> None:
+        self.sources = sources
         self._shell = shell
         self._home = threading.current_thread()
         # Of this object, not of the module: a context keeps what was not taken back before `unregister`.
@@ -46,6 +43,8 @@ class CellRuns:
         """Hear of each request from now on."""
         self._note_threads()  # nobody knows who started them
         self._last = _requested(self._shell)
+        if self._last is not None:
+            self.sources.setdefault(self._last[0], None)
         self._shell.events.register("pre_execute", self._begin)
         self._shell.events.register("pre_run_cell", self._note_source)
         self._shell.events.register("post_execute", self._end)
@@ -68,7 +67,7 @@ class CellRuns:
         from xcyq_magic.chat.conversation import CellRun
 
         request = self._request()
-        return CellRun(*request) if request else None
+        return CellRun(*request, self.sources.get(request[0])) if request else None
 
     def _request(self) -> _Request | None:
         if within := self._within.get():

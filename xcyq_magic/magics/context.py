@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -36,21 +37,27 @@ NAME = "xcyq_magic"  # of its entry in the shell's registry of magics
 
 
 @dataclass
-class Access:
-    """How requests went when the extension was unloaded: loaded again, it must not send elsewhere.
+class Left:
+    """What an unloaded extension leaves in the shell: loaded again, it goes on as before, and sends nothing elsewhere.
 
     What ``%config`` set is not among it: IPython keeps that itself.
 
     Attributes
     ----------
     offline
-        Whether they went to the sandbox.
+        Whether requests went to the sandbox.
     key
         The one that was entered.
+    ran
+        The sources of the cells that ran, by their ids, None for one that is not known.
+    conversations
+        As they stand, and which of them is the current one; None before the first use.
     """
 
     offline: bool = False
     key: ApiKey | None = None
+    ran: dict[str, str | None] = field(default_factory=dict)
+    conversations: Conversations | None = None
 
 
 class LastFailure:
@@ -154,12 +161,12 @@ class Context:
         self.seen = SeenImages(shell)
         self.failure = LastFailure(shell)
         self.background = Background()
-        self.runs = CellRuns(shell)
+        self._left: Left = shell.meta.pop(NAME, None) or Left()
+        self.runs = CellRuns(shell, self._left.ran)
         self.magics: list[Magics] = []
-        self._access: Access = shell.meta.pop(NAME, None) or Access()
         self._lock = PerProcess(threading.RLock)
         self._session: ChatSession | None = None
-        self._conversations: Conversations | None = None
+        self._conversations = self._left.conversations
         self._said: set[str] = set()  # lines on what is resumed
         self._resumed = ""  # the id of the conversation that was said to be resumed
 
@@ -185,9 +192,9 @@ class Context:
                 from xcyq_magic.session.session import ChatSession
 
                 session = ChatSession(self.gateway, self.chat, conversations)
-                if self._access.offline:
+                if self._left.offline:
                     session.access.start_sandbox()
-                session.access.entered = self._access.key
+                session.access.entered = self._left.key
                 self._session = session
             return self._session
 
@@ -214,7 +221,7 @@ class Context:
             return None
         from xcyq_magic.store.recognition import Notebook
 
-        return Notebook(path, lambda: self.runs.cell_id, self.runs.sources)
+        return Notebook(path, partial(_running, self.shell), self.runs.sources)
 
     def is_open(self, path: Path) -> bool:
         """Return whether a path is that of the open notebook, also if it was renamed since its kernel started."""
@@ -278,9 +285,11 @@ class Context:
         self.shell.events.register("post_run_cell", self._say_notices)
         self.failure.register()
         self.chat.observe(self._move_store, "store")
-        if self._access.offline:
+        if self._left.offline:
             sys.stdout.write("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.\n")
-        if self.chat.resume and (notebook := self.notebook):
+        if self._conversations is not None:
+            self._say_what_is_resumed(*self._conversations.reopen(self._open_database()))
+        elif self.chat.resume and (notebook := self.notebook):
             self._say_what_is_resumed(*resumption(self._open_database(), notebook))
 
     def _say_notices(self, *_: object) -> None:
@@ -303,9 +312,9 @@ class Context:
         self.shell.events.unregister("post_run_cell", self._say_notices)
         self.chat.unobserve(self._move_store, "store")
         if self._session is not None:
-            self._access = Access(self._session.access.sandbox is not None, self._session.access.entered)
-        if self._access != Access():
-            self.shell.meta[NAME] = self._access
+            access = self._session.access
+            self._left = replace(self._left, offline=access.sandbox is not None, key=access.entered)
+        self.shell.meta[NAME] = replace(self._left, conversations=self._conversations)
         self.background.close()
         if self._session is not None:  # it stays: whoever asks for it again hears that it is closed
             self._session.close()
@@ -324,6 +333,12 @@ def notebook_path(shell: InteractiveShell, running: str | None) -> str | None:
         return told
     named = os.environ.get("JPY_SESSION_NAME", "")
     return named if os.path.isabs(named) and PurePath(named).suffix and running else None  # noqa: PTH117  # a str
+
+
+def _running(shell: InteractiveShell) -> str | None:
+    """Return the id of the cell that runs in `shell`, also after the extension was loaded again."""
+    context = Context.of(shell)
+    return context.runs.cell_id if context else None
 
 
 def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:

@@ -242,7 +242,8 @@ class _Asking:
         names = tuple(c.name for c in judged)
         mark = f"{order.getrandbits(32):08x}"
         message = question(comparison.prompt, comparison.system, [c.text for c in judged], mark)
-        past = replace(self.history, turns=() if self.options.once else self.history.above(self.cell))
+        above = () if self.options.once else self.history.above(self.cell, comparison.prompt)
+        past = replace(self.history, turns=above)
         try:
             outcome = self.session.reply(past, message, TurnOptions(model=model, system=""), paint=paint)
         except InputError as e:

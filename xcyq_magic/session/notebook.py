@@ -54,6 +54,7 @@ class Conversations:
         self._sync = Sync(ConversationStore(database), notebook, resume=resume)
         self._standing = Standing()
         self._begun: set[str] = set()  # the ids of those that began here
+        self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
         self._lock = PerProcess(threading.RLock)
 
     # As they stand
@@ -179,20 +180,36 @@ class Conversations:
         Returns
         -------
         Summary or None
-            The conversation; None if there is none, or if something was said here already.
+            The conversation; None if there is none. What was said here until now comes after what is kept of it.
         str
             A line for the user; ``""`` if there is nothing to say.
         """
         notebook = self._sync.notebook
         with self._lock.get():
-            begun = any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all)
-            if notebook is None or not self._resume or begun:
+            if notebook is None or not self._resume:
                 return None, ""
+            if any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all):
+                return self._resume_late() if self._unknown else (None, "")
             found, line = self._sync.attempt(lambda: find(self._sync.database, notebook)) or (None, "")
+            self._unknown = found is None and bool(line)
             if found is not None:
                 self.current = found.name
                 self._standing.named.clear()  # nothing is in them, and more is known now
             return found, line
+
+    def _resume_late(self) -> tuple[Summary | None, str]:
+        """Do what `resume` does, once the cells of what was set aside for want of them are known."""
+        known = self._sync.attempt(self._sync.known) or ()
+        found = next((s for s in known if s.displaced and s.name == self.current), None)
+        slot = self._standing.named.get(self.current)
+        before = self._sync.load(found) if found and slot and not slot.reply_lock.locked() else None
+        if found is None or slot is None or before is None:
+            return None, ""
+        self._standing.put_aside(Slot(slot.now, slot.kept, writable=slot.writable, id=slot.id))
+        self._join(slot, before)
+        self._unknown = False
+        self._write()
+        return found, f"Resumed {found}. What was said here until now comes after them; %chat_reset starts afresh."
 
     def belong_to(self, notebook: Notebook) -> tuple[Summary | None, str]:
         """Let the conversations be those of `notebook`, which was not known yet; return what `resume` does.
@@ -205,24 +222,19 @@ class Conversations:
                 self._standing.named, self._sync.notebook = {}, notebook
                 found, line = self.resume()
                 for name, slot in until_now.items():
-                    self._join(name, slot)
+                    self._join(slot, self._slot(name))
+                    self._standing.named[name] = slot
             except BaseException:  # an interrupt: all is as it was, and the next cell tries again
                 self._standing.named, self._sync.notebook = until_now, None
                 raise
             self._catch_up()
             return found, line
 
-    def _join(self, name: str, slot: Slot) -> None:
-        """Let `slot`, whose notebook was not known, be the notebook's conversation of its name."""
-        before, said = self._slot(name), slot.now
-        known = {t.id for t in before.now.turns}
-        turns = tuple(t for t in said.turns if t.id not in known)
-        chosen = {what: v for what, v in (("model", said.model), ("system", said.system)) if v is not None}
-        slot.now = replace(before.now, turns=(*before.now.turns, *turns), **chosen) if turns or chosen else before.now
+    def _join(self, slot: Slot, before: Slot) -> None:
+        """Let `slot`, which began here, go on with what is kept `before`."""
+        slot.follow(before)
         if slot.now is not before.now:
             self._sync.note(slot)
-        slot.kept, slot.id, slot.joins = before.kept, before.id, before.joins
-        self._standing.named[name] = slot
         self._begun.add(slot.id)
 
     def begin(self, conversation: Conversation) -> Summary | None:
@@ -231,6 +243,7 @@ class Conversations:
         Returns that one, which is set aside; None if there was nothing in it.
         """
         with self._lock.get():
+            self._unknown = False
             old, new = self._slot(conversation.name), self._new(conversation, wanted=True)
             here = {t.id for t in self._standing.turns}
             self._sync.note(new, [t for t in conversation.turns if t.id not in here], asked=False)
@@ -294,6 +307,7 @@ class Conversations:
                 held = self._sync.notebook.contents() if self._sync.notebook else Contents()
                 self.begin(replace(slot.now, name=name, turns=in_cells_here(held, slot.now.turns)))
                 return self.switch(name)
+            self._unknown = False
             self._slot(found.name)  # it is set aside, also if only the store had it until now
             self._standing.put(slot)
             return self.switch(found.name)
@@ -303,6 +317,16 @@ class Conversations:
         with self._lock.get():
             self._sync.use(database)
             self._standing.change_store()
+
+    def reopen(self, database: Database) -> tuple[Summary | None, str]:
+        """Go on after `close` with what stands, and return what `resume` does, in a notebook."""
+        with self._lock.get():
+            self.use(database)
+            now = self._standing.named.get(self.current)
+            if now is None or not now.now.turns:
+                return self.resume()
+            found = now.summary(self.path, aside=False)
+            return found, f"Resumed {found}; %chat_reset starts afresh." if self._sync.notebook else ""
 
     def close(self) -> None:
         """Keep what has not been kept yet, and let the file go."""
@@ -323,7 +347,9 @@ class Conversations:
             return self._standing.of_id(which.id) or which
         name = which or self.current
         slot = self._standing.named.get(name)
-        if slot is None:
+        if slot is not None:
+            self._sync.look_again(slot)
+        else:
             found = self._sync.attempt(lambda: self._sync.named(name))
             slot = (self._sync.load(found) if found else None) or self._new(Conversation(name), joins=True)
             self._standing.named[name] = slot

@@ -135,7 +135,8 @@ class ChatSession:
         """
         model = self.model_of(conversation) if options.model is None else options.model
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
-        past = context(() if options.once else conversation.above(cell), self.chat.keep_media, self.chat.history_turns)
+        above = () if options.once else conversation.above(cell, prompt)
+        past = context(above, self.chat.keep_media, self.chat.history_turns)
         messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion, Usage
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun, Conversation, Turn
 from xcyq_magic.chat.given import moment, seconds, text
 from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import StoreError
@@ -193,9 +193,11 @@ class ConversationStore:
             except StoreError as e:
                 refused.append((turn, e))
                 continue
-            cell_id = turn.cell.lasting_id if turn.cell else None
+            lasting_id = turn.cell.lasting_id if turn.cell else None
+            # What a frontend made up may be another cell's in another run.
+            cell_id = column(f"{turn.cell.cell_id} {turn.cell.run}") if turn.cell and not lasting_id else lasting_id
             execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", identifier, position + n, turn.id, cell_id)
-            self.note_cells(execute, identifier, [cell_id] if cell_id else [])
+            self.note_cells(execute, identifier, [lasting_id] if lasting_id else [])
         return refused
 
     @staticmethod
@@ -301,7 +303,10 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
         turn = Turn.from_dict(record, media)
     except _UNREADABLE:
         return None
-    return replace(turn, cell=None if cell_id is None else CellRun(cell_id, EARLIER), id=identifier, request=request)
+    cell = None if cell_id is None else CellRun(cell_id, EARLIER)
+    if cell is not None and not cell.lasting_id:
+        cell = replace(cell, run=REDRAWN)
+    return replace(turn, cell=cell, id=identifier, request=request)
 
 
 def spent_of(row: Row) -> ReplyUsage:

@@ -16,13 +16,14 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.records import TURN_MIME
+from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
+from xcyq_magic.chat.records import TURN_MIME, place_of
 from xcyq_magic.store.forks import KernelLocks
 from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
@@ -35,10 +36,24 @@ _MOST_ELSEWHERE = 100  # conversations of other notebooks with the same cells, s
 
 @dataclass(frozen=True)
 class Contents:
-    """The sources of a notebook's cells by their ids, and the ids of the turns in its outputs."""
+    """What a notebook holds.
+
+    Attributes
+    ----------
+    cells
+        The sources of its cells, by their ids.
+    turns
+        The ids of the turns in its outputs, each with the cell that asked; None where another one shows it.
+    nameless
+        Whether cells have no ids in its file: a frontend draws them anew whenever it opens it.
+    told
+        Whether a cell that ran has its id in the file, so that the frontend tells those that the file holds.
+    """
 
     cells: Mapping[str, str] = field(default_factory=dict)
-    turns: frozenset[str] = frozenset()
+    turns: Mapping[str, CellRun | None] = field(default_factory=dict)
+    nameless: bool = False
+    told: bool = False
 
 
 @dataclass
@@ -52,12 +67,13 @@ class Notebook:
     running
         Returns the id of the cell that is running; None where cells have none.
     ran
-        The sources of the cells that ran in this kernel, by their ids: the file may not have them yet.
+        The sources of the cells that ran in this kernel, by their ids, None where one is not known: the file may not
+        have them yet.
     """
 
     path: str
     running: Callable[[], str | None] = lambda: None
-    ran: dict[str, str] = field(default_factory=dict)
+    ran: dict[str, str | None] = field(default_factory=dict)
     _read: tuple[object, Contents] = field(default=(None, Contents()), init=False, repr=False)
 
     def contents(self) -> Contents:
@@ -65,7 +81,9 @@ class Notebook:
         state = _state(self.path)
         if state is None or state != self._read[0]:
             self._read = state, contents(self.path)
-        return Contents({**self._read[1].cells, **self.ran}, self._read[1].turns)
+        saved = self._read[1]
+        ran = {i: source for i, source in self.ran.items() if source is not None}
+        return replace(saved, cells={**saved.cells, **ran}, told=not saved.cells.keys().isdisjoint(self.ran))
 
 
 def _state(path: str) -> tuple[int, int, int] | None:
@@ -88,7 +106,7 @@ def contents(path: str) -> Contents:
                 return Contents()
             cells = json.load(text)["cells"]
         sources = {i: "".join(cell.get("source", "")) for cell in cells if isinstance(i := cell.get("id"), str)}
-        return Contents(sources, frozenset(_turns(cells)))
+        return Contents(sources, _turns(cells), nameless=any("id" not in cell for cell in cells))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Contents()
 
@@ -109,12 +127,19 @@ def is_same_file(path: str, other: str) -> bool:
         return False
 
 
-def _turns(cells: Sequence[Any]) -> Iterator[str]:
-    for cell in cells:
+def _turns(cells: Sequence[Any]) -> dict[str, CellRun | None]:
+    """Return the turns in the outputs of cells, as `Contents` has them."""
+    found: dict[str, CellRun | None] = {}
+    for n, cell in enumerate(cells):
+        identifier, source = cell.get("id"), "".join(cell.get("source", ""))
+        # What numbers a cell without an id is none that a frontend could tell, nor one that lasts.
+        own = CellRun(identifier if isinstance(identifier, str) else f"cell {n}", EARLIER, source)
         for output in cell.get("outputs", ()):
             record = (output.get("data") or {}).get(TURN_MIME)
             if isinstance(record, dict) and isinstance(record.get("id"), str):
-                yield record["id"]
+                place = place_of(record)
+                found.setdefault(record["id"], own if place is None else found.get(str(place.get("turn"))))
+    return found
 
 
 def known(database: Database, held: Contents, path: str | None = None) -> list[Summary]:
@@ -174,8 +199,8 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     if found is not None or last is None or not last.turns:
         return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
-        f"A conversation was kept for {last}. This notebook has none of its cells, so it is set aside.\n"
-        f"%chat_switch {last.id} goes on with it."
+        f"A conversation was kept for {last}. None of its cells is known in the notebook as it was last saved, so it "
+        f"is set aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
     )
 
 
@@ -219,6 +244,25 @@ def in_cells_here(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
     return tuple(turn if stays(turn) else replace(turn, cell=None) for turn in turns)
 
 
+def in_their_cells(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return kept turns of a notebook, each in its cell: by the cell's id, else by the output that it is in."""
+
+    def cell_of(turn: Turn) -> CellRun | None:
+        own, found = turn.cell, held.turns.get(turn.id)
+        lasting = own.lasting_id if own else None
+        if own is not None and own.run not in {EARLIER, REDRAWN}:  # it was asked in this kernel
+            return own
+        if lasting is not None and lasting in held.cells:
+            found = CellRun(lasting, EARLIER, held.cells[lasting])
+        if found is None:
+            return replace(own, run=REDRAWN) if own is not None and held.nameless else own
+        if held.told and found.lasting_id:
+            return found
+        return replace(found, cell_id=lasting or found.cell_id, run=REDRAWN)
+
+    return tuple(replace(turn, cell=cell_of(turn)) for turn in turns)
+
+
 def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Summary]) -> str:
     """Bring conversations from the path `origin` to `path`; return what to say of it.
 
@@ -230,8 +274,9 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
     with contextlib.closing(KernelLocks(database.path)) as locks:
         # A kernel that goes on with them writes to them, whatever its notebook's file has of them.
         theirs |= {s.id for s in ours if s.notebook != column(path) and locks.held_elsewhere(s.notebook or s.id)}
-    last = current(database, origin) if origin else None
-    forked = False
+    last, forked = current(database, origin) if origin else None, False
+    goes_on = [s for s in ours if not s.set_aside or s.displaced]
+    chosen = next((s for s in goes_on if last and s.id == last.id), next(iter(goes_on), None))  # or the latest
     with database.transaction() as execute:
         for summary in reversed(ours):  # of two with one name, the one changed last has it in the end
             if summary.set_aside and not summary.displaced:
@@ -244,7 +289,7 @@ def _bring(database: Database, path: str, origin: str | None, ours: Sequence[Sum
             else:
                 here = summary.id
                 execute("UPDATE conversations SET notebook = ?, set_aside = 0 WHERE id = ?", column(path), here)
-            if last is None or summary.id == last.id or summary is ours[0]:
+            if summary is chosen:
                 execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(path), here)
     if origin == column(path):
         return ""

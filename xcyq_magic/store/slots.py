@@ -90,6 +90,15 @@ class Slot:
         """Whether this kernel could miss something of it that is in no file."""
         return self.worth_keeping or bool(self.taken or self.replaced) or self.reply_lock.locked()
 
+    def follow(self, before: Slot) -> None:
+        """Take the place of `before`: its turns come first, and what was chosen here goes on."""
+        now, said = before.now, self.now
+        known = {t.id for t in now.turns}
+        turns = tuple(t for t in said.turns if t.id not in known)
+        chosen = {what: v for what, v in (("model", said.model), ("system", said.system)) if v is not None}
+        self.now = replace(now, turns=(*now.turns, *turns), **chosen) if turns or chosen else now
+        self.kept, self.id, self.joins = before.kept, before.id, before.joins
+
     def note_taken(self, before: Conversation, after: Conversation) -> tuple[Turn, ...]:
         """Note which turns a change of it takes out, for `last_taken`, and return them."""
         gone, new = before.without(after.turns).turns, after.without(before.turns).turns

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from xcyq_magic.chat.conversation import EARLIER, CellRun
+from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.forks import KernelLocks, PerProcess
-from xcyq_magic.store.recognition import known
+from xcyq_magic.store.recognition import in_their_cells, known
 from xcyq_magic.store.slots import Kept, Slot
 from xcyq_magic.store.writing import Writing
 
@@ -131,9 +132,22 @@ class Sync:
             what = f"{loaded.unreadable} of the kept turns of {found.name}"
             self._notices.append(f"{what} cannot be read; they stay in the file.")
         self._hold(found.id)
-        kept = Kept(loaded.conversation, found.set_aside)
-        known = {self.database.identity: kept}
-        return Slot(loaded.conversation, known, writable=not self.in_memory, joins=True, id=found.id)
+        known = {self.database.identity: Kept(loaded.conversation, found.set_aside)}
+        slot = Slot(loaded.conversation, known, writable=not self.in_memory, joins=True, id=found.id)
+        self._put_in_cells(slot)
+        return slot
+
+    def look_again(self, slot: Slot) -> None:
+        """Look for the cells of turns whose cells may have other ids by now: the notebook's file may have changed."""
+        if any(t.cell and t.cell.run == REDRAWN for t in slot.now.turns):
+            self._put_in_cells(slot)
+
+    def _put_in_cells(self, slot: Slot) -> None:
+        if self.notebook is not None:
+            before, held = slot.now, self.notebook.contents()
+            slot.now = replace(before, turns=in_their_cells(held, before.turns))
+            kept = slot.kept.items()  # nothing of it is to be written for that
+            slot.kept = {i: replace(k, conversation=slot.now) if k.conversation is before else k for i, k in kept}
 
     # To the store
 
