@@ -23,7 +23,7 @@ from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.database import Database, Execute
@@ -47,13 +47,13 @@ class Contents:
     nameless
         Whether cells have no ids in its file: a frontend draws them anew whenever it opens it.
     told
-        Whether a cell that ran has its id in the file, so that the frontend tells those that the file holds.
+        The ids that the frontend tells: those of cells that ran; if the file has one of them, all that it has.
     """
 
     cells: Mapping[str, str] = field(default_factory=dict)
     turns: Mapping[str, CellRun | None] = field(default_factory=dict)
     nameless: bool = False
-    told: bool = False
+    told: Collection[str] = ()
 
 
 @dataclass
@@ -83,7 +83,8 @@ class Notebook:
             self._read = state, contents(self.path)
         saved = self._read[1]
         ran = {i: source for i, source in self.ran.items() if source is not None}
-        return replace(saved, cells={**saved.cells, **ran}, told=not saved.cells.keys().isdisjoint(self.ran))
+        told = set(self.ran) if saved.cells.keys().isdisjoint(self.ran) else saved.cells.keys() | self.ran.keys()
+        return replace(saved, cells={**saved.cells, **ran}, told=told)
 
 
 def _state(path: str) -> tuple[int, int, int] | None:
@@ -256,7 +257,7 @@ def in_their_cells(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
             found = CellRun(lasting, EARLIER, held.cells[lasting])
         if found is None:
             return replace(own, run=REDRAWN) if own is not None and held.nameless else own
-        if held.told and found.lasting_id:
+        if found.cell_id in held.told:
             return found
         return replace(found, cell_id=lasting or found.cell_id, run=REDRAWN)
 
