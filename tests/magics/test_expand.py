@@ -189,6 +189,45 @@ def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
     assert "one is" not in said
 
 
+def test_a_list_of_figures_goes_in_as_figures(run, shell, sandbox):
+    run("from matplotlib.figure import Figure\nfrom xcyq_magic import Chat\nfigures = {'a': Figure(), 'b': Figure()}")
+    run("for f in figures.values(): f.subplots().plot([1, 2])")
+    for cell, kinds in {
+        "%chat Compare {{ figures }} please.": ["Compare\na:", "image_url", "b:", "image_url", " please."],
+        "%chat Compare {{ list(figures.values()) }}.": ["Compare ", "image_url", "image_url", "."],
+        "%chat -a figures Compare.": ["a:", "image_url", "b:", "image_url", "Compare."],
+        "Chat()('Compare.', list(figures.values()))": ["image_url", "image_url", "Compare."],
+    }.items():
+        run(cell)
+        assert [p["text"] if p["type"] == "text" else p["type"] for p in prompt(sandbox)] == kinds, cell
+    with pytest.raises(MediaError, match="cannot stand in a system prompt"):
+        run("%chat_system Look at {{ figures }}")
+
+
+@pytest.mark.parametrize("line", ["{{ thing }}", "-a thing Look"])
+def test_where_only_an_address_is_left_a_line_says_so(run, capsys, line):
+    run("class Thing: pass\nthing = Thing()")
+    run(f"%chat {line}")
+    said = capsys.readouterr().out
+    assert "thing goes in as <__main__.Thing object at 0x" in said
+    assert "which does not say what it holds. Send {{ vars(thing) }}, or a text." in said
+
+
+def test_a_matrix_goes_in_as_numbers_and_says_how_to_have_it_seen(run, sandbox, capsys):
+    run("import numpy as np\nimport matplotlib.pyplot as plt\ncounts = np.eye(10, dtype=int)")
+    run("features = np.tile(counts * 0.123, (15, 2))")
+    run("%chat {{ counts }}")
+    assert "[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]" in prompt(sandbox)
+    assert "matshow" not in capsys.readouterr().out
+    run("%chat -a features Look")
+    assert "features goes in as text, not all of its numbers. To have it seen, write {{ plt.matshow(features) }}." in (
+        capsys.readouterr().out
+    )
+    run("%chat {{ plt.matshow(features) }}")
+    assert [p["type"] for p in prompt(sandbox)] == ["image_url"]
+    run("plt.close('all')")
+
+
 def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shell.run_cell(

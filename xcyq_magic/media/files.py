@@ -179,7 +179,7 @@ def _note(left_out: int) -> str:
     return f"without {them} that it refers to"
 
 
-def _data_of(url: str) -> bytes:
+def data_of_url(url: str) -> bytes:
     """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
 
     Raises
@@ -290,7 +290,7 @@ class _Rewriter:
     def _data_url(self, url: str) -> str | None:
         """Return a data URL with a picture in it, told by its bytes as the libraries do; None for anything else."""
         try:
-            data = _data_of(url)
+            data = data_of_url(url)
             mime = mime_of(data)
             if mime in _RASTERS:
                 opened(data, "")  # or it has too many pixels
