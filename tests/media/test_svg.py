@@ -195,6 +195,20 @@ def test_a_huge_svg_is_drawn_no_larger_than_any_model_sees_it(library, size):
     assert 2500 < max(image.width, image.height) <= 2577
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        *("width='72pt' height='36pt'", "width='25.4mm' height='12.7mm'", "width='2.54cm' height='1.27cm'"),
+        *("width='1in' height='.5in'", "width='6pc' height='3pc'", "width='96px' height='48'"),
+        *("viewBox='0 0 96 48'", "width='100%' height='100%' viewBox='0 0 96 48'"),
+        "width='72.00pt' height='36.00pt' viewBox='0.00 0.00 89.00 44.50'",  # as Graphviz writes it
+    ],
+)
+def test_an_svg_is_drawn_in_its_size_whatever_its_unit(library, size):
+    image = part_of(f"<svg xmlns='http://www.w3.org/2000/svg' {size}><rect width='9' height='9'/></svg>".encode())
+    assert (image.width, image.height) == (96, 48)
+
+
 def test_a_figure_that_was_saved_as_svg_is_drawn_in_its_size(library, tmp_path):
     from matplotlib.figure import Figure
 

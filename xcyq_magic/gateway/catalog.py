@@ -58,6 +58,9 @@ MAX_VIDEO_MB = 20.0
 FEWEST = 2  # columns of a comparison
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _MOST_BRACES = 50  # in a word; each takes a call within a call
+_INTERPOLATION = re.compile(r"[{}$].*", re.DOTALL)
+_MOST_SHOWN = 40  # characters of what is meant as a variable
+VARIABLE = "For a variable, write {{ name }}."
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
@@ -184,6 +187,12 @@ VideoForm: TypeAlias = Literal["image_url", "video_url", "file"]
 VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
 
 
+def interpolation(name: str) -> str | None:
+    """Return what in a name is meant to be replaced by a variable, ``{model}`` or ``$model``; None if nothing is."""
+    found = _INTERPOLATION.search(name)
+    return found[0][:_MOST_SHOWN] if found else None
+
+
 def asked_models(words: Sequence[str], repeat: int, most: int) -> dict[str, str]:
     """Return the columns of a comparison: each one's name, and the model that it asks.
 
@@ -232,6 +241,9 @@ def _braces(word: str) -> list[str]:
     if word.endswith(",") or ("," in word and "{" not in word):
         msg = f"The models stand there with a comma ({word!r}); nothing was sent."
         raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+    if "$" in word:
+        msg = f"No model's name holds a dollar ({word[:_MOST_BRACES]!r}); nothing was sent."
+        raise OptionError(msg, VARIABLE)
     if word.count("{") > _MOST_BRACES:
         msg = f"{word[:_MOST_BRACES]}… has more than {_MOST_BRACES} braces; nothing was sent."
         raise OptionError(msg, "Name the models one by one, or write it like gpt-5.5{,-official,-low}.")
@@ -254,6 +266,9 @@ def _expanded(word: str) -> Iterator[str]:
     if depth or "}" in (word if start < 0 else word[:start]):
         msg = f"A brace in {word} has no other half; nothing was sent."
         raise OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
+    if len(cuts) == 2:  # noqa: PLR2004  # its two braces: no choice, but what IPython and f-strings take for a variable
+        msg = f"There is no comma in {word[start : cuts[1] + 1]}, so nothing was sent."
+        raise OptionError(msg, VARIABLE)
     if start < 0:
         yield word
     for begin, end in pairwise(cuts):

@@ -145,6 +145,8 @@ def _attached(context: Context, text: str) -> list[Part]:
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.resolve import attach, hint_for
 
+    if text.startswith("{{") and text.endswith("}}"):  # as in a prompt
+        text = text[2:-2].strip()
     if found := _KEPT.fullmatch(text):
         return [_kept(context, found[1])]
     shell = context.shell
