@@ -59,6 +59,7 @@ FEWEST = 2  # columns of a comparison
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _MOST_BRACES = 50  # in a word; each takes a call within a call
 _INTERPOLATION = re.compile(r"[{}$].*", re.DOTALL)
+_LONGEST_NAME = 100  # characters, beyond which none is near to one of the catalogue
 _MOST_SHOWN = 40  # characters of what is meant as a variable
 VARIABLE = "For a variable, write {{ name }}."
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
@@ -162,7 +163,7 @@ def same_model(asked: str, answered: str) -> bool:
 
 def suggest(name: str) -> str | None:
     """Return the known model that `name` may be meant for; None if nothing is near."""
-    typed = name.lower().replace("_", "-")
+    typed = name[:_LONGEST_NAME].lower().replace("_", "-")
 
     def nearness(known: str) -> tuple[float, int]:
         # Of two that are equally near, the one without a pool is the likelier.

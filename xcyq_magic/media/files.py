@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import difflib
 import errno
 import os
@@ -180,16 +181,13 @@ def _note(left_out: int) -> str:
 
 
 def data_of_url(url: str) -> bytes:
-    """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
-
-    Raises
-    ------
-    ValueError
-        Its base64 is none.
-    """
+    """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397; none if its base64 is broken."""
     head, _, body = url.partition(",")
     data = unquote_to_bytes(body)
-    return base64.b64decode(data) if _BASE64.search(head) else data
+    try:
+        return base64.b64decode(data) if _BASE64.search(head) else data
+    except binascii.Error:
+        return b""
 
 
 def _long_edge(root: Mapping[str, str]) -> float:

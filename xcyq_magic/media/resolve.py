@@ -35,6 +35,7 @@ _MOST_ITEMS = 50  # of a list that holds media
 _DEEPEST = 3  # lists within lists
 _LEAST_CHARS = 200  # of each item that is text
 _MOST_SHOWN = 60
+_LONGEST_NAME = 8000  # characters of a path or an address
 
 
 def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> list[Part]:
@@ -125,6 +126,9 @@ def _named(text: str, name: str) -> Media:
     """Return the picture or the video of a path, an address or a data URL."""
     if text[:5].lower() == "data:":
         return media_of_bytes(data_of_url(text), name, "This data URL")
+    if "\n" in text or len(text) > _LONGEST_NAME:
+        msg = f"{clipped_line(text, _MOST_SHOWN)} is no path of a picture; nothing was sent."
+        raise MediaError(msg, "It is text: write {{ name }} in the prompt, with the name that it has.")
     if "://" in text:
         video = re.split("[?#]", text)[0].lower().endswith(_VIDEO_SUFFIXES)
         return MediaLink(text, "video" if video else "image", name)
