@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.context import Context
+    from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.session.turn import TurnOptions
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -122,8 +124,6 @@ def _stripped(text: str) -> list[str]:
 
 def _figures(context: Context, count: int | None) -> list[Part]:
     """The last images that the user saw, as ``-f`` asks for them."""
-    from xcyq_magic.media.files import media_of_bytes
-
     if count is None:
         return []
     if count < 1:
@@ -133,11 +133,24 @@ def _figures(context: Context, count: int | None) -> list[Part]:
     if len(seen) < count:
         have = f"only {len(seen)} image{'s' * (len(seen) != 1)}" if seen else "no image yet"
         msg = f"-f {count}: cells have shown {have} since xcyq_magic was loaded; nothing was sent."
-        raise MediaError(
-            msg, "Run the cell that shows it again, or attach it with -a NAME. Interactive plots show no image."
-        )
+        raise MediaError(msg, "Run the cell that shows it again, or attach it with -a NAME.")
+    if drawn := next((image.drawn for image in reversed(seen) if image.drawn and image.figure is None), ""):
+        which = "What was seen last" if count == 1 else f"One of the last {count}"
+        msg = f"{which} is {drawn}, of which there is no image; nothing was sent."
+        way_on = "Attach it by its name, which draws it anew: -a NAME. Or attach a picture of it: -a plot.png."
+        raise MediaError(msg, _PDF if "PDF" in drawn else way_on)
     names = ["last image"] if count == 1 else [f"image {n} of {count}" for n in range(1, count + 1)]
-    return [media_of_bytes(image.content, name, name.capitalize()) for image, name in zip(seen, names, strict=True)]
+    return [_of_seen(image, name) for image, name in zip(seen, names, strict=True)]
+
+
+def _of_seen(image: SeenImage, name: str) -> Part:
+    """Return an image that was seen; of a figure that lives on in the page, the one that is seen now."""
+    from xcyq_magic.media.figures import image_of_figure
+    from xcyq_magic.media.files import media_of_bytes
+
+    if (figure := image.figure) is not None:
+        return image_of_figure(figure, name)
+    return media_of_bytes(image.content, name, name.capitalize())
 
 
 def _attached(context: Context, text: str) -> list[Part]:
