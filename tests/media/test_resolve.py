@@ -30,9 +30,11 @@ from xcyq_magic.errors import MediaError
 from xcyq_magic.media.resolve import attach, hint_for, media_of, resolve
 from xcyq_magic.media.values import describe
 
-COLOURS = np.random.default_rng(7).integers(0, 256, (24, 32, 3), np.uint8)
+COLOURS = np.random.default_rng(7).integers(0, 256, (216, 288, 3), np.uint8)
 GREY = COLOURS[..., 0]
-SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='32' height='24'><rect width='16' height='24' fill='red'/></svg>"
+SVG = (
+    "<svg xmlns='http://www.w3.org/2000/svg' width='288' height='216'><rect width='144' height='216' fill='red'/></svg>"
+)
 MP4 = bytes.fromhex("0000001066747970") + b"isom" + bytes(4)
 
 
@@ -94,7 +96,7 @@ class WithTextFirst:
 
 
 EXACT = {
-    "an image of ours": (lambda: Image(png(), "image/png", 32, 24), COLOURS),
+    "an image of ours": (lambda: Image(png(), "image/png", 288, 216), COLOURS),
     "Pillow, RGB": (lambda: Pillow.fromarray(COLOURS), COLOURS),
     "Pillow, grey": (lambda: Pillow.fromarray(GREY), GREY),
     "Pillow, a palette": (lambda: Pillow.fromarray(GREY).quantize(16), None),
@@ -109,7 +111,7 @@ EXACT = {
     "array, HxWx4": (lambda: np.dstack([COLOURS, GREY]), np.dstack([COLOURS, GREY])),
     "array, strided": (lambda: COLOURS[::-1, ::2], COLOURS[::-1, ::2]),
     "array, Fortran's order": (lambda: np.asfortranarray(COLOURS), COLOURS),
-    "array, read-only": (lambda: np.frombuffer(COLOURS.tobytes(), np.uint8).reshape(24, 32, 3), COLOURS),
+    "array, read-only": (lambda: np.frombuffer(COLOURS.tobytes(), np.uint8).reshape(216, 288, 3), COLOURS),
     "array, the other byte order": (lambda: COLOURS.astype(">i4"), COLOURS),
     "array, booleans": (lambda: GREY > 99, GREY > 99),
     **{f"array, {t}": (lambda t=t: COLOURS.astype(t), COLOURS) for t in ("u2", "i2", "u4", "i4", "u8", "i8")},
@@ -251,7 +253,7 @@ def test_a_jpeg_is_sent_as_it_is(received):
 def test_an_svg_is_drawn(picture, value):
     pytest.importorskip("resvg_py")
     came = picture(part_of(value)).convert("RGB")
-    assert (came.size, came.getpixel((5, 5)), came.getpixel((25, 5))) == ((32, 24), (255, 0, 0), (255, 255, 255))
+    assert (came.size, came.getpixel((45, 5)), came.getpixel((225, 5))) == ((288, 216), (255, 0, 0), (255, 255, 255))
 
 
 def test_an_svg_that_nothing_draws_names_what_does(monkeypatch, tmp_path):

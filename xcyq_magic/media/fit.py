@@ -191,7 +191,8 @@ def fit(image: Image, limits: ImageLimits) -> Image:
     picture = opened(image.data, shown)
     with decoding(shown):
         frames = getattr(picture, "n_frames", 1)
-    times = max(1, -(-_SMALLEST // max(picture.size)))  # 1 unless it is too small to be seen
+    # How many pixels become a side of one; 1 where they are enough to be seen.
+    times = max(1, min(-(-_SMALLEST // max(picture.size)), limits.long_edge // max(picture.size)))
     small = times == 1 and max(picture.size) <= limits.long_edge
     light = limits.max_bytes is None or len(image.data) <= limits.max_bytes
     if small and light and frames == 1 and image.mime in limits.mimes and only_pixels(image.data, image.mime):
