@@ -267,7 +267,7 @@ def _expanded(word: str) -> Iterator[str]:
     if depth or "}" in (word if start < 0 else word[:start]):
         msg = f"A brace in {word} has no other half; nothing was sent."
         raise OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
-    if len(cuts) == 2:  # noqa: PLR2004  # its two braces: no choice, but what IPython and f-strings take for a variable
+    if len(cuts) == 2 and "{" not in word[start + 1 : cuts[1]]:  # noqa: PLR2004  # its braces: a variable of IPython's
         msg = f"There is no comma in {word[start : cuts[1] + 1]}, so nothing was sent."
         raise OptionError(msg, VARIABLE)
     if start < 0:

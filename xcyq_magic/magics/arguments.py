@@ -28,6 +28,8 @@ F = TypeVar("F", bound="Callable[..., None]")
 _EXPRESSION = r"""\{\{(?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^{}]*\})*\}\}"""
 _TOKEN = re.compile(rf"""(?:{_EXPRESSION}|"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
 _QUOTED = re.compile(rf"""{_EXPRESSION}|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
+# Among words, braces within braces are those of a pattern: {{a,b},c}.
+_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
 _TEXTS = {"text", "system", "attach", "param", "stop", "out"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
@@ -264,7 +266,11 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
     if isinstance(value, list):
         words = [_filled(magic, action, word) for word in value]
         return [name for word in words for name in (word if isinstance(word, list) else [word])]
-    if not isinstance(value, str) or "{{" not in value:
+    if (
+        not isinstance(value, str)
+        or "{{" not in value
+        or (not action.option_strings and not _WHOLE_EXPRESSION.search(value))
+    ):
         return value
     found = filled(magic.__self__.shell, value)
     if isinstance(found, list) and action.option_strings:
