@@ -72,6 +72,7 @@ PLOTS = {
     "{'application/vnd.vegalite.v5+json': {}, 'text/plain': 'alt.Chart(...)'}": "a plot of Altair",
     "{'application/vnd.vegalite.v6.json': {}, 'text/plain': 'alt.Chart(...)'}": "a plot of Altair",
     "{'text/html': '<div></div><script>vegaEmbed(spec)</script>'}": "a plot of Altair",
+    "{'text/html': '<div class=plotly-graph-div></div><script>Plotly.newPlot()</script>'}": "a plot of plotly",
     "{'application/javascript': '', 'application/vnd.bokehjs_exec.v0+json': ''}": "a plot of Bokeh",
     "{'text/html': '<iframe srcdoc=\"&lt;script src=leaflet.js\"></iframe>'}": "a plot of Leaflet",
     "{'application/vnd.jupyter.widget-view+json': {'model_id': widget.model_id}}": "a widget of plotly",
@@ -80,7 +81,9 @@ PLOTS = {
 NO_PLOTS = [
     "{'application/javascript': '', 'application/vnd.bokehjs_load.v0+json': ''}",  # the library itself
     "{'text/html': '<script>copy()</script><pre>LogisticRegression()</pre>'}",
-    "{'text/html': '<p>What is a plotly plot?</p>'}",
+    "{'text/html': '<p>What is a bokeh plot?</p>'}",
+    "{'text/html': '<script>window.Plotly = {}</script>'}",
+    "{'text/html': '<script>bokeh</script>', 'application/vnd.holoviews_load.v0+json': ''}",
     "{'application/vnd.jupyter.widget-view+json': {'model_id': ipywidgets.IntSlider().model_id}}",
 ]
 

@@ -51,7 +51,13 @@ _DRAWN_WIDGETS = {
 }
 _SCRIPT = re.compile(r"<(?:script|iframe)\b", re.IGNORECASE)
 # Of a page's script, the word that tells the library.
-_LIBRARIES = {"plotly": "plotly", "vega": "Altair", "bokeh": "Bokeh", "leaflet": "Leaflet", "echarts": "ECharts"}
+_LIBRARIES = {
+    "plotly-graph-div": "plotly",
+    "vega": "Altair",
+    "bokeh": "Bokeh",
+    "leaflet": "Leaflet",
+    "echarts": "ECharts",
+}
 _MOST_READ = 100_000  # characters of HTML
 
 
@@ -164,7 +170,7 @@ class SeenImages:
 
 def _drawn(bundle: Mapping[str, Any]) -> str:
     """Return what draws an output that has no image, such as ``a plot of plotly``; ``""`` for what is no plot."""
-    if "application/vnd.bokehjs_load.v0+json" in bundle:  # the library itself
+    if any(mime.endswith("_load.v0+json") for mime in bundle):  # Bokeh or HoloViews itself
         return ""
     for mime in bundle:
         if mime in _DRAWN or _VEGA.fullmatch(mime):

@@ -167,7 +167,19 @@ class _Items:
         return parts
 
     def _look(self, value: object, name: str, label: str, depth: int) -> None:
-        """Find the media of `value`, and what is text between them."""
+        """Find the media of `value`, and what is text between them.
+
+        Parameters
+        ----------
+        value
+            A container, or what is in one.
+        name
+            What the user would call it.
+        label
+            The keys that lead to it.
+        depth
+            How many more containers are looked into.
+        """
         items = _items_of(value) if depth else None
         if items is None:
             self._found.append((label, value))
