@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
+from xcyq_magic.media.resolve import attach, resolve
+
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Image
+    from xcyq_magic.chat.messages import Image, Part
 
 
 def pixels(image: Image) -> PIL.Image.Image:
@@ -16,3 +18,15 @@ def pixels(image: Image) -> PIL.Image.Image:
     decoded = PIL.Image.open(io.BytesIO(image.data))
     decoded.load()
     return decoded
+
+
+def part_of(value: object) -> Part:
+    """The one content part of a value in a prompt."""
+    (part,) = resolve(value)
+    return part
+
+
+def attached_part(value: object) -> Part:
+    """The one content part of what is attached."""
+    (part,) = attach(value)
+    return part

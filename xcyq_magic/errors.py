@@ -69,6 +69,7 @@ __all__ = [
     "XcyqError",
 ]
 
+_MOST_SAID = 2000  # characters of a message, and of a hint
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
@@ -141,6 +142,13 @@ def before_sending() -> Iterator[None]:
         raise
 
 
+def _bounded(text: str) -> str:
+    """Return `text` without its middle where it is long: it may repeat megabytes of what was typed or attached."""
+    left_out = len(text) - _MOST_SAID
+    half = _MOST_SAID // 2
+    return text if left_out <= 0 else f"{text[:half]}… ({left_out:,} more characters) …{text[-half:]}"
+
+
 class XcyqError(Exception):
     """The root of the tree.
 
@@ -153,8 +161,8 @@ class XcyqError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = printable(message)
-        self.hint = printable(hint)
+        self.message = printable(_bounded(message))
+        self.hint = printable(_bounded(hint))
         super().__init__(self.message, self.hint)
 
     def rewrite(self, change: Callable[[str], str]) -> None:

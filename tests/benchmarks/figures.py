@@ -60,7 +60,7 @@ array = np.ones(shape, dtype)
 if dtype == "f8":
     array[0] = np.arange(shape[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-part = resolve(array)
+(part,) = resolve(array)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(array.nbytes, (after - before) / array.nbytes, part.caption)
 """
@@ -110,10 +110,10 @@ def attach(rounds: int) -> list[tuple[str, float, float]]:
     print("| figure | pixels | attach | savefig | ratio | bound |\n|---|---|--:|--:|--:|--:|")
     limits, bounds = image_limits(MODEL), []
     for name, figure in figures().items():
-        image = resolve(figure)
+        (image,) = resolve(figure)
 
         def ours(figure: Figure = figure) -> None:
-            fit(resolve(figure), limits)
+            fit(resolve(figure)[0], limits)
 
         def theirs(figure: Figure = figure) -> None:
             figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
@@ -155,7 +155,7 @@ def conversation() -> tuple[Conversation, Message]:
 def picture(seed: int) -> Image:
     """A PNG of noise, a little over 1 MB."""
     dice = np.random.default_rng(seed)
-    image = resolve(dice.integers(0, 256, (500, 670, 3), np.uint8))
+    (image,) = resolve(dice.integers(0, 256, (500, 670, 3), np.uint8))
     if len(image.data) < PICTURE_BYTES:
         sys.exit(f"the pictures are too small: {len(image.data)} bytes")
     return image

@@ -48,7 +48,7 @@ SAID = "A reply with **some** Markdown and `code`, as long as they are in the me
 def pictures(count: int) -> list[Image]:
     """PNGs of noise, of about 100 kB each."""
     dice = np.random.default_rng(7)
-    return [resolve(dice.integers(0, 256, (180, 190, 3), np.uint8)) for _ in range(count)]
+    return [resolve(dice.integers(0, 256, (180, 190, 3), np.uint8))[0] for _ in range(count)]
 
 
 def turn(number: int, images: list[Image]) -> Turn:

@@ -58,6 +58,100 @@ def test_a_closed_figure_is_sent_as_it_was_seen(kernel, sandbox):
     assert picture.tobytes() == PIL.Image.open(io.BytesIO(base64.b64decode(shown))).tobytes()
 
 
+def refused(kernel, code: str, line: str = "-f") -> str:
+    ran = kernel.run(code)
+    assert ran.status == "ok", "\n".join(ran.error)
+    ran = kernel.run(f"%chat --once {line} Look")
+    assert ran.status == "error", code
+    return "\n".join(ran.error)
+
+
+# What a library sends to the page: its type or its HTML, and what it is called.
+PLOTS = {
+    "{'application/vnd.plotly.v1+json': {'data': []}, 'text/html': '<div></div>'}": "a plot of plotly",
+    "{'application/vnd.vegalite.v5+json': {}, 'text/plain': 'alt.Chart(...)'}": "a plot of Altair",
+    "{'application/vnd.vegalite.v6.json': {}, 'text/plain': 'alt.Chart(...)'}": "a plot of Altair",
+    "{'text/html': '<div></div><script>vegaEmbed(spec)</script>'}": "a plot of Altair",
+    "{'text/html': '<div class=plotly-graph-div></div><script>Plotly.newPlot()</script>'}": "a plot of plotly",
+    "{'application/javascript': '', 'application/vnd.bokehjs_exec.v0+json': ''}": "a plot of Bokeh",
+    "{'text/html': '<iframe srcdoc=\"&lt;script src=leaflet.js\"></iframe>'}": "a plot of Leaflet",
+    "{'application/vnd.jupyter.widget-view+json': {'model_id': widget.model_id}}": "a widget of plotly",
+    "{'application/pdf': 'JVBERi0='}": "a PDF",
+}
+NO_PLOTS = [
+    "{'application/javascript': '', 'application/vnd.bokehjs_load.v0+json': ''}",  # the library itself
+    "{'text/html': '<script>copy()</script><pre>LogisticRegression()</pre>'}",
+    "{'text/html': '<p>What is a bokeh plot?</p>'}",
+    "{'text/html': '<script>window.Plotly = {}</script>'}",
+    "{'text/html': '<script>bokeh</script>', 'application/vnd.holoviews_load.v0+json': ''}",
+    "{'application/vnd.jupyter.widget-view+json': {'model_id': ipywidgets.IntSlider().model_id}}",
+]
+
+
+def test_a_plot_without_an_image_that_was_seen_last_is_not_passed_over(kernel, sandbox):
+    kernel.run(PICTURE + "\nimport ipywidgets\nclass FigureWidget(ipywidgets.DOMWidget): pass")
+    kernel.run("FigureWidget.__module__ = 'plotly.basewidget'; widget = FigureWidget()")
+    for bundle, called in PLOTS.items():
+        said = refused(kernel, f"d.display(picture('red')); d.display({bundle}, raw=True)")
+        assert f"What was seen last is {called}, of which there is no image; nothing was sent." in said
+        assert "-a NAME" in said
+    assert "One of the last 2 is a PDF" in refused(kernel, "d.display(picture('green'))", "-f 2")
+    assert sandbox.received == []
+    for bundle in NO_PLOTS:
+        kernel.run(f"d.display(picture('red')); d.display({bundle}, raw=True)")
+        assert kernel.run("%chat --once -f Look").status == "ok", bundle
+        assert colours(sandbox) == [RED]
+    # One that is updated to a picture has one.
+    kernel.run("h = d.display({'application/pdf': ''}, raw=True, display_id='x')")
+    kernel.run("d.display(picture('blue'), display_id='x', update=True)")
+    assert kernel.run("%chat --once -f Look").status == "ok"
+    assert colours(sandbox) == [BLUE]
+
+
+def test_figures_of_the_same_cell_are_shown_before_they_are_sent(kernel, sandbox):
+    kernel.run(PICTURE + "\n%matplotlib inline\nimport matplotlib.pyplot as plt\nd.display(picture('red'))")
+    ran = kernel.run("plt.figure(facecolor='blue'); plt.plot([1, 2])\n%chat --once -f Look\nplt.get_fignums()")
+    assert ran.status == "ok", "\n".join(ran.error)
+    (picture,) = sent(sandbox)
+    assert picture.convert("RGB").getpixel((1, 1)) == BLUE
+    assert [("image/png" in o) for o in ran.outputs] == [True, False, False]  # once, and before the reply
+    said = refused(kernel, "%config InlineBackend.figure_formats = ['pdf']\nplt.plot([1, 2]);")
+    assert "What was seen last is a PDF" in said
+    assert "%config InlineBackend.figure_formats = ['png']" in said
+
+
+CANVAS = """
+import sys, types, matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backend_bases import FigureManagerBase
+class Canvas(FigureCanvasAgg):
+    model_id = "a canvas"
+    def _repr_mimebundle_(self, **_):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {"image/png": d.Image(data=png).data, "application/vnd.jupyter.widget-view+json": view}
+stand_in = types.ModuleType("stand_in_for_ipympl")
+stand_in.FigureCanvas, stand_in.FigureManager = Canvas, FigureManagerBase
+sys.modules["stand_in_for_ipympl"] = stand_in
+matplotlib.use("module://stand_in_for_ipympl")
+import io, matplotlib.pyplot as plt
+b = io.BytesIO(); picture("red").save(b, "PNG"); png = b.getvalue()
+figure = plt.figure(facecolor="red")
+"""
+
+
+def test_a_figure_that_lives_in_the_page_is_sent_as_it_is_now(kernel, sandbox):
+    """As ipympl has it: what was displayed has the picture of that moment, mostly of nothing."""
+    ran = kernel.run(PICTURE + CANVAS + "d.display(figure.canvas)")
+    assert ran.status == "ok", "\n".join(ran.error)
+    assert "image/png" in ran.outputs[-1]
+    kernel.run("figure.subplots().plot([1, 2]); figure.set_facecolor('blue')")
+    assert kernel.run("%chat --once -f Look").status == "ok"
+    assert sent(sandbox)[0].convert("RGB").getpixel((1, 1)) == BLUE
+    kernel.run("plt.close(figure)")  # it stays in the page as it was shown
+    assert kernel.run("%chat --once -f Look").status == "ok"
+    assert colours(sandbox) == [RED]
+
+
 def test_unloading_ends_it(kernel, sandbox):
     kernel.run(PICTURE + "\npicture('red')")
     assert kernel.run("%unload_ext xcyq_magic").status == "ok"

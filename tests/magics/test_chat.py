@@ -164,7 +164,7 @@ def test_a_picture_goes_before_the_text(run, sandbox, tmp_path, monkeypatch, she
     run("%%chat -a 'my plot.png'\nWhat is odd here?")
     parts = last_body(sandbox)["messages"][-1]["content"]
     assert [p["type"] for p in parts] == ["image_url", "text"]
-    assert "8 by 6" in shell.user_ns["_reply"].text
+    assert "200 by 150" in shell.user_ns["_reply"].text
     assert "#c86432" in shell.user_ns["_reply"].text
 
 

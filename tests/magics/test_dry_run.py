@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from pictures import part_of
 
 from xcyq_magic.display.preview import request_bundle
 
@@ -46,9 +47,8 @@ def test_it_shows_what_is_sent(shell, run, sandbox):
     shell.run_cell(PICTURES)
     session = Context.of(shell).session
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.media.resolve import resolve
 
-    prompt = Message.of("user", "Compare <b>these</b>", resolve(shell.user_ns["red"]), resolve(shell.user_ns["blue"]))
+    prompt = Message.of("user", "Compare <b>these</b>", part_of(shell.user_ns["red"]), part_of(shell.user_ns["blue"]))
     preview = session.preview(prompt)
     session.ask(prompt)
     received = sandbox.received[-1].body

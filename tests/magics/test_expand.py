@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from xcyq_magic.errors import ExpressionError, MediaError, OptionError
+from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError
 from xcyq_magic.magics.expand import Expression, parse
 
 
@@ -189,23 +191,62 @@ def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
     assert "one is" not in said
 
 
+def test_a_list_of_figures_goes_in_as_figures(run, shell, sandbox):
+    run("from matplotlib.figure import Figure\nfrom xcyq_magic import Chat\nfigures = {'a': Figure(), 'b': Figure()}")
+    run("for f in figures.values(): f.subplots().plot([1, 2])")
+    for cell, kinds in {
+        "%chat Compare {{ figures }} please.": ["Compare\na:", "image_url", "b:", "image_url", " please."],
+        "%chat Compare {{ list(figures.values()) }}.": ["Compare ", "image_url", "image_url", "."],
+        "%chat -a figures Compare.": ["a:", "image_url", "b:", "image_url", "Compare."],
+        "Chat()('Compare.', list(figures.values()))": ["image_url", "image_url", "Compare."],
+    }.items():
+        run(cell)
+        assert [p["text"] if p["type"] == "text" else p["type"] for p in prompt(sandbox)] == kinds, cell
+    with pytest.raises(MediaError, match="cannot stand in a system prompt"):
+        run("%chat_system Look at {{ figures }}")
+
+
+@pytest.mark.parametrize("line", ["{{ thing }}", "-a thing Look"])
+def test_where_only_an_address_is_left_a_line_says_so(run, capsys, line):
+    run("class Thing: pass\nthing = Thing()")
+    run(f"%chat {line}")
+    said = capsys.readouterr().out
+    assert "thing goes in as <__main__.Thing object at 0x" in said
+    assert "which does not say what it holds. Send {{ vars(thing) }}, or a text." in said
+
+
+def test_a_matrix_goes_in_as_numbers_and_says_how_to_have_it_seen(run, sandbox, capsys):
+    run("import numpy as np\nimport matplotlib.pyplot as plt\ncounts = np.eye(10, dtype=int)")
+    run("features = np.tile(counts * 0.123, (15, 2))")
+    run("%chat {{ counts }}")
+    assert "[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]" in prompt(sandbox)
+    assert "matshow" not in capsys.readouterr().out
+    run("%chat -a features Look")
+    assert "features goes in as text, not all of its numbers. To have it seen, write {{ plt.matshow(features) }}." in (
+        capsys.readouterr().out
+    )
+    run("%chat {{ plt.matshow(features) }}")
+    assert [p["type"] for p in prompt(sandbox)] == ["image_url"]
+    run("plt.close('all')")
+
+
 def test_what_is_attached_is_a_name_or_a_path(run, shell, sandbox, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shell.run_cell(
-        "import PIL.Image\nplot = PIL.Image.new('RGB', (8, 8))\nplot.resize((4, 4)).save('plot.png')\n"
-        "plot.resize((2, 2)).save('other plot.png')\nwhere = 'plot.png'\ncount = 3"
+        "import PIL.Image\nplot = PIL.Image.new('RGB', (800, 800))\nplot.resize((400, 400)).save('plot.png')\n"
+        "plot.resize((200, 200)).save('other plot.png')\nwhere = 'plot.png'\ncount = 3"
     )
 
     def width(attach):
         run(f"%%chat --once -a {attach}\nLook")
         reply = shell.user_ns["_reply"].text
-        return next(w for w in ("8 by 8", "4 by 4", "2 by 2") if w in reply)
+        return next(w for w in (800, 400, 200) if f"{w} by {w}" in reply)
 
-    assert width("plot") == "8 by 8"
-    assert width("plot.png") == "4 by 4"  # there is no such attribute, but there is the file
-    assert width("'other plot.png'") == "2 by 2"
-    assert width("where") == "4 by 4"
-    assert width('"plot.resize((2, 2))"') == "2 by 2"
+    assert width("plot") == 800
+    assert width("plot.png") == 400  # there is no such attribute, but there is the file
+    assert width("'other plot.png'") == 200
+    assert width("where") == 400
+    assert width('"plot.resize((200, 200))"') == 200
     run("%%chat --once -a count\nLook")
     assert prompt(sandbox) == "count:\n3\n\nLook"
 
@@ -324,6 +365,46 @@ def test_what_is_no_address_is_not_passed_on(run, sandbox, url):
         run(f"%chat -a {url} look")
     assert "https://" in raised.value.hint
     assert sandbox.received == []
+
+
+LONG = {
+    "text": "word " * 600_000,
+    "lines": "a line\n" * 20,
+    "one word": "x" * 3_000_000,
+    "a data URL of nothing": "data:image/png;base64," + "A" * 3_000_000,
+    "a data URL of text": "data:text/plain," + "A" * 3_000_000,
+    "a broken data URL": "data:image/png;base64," + "A" * 3_000_001,
+    "an address with spaces": "https://example.org/" + "a b" * 1000,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_text_that_is_attached_is_not_repeated_in_the_error(run, shell, sandbox, text):
+    shell.push({"text": text})
+    run("from xcyq_magic import Chat")
+    for cell in ("%chat -a text Look", "Chat()('Look', text)", "%chat -a [text+'.png'] Look"):
+        with pytest.raises(MediaError, match="nothing was sent") as raised:
+            run(cell)
+        assert len(str(raised.value)) < 2500, cell
+        assert raised.value.hint
+    assert sandbox.received == []
+
+
+def test_whatever_an_error_repeats_is_bounded(run):
+    long = "x" * 300_000
+    for cell in (f"%%chat {long}\nHello", f"%chat -p {long} Hello", f"%chat -m ${long} Hello"):
+        with pytest.raises(InputError) as raised:
+            run(cell)
+        assert len(raised.value.message) < 2100
+        assert raised.value.message.endswith("nothing was sent.")
+
+
+def test_a_picture_in_a_data_url_is_that_picture(run, shell, sandbox, folder):
+    data = base64.b64encode((folder / "big.png").read_bytes()).decode()
+    shell.push({"urls": [f"data:image/png;base64,{data}"]})
+    for cell in (f"%chat -a data:image/png;base64,{data} Look", "%chat -a urls Look"):
+        run(cell)
+        assert [p["type"] for p in prompt(sandbox)] == ["image_url", "text"]
 
 
 @pytest.mark.parametrize("line", ["-f", "-f 2", "--figure", "-f why is 3 so noisy?"])

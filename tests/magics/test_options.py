@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import argparse
+from types import SimpleNamespace
 
-from xcyq_magic.errors import ExpressionError, OptionError
+import pytest
+from files import at_once
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcyq_magic.errors import ExpressionError, InputError, OptionError
+from xcyq_magic.magics.arguments import parse_line
 from xcyq_magic.magics.base import help_page
 
+TEXT_ALONE = argparse.ArgumentParser()
+TEXT_ALONE.add_argument("text", nargs=argparse.REMAINDER)
 NOT_SENT = "; nothing was sent"
 
 
@@ -88,6 +97,124 @@ def test_a_text_behind_dashes_is_the_text(run, sandbox):
     run("%chat_system -- --terse")
     run("%chat -- -x is what?")
     assert [m["content"] for m in sandbox.received[-1].body["messages"]] == ["--terse", "-x is what?"]
+
+
+# Names and numbers that are variables
+
+
+@pytest.fixture
+def variables(shell):
+    shell.push({"model": "gpt-5.5", "cold": 0.25, "idea": "idea", "d": {"m": "gpt-5.4", "n": {"m": 2}}})
+    shell.push({"models": ["gpt-5.4", "claude-haiku-4-5"], "few": 3, "nothing": None, "by": [0.5]})
+
+
+def asked(sandbox) -> list[str]:
+    return [r.body["model"] for r in sandbox.received]
+
+
+@pytest.mark.parametrize(
+    ("line", "model"),
+    [
+        ("-m {{ model }}", "gpt-5.5"),
+        ("-m {{model}}", "gpt-5.5"),
+        ("-m{{ model }}", "gpt-5.5"),
+        ("--model={{ model }}", "gpt-5.5"),
+        ("-m {{ model }}-low", "gpt-5.5-low"),
+        ("-m gpt-{{ 5.5 }}", "gpt-5.5"),
+        ("-m {{ d['m'] }}", "gpt-5.4"),
+        ('-m {{ d["m"] }}', "gpt-5.4"),
+        ('-m "{{ model }}"', "gpt-5.5"),
+        ("-m '{{ d[\"m\"] }}'", "gpt-5.4"),
+        ("-m {{ {'a': 'gpt-5.4'}['a'] }}", "gpt-5.4"),
+        ("-m {{ models[0] }} --once", "gpt-5.4"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_a_model_may_be_a_variable(run, sandbox, line, model):
+    run(f"%%chat {line}\nHello {{{{ few }}}}")
+    run(f"%chat {line} Hello {{{{ few }}}}")
+    assert asked(sandbox) == [model, model]
+    assert [r.body["messages"][-1]["content"] for r in sandbox.received] == ["Hello 3", "Hello 3"]
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_conversation_and_numbers_may_be_variables(run, shell, sandbox):
+    run("%%chat -c {{ idea }} -t {{ cold }} --max-tokens {{ few * 10 }} --top-p {{ cold + 0.5 }}\nHello")
+    body = sandbox.received[-1].body
+    assert (body["temperature"], body["max_tokens"], body["top_p"]) == (0.25, 30, 0.75)
+    run("%chat_switch {{ idea }}")
+    run("%chat_model {{ models[1] }}")
+    run("%chat Hello")
+    assert asked(sandbox)[-1] == "claude-haiku-4-5"
+    assert len(sandbox.received[-1].body["messages"]) == 3
+    run("%chat_retry -m {{ model }}")
+    assert asked(sandbox)[-1] == "gpt-5.5"
+
+
+@pytest.mark.usefixtures("variables")
+def test_the_models_of_a_comparison_and_its_judge_may_be_variables(run, shell, sandbox):
+    run("%%compare {{ models }} {{ model }}{,-low} --judge {{ d['m'] }}-low --repeat {{ few - 2 }}\nHello {{ few }}")
+    assert sorted(asked(sandbox)[:4]) == ["claude-haiku-4-5", "gpt-5.4", "gpt-5.5", "gpt-5.5-low"]
+    assert asked(sandbox)[4:] == ["gpt-5.4-low"]
+    run("%chat_keep {{ models[1] }}")
+    run("%chat Go on")
+    assert len(sandbox.received[-1].body["messages"]) == 3
+
+
+@pytest.mark.usefixtures("variables")
+def test_what_is_attached_may_stand_in_braces_as_in_a_prompt(run, sandbox):
+    run("%chat -a {{ few }} Look")
+    assert sandbox.received[-1].body["messages"][-1]["content"] == "few:\n3\n\nLook"
+
+
+@pytest.mark.parametrize(
+    ("cell", "words", "way_on"),
+    [
+        ("%chat -m {model} Hello", "No model's name holds {model}; nothing was sent.", "{{ name }}"),
+        ("%chat -m $model Hello", "No model's name holds $model; nothing was sent.", "{{ name }}"),
+        ("%chat -m gpt-{v} Hello", "No model's name holds {v}; nothing", "{{ name }}"),
+        ("%chat_model {model}", "No model's name holds {model}", "{{ name }}"),
+        ("%chat_retry -m {model}", "No model's name holds {model}", "{{ name }}"),
+        ("%%compare gpt-5.5 {model}\nHello", "There is no comma in {model}, so nothing was sent", "{{ name }}"),
+        ("%%compare gpt-5.5 $model\nHello", "No model's name holds a dollar ('$model'); nothing", "{{ name }}"),
+        ("%%compare gpt-5.5 gpt-5.4 --judge {model}\nHello", "No model's name holds {model}; nothing", "{{ name }}"),
+        ("%chat -c {idea} Hello", "No conversation's name holds {idea}; nothing was sent.", "{{ name }}"),
+        ("%chat -c $idea Hello", "No conversation's name holds $idea; nothing was sent.", "{{ name }}"),
+        ("%chat_switch --new {idea}", "No conversation's name holds {idea}; nothing was changed.", "{{ name }}"),
+        ("%chat -m {{ models }} Hello", "-m takes one, and {{ models }} is 2; nothing was sent.", "{{ names[0] }}"),
+        ("%chat -m {{ nothing }} Hello", "{{ nothing }} is a NoneType, where a name or a number goes", "prompt"),
+        ("%chat -m {{ d }} Hello", "{{ d }} is a dict, where a name or a number goes; nothing", "prompt"),
+        ("%chat -m {{ gone }} Hello", "{{ gone }} failed: NameError", "Or write the name itself."),
+        ("%chat -m {{ modell }} Hello", "{{ modell }} failed: NameError", "Did you mean model?"),
+        ("%chat -t {{ model }} Hello", "argument -t/--temperature: {{ model }} is 'gpt-5.5'; nothing", "%chat?"),
+        ("%chat -t {{ by }} Hello", "-t takes one, and {{ by }} is 1; nothing was sent.", ""),
+        ("%chat --max-tokens {{ cold }} Hello", "--max-tokens: {{ cold }} is '0.25'; nothing was sent", "%chat?"),
+        ("%%compare {{ [model, None] }}\nHello", "is a NoneType, where a name", "prompt"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_a_name_that_is_no_variable_is_refused_before_it_is_sent(run, sandbox, cell, words, way_on):
+    if "retry" in cell:
+        run("%chat Hello")
+        sandbox.received.clear()
+    with pytest.raises(InputError) as raised:
+        run(cell)
+    assert words in raised.value.message
+    assert way_on in raised.value.hint
+    assert sandbox.received == []
+
+
+@given(st.text(alphabet="{}'\" \\am", max_size=200))
+def test_the_text_behind_the_options_is_kept_whatever_braces_and_quotes_it_has(text):
+    magic = SimpleNamespace(parser=TEXT_ALONE)
+    _, found = parse_line(magic, f"so {text}")
+    assert found == f"so {text}".rstrip()
+
+
+def test_many_open_braces_take_no_time():
+    line = "so " + "{{ '" * 3000 + '"' * 3001
+    with at_once():
+        assert parse_line(SimpleNamespace(parser=TEXT_ALONE), line)[1] == line
 
 
 # A system prompt as it is typed

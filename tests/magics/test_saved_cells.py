@@ -18,7 +18,6 @@ from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
 from xcyq_magic.magics.arguments import parse_line
-from xcyq_magic.magics.chat import ChatMagics
 from xcyq_magic.magics.context import Context
 from xcyq_magic.magics.prompt import options_of
 from xcyq_magic.store.formats import ipynb, openai_json
@@ -45,7 +44,7 @@ def read_cell(shell, source: str):
     (statement,) = ast.parse(shell.input_transformer_manager.transform_cell(source)).body
     magic, line, body = (ast.literal_eval(a) for a in statement.value.args)
     assert magic == "chat"
-    options, text = parse_line(ChatMagics.chat, line)
+    options, text = parse_line(shell.magics_manager.magics["cell"]["chat"], line)
     assert text == ""
     return options, body
 

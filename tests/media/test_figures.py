@@ -13,14 +13,14 @@ import pytest
 from IPython.core.pylabtools import print_figure
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from pictures import pixels
+from pictures import part_of, pixels
 from PIL import Image as Pillow
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import CLAUDE
 from xcyq_magic.media.figures import figure_of
 from xcyq_magic.media.fit import fit
-from xcyq_magic.media.resolve import media_of, resolve
+from xcyq_magic.media.resolve import media_of
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ HOLDERS = {
 
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_a_figure_and_what_is_in_it_are_seen_as_the_inline_backend_shows_them(picture, figure, holder):
-    part = resolve(holder(figure))
+    part = part_of(holder(figure))
     assert fit(part, CLAUDE.images) is part
     assert len(part.data) > 1000
     np.testing.assert_array_equal(np.asarray(picture(part)), inline(figure))
@@ -109,27 +109,27 @@ def state(figure: Figure) -> tuple:
 
 def test_the_figure_and_the_settings_stay_as_they_are(figure):
     before = state(figure)
-    first = resolve(figure)
+    first = part_of(figure)
     assert state(figure) == before
-    assert resolve(figure).data == first.data
+    assert part_of(figure).data == first.data
 
 
 def test_the_settings_of_savefig_do_not_matter(figure):
-    first = resolve(figure).data
+    first = part_of(figure).data
     with mpl.rc_context({"savefig.facecolor": "red", "savefig.dpi": 20, "savefig.format": "svg"}):
-        assert resolve(figure).data == first
+        assert part_of(figure).data == first
 
 
 def test_a_figure_has_its_own_resolution_and_colour(figure):
-    came = pixels(resolve(figure)).convert("RGB")
+    came = pixels(part_of(figure)).convert("RGB")
     assert came.getpixel((1, 1)) == (255, 255, 224)  # lightyellow
     figure.set_dpi(160)
-    assert pixels(resolve(figure)).width == pytest.approx(came.width * 2, abs=3)
+    assert pixels(part_of(figure)).width == pytest.approx(came.width * 2, abs=3)
 
 
 def test_a_label_names_it(figure):
     figure.set_label("weights")
-    assert (resolve(figure).name, media_of(figure, "fig").name) == ("weights", "fig")
+    assert (part_of(figure).name, media_of(figure, "fig").name) == ("weights", "fig")
 
 
 @pytest.mark.parametrize("clear", [False, True])
@@ -137,7 +137,7 @@ def test_an_empty_figure_is_refused(figure, clear):
     if clear:
         figure.clear()
     with pytest.raises(MediaError, match=r"figure is empty.*nothing was sent") as raised:
-        resolve(figure if clear else Figure())
+        part_of(figure if clear else Figure())
     assert raised.value.hint
 
 
@@ -150,13 +150,13 @@ def test_text_alone_is_a_figure():
 @pytest.mark.parametrize("make", [lambda: Line2D([0], [1]), lambda: [Line2D([0], [1])]])
 def test_an_artist_that_is_in_no_figure_is_refused(make):
     with pytest.raises(MediaError, match="This Line2D is in no figure"):
-        resolve(make())
+        part_of(make())
 
 
 def test_a_figure_that_cannot_be_drawn_is_refused(figure):
     figure.axes[0].set_title(r"$\frac{1$")
     with pytest.raises(MediaError, match=r"cannot be drawn \(ValueError.*nothing was sent"):
-        resolve(figure)
+        part_of(figure)
 
 
 def test_without_matplotlib_nothing_is_a_figure(monkeypatch, figure):
@@ -178,7 +178,7 @@ def animation(figure):
 def test_an_animation_becomes_a_film(received, animation):
     pytest.importorskip("imageio_ffmpeg")
     settings = dict(mpl.rcParams)
-    part = resolve(animation)
+    part = part_of(animation)
     (video,) = received(part)
     assert (video.data, video.mime) == (part.data, "video/mp4")
     assert part.duration_s == pytest.approx(1.0, abs=0.05)
@@ -190,7 +190,7 @@ def test_without_ffmpeg_an_animation_is_refused_with_what_to_install(monkeypatch
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # how Python notes that there is no such module
     with pytest.raises(MediaError, match=r"ffmpeg, which is not installed; nothing was sent") as raised:
-        resolve(animation)
+        part_of(animation)
     assert "%pip install imageio-ffmpeg" in raised.value.hint
 
 
@@ -204,4 +204,4 @@ def test_an_animation_whose_frames_fail_is_refused(figure):
 
     animation = matplotlib.animation.FuncAnimation(figure, fail, frames=3)
     with pytest.raises(MediaError, match=r"cannot be made a video \(KeyError"):
-        resolve(animation)
+        part_of(animation)

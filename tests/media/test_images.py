@@ -48,7 +48,7 @@ def attached(tmp_path: Path, data: bytes, name: str = "picture") -> Image:
     return read_media(path)
 
 
-def plain(mode: str = "RGB", size: tuple[int, int] = (60, 40), colour: object = None) -> Pillow.Image:
+def plain(mode: str = "RGB", size: tuple[int, int] = (300, 200), colour: object = None) -> Pillow.Image:
     return Pillow.new(mode, size, "#ff8000" if colour is None else colour)
 
 
@@ -68,7 +68,7 @@ def test_a_picture_is_read_as_it_is(tmp_path, form, mime):
     path = tmp_path / f"plot.{form.lower()}"
     path.write_bytes(data)
     image = read_media(path)
-    assert image == Image(data, mime, 60, 40, path.name)
+    assert image == Image(data, mime, 300, 200, path.name)
 
 
 def test_the_bytes_tell_the_format_not_the_name(tmp_path):
@@ -173,6 +173,40 @@ def test_a_large_picture_is_scaled_to_the_long_edge(tmp_path, model, size, sent)
     image = fit(attached(tmp_path, encode(plain(size=size))), image_limits(model))
     assert (image.width, image.height) == decode(image).size == sent
     assert image.name == "picture"
+
+
+@pytest.mark.parametrize(
+    ("size", "sent"),
+    [
+        ((64, 64), (256, 256)),
+        ((10, 150), (20, 300)),
+        ((199, 3), (398, 6)),
+        ((1, 1), (200, 200)),
+        ((200, 5), (200, 5)),
+        ((300, 20), (300, 20)),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1"])
+def test_a_picture_of_few_pixels_is_enlarged_so_that_each_is_a_square(tmp_path, mode, size, sent):
+    picture = noise(*size).convert(mode)
+    image = fit(attached(tmp_path, encode(picture)), GPT.images)
+    came = decode(image)
+    assert (came.size, came.format, image.width, image.height) == (sent, "PNG", *sent)
+    assert came.convert("RGBA").tobytes() == picture.convert("RGBA").resize(sent, Pillow.Resampling.NEAREST).tobytes()
+    if sent != size:
+        assert image.caption.startswith(f"{size[0]}×{size[1]} → {sent[0]}×{sent[1]}, ")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "GIF"])
+def test_a_small_picture_of_any_format_is_enlarged_without_a_loss(tmp_path, form):
+    data = encode(noise(40, 30), form)
+    came = decode(fit(attached(tmp_path, data), GEMINI.images)).convert("RGB")
+    there = Pillow.open(io.BytesIO(data)).convert("RGB").resize((200, 150), Pillow.Resampling.NEAREST)
+    assert came.tobytes() == there.tobytes()
+
+
+def test_a_picture_is_not_enlarged_beyond_what_is_sent(tmp_path):
+    assert decode(fit(attached(tmp_path, encode(noise(30, 20))), SMALL)).size == (90, 60)
 
 
 def checkerboard(mode: str) -> Pillow.Image:
@@ -390,7 +424,7 @@ def test_nothing_but_pixels_is_sent(tmp_path, data):
     assert PLACE in data
     image = fit(attached(tmp_path, data), GPT.images)
     assert PLACE not in image.data
-    assert decode(image).size == (60, 40)
+    assert decode(image).size == (300, 200)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")  # Pillow's word for it
@@ -399,7 +433,7 @@ def test_a_picture_with_broken_metadata_is_sent_without_it(tmp_path, exif):
     data = encode(plain(), "JPEG", exif=exif)
     image = fit(attached(tmp_path, data), GPT.images)
     assert b"Exif" not in image.data
-    assert decode(image).size == (60, 40)
+    assert decode(image).size == (300, 200)
 
 
 # Formats

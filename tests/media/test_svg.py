@@ -12,11 +12,11 @@ import time
 from urllib.parse import quote
 
 import pytest
+from pictures import attached_part, part_of
 from PIL import Image as Pillow
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.rasterize import rasterize
-from xcyq_magic.media.resolve import attach, resolve
 
 HEAD = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' width='8' height='8'"
 ALL = "width='8' height='8'"
@@ -68,7 +68,7 @@ def data_url(body: str, mime: str = "image/svg+xml") -> str:
 
 def seen(source: str | bytes):
     """The note of what is sent for an SVG, and the colour in its middle."""
-    image = resolve(source if isinstance(source, bytes) else source.encode())
+    image = part_of(source if isinstance(source, bytes) else source.encode())
     return image.note, Pillow.open(io.BytesIO(image.data)).convert("RGB").getpixel((4, 4))
 
 
@@ -191,8 +191,22 @@ def test_an_svg_that_explodes_or_reads_files_is_refused_at_once(folder, library,
     ["width='1e5' height='1e4'", "width='900in' height='1cm'", "viewBox='0,0 100000 10000'"],
 )
 def test_a_huge_svg_is_drawn_no_larger_than_any_model_sees_it(library, size):
-    image = resolve(f"<svg xmlns='http://www.w3.org/2000/svg' {size}><rect width='9' height='9'/></svg>".encode())
+    image = part_of(f"<svg xmlns='http://www.w3.org/2000/svg' {size}><rect width='9' height='9'/></svg>".encode())
     assert 2500 < max(image.width, image.height) <= 2577
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        *("width='72pt' height='36pt'", "width='25.4mm' height='12.7mm'", "width='2.54cm' height='1.27cm'"),
+        *("width='1in' height='.5in'", "width='6pc' height='3pc'", "width='96px' height='48'"),
+        *("viewBox='0 0 96 48'", "width='100%' height='100%' viewBox='0 0 96 48'"),
+        "width='72.00pt' height='36.00pt' viewBox='0.00 0.00 89.00 44.50'",  # as Graphviz writes it
+    ],
+)
+def test_an_svg_is_drawn_in_its_size_whatever_its_unit(library, size):
+    image = part_of(f"<svg xmlns='http://www.w3.org/2000/svg' {size}><rect width='9' height='9'/></svg>".encode())
+    assert (image.width, image.height) == (96, 48)
 
 
 def test_a_figure_that_was_saved_as_svg_is_drawn_in_its_size(library, tmp_path):
@@ -201,7 +215,7 @@ def test_a_figure_that_was_saved_as_svg_is_drawn_in_its_size(library, tmp_path):
     figure = Figure((4, 3))
     figure.subplots().plot([1, 3, 2])
     figure.savefig(tmp_path / "figure.svg")
-    image = attach(str(tmp_path / "figure.svg"))
+    image = attached_part(str(tmp_path / "figure.svg"))
     assert (image.width, image.height, image.note) == (384, 288, "")
 
 

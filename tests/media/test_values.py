@@ -11,6 +11,8 @@ import fractions
 import functools
 import math
 import pathlib
+import re
+import sys
 import types
 import uuid
 from typing import NamedTuple
@@ -473,6 +475,91 @@ def test_a_column_is_shown_with_its_name_and_type():
     assert text.startswith("Series 'weight', 3 elements, float64, 1 missing\n")
     assert text.endswith("0     1.5\n1     NaN\n2     3.0")
     assert describe(pd.Series(range(10_000)), 400).count("\n") < 40
+
+
+class Config:
+    """As `polars.Config`: for the duration of a `with`, how tables are written."""
+
+    now: dict = {}  # noqa: RUF012  # of the class, as in Polars
+
+    def __init__(self, **options) -> None:
+        self.options = options
+
+    def __enter__(self):
+        Config.now = self.options
+
+    def __exit__(self, *_: object):
+        Config.now = {}
+
+
+class PolarsFrame:
+    """A table as Polars has it: it is written with few rows and columns, unless its Config says otherwise."""
+
+    def __init__(self, columns: dict) -> None:
+        self._columns = columns
+        self.columns, self.dtypes = list(columns), ["Int64" for _ in columns]
+        self.shape = self.height, self.width = len(next(iter(columns.values()))), len(columns)
+
+    def null_count(self):
+        return types.SimpleNamespace(row=lambda _: tuple(v.count(None) for v in self._columns.values()))
+
+    def describe(self):
+        return PolarsFrame({"statistic": ["mean"], **{n: ["4999.5"] for n in self._columns}})
+
+    def __str__(self) -> str:
+        rows, columns = Config.now.get("tbl_rows", 8), Config.now.get("tbl_cols", 8)
+        cut = pd.DataFrame(self._columns).to_string(max_rows=rows, max_cols=columns, show_dimensions=False)
+        return "\n".join(f"{line}   " for line in cut.splitlines())
+
+
+class PolarsSeries:
+    name, dtype = "n", "Int64"
+
+    def __init__(self, values: list) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def to_frame(self):
+        return PolarsFrame({self.name: self._values})
+
+
+for _class, _module in ((PolarsFrame, "dataframe.frame.DataFrame"), (PolarsSeries, "series.series.Series")):
+    _class.__module__, _, _class.__qualname__ = f"polars.{_module}".rpartition(".")
+    _class.__name__ = _class.__qualname__
+
+
+@pytest.fixture(params=["polars", "a stand-in"])
+def polars(request, monkeypatch):
+    if request.param == "polars":
+        return pytest.importorskip("polars")
+    library = types.SimpleNamespace(Config=Config, DataFrame=PolarsFrame, Series=lambda _, values: PolarsSeries(values))
+    monkeypatch.setitem(sys.modules, "polars", library)
+    return library
+
+
+def test_a_table_of_polars_has_all_its_columns_and_rows(polars):
+    text = describe(polars.DataFrame({f"c{n}": [n, None, *range(100, 110)] for n in range(12)}))
+    assert text.startswith("DataFrame, 12 rows × 12 columns\n\n- c0: Int64, 1 missing\n")
+    assert re.search(r"\bc5 +c6 +c7\b", text)
+    assert text.count("109") == 12
+    assert "…" not in text
+    assert " \n" not in text
+
+
+def test_of_a_long_table_of_polars_the_ends_are_shown(polars):
+    text = describe(polars.DataFrame({"n": list(range(10_000)), "m": list(range(10_000))}))
+    assert len(text) <= 4000
+    assert "9999" in text
+    assert "rows in the middle left out\n\nSummary of all 10,000 rows:\n\n" in text
+    assert "4999.5" in text
+
+
+def test_a_column_of_polars_is_shown_with_its_name_and_type(polars):
+    text = describe(polars.Series("n", [1, None, 3]))
+    assert text.startswith("Series 'n', 3 elements, Int64, 1 missing\n")
+    assert describe([polars.DataFrame({"a": [1]})]) == "[<DataFrame of 1 × 1>]"
 
 
 # Code

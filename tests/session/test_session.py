@@ -453,14 +453,14 @@ def test_a_picture_is_fitted_for_the_model_that_is_asked(session, tmp_path):
 
 
 def test_pictures_of_earlier_turns_are_fitted_for_the_model_that_is_asked_now(session, tmp_path):
-    prompt = user(picture(tmp_path, "GIF"), picture(tmp_path, "PNG", (2048, 20)), FAST)
+    prompt = user(picture(tmp_path, "GIF", (300, 200)), picture(tmp_path, "PNG", (2048, 20)), FAST)
     assert session.ask(prompt, TurnOptions(model="gpt-5.4")).error is None
     assert ask(session, "now?", TurnOptions(model="gemini-2.5-pro")).error is None
     assert ask(session, "now?", TurnOptions(model="claude-haiku-4-5")).error is None
     assert [pictures(body) for body in bodies(session)] == [
-        [("GIF", (60, 40)), ("PNG", (2048, 20))],
-        [("PNG", (60, 40)), ("PNG", (2048, 20))],
-        [("GIF", (60, 40)), ("PNG", (1568, 15))],
+        [("GIF", (300, 200)), ("PNG", (2048, 20))],
+        [("PNG", (300, 200)), ("PNG", (2048, 20))],
+        [("GIF", (300, 200)), ("PNG", (1568, 15))],
     ]
 
 

@@ -100,7 +100,7 @@ class Image(_File):
     note
         How it was made, where that is not evident: ``scaled from -3.2..7.1 to 0..255``.
     original
-        Width and height in pixels before it was scaled down; None if it was not.
+        Width and height in pixels before it was scaled; None if it was not.
     """
 
     kind: ClassVar[MediaKind] = "image"

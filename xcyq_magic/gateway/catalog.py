@@ -59,6 +59,10 @@ MAX_VIDEO_MB = 20.0
 FEWEST = 2  # columns of a comparison
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _MOST_BRACES = 50  # in a word; each takes a call within a call
+_INTERPOLATION = re.compile(r"[{}$].*", re.DOTALL)
+_LONGEST_NAME = 100  # characters, beyond which none is near to one of the catalogue
+_MOST_SHOWN = 40  # characters of what is meant as a variable
+VARIABLE = "For a variable, write {{ name }}."
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
@@ -170,7 +174,7 @@ def suggest(name: str, known: Iterable[str] = ()) -> str | None:
     What has its maker's name, a route or a tag in it (``sb/gpt-5.5``, ``qwen3:8b``) is no name of the catalogue's kind.
     """
     names = tuple(known) or tuple(MODELS)
-    typed = name.lower().replace("_", "-")
+    typed = name[:_LONGEST_NAME].lower().replace("_", "-")
     if names[0] in MODELS and _ELSEWHERE.search(typed):
         return None
 
@@ -204,6 +208,12 @@ def notice(name: str, listed: Collection[str] = ()) -> str | None:
 VideoForm: TypeAlias = Literal["image_url", "video_url", "file"]
 VIDEO_FORMS: tuple[VideoForm, ...] = get_args(VideoForm)
 Known: TypeAlias = Callable[[], Collection[str]]
+
+
+def interpolation(name: str) -> str | None:
+    """Return what in a name is meant to be replaced by a variable, ``{model}`` or ``$model``; None if nothing is."""
+    found = _INTERPOLATION.search(name)
+    return found[0][:_MOST_SHOWN] if found else None
 
 
 def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MODELS.keys) -> dict[str, str]:
@@ -256,6 +266,9 @@ def _braces(word: str) -> list[str]:
     if word.endswith(",") or ("," in word and "{" not in word):
         msg = f"The models stand there with a comma ({word!r}); nothing was sent."
         raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+    if "$" in word:
+        msg = f"No model's name holds a dollar ({word[:_MOST_BRACES]!r}); nothing was sent."
+        raise OptionError(msg, VARIABLE)
     if word.count("{") > _MOST_BRACES:
         msg = f"{word[:_MOST_BRACES]}… has more than {_MOST_BRACES} braces; nothing was sent."
         raise OptionError(msg, "Name the models one by one, or write it like gpt-5.5{,-official,-low}.")
@@ -278,6 +291,9 @@ def _expanded(word: str) -> Iterator[str]:
     if depth or "}" in (word if start < 0 else word[:start]):
         msg = f"A brace in {word} has no other half; nothing was sent."
         raise OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
+    if len(cuts) == 2 and "{" not in word[start + 1 : cuts[1]]:  # noqa: PLR2004  # its braces: a variable of IPython's
+        msg = f"There is no comma in {word[start : cuts[1] + 1]}, so nothing was sent."
+        raise OptionError(msg, VARIABLE)
     if start < 0:
         yield word
     for begin, end in pairwise(cuts):

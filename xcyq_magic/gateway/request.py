@@ -13,7 +13,7 @@ from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.given import has_surrogates
 from xcyq_magic.chat.messages import Video
 from xcyq_magic.errors import RequestError
-from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_MODELS, is_name, takes_video
+from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VARIABLE, VIDEO_MODELS, interpolation, is_name, takes_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,8 +91,11 @@ def check_model(name: str) -> None:
     Raises
     ------
     RequestError
-        It is not one word.
+        It is not one word, or holds braces or a dollar.
     """
+    if shown := interpolation(name):
+        msg = f"No model's name holds {shown}; nothing was sent."
+        raise RequestError(msg, f"{VARIABLE} %chat_models lists the names.")
     if not is_name(name):
         msg = f"A model's name is one word, not {name!r}."
         raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")

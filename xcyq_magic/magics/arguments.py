@@ -16,6 +16,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
+from xcyq_magic.magics.expand import filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,16 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 F = TypeVar("F", bound="Callable[..., None]")
-_TOKEN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'([^']*)'")
+# {{ expr }}, with strings and one level of braces in it.
+_EXPRESSION = r"""\{\{(?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^{}]*\})*\}\}"""
+_TOKEN = re.compile(rf"""(?:{_EXPRESSION}|"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
+_QUOTED = re.compile(rf"""{_EXPRESSION}|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
+# Among words, braces within braces are those of a pattern: {{a,b},c}.
+_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
 # What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
 _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
+# What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
+_TEXTS = {"text", "system", "attach", "param", "stop", "out"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
 
@@ -38,16 +45,20 @@ def is_whole(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
-def number(text: str) -> float:
-    """The number that `text` is, for an option."""
+def number(text: str) -> float | str:
+    """The number that `text` is, for an option; `text` itself if it holds an expression, which is no number yet."""
+    if "{{" in text:
+        return text
     value = float(text) if _NUMBER.fullmatch(text) else float("inf")
     if abs(value) == float("inf"):  # 1e400, too
         raise ValueError(text)
     return value
 
 
-def whole_number(text: str) -> int:
-    """The whole number that `text` is, for an option."""
+def whole_number(text: str) -> int | str:
+    """The whole number that `text` is, for an option; `text` itself if it holds an expression, as for `number`."""
+    if "{{" in text:
+        return text
     if not is_whole(text):
         raise ValueError(text)
     return int(text)
@@ -279,9 +290,35 @@ def _parsed(
     tokens: list[Token],
 ) -> argparse.Namespace:
     try:
-        return parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
+        options = parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
     except UsageError as e:
         raise _explain(str(e), magic) from None
+    for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        if action.dest not in _TEXTS and hasattr(options, action.dest):
+            setattr(options, action.dest, _filled(magic, action, getattr(options, action.dest)))
+    return options
+
+
+def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of any option
+    """Return the value of an option with the expressions in it evaluated, of the option's type."""
+    if isinstance(value, list):
+        words = [_filled(magic, action, word) for word in value]
+        return [name for word in words for name in (word if isinstance(word, list) else [word])]
+    if (
+        not isinstance(value, str)
+        or "{{" not in value
+        or (not action.option_strings and not _WHOLE_EXPRESSION.search(value))
+    ):
+        return value
+    found = filled(magic.__self__.shell, value)
+    if isinstance(found, list) and action.option_strings:
+        msg = f"{action.option_strings[0]} takes one, and {value} is {len(found)}; nothing was sent."
+        raise OptionError(msg, "Write one of them, such as {{ names[0] }}.")
+    try:
+        return action.type(found) if callable(action.type) else found
+    except ValueError:
+        wrong = f"argument {'/'.join(action.option_strings)}: {value} is {found!r}"
+        raise _explain(wrong, magic) from None
 
 
 def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
@@ -291,7 +328,14 @@ def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # a
 
 
 def _unquote(token: str) -> str:
-    return _QUOTED.sub(lambda q: q[1].replace('\\"', '"') if q[1] is not None else q[2], token)
+    return _QUOTED.sub(_content, token)
+
+
+def _content(quoted: re.Match[str]) -> str:
+    """Return what stands in quotes; an expression as it is, with its own."""
+    if quoted[1] is not None:
+        return quoted[1].replace('\\"', '"')
+    return quoted[0] if quoted[2] is None else quoted[2]
 
 
 def _with_counts(words: list[str]) -> list[str]:

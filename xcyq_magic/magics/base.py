@@ -142,6 +142,7 @@ class ExtensionMagics(Magics):
         if not name.strip() or not name.isprintable():
             msg = f"A conversation's name is one word, not {name!r}; nothing was sent."
             raise OptionError(msg, "Try -c idea.")
+        check_no_variable(name)
         conversations = self.session.conversations
         if not conversations.has(name):
             near = difflib.get_close_matches(name, conversations.names, n=1)
@@ -166,6 +167,21 @@ class ExtensionMagics(Magics):
     def label(self) -> str:
         """A word for captions: where the answers come from, if not from the gateway."""
         return "sandbox" if self.session.access.sandbox else ""
+
+
+def check_no_variable(name: str, unsent: str = "; nothing was sent") -> None:
+    """Refuse a conversation's name with braces or a dollar in it, which is meant to be a variable's value.
+
+    Raises
+    ------
+    OptionError
+        It has; `unsent` ends the error of a magic that sends.
+    """
+    from xcyq_magic.gateway.catalog import VARIABLE, interpolation
+
+    if shown := interpolation(name):
+        msg = f"No conversation's name holds {shown}{unsent}."
+        raise OptionError(msg, VARIABLE)
 
 
 def count(number: int, what: str) -> str:

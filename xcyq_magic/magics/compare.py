@@ -9,6 +9,7 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 from xcyq_magic.errors import InputError, before_sending
 from xcyq_magic.magics.arguments import compare_options, parse_models
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
+from xcyq_magic.magics.expand import filled
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.chat.records import TURN_MIME, turn_record
         from xcyq_magic.session.comparing import keep
 
-        comparison, named = self.session.comparison, line.strip()
+        comparison, named = self.session.comparison, "".join(filled(self.context.shell, line.strip()))
         if comparison is None:
             msg = "There is no comparison to keep an answer of."
             raise InputError(msg, "Type for example %%compare gpt-5.5 claude-opus-4-7 above a question.")

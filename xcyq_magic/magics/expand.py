@@ -12,9 +12,10 @@ import re
 import warnings
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Number
 from typing import TYPE_CHECKING
 
-from xcyq_magic.errors import ExpressionError, InputError
+from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -144,6 +145,40 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         near = _near(e, shell.user_ns)
         msg = f"{shown} failed: {why}; nothing was sent."
         raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
+
+
+def filled(shell: InteractiveShell, word: str) -> str | list[str]:
+    """Return a word of a magic's line with each ``{{ expr }}`` in it replaced by the name or the number that it is.
+
+    Where an expression is the whole word, it may be a list or a tuple of them.
+
+    Parameters
+    ----------
+    shell
+        In whose namespace an expression is evaluated.
+    word
+        A name, a number, or an expression of one.
+
+    Raises
+    ------
+    InputError
+        An expression fails, or is neither.
+    """
+    pieces = [p for p in parse(word) if p != ""]
+    values = [
+        p if isinstance(p, str) else evaluate(shell, p.source, p.shown, "Or write the name itself.") for p in pieces
+    ]
+    if len(values) == 1 and isinstance(values[0], list | tuple):
+        return [_name(value, pieces[0]) for value in values[0]]
+    return "".join(_name(value, piece) for value, piece in zip(values, pieces, strict=True))
+
+
+def _name(value: object, piece: str | Expression) -> str:
+    if isinstance(value, str) or (isinstance(value, Number) and not isinstance(value, bool)):
+        return str(value)
+    shown = piece if isinstance(piece, str) else piece.shown
+    msg = f"{shown} is a {type(value).__name__}, where a name or a number goes; nothing was sent."
+    raise OptionError(msg, "In a prompt, it may be anything.")
 
 
 def _near(error: Exception, names: dict[str, object]) -> str | None:

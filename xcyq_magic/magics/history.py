@@ -11,7 +11,7 @@ from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
-from xcyq_magic.magics.base import ExtensionMagics, count, day_and_time, shortened
+from xcyq_magic.magics.base import ExtensionMagics, check_no_variable, count, day_and_time, shortened
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -274,6 +274,7 @@ class SwitchMagics(ExtensionMagics):
             self.say(f"%chat_switch {before.name} goes back.")
 
     def _new_name(self, name: str, before: Conversation) -> str:
+        check_no_variable(name, "; nothing was changed")
         if name and self.session.conversations.has(name):
             msg = f"There is a conversation called {name} already."
             raise InputError(msg, f"%chat_switch {name} goes there.")

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.context import Context
+    from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.session.turn import TurnOptions
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -52,7 +54,7 @@ def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: s
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
     said = text if cell is None else cell.strip("\n")
-    attached = [*_figures(context, options.figure), *(_attached(context, a) for a in options.attach)]
+    attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a))]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
         on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
@@ -69,8 +71,7 @@ def expanded(context: Context, text: str) -> list[Part | str]:
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.messages import Text
-    from xcyq_magic.media.arrays import picture_hint
-    from xcyq_magic.media.resolve import resolve
+    from xcyq_magic.media.resolve import hint_for, resolve
 
     parts: list[Part | str] = []
     written = ""
@@ -81,16 +82,17 @@ def expanded(context: Context, text: str) -> list[Part | str]:
             block = block and not piece
             continue
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
-        part = resolve(value, name, value_chars=context.chat.value_chars)
-        if isinstance(part, Text):
-            if hint := picture_hint(value, name):
+        found = resolve(value, name, value_chars=context.chat.value_chars)
+        for part in found:
+            if not isinstance(part, Text):
+                parts += [*_stripped(written), part]
+                written, block = "", False
+                continue
+            if len(found) == 1 and (hint := hint_for(value, name, part.text)):
                 say(hint)
             shown = context.session.access.hide(part.text)
-            block = "\n" in shown
-            written = _apart(written, shown) if block else written + shown
-        else:
-            parts += [*_stripped(written), part]
-            written, block = "", False
+            written = _apart(written, shown) if block or "\n" in shown or len(found) > 1 else written + shown
+            block = "\n" in shown or len(found) > 1
     return [*parts, *_stripped(written)]
 
 
@@ -122,8 +124,6 @@ def _stripped(text: str) -> list[str]:
 
 def _figures(context: Context, count: int | None) -> list[Part]:
     """The last images that the user saw, as ``-f`` asks for them."""
-    from xcyq_magic.media.files import media_of_bytes
-
     if count is None:
         return []
     if count < 1:
@@ -133,20 +133,35 @@ def _figures(context: Context, count: int | None) -> list[Part]:
     if len(seen) < count:
         have = f"only {len(seen)} image{'s' * (len(seen) != 1)}" if seen else "no image yet"
         msg = f"-f {count}: cells have shown {have} since xcyq_magic was loaded; nothing was sent."
-        raise MediaError(
-            msg, "Run the cell that shows it again, or attach it with -a NAME. Interactive plots show no image."
-        )
+        raise MediaError(msg, "Run the cell that shows it again, or attach it with -a NAME.")
+    if drawn := next((image.drawn for image in reversed(seen) if image.drawn and image.figure is None), ""):
+        which = "What was seen last" if count == 1 else f"One of the last {count}"
+        msg = f"{which} is {drawn}, of which there is no image; nothing was sent."
+        way_on = "Attach it by its name, which draws it anew: -a NAME. Or attach a picture of it: -a plot.png."
+        raise MediaError(msg, _PDF if "PDF" in drawn else way_on)
     names = ["last image"] if count == 1 else [f"image {n} of {count}" for n in range(1, count + 1)]
-    return [media_of_bytes(image.content, name, name.capitalize()) for image, name in zip(seen, names, strict=True)]
+    return [_of_seen(image, name) for image, name in zip(seen, names, strict=True)]
 
 
-def _attached(context: Context, text: str) -> Part:
+def _of_seen(image: SeenImage, name: str) -> Part:
+    """Return an image that was seen; of a figure that lives on in the page, the one that is seen now."""
+    from xcyq_magic.media.figures import image_of_figure
+    from xcyq_magic.media.files import media_of_bytes
+
+    if (figure := image.figure) is not None:
+        return image_of_figure(figure, name)
+    return media_of_bytes(image.content, name, name.capitalize())
+
+
+def _attached(context: Context, text: str) -> list[Part]:
     """What ``-a`` names: media that are kept, an expression whose names exist, else a path or an address."""
     from xcyq_magic.chat.messages import Text
-    from xcyq_magic.media.resolve import attach
+    from xcyq_magic.media.resolve import attach, hint_for
 
+    if text.startswith("{{") and text.endswith("}}"):  # as in a prompt
+        text = text[2:-2].strip()
     if found := _KEPT.fullmatch(text):
-        return _kept(context, found[1])
+        return [_kept(context, found[1])]
     shell = context.shell
     value: object = text
     if known_names(text, shell.user_ns):
@@ -157,8 +172,13 @@ def _attached(context: Context, text: str) -> Part:
                 raise
     elif (missing := missing_name(text, shell.user_ns)) and not _is_path(text):
         raise _nothing_there(text, missing, shell.user_ns)
-    part = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
-    return Text(f"{text}:\n{context.session.access.hide(part.text)}\n") if isinstance(part, Text) else part
+    parts = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
+    if len(parts) == 1 and isinstance(part := parts[0], Text):
+        if hint := hint_for(value, text, part.text):
+            say(hint)
+        parts = [Text(f"{text}:\n{part.text}\n")]
+    hide = context.session.access.hide
+    return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]
 
 
 def _is_path(text: str) -> bool:

@@ -11,7 +11,7 @@ from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_array, roots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 _SMALLEST = 8  # pixels of a side; the numbers of a smaller array say more than its picture
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _BAND = 1_000_000  # elements scaled at once: what is needed besides the array and its picture
+# Of what only its range says is a picture: pixels of the shorter side, and how many times longer the other may be.
+_SHORTEST, _LONGEST = 16, 4
+_DARK = 127  # integers that stay below are counts or labels
 _TOLERANCE = 1e-6  # by which arithmetic leaves the range from 0 to 1
 _WHITE = 255
 
 
-def image_of_array(value: object, name: str = "") -> Image | None:
-    """Return the picture that an array is; None if it is none: a vector, a batch, a table of a few numbers.
+def image_of_array(value: object, name: str = "", fits: Callable[[NDArray[Any]], bool] | None = None) -> Image | None:
+    """Return the picture that an array is; None if it is none: a vector, a batch, numbers, what NumPy cannot read.
 
     Parameters
     ----------
@@ -35,19 +38,22 @@ def image_of_array(value: object, name: str = "") -> Image | None:
         white), ``uint8`` (as it is), other integers (as they are from 0 to 255, else scaled from their own
         range), or floats (0 to 1, else scaled from their own range). Not a number: black. Infinities: the ends
         of the range.
-
-    Raises
-    ------
-    MediaError
-        Its elements cannot be read.
+    name
+        What the user called it.
+    fits
+        Whether a matrix can go in as text, with all its numbers. One that fits is no picture, unless it is of
+        ``uint8``; nor is one that has neither a picture's type nor its range and shape. Without it, each is drawn.
     """
     if not is_array(value) or not _could_be_picture(value):
         return None
-    array = as_numpy(value)
+    try:
+        array = as_numpy(value)
+    except MediaError:  # it may still say something of itself
+        return None
     if not _could_be_picture(array):  # an object whose shape is only known now
         return None
     ranges = _ranges(array)
-    if ranges is None:
+    if ranges is None or (fits is not None and _is_matrix(array, ranges, fits)):
         return None
     pixels = _pixels(array, ranges)
     import PIL.Image  # noqa: PLC0415  # loading the extension must not load Pillow
@@ -59,7 +65,19 @@ def image_of_array(value: object, name: str = "") -> Image | None:
     return image_of_picture(picture, name, ranges.note)
 
 
-def picture_hint(value: object, name: str) -> str | None:
+def _is_matrix(array: NDArray[Any], ranges: _Ranges, fits: Callable[[NDArray[Any]], bool]) -> bool:
+    """Return whether the numbers of an array say more than its picture."""
+    if array.dtype == "uint8" or (array.ndim == 3 and array.shape[2] > 1):  # noqa: PLR2004  # it has colours
+        return False
+    if fits(array):
+        return True
+    if array.dtype in ("bool", "uint16"):
+        return False
+    short, long = sorted(array.shape[:2])
+    return not (ranges.usual and short >= _SHORTEST and long <= _LONGEST * short)
+
+
+def picture_hint(value: object, name: str, *, whole: bool) -> str | None:
     """Return a line on how to send an array as a picture, for one that goes in as text; None where there is no way.
 
     Parameters
@@ -68,10 +86,15 @@ def picture_hint(value: object, name: str) -> str | None:
         Any value.
     name
         What the user called it.
+    whole
+        Whether all of it goes in.
     """
     shape = getattr(value, "shape", None)
-    if not is_array(value) or not isinstance(shape, tuple) or _could_be_picture(value):
+    if not is_array(value) or not isinstance(shape, tuple):
         return None
+    if _could_be_picture(value):
+        seen = f"{{{{ plt.matshow({name}) }}}}"
+        return None if whole else f"{name} goes in as text, not all of its numbers. To have it seen, write {seen}."
     if len(shape) == 4 and _is_picture_shape(shape[1:]):  # noqa: PLR2004  # a batch of pictures
         return f"{name} is a batch of shape {shape}: it goes in as text. Its first picture is {{{{ {name}[0] }}}}."
     if len(shape) == 3 and shape[0] in _CHANNELS and min(shape[1:]) >= _SMALLEST:  # noqa: PLR2004  # as torch has it
@@ -137,6 +160,7 @@ class _Ranges:
     high: float
     opaque: float = _WHITE
     note: str = ""
+    usual: bool = True  # whether pictures have this range
 
 
 def _ranges(array: NDArray[Any]) -> _Ranges | None:
@@ -156,9 +180,9 @@ def _ranges(array: NDArray[Any]) -> _Ranges | None:
     if kind == "f" and low >= -_TOLERANCE and high <= 1 + _TOLERANCE:
         return _Ranges(0, 1, 1 if top <= 1 + _TOLERANCE else _WHITE, ", ".join(notes))
     if kind != "f" and low >= 0 and 1 < high <= _WHITE:
-        return _Ranges(0, _WHITE, _opaque(top, array))
+        return _Ranges(0, _WHITE, _opaque(top, array), usual=high > _DARK)
     scaled = f"scaled from {low:.4g}..{high:.4g} to 0..255" if high > low else f"all {low:.4g}, drawn black"
-    return _Ranges(low, high, _opaque(top, array), ", ".join([scaled, *notes]))
+    return _Ranges(low, high, _opaque(top, array), ", ".join([scaled, *notes]), usual=False)
 
 
 def _opaque(top: float, array: NDArray[Any]) -> float:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
+import io
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +23,78 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Media, MediaKind
 
 _IMAGE, _VIDEO = "IPython.core.display.Image", "IPython.core.display.Video"
+_IMAGE_WIDGET, _VIDEO_WIDGET = (f"ipywidgets.widgets.widget_media.{kind}" for kind in ("Image", "Video"))
 _METHODS = {"image/png": "_repr_png_", "image/jpeg": "_repr_jpeg_", "image/svg+xml": "_repr_svg_"}
 # What has a picture's representation and says more as text: sympy draws its formulas, and when its printing is on,
-# every number, list and dict as well.
-_AS_TEXT = {"sympy", "pandas", "polars"}
+# every number, list and dict as well; shapely a shape without its coordinates.
+_AS_TEXT = {"sympy", "pandas", "polars", "shapely"}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A library whose plots are drawn by a page's scripts.
+
+    Attributes
+    ----------
+    base
+        The class that its plots are derived from; its module may have a version in its name.
+    png
+        Its own way to a PNG.
+    hint
+        What that needs.
+    """
+
+    base: re.Pattern[str]
+    png: Callable[[Any], bytes]
+    hint: str
+
+    def draws(self, value: object) -> bool:
+        """Return whether `value` is one of its plots."""
+        return any(self.base.fullmatch(f"{c.__module__}.{c.__qualname__}") for c in type(value).__mro__)
+
+
+def _png_of_altair(chart: Any) -> bytes:  # noqa: ANN401  # no library is imported to name its type
+    buffer = io.BytesIO()
+    chart.save(buffer, format="png", scale_factor=2)
+    return buffer.getvalue()
+
+
+def _png_of_bokeh(plot: Any) -> bytes:  # noqa: ANN401  # as above
+    export: Any = importlib.import_module("bokeh.io.export")
+    buffer = io.BytesIO()
+    export.get_screenshot_as_png(plot).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+_DRAWN = (
+    _Drawn(
+        re.compile(r"plotly\.basedatatypes\.BaseFigure"),
+        lambda figure: bytes(figure.to_image(format="png")),
+        "plotly draws PNG with kaleido: %pip install kaleido.",
+    ),
+    _Drawn(
+        re.compile(r"altair\.vegalite\.v\d+\.api\.TopLevelMixin"),
+        _png_of_altair,
+        "Altair draws PNG with vl-convert: %pip install vl-convert-python. chart.save('chart.png') shows more.",
+    ),
+    _Drawn(
+        re.compile(r"bokeh\.models\.layouts\.LayoutDOM"),
+        _png_of_bokeh,
+        "Bokeh draws PNG with Selenium and a browser: %pip install selenium. Or attach a picture of it: -a plot.png.",
+    ),
+)
 
 
 def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython display object
-    """Return the picture or video of an `IPython.display.Image` or `Video`; None for any other value.
+    """Return the picture or video of an `IPython.display.Image` or `Video`, or the widget of that name; else None.
 
     Raises
     ------
     MediaError
         Its data are neither, or its file cannot be read.
     """
+    if is_a(value, _IMAGE_WIDGET, _VIDEO_WIDGET):
+        return _of_widget(value)
     if not is_a(value, _IMAGE, _VIDEO):
         return None
     kind: MediaKind = "video" if is_a(value, _VIDEO) else "image"
@@ -42,12 +104,24 @@ def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython
         return media_of_bytes(_bytes(value.data), name, f"This {type(value).__name__}")
     if value.filename:
         return read_media(Path(value.filename).expanduser(), str(value.filename))
-    if value.url and str(value.url).lower().startswith(("http:", "https:")):
-        return MediaLink(str(value.url), kind)
-    if value.url:  # relative to the notebook, as a browser sees it
-        return read_media(Path(value.url), str(value.url))
+    if value.url:
+        return _at(str(value.url), kind)
     msg = f"This {type(value).__name__} holds neither data nor a file; nothing was sent."
     raise MediaError(msg, "Make it anew, from bytes or a path.")
+
+
+def _of_widget(widget: Any) -> Media:  # noqa: ANN401  # ipywidgets is not imported to name its types
+    shown = f"This {type(widget).__name__}"
+    if widget.format == "url":
+        return _at(bytes(widget.value).decode(), "video" if is_a(widget, _VIDEO_WIDGET) else "image")
+    return media_of_bytes(bytes(widget.value), "", shown)
+
+
+def _at(url: str, kind: MediaKind) -> Media:
+    """Return what is at an address; one without a host is relative to the notebook, as a browser sees it."""
+    if url.lower().startswith(("http:", "https:")):
+        return MediaLink(url, kind)
+    return read_media(Path(url), url)
 
 
 def of_representation(value: object) -> Media | None:
@@ -64,8 +138,8 @@ def of_representation(value: object) -> Media | None:
     if isinstance(value, type) or not roots(value) - {"builtins"} or roots(value) & _AS_TEXT:
         return None
     shown = f"The {type(value).__name__}"
-    if is_a(value, "plotly.basedatatypes.BaseFigure"):
-        return _of_plotly(value, shown)
+    if (drawn := next((d for d in _DRAWN if d.draws(value)), None)) is not None:
+        return _of_plot(value, drawn, shown)
     bundle: Mapping[str, Any] = {}
     for mime, method in _METHODS.items():
         bundle = _bundle(value, mime, shown) or bundle
@@ -117,13 +191,13 @@ def _called(make: Callable[[], Any] | None, shown: str) -> Any:  # noqa: ANN401 
         raise MediaError(msg, "display(…) of it shows where.") from e
 
 
-def _of_plotly(figure: Any, shown: str) -> Media:  # noqa: ANN401  # plotly is not imported to name its type
-    """Draw a Plotly figure with kaleido: its own representation is a script for a browser."""
+def _of_plot(plot: object, drawn: _Drawn, shown: str) -> Media:
+    """Draw what a page's scripts draw: its own representation is for a browser."""
     try:
-        data = figure.to_image(format="png")
+        data = drawn.png(plot)
     except Exception as e:
         msg = f"{shown} cannot be drawn ({type(e).__name__}: {' '.join(str(e).split())[:200]}); nothing was sent."
-        raise MediaError(msg, "plotly draws PNG with kaleido: %pip install kaleido.") from e
+        raise MediaError(msg, drawn.hint) from e
     return media_of_bytes(data, "", shown)
 
 

@@ -91,7 +91,8 @@ def figure_of(value: object) -> Figure | None:
     ----------
     value
         A `Figure`, `Axes` or any other artist; a list, an array, a dict or a container of artists of one
-        figure, as pyplot's functions return them; or an object whose `figure` is one (seaborn's grids).
+        figure, as pyplot's functions return them; or an object whose `figure` or `figure_` is one (seaborn's grids,
+        scikit-learn's displays).
 
     Raises
     ------
@@ -107,9 +108,9 @@ def figure_of(value: object) -> Figure | None:
     if isinstance(value, list | tuple | Mapping) or is_a(value, "numpy.ndarray", _PIE):
         return _figure_of_all(value)
     # Its class's own attribute, or one it was given: no `__getattr__` is asked.
-    has_one = hasattr(type(value), "figure") or "figure" in getattr(value, "__dict__", {})
-    figure = getattr(value, "figure", None) if has_one else None
-    return figure if is_a(figure, _FIGURE) else None
+    own = getattr(value, "__dict__", {})
+    named = (n for n in ("figure", "figure_") if hasattr(type(value), n) or n in own)
+    return next((f for f in (getattr(value, n, None) for n in named) if is_a(f, _FIGURE)), None)
 
 
 def _figure_of_artist(artist: Any) -> Figure:  # noqa: ANN401  # matplotlib is not imported to name its type

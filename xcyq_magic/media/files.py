@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import difflib
 import errno
 import os
@@ -179,17 +180,14 @@ def _note(left_out: int) -> str:
     return f"without {them} that it refers to"
 
 
-def _data_of(url: str) -> bytes:
-    """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397.
-
-    Raises
-    ------
-    ValueError
-        Its base64 is none.
-    """
+def data_of_url(url: str) -> bytes:
+    """Return the bytes of a data URL, see https://www.rfc-editor.org/rfc/rfc2397; none if its base64 is broken."""
     head, _, body = url.partition(",")
     data = unquote_to_bytes(body)
-    return base64.b64decode(data) if _BASE64.search(head) else data
+    try:
+        return base64.b64decode(data) if _BASE64.search(head) else data
+    except binascii.Error:
+        return b""
 
 
 def _long_edge(root: Mapping[str, str]) -> float:
@@ -290,7 +288,7 @@ class _Rewriter:
     def _data_url(self, url: str) -> str | None:
         """Return a data URL with a picture in it, told by its bytes as the libraries do; None for anything else."""
         try:
-            data = _data_of(url)
+            data = data_of_url(url)
             mime = mime_of(data)
             if mime in _RASTERS:
                 opened(data, "")  # or it has too many pixels

@@ -42,6 +42,7 @@ _WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_END, _GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 _JPEG_QUALITIES = (90, 80, 65, 45)
 _LARGE = 250_000  # pixels from which a JPEG can spare bytes that anybody notices
+_SMALLEST = 200  # pixels of the longer side, which a model needs: see https://docs.claude.com on vision
 _SPARED = 3  # times smaller a JPEG must be to stand for a PNG
 _MOST = 200  # pictures remembered
 _MOST_BYTES = 256 * 1024 * 1024
@@ -177,18 +178,23 @@ def _sub_blocks(data: bytes, at: int) -> Iterator[int]:
 def fit(image: Image, limits: ImageLimits) -> Image:
     """Return the picture as `limits` allow it, without metadata (a photograph's place, for one).
 
-    A picture that fits and carries nothing but pixels is returned as it is.
+    A picture that fits and carries nothing but pixels is returned as it is. One of a few pixels is enlarged, each pixel
+    to a square: models see little of it otherwise.
 
     Raises
     ------
     MediaError
         Its file is damaged.
     """
+    import PIL.Image  # noqa: PLC0415  # see above
+
     shown = image.name or "The picture"
     picture = opened(image.data, shown)
     with decoding(shown):
         frames = getattr(picture, "n_frames", 1)
-    small = max(picture.size) <= limits.long_edge
+    # How many pixels become a side of one; 1 where they are enough to be seen.
+    times = max(1, min(-(-_SMALLEST // max(picture.size)), limits.long_edge // max(picture.size)))
+    small = times == 1 and max(picture.size) <= limits.long_edge
     light = limits.max_bytes is None or len(image.data) <= limits.max_bytes
     if small and light and frames == 1 and image.mime in limits.mimes and only_pixels(image.data, image.mime):
         return image
@@ -197,7 +203,9 @@ def fit(image: Image, limits: ImageLimits) -> Image:
         original = image.original or upright.size
         if max(upright.size) > limits.long_edge:
             upright = scaled(upright, limits.long_edge)
-        data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG")
+        if times > 1:
+            upright = upright.resize((upright.width * times, upright.height * times), PIL.Image.Resampling.NEAREST)
+        data, mime = _encode(upright, limits, as_jpeg=picture.format == "JPEG" and times == 1)
     notes = [image.note, f"first of {frames} frames" if frames > 1 else "", how]
     return Image(
         data,

@@ -8,8 +8,8 @@ from typing import TypeGuard
 _NO_ARRAYS = {"pandas", "polars", "pyarrow", "modin", "cudf", "dask", "ibis", "pyspark", "sympy"}
 
 # pandas 3 names its classes by where they are imported from.
-FRAMES = ("pandas.core.frame.DataFrame", "pandas.DataFrame")
-SERIES = ("pandas.core.series.Series", "pandas.Series")
+FRAMES = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "polars.dataframe.frame.DataFrame")
+SERIES = ("pandas.core.series.Series", "pandas.Series", "polars.series.series.Series")
 
 
 def is_a(value: object, *names: str) -> bool:

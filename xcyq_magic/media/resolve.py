@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import mimetypes
 import os
 import re
+from collections import deque
+from collections.abc import Callable, Iterable, ValuesView
+from itertools import islice
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.arrays import image_of_array
+from xcyq_magic.media.arrays import image_of_array, picture_hint
 from xcyq_magic.media.displayed import of_display_object, of_representation
 from xcyq_magic.media.figures import figure_of, image_of_figure, is_animation, video_of_animation
-from xcyq_magic.media.files import media_of_bytes, read_media
+from xcyq_magic.media.files import data_of_url, media_of_bytes, read_media
 from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
+from xcyq_magic.media.text.nested import clipped_line, is_address
+from xcyq_magic.media.text.tables import fits_as_text
 from xcyq_magic.media.values import VALUE_CHARS, describe
 from xcyq_magic.media.video import mime_of
 
@@ -23,12 +31,18 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Media, Part
 
 _VIDEO_SUFFIXES = (".mp4", ".mpeg", ".mpg", ".mov", ".avi", ".wmv", ".flv", ".webm", ".3gp")
+_MOST_ITEMS = 50  # of a list that holds media
+_DEEPEST = 3  # lists within lists
+_LEAST_CHARS = 200  # of each item that is text
+_MOST_SHOWN = 60
+_LONGEST_NAME = 8000  # characters of a path or an address
 
 
-def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> Part:
-    """Return the content part of what was attached: by ``-a``, or given to a `Chat` beside the prompt.
+def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> list[Part]:
+    """Return the content parts of what was attached: by ``-a``, or given to a `Chat` beside the prompt.
 
-    As `resolve`, but a string is the path of a file, or an address that is passed on and not fetched.
+    As `resolve`, but a string is the path of a file, or an address that is passed on and not fetched, also within a
+    list, if it ends as a picture's or a video's.
 
     Parameters
     ----------
@@ -47,18 +61,16 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
     if value is None:  # what plt.show() returns, for one
         msg = "None is nothing to attach; nothing was sent."
         raise MediaError(msg, "Attach a figure by its name, or the path of a picture.")
-    if not isinstance(value, str):
-        return resolve(value, name, value_chars=value_chars)
-    if "://" in value:
-        video = re.split("[?#]", value)[0].lower().endswith(_VIDEO_SUFFIXES)
-        return MediaLink(value, "video" if video else "image", name)
-    return read_media(_expanded(value), value)
+    if isinstance(value, str):
+        return [_named(value, name)]
+    return _parts(value, name, value_chars, lambda text: _named(text, "") if _is_media_name(text) else None)
 
 
-def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> Part:
-    """Return the content part of a value, as ``{{ }}`` puts it into a prompt: media, else its text.
+def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> list[Part]:
+    """Return the content parts of a value, as ``{{ }}`` puts it into a prompt: media, else its text.
 
-    A string is text: the path or the address in it is not followed. `pathlib.Path` is.
+    A list, a tuple or a dict that holds media is all of its items in order; anything else is one part. A string is
+    text: the path or the address in it is not followed. `pathlib.Path` is.
 
     Parameters
     ----------
@@ -74,19 +86,182 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
     MediaError
         It is media that cannot be sent, or a value that cannot be shown.
     """
+    return _parts(value, name, value_chars, lambda _: None)
+
+
+def _parts(value: object, name: str, chars: int, named: Callable[[str], Media | None]) -> list[Part]:
+    """Return the content parts of a value.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    name
+        What the user called it.
+    chars
+        The most characters of text.
+    named
+        Returns what a string within a container is the path or the address of, if it is one.
+    """
     if isinstance(value, Text):
-        return value
+        return [value]
+    value = _held(value)
+    if media := media_of(value, name, value_chars=chars):
+        return [media]
+    return _Items(value, name, named, chars).parts() or [Text(describe(value, chars))]
+
+
+def _held(value: object) -> object:
+    """Return what a value holds that says nothing of it itself; `value` for any other."""
     if isinstance(value, Completion):
-        return Text(value.text)
-    return media_of(value, name) or Text(describe(value, value_chars))
+        return value.text
+    if isinstance(value, io.BytesIO | io.StringIO):
+        return value.getvalue()  # all of it, wherever it was read to
+    if is_a(value, "pandas.io.formats.style.Styler"):
+        return value.data  # type: ignore[attr-defined]  # told by its name
+    return value
 
 
-def media_of(value: object, name: str = "") -> Media | None:
+def _named(text: str, name: str) -> Media:
+    """Return the picture or the video of a path, an address or a data URL."""
+    if text[:5].lower() == "data:":
+        return media_of_bytes(data_of_url(text), name, "This data URL")
+    if "\n" in text or len(text) > _LONGEST_NAME:
+        msg = f"{clipped_line(text, _MOST_SHOWN)} is no path of a picture; nothing was sent."
+        raise MediaError(msg, "It is text: write {{ name }} in the prompt, with the name that it has.")
+    if "://" in text:
+        video = re.split("[?#]", text)[0].lower().endswith(_VIDEO_SUFFIXES)
+        return MediaLink(text, "video" if video else "image", name)
+    return read_media(_expanded(text), text)
+
+
+def _is_media_name(path: str) -> bool:
+    """Return whether a path or an address ends as one of a picture or a video does."""
+    return (mimetypes.guess_type(path)[0] or "").startswith(("image/", "video/"))
+
+
+class _Items:
+    """What a list, a tuple or a dict holds, where media are among it."""
+
+    def __init__(self, value: object, name: str, named: Callable[[str], Media | None], chars: int) -> None:
+        self._name, self._named, self._chars = name or "This", named, chars
+        self._found: list[tuple[str, object]] = []  # each with its label: media, or what is text
+        self._look(value, name, "", _DEEPEST)
+
+    def parts(self) -> list[Part]:
+        """Return the content parts, text and media by turns, with the keys of a dict; none if there are no media."""
+        texts = len(self._found) - self._media_from(0)
+        if texts == len(self._found):
+            return []
+        share = max(_LEAST_CHARS, self._chars // max(1, texts))
+        parts: list[Part] = []
+        for label, item in self._found:
+            medium = item if isinstance(item, Image | Video | MediaLink) else None
+            text = label if medium else f"{label} {describe(item, share)}".lstrip(" ")
+            if text and parts and isinstance(before := parts[-1], Text):
+                parts[-1] = Text(f"{before.text}\n{text}")
+            elif text:
+                parts.append(Text(text))
+            if medium:
+                parts.append(medium)
+        return parts
+
+    def _look(self, value: object, name: str, label: str, depth: int) -> None:
+        """Find the media of `value`, and what is text between them.
+
+        Parameters
+        ----------
+        value
+            A container, or what is in one.
+        name
+            What the user would call it.
+        label
+            The keys that lead to it.
+        depth
+            How many more containers are looked into.
+        """
+        items = _items_of(value) if depth else None
+        if items is None:
+            self._found.append((label, value))
+            return
+        start = len(self._found)
+        for key, item in islice(items, _MOST_ITEMS):
+            inner = f"{label}{key}:" if isinstance(value, dict) else label
+            within = f"{name}[{key!r}]" if name else ""
+            medium = self._medium(item, within)
+            if medium is not None:
+                self._found.append((inner, medium))
+            else:
+                self._look(item, within, inner, depth - 1)
+            self._check(self._media_from(0))
+        if media := self._media_from(start):
+            self._check(media, len(value))  # type: ignore[arg-type]  # what has items has a length
+        else:
+            self._found[start:] = [(label, value)]  # as Python writes it
+
+    def _media_from(self, start: int) -> int:
+        return sum(isinstance(item, Image | Video | MediaLink) for _, item in self._found[start:])
+
+    def _check(self, *counts: int) -> None:
+        if max(counts) > _MOST_ITEMS:
+            msg = f"{self._name} holds more than {_MOST_ITEMS} items, media among them; nothing was sent."
+            raise MediaError(msg, f"Send fewer of them: of a list, {self._name}[:{_MOST_ITEMS}].")
+
+    def _medium(self, item: object, name: str) -> Media | None:
+        if isinstance(item, str):
+            return self._named(item)
+        if isinstance(item, os.PathLike) and not _is_media_name(os.fsdecode(os.fspath(item))):
+            return None  # of many paths, not each leads to a picture
+        return media_of(_held(item), name, value_chars=self._chars)
+
+
+def _items_of(value: object) -> Iterable[tuple[object, object]] | None:
+    """Return what a container holds, each with its key or its place; None for what is no container."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list | tuple | deque | ValuesView):
+        return enumerate(value)
+    return None
+
+
+def hint_for(value: object, name: str, text: str) -> str | None:
+    """Return a line on a value that goes in as text, where that says less than could be meant; else None.
+
+    Parameters
+    ----------
+    value
+        Any value.
+    name
+        What the user called it.
+    text
+        What goes in for it.
+    """
+    if isinstance(value, str | Text | Completion):
+        return None
+    if hint := picture_hint(value, name, whole="..." not in text):
+        return hint
+    if isinstance(value, BaseException | FunctionType | MethodType | type) or not is_address(text):
+        return None
+    inner = f"{{{{ vars({name}) }}}}" if hasattr(value, "__dict__") else "an attribute of it"
+    shown = clipped_line(text, _MOST_SHOWN)
+    return f"{name} goes in as {shown}, which does not say what it holds. Send {inner}, or a text."
+
+
+def media_of(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> Media | None:
     """Return the picture, video or address that a value is; None if it is text.
 
     In this order: content parts; matplotlib's figures, axes, artists and animations; Pillow's pictures; arrays
-    of a picture's shape; `IPython.display.Image` and `Video`; bytes with a known signature; paths; and what
-    IPython's display formatters show as PNG, JPEG or SVG.
+    that are pictures; `IPython.display.Image` and `Video`, and the widgets of that name; bytes with a known signature;
+    paths; and what IPython's display formatters show as PNG, JPEG or SVG.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    name
+        What the user called it.
+    value_chars
+        The characters in which a matrix may be written instead.
 
     Raises
     ------
@@ -97,10 +272,10 @@ def media_of(value: object, name: str = "") -> Media | None:
         return value
     if value is None or isinstance(value, str | int | float | complex | type):
         return None
-    return _of_object(value, name) or _of_file(value, name) or of_representation(value)
+    return _of_object(value, name, value_chars) or _of_file(value, name) or of_representation(value)
 
 
-def _of_object(value: object, name: str) -> Media | None:
+def _of_object(value: object, name: str, chars: int) -> Media | None:
     figure = figure_of(value)
     if figure is not None:
         return image_of_figure(figure, name)
@@ -109,7 +284,7 @@ def _of_object(value: object, name: str) -> Media | None:
     if is_a(value, "PIL.Image.Image"):
         own = getattr(value, "filename", "")
         return image_of_picture(value, name or (Path(own).name if isinstance(own, str) else ""))  # type: ignore[arg-type]  # told by its name
-    return image_of_array(value, name)
+    return image_of_array(value, name, lambda array: fits_as_text(array, chars))
 
 
 def _of_file(value: object, name: str) -> Media | None:

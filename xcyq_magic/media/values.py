@@ -9,7 +9,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer
+from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer, roots
 from xcyq_magic.media.text.nested import clipped, written
 from xcyq_magic.media.text.sources import module_text, source_of, traceback_text
 from xcyq_magic.media.text.tables import array_text, frame_text, series_text
@@ -71,7 +71,7 @@ def _text_of(value: object) -> Callable[[Any, int], str]:
         (isinstance(value, _WITH_SOURCE), source_of),
         (isinstance(value, ModuleType), module_text),
         (is_buffer(value), _bytes_text),
-        (is_array(value), _array_text),
+        (is_array(value) and "xarray" not in roots(value), _array_text),  # which says what its axes are
     )
     return next((text for fits, text in shown if fits), written)
 

@@ -129,7 +129,7 @@ def message_of(session: ChatSession, prompt: object, media: Iterable[object]) ->
     if not isinstance(prompt, str):
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
-    parts = [attach(m, value_chars=session.chat.value_chars) for m in media]
+    parts = [part for m in media for part in attach(m, value_chars=session.chat.value_chars)]
     hide = session.access.hide
     return Message.of("user", *(Text(hide(p.text)) if isinstance(p, Text) else p for p in parts), prompt)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+import re
 import sys
 import textwrap
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -23,6 +24,8 @@ _HEAD = 2 / 3  # of what is kept: the beginning tells more than the end
 _SHORTEST = 20
 _MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in turn
 _LINE = 96  # characters that a container may take on one line
+# What says where a value lies, and nothing of what it holds: PIL's own `at 0x7F`, <IPython.lib.display.Audio object>.
+_ADDRESS = re.compile(r"<[^<>\n]* object>|\bat 0x[0-9A-Fa-f]{4,}\b")
 _SHORT = 24  # characters of items that share lines
 _NO_BREAK = "\0"  # for a space within an item
 _DEEPEST = 12
@@ -95,6 +98,27 @@ def readable(value: object) -> str | None:
     return str(value) if is_a(value, *_PERIODS, *_INTERVALS) else None
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text has the address of a value in it, in place of what the value holds."""
+    return _ADDRESS.search(text) is not None
+
+
+def _said(value: object, text: str) -> str:
+    """Return `text`, how `value` is written; where that is an address, what else it says of itself."""
+    if not is_address(text):
+        return text
+    if is_a(value, "IPython.core.display.DisplayObject"):
+        held = value.data  # type: ignore[attr-defined]  # told by its name
+        return held if isinstance(held, str) else repr(held) if isinstance(held, dict | list) else text
+    for method in ("__str__", "_repr_markdown_", "_repr_latex_"):
+        # Its class's own: a mock has every attribute that it is asked for.
+        said = getattr(type(value), method, lambda _: None)(value)
+        said = said[0] if isinstance(said, tuple) else said  # with metadata beside it
+        if isinstance(said, str) and not is_address(said):
+            return said
+    return text
+
+
 def _element(value: object) -> str | None:
     """Return the element of an array without dimensions; None where NumPy cannot read it."""
     if is_a(value, "numpy.generic", "numpy.ndarray"):
@@ -109,7 +133,7 @@ def _within(value: object) -> str:
     """Return `value` as it stands in a container."""
     text = readable(value)
     if text is None:
-        return repr(value)
+        return _said(value, repr(value))
     words = isinstance(value, _WORDS) or is_a(value, *_NUMPY_DATES, *_PERIODS)
     return repr(text) if words and text != "NaT" else text
 
@@ -160,7 +184,7 @@ class _Writer:
             text = clipped_line(_within(value), self._longest)
         else:
             known = readable(value)
-            text = str(value) if known is None else known
+            text = _said(value, str(value)) if known is None else known
         self._left -= len(text) + 2
         if self._left < 0:
             raise _TooLongError

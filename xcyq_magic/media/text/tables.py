@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.media.arrays import as_numpy, bands
+from xcyq_magic.media.kinds import roots
 from xcyq_magic.media.text.nested import inline, readable
 
 if TYPE_CHECKING:
@@ -22,59 +23,125 @@ _COLUMNS = (20, 8, 4)  # side by side, as many as the budget has room for
 _COLUMN_CHARS = 150  # of the budget, for each of them
 _MOST_LISTED = 60
 _LONGEST_CELL = 60
+_WIDEST = 10_000  # characters of a line, for Polars, which leaves out columns that do not fit
 _SUMMARY_ROWS = 8  # of `describe`: fewer rows that are left out are no reason for it
 _MOST_COUNTED = 20_000_000  # cells: beyond that, counting what is missing takes seconds
 _MOST_SORTED = 5_000_000  # cells: beyond that, their quartiles do; and they take as long for each column
 
 
+class _Table:
+    """A table of pandas, and how it is written.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    names, dtypes, missing
+        Of its columns; of each, how many values it lacks, or 0 where counting takes long.
+    """
+
+    def __init__(self, frame: Frame, *, series: bool = False) -> None:
+        self.frame = frame
+        self.series = series
+        self.rows, self.columns = frame.shape
+        self.names, self.dtypes = list(frame.columns), list(frame.dtypes)
+        few = self.rows * self.columns <= _MOST_COUNTED
+        self.missing = self._missing() if few else [0] * self.columns
+
+    def _missing(self) -> list[int]:
+        return [int(n) for n in self.frame.isna().sum()]
+
+    def drawn(self, rows: int, columns: int) -> str:
+        """Return it with at most so many rows and columns, the outer ones."""
+        options: Any = {"max_colwidth": _LONGEST_CELL, "show_dimensions": False}
+        return str(self.frame.to_string(max_rows=rows, max_cols=columns, **options))
+
+    def summary(self) -> str:
+        """Return what `describe` says of all rows."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pandas warns of columns that have no mean
+            summary = self.frame.describe()
+        return str(summary.to_string(max_colwidth=_LONGEST_CELL))
+
+
+class _PolarsTable(_Table):
+    """A table of Polars."""
+
+    def _missing(self) -> list[int]:
+        return list(self.frame.null_count().row(0))
+
+    def drawn(self, rows: int, columns: int) -> str:
+        return self._plain(self.frame, rows, columns)
+
+    def summary(self) -> str:
+        summary = self.frame.describe()
+        return self._plain(summary, summary.height, summary.width)
+
+    @staticmethod
+    def _plain(frame: Frame, rows: int, columns: int) -> str:
+        """Write columns without lines between them, and without their types."""
+        config = sys.modules["polars"].Config(
+            tbl_rows=rows,
+            tbl_cols=columns,
+            tbl_width_chars=_WIDEST,
+            fmt_str_lengths=_LONGEST_CELL,
+            tbl_formatting="NOTHING",
+            tbl_hide_dataframe_shape=True,
+            tbl_hide_column_data_types=True,
+        )
+        with config:
+            return "\n".join(map(str.rstrip, str(frame).splitlines()))
+
+
 def frame_text(frame: Frame, chars: int) -> str:
     """Return a DataFrame: its size, each column's type and what it lacks, rows; of a long one a summary as well."""
-    rows, columns = frame.shape
-    head = f"{type(frame).__name__}, {_count(rows, 'row')} × {_count(columns, 'column')}"
+    table = _PolarsTable(frame) if "polars" in roots(frame) else _Table(frame)
+    head = f"{type(frame).__name__}, {_count(table.rows, 'row')} × {_count(table.columns, 'column')}"
     room = chars - len(head)
-    listed = _columns(frame, room // 2)
-    room -= len(listed)
-    body, left_out = _rows(frame, room)
-    return _with_summary([head, listed, body], frame, left_out, chars)
+    listed = _columns(table, room // 2)
+    body, left_out = _rows(table, room - len(listed))
+    return _with_summary([head, listed, body], table, left_out, chars)
 
 
 def series_text(series: Series, chars: int) -> str:
     """Return a Series: its size, its type and what it lacks, elements; of a long one a summary as well."""
-    missing = int(series.isna().sum()) if len(series) <= _MOST_COUNTED else 0
-    lacks = f", {missing:,} missing" if missing else ""
+    if "polars" in roots(series):
+        table: _Table = _PolarsTable(series.to_frame(), series=True)
+    else:
+        table = _Table(series.to_frame("" if series.name is None else series.name), series=True)
+    lacks = f", {table.missing[0]:,} missing" if table.missing[0] else ""
     name = "" if series.name is None else f" {inline(series.name)}"
     head = f"{type(series).__name__}{name}, {_count(len(series), 'element')}, {series.dtype}{lacks}"
-    body, left_out = _rows(series.to_frame("" if series.name is None else series.name), chars - len(head))
-    return _with_summary([head, body], series, left_out, chars)
+    body, left_out = _rows(table, chars - len(head))
+    return _with_summary([head, body], table, left_out, chars)
 
 
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def _columns(frame: Frame, chars: int) -> str:
+def _columns(table: _Table, chars: int) -> str:
     """Name, type, and how many are missing, of as many columns as fit."""
-    small = frame.shape[0] * frame.shape[1] <= _MOST_COUNTED
-    missing = frame.isna().sum() if small else None
     lines: list[str] = []
-    for n, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
-        lacks = int(missing.iloc[n]) if missing is not None else 0
+    for n, (name, dtype, lacks) in enumerate(zip(table.names, table.dtypes, table.missing, strict=True)):
         line = f"- {str(name)[:_LONGEST_CELL]}: {dtype}" + (f", {lacks:,} missing" if lacks else "")
         if n == _MOST_LISTED or sum(map(len, lines)) + len(line) > chars:
-            lines.append(f"… {_count(frame.shape[1] - n, 'more column')}")
+            lines.append(f"… {_count(table.columns - n, 'more column')}")
             break
         lines.append(line)
     return "\n".join(lines)
 
 
-def _rows(frame: Frame, chars: int) -> tuple[str, int]:
+def _rows(table: _Table, chars: int) -> tuple[str, int]:
     """Return all rows where they fit, else the first and the last; and how many are left out."""
-    rows, columns = frame.shape
+    rows, columns = table.rows, table.columns
     if not rows or not columns:
         return "", 0
+    if rows * columns * _ELEMENT <= chars and len(text := table.drawn(rows, columns)) <= chars:
+        return text, 0
     text, most, side_by_side = "", rows, _side_by_side(chars)
     for most in (m for m in ((rows, *_ROWS) if rows <= chars else _ROWS) if m <= rows):
-        text = frame.to_string(max_rows=most, max_cols=side_by_side, max_colwidth=_LONGEST_CELL, show_dimensions=False)
+        text = table.drawn(most, side_by_side)
         if most < rows:
             text += f"\n… {_count(rows - most, 'row')} in the middle left out"
         if columns > side_by_side:
@@ -88,7 +155,7 @@ def _side_by_side(chars: int) -> int:
     return next((n for n in _COLUMNS if n * _COLUMN_CHARS <= chars), _COLUMNS[-1])
 
 
-def _with_summary(sections: list[str], table: Frame | Series, left_out: int, chars: int) -> str:
+def _with_summary(sections: list[str], table: _Table, left_out: int, chars: int) -> str:
     """Return the sections, and what `describe` says of all rows: where more are left out than it has, and it fits.
 
     Parameters
@@ -103,19 +170,14 @@ def _with_summary(sections: list[str], table: Frame | Series, left_out: int, cha
         Characters of the whole, at most.
     """
     text = "\n\n".join(s for s in sections if s)
-    columns = getattr(table, "columns", [""])
-    if left_out <= _SUMMARY_ROWS or table.size > _MOST_SORTED or len(columns) > _side_by_side(chars):
+    cells = table.rows * table.columns
+    if left_out <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(chars):
         return text
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandas warns of columns that have no mean
-            summary = table.describe()
-        if not hasattr(summary, "columns"):  # of a Series
-            summary = summary.to_frame("")
-        summary = summary.to_string(max_colwidth=_LONGEST_CELL)
+        summary = table.summary()
     except (TypeError, ValueError):  # what the columns hold cannot be compared or counted
         return text
-    of = _count(table.shape[0], "row" if hasattr(table, "columns") else "element")
+    of = _count(table.rows, "element" if table.series else "row")
     whole = f"{text}\n\nSummary of all {of}:\n\n{summary}"
     return whole if len(whole) <= chars else text
 
@@ -124,6 +186,9 @@ _FEW = 20  # elements that need no statistics
 _EDGES = (6, 4, 3, 2, 1)
 _ELEMENT = 3  # characters of an element, at the least
 _WIDTH = 110
+_HEAD = 200  # characters of what is said of an array before its elements
+_DIGITS = 4  # behind the point, where all do not fit
+_ROUNDED = f"\n… rounded to {_DIGITS} digits"
 
 
 def array_text(value: object, chars: int) -> str:
@@ -142,23 +207,35 @@ def array_text(value: object, chars: int) -> str:
     return f"{head}\n{_elements(array, chars - len(head) - 1)}"
 
 
+def fits_as_text(array: NDArray[Any], chars: int) -> bool:
+    """Return whether all elements of an array can be written in so many characters."""
+    return _all_elements(array, chars - _HEAD) is not None
+
+
+def _all_elements(array: NDArray[Any], chars: int) -> str | None:
+    if array.size * _ELEMENT > chars:
+        return None
+    text = _written(array, threshold=array.size + 1)
+    if len(text) > chars and array.dtype.kind == "f":
+        text = _written(array, threshold=array.size + 1, precision=_DIGITS, suppress_small=True) + _ROUNDED
+    return text if len(text) <= chars else None
+
+
 def _elements(array: NDArray[Any], chars: int) -> str:
     """Return all elements where they fit, else the corners."""
-    import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
-
-    text = ""
-    shown = functools.partial(
-        np.array2string, array, max_line_width=_WIDTH, separator=", ", formatter={"object": inline}
-    )
-    if array.size * _ELEMENT <= chars:
-        text = shown(threshold=array.size + 1)
-        if len(text) <= chars:
-            return text
-    for edge in _EDGES:
-        text = shown(threshold=1, edgeitems=edge, precision=4)
+    text = _all_elements(array, chars)
+    for edge in () if text is not None else _EDGES:
+        text = _written(array, threshold=1, edgeitems=edge, precision=_DIGITS)
         if len(text) <= chars:
             break
-    return text
+    return text or ""
+
+
+def _written(array: NDArray[Any], **options: Any) -> str:  # noqa: ANN401  # NumPy's options
+    import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
+
+    formatter: Any = {"object": inline}
+    return np.array2string(array, max_line_width=_WIDTH, separator=", ", formatter=formatter, **options)
 
 
 def _facts(array: NDArray[Any]) -> list[str]:
