@@ -9,7 +9,7 @@ from IPython.core.inputtransformer2 import classic_prompt, ipython_prompt, leadi
 from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import ExpressionError, InputError
 
 BODIES = [
     ">>> x = [1]\n>>> x[0]\n1\nWhy?",
@@ -119,3 +119,97 @@ def test_a_shell_whose_strippers_were_taken_away_is_no_trouble(sandbox, monkeypa
             bare.run_cell("%%chat").raise_error()
         unload_ipython_extension(bare)
         assert bare.input_transformer_manager.cleanup_transforms == []
+
+
+QUESTIONS = {
+    "%chat why?": "why?",
+    "x = %chat why?": "why?",
+    "x = y = %chat is it 50% of [it?": "is it 50% of [it?",
+    "d = {}\nd['a=b'] = %chat why??": "why??",
+    "for _ in range(1):\n    x = %chat why?": "why?",
+    "chat why is x == 1?": "why is x == 1?",
+    "%ask why?": "why?",
+    "x = %ask why?": "why?",
+    "ask why?": "why?",
+}
+
+
+@pytest.mark.parametrize("cell", QUESTIONS)
+def test_a_question_is_a_prompt_however_the_magic_is_called(run, sandbox, cell):
+    run("%alias_magic -l ask chat")
+    run(cell)
+    assert [prompt(sandbox), len(sandbox.received)] == [QUESTIONS[cell], 1]
+
+
+NO_QUESTIONS = [
+    *("%chat?", "%chat??", "chat?", "x = 1\nx?", "x = 5 % chat_count?", "%ask?", "len why?"),
+    *('"""\nx = %chat why?\n"""', "# x = %chat why?", "chat = 1\nchat?"),
+]
+
+
+@pytest.mark.parametrize("cell", NO_QUESTIONS)
+def test_what_is_no_question_to_a_model_sends_nothing(shell, sandbox, cell):
+    shell.run_cell("%alias_magic -l ask chat")
+    shell.run_cell(cell)
+    assert sandbox.received == []
+
+
+def test_a_variable_of_the_magics_name_is_not_taken_for_it(shell, sandbox):
+    shell.run_cell("chat = [1]")
+    shell.run_cell("chat why?")
+    shell.run_cell("chat [0]")
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("above", ["# why", "# one\n# two\n", "\n# one\n\n"])
+@pytest.mark.parametrize("line", ["%%chat", "%%chat -m gpt-5.5", "%%compare gpt-5.5 gpt-5.4", "%%chat_system"])
+def test_a_magic_below_a_comment_says_so(run, sandbox, above, line):
+    with pytest.raises(InputError, match=f"^{line.split()[0]} has to be the first line") as raised:
+        run(f"{above}\n{line}\nHello")
+    assert "cell of its own" in raised.value.hint
+    assert sandbox.received == []
+
+
+def test_what_stands_in_a_string_is_below_no_comment(run, sandbox):
+    run('# one\ntext = """\n%%chat\n"""')
+    assert sandbox.received == []
+
+
+# Expressions see the names of the function that calls the magic
+
+SHADOWED = """
+name, value = "the notebook's", 1
+def ask(name):
+    value = 2
+    %chat {{ name }} {{ value }} {{ [n for n in [value]] }}
+ask("mine")
+"""
+SYSTEM = """
+def system(role):
+    %chat_system Be {{ role }}.
+role = "rude"
+system("kind")
+%chat {{ name }} {{ value }}
+"""
+
+
+def test_expressions_see_the_names_of_the_function_that_calls(run, sandbox):
+    run(SHADOWED)
+    assert prompt(sandbox) == "mine 2 [2]"
+    run(SYSTEM)
+    assert sandbox.received[-1].body["messages"][0]["content"] == "Be kind."
+    assert prompt(sandbox) == "the notebook's 1"
+
+
+def test_so_does_what_is_attached(run, sandbox):
+    run("def ask(table):\n    %chat -a table what is it?\nask([1, 'a local one'])")
+    assert "a local one" in prompt(sandbox)
+    run("def ask(row):\n    get_ipython().run_line_magic('chat', '{{ row * factor }}')\nfactor = 3\nask(7)")
+    assert prompt(sandbox) == "21"
+
+
+def test_a_name_that_is_nearly_one_of_the_function_is_told(run, sandbox):
+    with pytest.raises(ExpressionError, match="factr") as raised:
+        run("def ask(factor):\n    %chat {{ factr }}\nask(1)")
+    assert "Did you mean factor?" in raised.value.hint
+    assert sandbox.received == []

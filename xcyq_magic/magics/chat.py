@@ -16,6 +16,7 @@ from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
+from xcyq_magic.magics.expand import in_callers_scope
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class ChatMagics(TurnMagics):
 
     @line_cell_magic
     @no_var_expand
+    @in_callers_scope
     @turn_options
     def chat(self, line: str, cell: str | None = None) -> None:
         """Say something to a model, and see its reply come.
@@ -291,6 +293,7 @@ class FailureMagics(ChatMagics):
 
     @line_magic
     @no_var_expand
+    @in_callers_scope
     @turn_options
     def chat_error(self, line: str) -> None:
         """Ask a model about the last exception.

@@ -8,20 +8,25 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
+import functools
 import re
 import warnings
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Number
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.magic import Magics
 
+F = TypeVar("F", bound="Callable[..., object]")
+_LOCALS: ContextVar[dict[str, object]] = ContextVar("xcyq_magic_locals", default={})  # noqa: B039  # it is only read
 _OPENING = re.compile(r"(?P<escape>\\?)\{\{")
 _MOST_CLOSINGS = 50  # tried for one expression: `}}` may stand within it, but not that often
 _MOST_SHOWN = 60  # characters of an expression in an error
@@ -117,6 +122,28 @@ def _syntax_error(source: str) -> str | None:
     return None
 
 
+def names_of(shell: InteractiveShell) -> dict[str, object]:
+    """Return what expressions see: the notebook's names, and before these the names of a function that calls."""
+    within = _LOCALS.get()
+    return {**shell.user_global_ns, **within} if within else shell.user_ns
+
+
+def in_callers_scope(magic: F) -> F:
+    """Let the expressions of a magic see the names of the function that calls it (IPython's ``needs_local_scope``)."""
+
+    @functools.wraps(magic)
+    def called(self: Magics, *words: str | None, local_ns: dict[str, object] | None = None) -> object:
+        shell = self.shell
+        token = _LOCALS.set({} if shell is None or local_ns is None or local_ns is shell.user_ns else local_ns)
+        try:
+            return magic(self, *words)
+        finally:
+            _LOCALS.reset(token)
+
+    called.needs_local_scope = True  # type: ignore[attr-defined]  # IPython looks for it
+    return cast("F", called)
+
+
 def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS_TYPED) -> object:
     """The value of an expression in the user's namespace.
 
@@ -137,12 +164,13 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         It fails; the error says how. One of ours is passed on as it is.
     """
     try:
-        return shell.ev(source.strip())
+        within = _LOCALS.get()
+        return shell.ev(source.strip()) if not within else eval(source.strip(), names_of(shell))  # noqa: S307  # the user's
     except InputError:
         raise
     except Exception as e:  # noqa: BLE001  # whatever a user's expression raises
         why = _short(f"{type(e).__name__}: {e}", _MOST_SAID).removesuffix(":")
-        near = _near(e, shell.user_ns)
+        near = _near(e, names_of(shell))
         msg = f"{shown} failed: {why}; nothing was sent."
         raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
 

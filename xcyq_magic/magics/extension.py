@@ -14,11 +14,12 @@ from xcyq_magic.magics.history import ConversationMagics, SwitchMagics
 from xcyq_magic.magics.key import AccessMagics
 from xcyq_magic.magics.models import ModelMagics, UsageMagics
 from xcyq_magic.magics.save_load import FileMagics
-from xcyq_magic.magics.transformers import MagicText, empty_cell, give_back, keep_as_typed
+from xcyq_magic.magics.transformers import MagicText, automagic, empty_cell, give_back, keep_as_typed, misplaced
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+_BEFORE_IPYTHON = [misplaced, automagic, empty_cell]  # before it sees to `%%` and `?`
 MAGICS = (
     ChatMagics,
     CompareMagics,
@@ -83,7 +84,7 @@ class Extension:
             del manager.registry[magics.__name__]
         manager.registry |= {**by_class, NAME: self}
         shell.input_transformer_manager.token_transformers.append(MagicText)
-        shell.input_transformer_manager.line_transforms.insert(0, empty_cell)  # before `%%` is seen to
+        shell.input_transformer_manager.line_transforms[:0] = _BEFORE_IPYTHON
         keep_as_typed(shell.input_transformer_manager.cleanup_transforms)
         _show_ours(shell)
         self._completer.register()
@@ -115,7 +116,8 @@ class Extension:
             manager.registry.pop(NAME)
         shell.configurables[:] = [c for c in shell.configurables if not any(c is m for m in mine)]
         shell.input_transformer_manager.token_transformers.remove(MagicText)
-        shell.input_transformer_manager.line_transforms.remove(empty_cell)
+        for transform in _BEFORE_IPYTHON:
+            shell.input_transformer_manager.line_transforms.remove(transform)
         give_back(shell.input_transformer_manager.cleanup_transforms)
         _forget_ours(shell)
         self._completer.unregister()

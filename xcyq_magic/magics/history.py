@@ -12,6 +12,7 @@ from IPython.core.magic_arguments import argument
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
 from xcyq_magic.magics.base import ExtensionMagics, check_no_variable, count, day_and_time, shortened
+from xcyq_magic.magics.expand import in_callers_scope
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ConversationMagics(ExtensionMagics):
 
     @line_cell_magic
     @no_var_expand
+    @in_callers_scope
     @takes(argument("--raw", action="store_true", help="Take the text as it is typed, {{ }} and all."), text=True)
     def chat_system(self, line: str, cell: str | None = None) -> None:
         """Set the system prompt of the conversation, or show it.

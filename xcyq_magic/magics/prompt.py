@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
 from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, nearest_name, parse
+from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, names_of, nearest_name, parse
 
 if TYPE_CHECKING:
     import argparse
@@ -162,16 +162,16 @@ def _attached(context: Context, text: str) -> list[Part]:
         text = text[2:-2].strip()
     if found := _KEPT.fullmatch(text):
         return [_kept(context, found[1])]
-    shell = context.shell
+    shell, names = context.shell, names_of(context.shell)
     value: object = text
-    if known_names(text, shell.user_ns):
+    if known_names(text, names):
         try:
             value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
         except ExpressionError:
             if not _exists(text):  # `plot.png` where there is a variable `plot`
                 raise
-    elif (missing := missing_name(text, shell.user_ns)) and not _is_path(text):
-        raise _nothing_there(text, missing, shell.user_ns)
+    elif (missing := missing_name(text, names)) and not _is_path(text):
+        raise _nothing_there(text, missing, names)
     parts = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
     if len(parts) == 1 and isinstance(part := parts[0], Text):
         if hint := hint_for(value, text, part.text):
