@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inspector import problems
 
 from xcyq_magic.display.markup import escape, to_html
+from xcyq_magic.display.style import STYLE, quiet, section_body, styled
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,52 @@ def test_each_footnote_is_shown_once_under_the_number_that_refers_to_it(source):
             re.findall(rf": {name}\[\^(\d)\]", source), re.findall(r"<sup>(\d)</sup>", note), strict=True
         ):
             assert names[int(number) - 1] == said[label]
+
+
+# What an output carries of the style
+
+DOCUMENTS = {
+    "a word": "Yes.",
+    "headings": "# One\n\ntwo\n\n## Three",
+    "a table": "| a | b |\n|---|--:|\n| 1 | 2 |",
+    "code": "```python\nx = 1\n```",
+    "plain code": "    x = 1",
+    "tasks": "- [x] done\n- [ ] to do",
+    "math": "$$x^2$$",
+    "details": "<details><summary>More</summary>\n\nwords\n\n</details>",
+    "all": "# One\n\n| a |\n|---|\n| `1` |\n\n```r\nx\n```\n\n- [x] $x^2$",
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_an_output_has_the_rules_that_it_uses(document):
+    html = styled(quiet("gpt-5.5 · 1 s") + section_body(to_html(document), 0, last=True))
+    element, body = re.fullmatch(r"<div>(<style>.*</style>)(.*)</div>", html, re.DOTALL).groups()
+    rules = re.split(r"(?<=\})\n", STYLE)
+    assert [r for r in rules if r in element] == re.split(r"(?<=\})\n", element)
+    held = set(re.findall(r"<([a-z]+\d?)", body)) | set(
+        re.findall(r"[\w-]+", " ".join(re.findall(r'class="(.*?)"', body)))
+    )
+    for rule in rules:
+        if rule not in element:
+            selectors = re.sub(r":(?:not|hover|first-child|last-child|nth-child\(odd\))", "", rule.partition("{")[0])
+            alternatives = re.split(r",(?![^(]*\))", selectors)
+            for selector in alternatives:
+                named = re.findall(r"[\w-]+", selector.replace(":is", "").replace(":has", ""))
+                assert not set(named) <= held, rule
+
+
+def test_an_output_of_a_word_is_below_a_kilobyte():
+    html = styled(
+        quiet("claude-sonnet-4-6 · 1.2 s · 15 tokens in, 300 out") + section_body(to_html("Yes."), 0, last=True)
+    )
+    assert len(html) <= 1_000
+
+
+def test_what_a_page_that_trusts_nothing_needs_is_in_the_elements():
+    html = section_body(to_html(DOCUMENTS["all"] + "\n\n| a | b |\n|---|--:|\n| 1 | 2 |"), 0, last=True)
+    assert "<td>" not in html
+    assert "<th>" not in html
+    assert "<pre>" not in html
+    assert html.count("text-align:right") == 2
+    assert section_body(to_html("`<td>` and `<pre>`"), 0).count("style=") == 0

@@ -23,6 +23,10 @@ _ENDINGS = {
     "content_filter": "ended by a safety filter",
     "tool_calls": "asked for a tool",
 }
+_PARTIAL_HERE = {
+    "stopped": "You stopped the reply here. %chat go on asks for the rest.",
+    "incomplete": "The reply broke off here.",
+}
 _PARTIAL = {"stopped": "stopped", "incomplete": "incomplete: the reply broke off"}
 
 
@@ -63,6 +67,12 @@ def who(asked: str, answered_by: Sequence[str]) -> str:
     """Return the model that was asked, and who answered where that is not the same."""
     names = dict.fromkeys(asked if catalog.same_model(asked, name) else name for name in answered_by)
     return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"
+
+
+def pools_that_differ(models: Sequence[str]) -> list[str]:
+    """Return the pool of each model, as `pool` does; ``""`` for each where all are of one."""
+    pools = list(map(pool, models))
+    return pools if len(set(pools)) > 1 else [""] * len(pools)
 
 
 def pool(model: str) -> str:
@@ -124,7 +134,7 @@ def overall_line(
     return joined(f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s", *judges, way_out)
 
 
-def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
+def state_lines(reply: LiveReply, pool: str, *, kept: bool = False) -> list[str]:
     """Return the lines for one reply of a comparison: its pool and its state, and its figures so far."""
     state = reply.state if reply.ended else _progress(reply) or "streaming"
     figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
@@ -134,7 +144,7 @@ def state_lines(reply: LiveReply, *, kept: bool = False) -> list[str]:
         figures.append(f"first {seconds(reply.first_token_s)}")
         figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
         figures.append("" if per_s is None else f"{pace(per_s)}/s")
-    return [joined(pool(reply.model), state, "to be kept" if kept else ""), joined(*figures)]
+    return [joined(pool, state, "to be kept" if kept else ""), joined(*figures)]
 
 
 def _progress(reply: LiveReply) -> str:
@@ -181,7 +191,7 @@ def ending(completion: Completion) -> str:
 def advice(completion: Completion) -> str | None:
     """Return what to type next about a completion that is not what one hopes for; None if it is."""
     if completion.partial:
-        return None
+        return _PARTIAL_HERE[completion.partial]
     said = bool(completion.text.strip() or completion.images)
     if completion.finish_reason == "length":
         if not said:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.bundle import attachments, picture_lines, pictures
-from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pool, price, seconds
+from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pools_that_differ, price, seconds
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown
-from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, quiet, reply_body, styled
+from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, inlined, quiet, reply_body, styled
 from xcyq_magic.errors import show_directions
+from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def comparison_bundle(
         quiet(_caption(columns, label)),
         *map(quiet, notices),
         attachments(comparison.prompt),
-        _columns_html(list(map(_head, columns)), list(map(_reply, columns))),
+        _columns_html(_heads(columns), list(map(_reply, columns))),
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
         difference_html(differing) if differing else "",
@@ -127,9 +128,14 @@ def _caption(columns: Sequence[Column], label: str) -> str:
     return joined(count, label, seconds(max(c.duration_s for c in columns)))
 
 
-def _head(column: Column) -> str:
-    parts = [pool(column.model), seconds(column.duration_s) if column.completion else "no reply"]
-    if column.completion and column.completion.model != column.model:
+def _heads(columns: Sequence[Column]) -> list[str]:
+    pools = pools_that_differ([c.model for c in columns])
+    return [_head(column, of) for column, of in zip(columns, pools, strict=True)]
+
+
+def _head(column: Column, pool: str) -> str:
+    parts = [pool, seconds(column.duration_s) if column.completion else "no reply"]
+    if column.completion and not same_model(column.model, column.completion.model):
         parts.append(f"answered by {column.completion.model}")
     return head_html(column.name, [joined(*parts)])
 
@@ -139,7 +145,7 @@ def _reply(column: Column) -> str:
     parts = []
     if completion is not None:
         next_step, end = advice(completion), ending(completion)
-        parts = [folded("Reasoning", completion.reasoning), reply_body(to_html(completion.text))]
+        parts = [folded("Reasoning", completion.reasoning), reply_body(inlined(to_html(completion.text)))]
         parts.append(pictures(completion.images))
         parts += [quiet(line) for line in (end, next_step) if line]
     if error is not None:
@@ -158,7 +164,9 @@ def _plain_reply(column: Column) -> str:
 
 
 def _next_step(comparison: Comparison, kept: str | None) -> str:
+    best = comparison.verdict.winner if comparison.verdict else None
     names = [c.name for c in comparison.columns if c.completion is not None and c.name != kept]
+    names.sort(key=lambda name: name != best)  # stable: the others stay in their order
     if kept:
         other = f" %chat_keep {names[0]} takes another instead." if names else ""
         return f"{kept} is kept: its answer is part of the conversation.{other}"

@@ -1,12 +1,13 @@
 """How a reply looks: the frame around its HTML, and the one style element of an output.
 
-The element is constant and small. Where it is stripped (GitHub, a notebook that is not trusted),
-what remains is plain, readable HTML. Colours are JupyterLab's variables, so that they follow its
-theme, with fallbacks for pages that have none.
+The element has the rules that its output uses. Where it is stripped (GitHub, a notebook that is not trusted), what
+remains is readable HTML, and JupyterLab leaves it the styles of `_INLINE`. Colours are JupyterLab's variables, so that
+they follow its theme, with fallbacks for pages that have none.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from xcyq_magic.display.markup import escape, to_html
@@ -38,6 +39,7 @@ margin-top:calc(1em - var(--jp-content-font-size1,14px))}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;
 margin:0 0 var(--jp-content-font-size1,14px)}
 .xcyq-reply.xcyq-reply :is(p,li,h1,h2,h3,h4,h5,h6,td,th,summary){unicode-bidi:plaintext;text-align:start}
+.xcyq-reply.xcyq-reply :is(td,th)[style*=left]{text-align:start!important}
 .xcyq-reply.xcyq-reply pre{margin:0 0 var(--jp-content-font-size1,14px);padding:.5em .75em;overflow-x:auto;
 --xcyq-back:var(--jp-cell-editor-background,#f5f5f5)}
 .xcyq-reply.xcyq-reply pre code{background:none}
@@ -48,6 +50,7 @@ linear-gradient(270deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,
 linear-gradient(90deg,var(--jp-border-color1,transparent),transparent) 0 0/.75em 100%,
 linear-gradient(270deg,var(--jp-border-color1,transparent),transparent) 100% 0/.75em 100%,
 var(--xcyq-back,transparent);background-repeat:no-repeat}
+.xcyq-reply.xcyq-reply pre[style]{background-color:var(--xcyq-back)!important}
 .xcyq-reply.xcyq-reply tbody>tr:not(:hover){background:none}
 .xcyq-reply.xcyq-reply tbody>tr:nth-child(odd):not(:hover){background:rgba(128,128,128,.09)}
 .xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
@@ -69,7 +72,7 @@ animation:1s step-end forwards xcyq-rest}
 margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-more.xcyq-more.xcyq-more>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
-.xcyq-quiet{color:var(--jp-ui-font-color2,#616161);
+.xcyq-quiet{opacity:1!important;color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
 .xcyq-media{display:flex;flex-wrap:wrap;gap:.4em 1em;margin:.3em 0 .6em}
 .xcyq-media figure{margin:0;max-width:100%}
@@ -82,6 +85,29 @@ details.xcyq-quiet{margin-bottom:.5em}
 .xcyq-as-typed{white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
+# What an output may hold, as its HTML names it, and what the rules for it name in their selectors.
+_HELD = {
+    **{
+        name: name
+        for name in ("xcyq-math", "highlight", "task-list-item", "xcyq-media", "xcyq-request", MORE, _FOLLOWED)
+    },
+    "xcyq-as-typed": "xcyq-as-typed",
+    "xcyq-rest": _FOLLOWED,
+    "details.": "<details",
+    ":is(h1": "<h",
+    "table": "<table",
+    "tbody": "<table",
+    "td,th)[": "<td",
+    "table,pre": "<pre",
+    ":is(pre": "<pre",
+    " pre": "<pre",
+}
+# A theme's variables are not let through, nor is `start`; what is half transparent suits light and dark.
+_INLINE = {
+    "<td>": '<td style="text-align:left">',
+    "<th>": '<th style="text-align:left">',
+    "<pre>": '<pre style="margin:0 0 14px;padding:7px 11px;background-color:rgba(128,128,128,.09)">',
+}
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
 # the reply's last, and the pieces of a huge block (`display.sections`) stand below each other without a gap. The output
 # that is open for the next section is hidden, but laid out: MathJax takes the size of the font around it.
@@ -164,8 +190,22 @@ font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-col
 
 
 def styled(html: str) -> str:
-    """Return `html` as an output, with the style element for it."""
-    return output(STYLE + html)
+    """Return `html` as an output, with the style element for it; that of a first section is for those that follow."""
+    if _FOLLOWED in html:
+        return output(STYLE + html)
+    rules = re.split(r"(?<=\})\n", STYLE)
+    return output("\n".join(rule for rule in rules if _is_used(rule, html)) + html)
+
+
+def _is_used(rule: str, html: str) -> bool:
+    selectors = rule.partition("{")[0]
+    named = [held for name, held in _HELD.items() if name in selectors]
+    return not named or any(held in html for held in named)
+
+
+def inlined(html: str) -> str:
+    """Return settled HTML with those styles in its elements without which it reads worse."""
+    return re.sub("|".join(_INLINE), lambda element: _INLINE[element[0]], html)
 
 
 def output(html: str) -> str:
@@ -175,12 +215,12 @@ def output(html: str) -> str:
 
 def quiet(text: str) -> str:
     """Return plain text as a small line beside a reply."""
-    return f'<div class="xcyq-quiet">{escape(text)}</div>'
+    return f'<div class="xcyq-quiet" style="opacity:.75;font-size:13px">{escape(text)}</div>'
 
 
 def body(reply_html: str) -> str:
     """Return the frame around rendered Markdown."""
-    return f'<div class="{_REPLY}">{reply_html}</div>'
+    return f'<div class="{_REPLY}">{inlined(reply_html)}</div>'
 
 
 def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
@@ -212,7 +252,7 @@ def section_body(reply_html: str, number: int, *, last: bool = False) -> str:
         Whether no other follows.
     """
     classes = [*([MORE] if number else []), *([] if last else [_FOLLOWED])]
-    return reply_body(reply_html, *classes)
+    return reply_body(inlined(reply_html), *classes)
 
 
 def folded(summary: str, markdown: str) -> str:

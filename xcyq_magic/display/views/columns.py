@@ -11,7 +11,7 @@ from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.display.bundle import attachments, pictures
-from xcyq_magic.display.caption import overall_line, state_lines
+from xcyq_magic.display.caption import overall_line, pools_that_differ, state_lines
 from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import (
@@ -104,7 +104,8 @@ class ColumnsView:
                 self._next = (column.number + 1) % count
 
     def _open(self, replies: Sequence[LiveReply]) -> None:
-        self._columns = [_Column(self._made, n, reply, self._keep) for n, reply in enumerate(replies)]
+        pools = pools_that_differ([r.model for r in replies])
+        self._columns = [_Column(self._made, n, r, self._keep, pools[n]) for n, r in enumerate(replies)]
         prompt = next((r.prompt for r in replies if r.prompt is not None), None)
         style = STYLE + LIVE_STYLE + COMPARISON_STYLE + LIVE_COLUMNS_STYLE
         self._top = self._made.lines()
@@ -167,9 +168,12 @@ class ColumnsView:
 class _Column:
     """One column: the widgets of its head, its buttons and its reply."""
 
-    def __init__(self, made: WidgetMaker, number: int, reply: LiveReply, keep: Callable[[int], None]) -> None:
+    def __init__(
+        self, made: WidgetMaker, number: int, reply: LiveReply, keep: Callable[[int], None], pool: str
+    ) -> None:
         self.number, self.reply = number, reply
         self._made = made
+        self._pool = pool
         self._streaming = StreamingMarkdown()
         self._shown = 0  # pieces of the reply
         self._written: tuple[object, ...] = ()
@@ -220,7 +224,7 @@ class _Column:
         """
         reply, builder, kept = self.reply, self.reply.builder, chosen == self.number
         self._written = self._situation(chosen)
-        self._head.value = head_html(reply.name, state_lines(reply, kept=kept))
+        self._head.value = head_html(reply.name, state_lines(reply, self._pool, kept=kept))
         show_button(self._stop, visible=clickable and not reply.ended)
         show_button(self._keep, visible=clickable and bool(builder.text_pieces or builder.images) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):
