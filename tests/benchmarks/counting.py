@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -45,6 +46,7 @@ class CountingKernel:
     """A kernel of `python`, and a raw socket that hears what it publishes."""
 
     def __init__(self, python: str, settings: dict[str, str] | None = None) -> None:
+        self._cells = itertools.count()
         self._folder = tempfile.TemporaryDirectory()
         # The kernel finds the package as this process does, and reads nobody's settings.
         path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
@@ -71,7 +73,11 @@ class CountingKernel:
 
     def run(self, code: str, *, mark: str = "") -> Counted:
         """Run a cell, and count what it sent; `mark` is some ASCII to look for in what it shows."""
-        cell = self._client.execute(code, store_history=False)
+        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+        # As a page does: who names no cell has none that could show updates.
+        message = self._client.session.msg("execute_request", content, metadata={"cellId": f"cell-{next(self._cells)}"})
+        self._client.shell_channel.send(message)
+        cell = message["header"]["msg_id"]
         counted, printed, numbers = Counted(), "", []
         while True:
             if not self._heard.poll(int(TIMEOUT_S * 1000)):

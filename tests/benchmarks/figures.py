@@ -58,7 +58,7 @@ dtype, shape = sys.argv[1], tuple(map(int, sys.argv[2].split(",")))
 resolve(np.zeros((20, 20, 3)))  # imports
 array = np.ones(shape, dtype)
 if dtype == "f8":
-    array[0] = np.arange(shape[1])
+    array[0] = np.linspace(0, 1, shape[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 (part,) = resolve(array)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

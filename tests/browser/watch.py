@@ -276,9 +276,16 @@ def wait_for_math(page, every_ms: int = 300) -> int:
     return count
 
 
+# A picture that came with a reply, as we show it.
+_PICTURE = re.compile(
+    r'<figure><img src="data:image/[\w;,+/=]*" alt="[^"<>]*" width="\d+" height="\d+">'
+    r"<figcaption>[^<>]*</figcaption></figure>"
+)
+
+
 def wrong(reply: str) -> list[str]:
     """What is wrong with a reply as it stands on a page, with its math typeset."""
     inspector = _MathInspector()
     for formula in _MATH.findall(reply):
         inspector.feed(formula)
-    return inspector.found + problems(_MATH.sub("", reply))
+    return inspector.found + problems(_PICTURE.sub("", _MATH.sub("", reply)))

@@ -206,12 +206,12 @@ def test_a_whole_reply(ask):
     ],
 )
 def test_a_picture_reaches_its_vendor_between_the_words(ask, model, answer, within):
-    ask.shell.user_ns["pic"] = Image.new("RGB", (64, 48), (200, 100, 50))
+    ask.shell.user_ns["pic"] = Image.new("RGB", (320, 240), (200, 100, 50))
     assert ask(model, answer, prompt="What is {{ pic }} here?").error is None
     body = ask.requests[0].body.decode()
     found = re.search(within, body)
     with Image.open(io.BytesIO(base64.b64decode(found[1]))) as sent:
-        assert (sent.size, sent.convert("RGB").getpixel((5, 5))) == ((64, 48), (200, 100, 50))
+        assert (sent.size, sent.convert("RGB").getpixel((5, 5))) == ((320, 240), (200, 100, 50))
     assert body.index("What is") < found.start() < body.index("here?")
 
 

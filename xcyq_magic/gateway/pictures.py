@@ -30,7 +30,7 @@ _DATA_URL = re.compile(_HEAD, re.IGNORECASE)
 # How a picture begins in a text: as Markdown, as HTML, or as its address alone; and how it ends.
 _OPENING = re.compile(
     r"(?:!\[(?P<alt>[^\[\]\n]{0,300})\]\([ \t]?<?"
-    rf"|(?P<html><img\b(?:(?!data:)[^<>]){{0,300}}?\bsrc ?= ?[\"']?)|){_HEAD}",
+    rf"|(?P<html><img\b(?:(?!data:)[^<>]){{0,300}}?\bsrc ?= ?[\"']?)|(?<![^\W_])){_HEAD}",
     re.IGNORECASE,
 )
 _CLOSING = {
@@ -44,9 +44,10 @@ _CLOSING = {
 # What may be the beginning of an opening, at the end of a text; the longest one is shorter than _LONGEST.
 _BEGUN = re.compile(
     r"(?:!(?:\[[^\[\]\n]{0,300}(?:\](?:\([ \t]?<?(?P<url>[^\s()<>]{0,200}))?)?)?"
-    r"|<(?:i(?:m(?:g[^<>]{0,500})?)?)?|(?P<bare>d(?:a(?:t(?:a(?::[^\s()<>\"']{0,200})?)?)?)?))\Z",
+    r"|<(?:i(?:m(?:g[^<>]{0,500})?)?)?|(?<![^\W_])(?P<bare>d(?:a(?:t(?:a(?::[^\s()<>\"']{0,200})?)?)?)?))\Z",
     re.IGNORECASE,
 )
+_BARE_END = re.compile(r"(?<![^\W_])d(?:a(?:t(?:a)?)?)?\Z", re.IGNORECASE)
 _BEGUN_HEAD = re.compile(r"data:image/[\w.+=;-]{0,150}", re.IGNORECASE)
 _LONGEST = 900
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=_%-]")
@@ -96,6 +97,7 @@ class Pictures:
     def __init__(self, hide: Callable[[str], str] = str) -> None:
         self._hide = hide
         self._known: dict[str, Image] = {}
+        self._before = ""  # the last character that is text: an address does not begin within a word
         self._held = ""  # text that may be the beginning of a picture
         self._opening: re.Match[str] | None = None  # of the picture that is coming
         self._base64: list[str] = []
@@ -114,7 +116,8 @@ class Pictures:
         last
             Whether nothing follows.
         """
-        if not found and not self._held and self._opening is None and not _may_hold(text):
+        if not found and not self._held and self._opening is None and not _may_hold(self._before + text):
+            self._before = text[-1:] or self._before
             return text, []
         known = len(self._known)
         self._held += text
@@ -126,16 +129,19 @@ class Pictures:
                 self._add(value[head.end() :], head["mime"])
             else:
                 self._add(value, mime)
+        self._before = said[-1:] or self._before
         return said, [*self._known.values()][known:]
 
     def _text(self, *, last: bool) -> Iterator[str]:
         while self._held or (last and self._opening):
             opening = self._opening
             if opening is None:
-                opening = _OPENING.search(self._held) if "base64," in self._held.lower() else None
-                end = opening.start() if opening else len(self._held) if last else _begun_at(self._held)
-                yield self._held[:end]
-                self._held = self._held[opening.end() if opening else end :]
+                text, at = self._before + self._held, len(self._before)
+                opening = _OPENING.search(text, at) if "base64," in text.lower() else None
+                end = opening.start() if opening else len(text) if last else _begun_at(text, at)
+                yield text[at:end]
+                self._before = text[:end][-1:]
+                self._held = text[opening.end() if opening else end :]
                 if opening is None:
                     return
                 self._opening = opening
@@ -146,7 +152,9 @@ class Pictures:
             if not last and (not self._held or (closing is None and begun.fullmatch(self._held))):
                 return
             end = closing.end() if closing else 0
-            yield self._picture(opening, self._held[:end])
+            said = self._picture(opening, self._held[:end])
+            self._before = said[-1:]
+            yield said
             self._held, self._opening = self._held[end:], None
 
     def _take(self, end: int) -> None:
@@ -195,17 +203,16 @@ class Pictures:
 
 def _may_hold(text: str) -> bool:
     """Return whether a text has to be looked at more closely: almost none has."""
-    low = text.lower()
-    return "!" in text or "<" in text or "data:" in low or low.endswith(("d", "da", "dat", "data"))
+    return "!" in text or "<" in text or "data:" in text.lower() or _BARE_END.search(text) is not None
 
 
 def _kind(opening: re.Match[str]) -> str:
     return "markdown" if opening["alt"] is not None else "html" if opening["html"] else "bare"
 
 
-def _begun_at(text: str) -> int:
-    """Return where what may be the beginning of a picture begins, at the end of a text; its length if nowhere."""
-    at = max(0, len(text) - _LONGEST)
+def _begun_at(text: str, at: int) -> int:
+    """Return where, from `at` on, the end of a text may be the beginning of a picture; its length if nowhere."""
+    at = max(at, len(text) - _LONGEST)
     while begun := _BEGUN.search(text, at):
         url = begun["url"] or begun["bare"] or ""
         if "data:image/".startswith(url.lower()) or _BEGUN_HEAD.fullmatch(url):
