@@ -98,9 +98,6 @@ def test_a_terminal_that_has_its_own_way_with_characters_keeps_it(chat):
     assert "hello \\U0001f600 there" in screen.text
 
 
-# The last letter of "friend" is written by itself: it might have begun the data URL of a picture.
-
-
 class Full(io.StringIO):
     """An output that fails once it is to show certain words."""
 
@@ -115,7 +112,7 @@ class Full(io.StringIO):
 
 
 @pytest.mark.parametrize("options", ["", "--no-stream", "-m gpt-5.5 -o kept"])
-@pytest.mark.parametrize("words", [["hello"], ["frien"], ["claude-sonnet-4-6 · ", "gpt-5.5 · "]])
+@pytest.mark.parametrize("words", [["hello"], ["friend"], ["claude-sonnet-4-6 · ", "gpt-5.5 · "]])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("I/O operation on closed file")])
 def test_a_reply_is_kept_whatever_its_output_does(chat, bare_shell, options, words, error):
     out = Full(*words, error=error)
@@ -129,7 +126,7 @@ def test_a_reply_is_kept_whatever_its_output_does(chat, bare_shell, options, wor
     assert "Traceback" not in out.getvalue()
 
 
-@pytest.mark.parametrize("words", [["hello"], ["frien"], ["| "]])
+@pytest.mark.parametrize("words", [["hello"], ["friend"], ["| "]])
 def test_a_comparison_is_kept_whatever_its_output_does(chat, bare_shell, words):
     error = OSError(28, "No space left on device")
     out = Full(*words, error=error)
