@@ -19,6 +19,7 @@ from xcyq_magic.display.gfm.document import Document
 from xcyq_magic.display.markup import to_html, to_html_sections
 from xcyq_magic.display.sections import FIRST_CHARS, Sections, is_long_enough, sources
 from xcyq_magic.display.streaming import StreamingMarkdown
+from xcyq_magic.display.style import inlined
 from xcyq_magic.gateway.sandbox.answers import sample
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Outcome
@@ -134,8 +135,10 @@ def test_the_outputs_of_a_reply_make_its_record_and_hold_its_text_once(partial):
     other = {"text/plain": "printed meanwhile"}
     record = next(records_of_outputs([bundles[0], other, *reversed(bundles[1:])]))
     assert record["completion"]["text"] == text
-    body = [re.findall(r'aria-live="polite">(.*)</div></div>$', b["text/html"], re.DOTALL)[0] for b in bundles]
-    assert "".join(body) == to_html(text)
+    frame = re.compile(r'aria-live="polite">(.*?)</div>(?:<div class="xcyq-quiet"[^<]*</div>)?</div>$', re.DOTALL)
+    body = [frame.findall(b["text/html"])[0] for b in bundles]
+    assert "".join(body) == inlined(to_html(text))
+    assert ("You stopped the reply here" in bundles[-1]["text/html"]) == (partial == "stopped")
     assert [b["text/html"].count("<style>") for b in bundles] == [1, 0, 0, 0]
 
 

@@ -17,6 +17,7 @@ from xcyq_magic.display.difference import by_words, difference_html, difference_
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.metrics import metrics_table
 from xcyq_magic.display.settled_comparison import comparison_bundle, shared_notices
+from xcyq_magic.display.style import inlined
 from xcyq_magic.errors import ServerError
 
 TABLE = "Look:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThe *end*, for $5."
@@ -95,7 +96,7 @@ def test_hostile_text_in_any_place_stays_text(payload):
 def test_all_replies_are_there_whole_in_every_form():
     long = "\n\n".join(f"Paragraph {n} of a long reply." for n in range(300))
     bundle = comparison_bundle(comparison(column("a"), column("b", long)), "sandbox")
-    assert to_html(TABLE) in bundle["text/html"]
+    assert inlined(to_html(TABLE)) in bundle["text/html"]
     assert to_html(long) in bundle["text/html"]
     assert f"## a\n\n{TABLE}\n\n## b\n\n{long}\n\n| model" in bundle["text/plain"]
     record = bundle["application/vnd.xcyq.comparison+json"]

@@ -133,3 +133,14 @@ def test_the_key_is_not_in_what_a_picture_is_called():
 )
 def test_what_is_no_picture_is_no_crash(said):
     read([""], tuple(pictures_in(said)))
+
+
+@pytest.mark.parametrize("text", ["the end", "a friend, and", "Data", "xdata:image/png;base64,aGVsbG8=", "1d"])
+def test_a_word_is_not_held_back_for_an_address_that_may_begin_within_it(text):
+    for at in range(1, len(text) + 1):
+        pictures = Pictures()
+        first, _ = pictures(text[:at], [])
+        assert first or "Data".startswith(text[:at])  # only what may be the scheme itself waits
+        rest, _ = pictures(text[at:], [])
+        last, found = pictures("", [], last=True)
+        assert (first + rest + last, found) == (text, [])

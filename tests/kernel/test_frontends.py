@@ -147,12 +147,12 @@ LEFT = """[w.children[0].value[:5] for w in __import__("ipywidgets").widgets.wid
     if len(getattr(w, "children", ())) == 1]"""
 
 
-def test_the_last_that_a_file_may_name_stay_for_a_page_that_is_loaded_anew(kernel):
+def test_what_a_file_may_name_stays_for_a_page_that_is_loaded_anew(kernel):
     kernel.run("%%chat\nsandbox: echo\nsoon")
     assert kernel.value(LEFT) == "[]"
-    for magic in ["%%chat"] * 4 + ["%%compare gpt-5.5 gpt-5.4"]:
+    for magic in ["%%chat", "%%compare gpt-5.5 gpt-5.4"]:
         ran = kernel.run(f"{magic}\nsandbox: first 2.1\nsandbox: echo\nlate")
         saved = ran.of_type("display_data")[0]["data"]
         assert "when this was saved" in saved["text/html"]
         assert saved["text/plain"] in saved["text/html"]
-    assert kernel.value(LEFT) == str(["<div>"] * 4)
+    assert kernel.value(LEFT) == str(["<div>"] * 2)
