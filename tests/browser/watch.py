@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from display.inspector import problems
 
+from xcyq_magic.display.style import inlined
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -288,4 +290,5 @@ def wrong(reply: str) -> list[str]:
     inspector = _MathInspector()
     for formula in _MATH.findall(reply):
         inspector.feed(formula)
-    return inspector.found + problems(_PICTURE.sub("", _MATH.sub("", reply)))
+    ours = _PICTURE.sub("", _MATH.sub("", reply)).replace(inlined("<pre>"), "<pre>")
+    return inspector.found + problems(ours)
