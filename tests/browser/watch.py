@@ -290,5 +290,5 @@ def wrong(reply: str) -> list[str]:
     inspector = _MathInspector()
     for formula in _MATH.findall(reply):
         inspector.feed(formula)
-    ours = _PICTURE.sub("", _MATH.sub("", reply)).replace(inlined("<pre>"), "<pre>")
-    return inspector.found + problems(ours)
+    plain = _PICTURE.sub("", _MATH.sub("", reply)).replace(inlined("<pre><code>"), "<pre><code>")
+    return inspector.found + problems(plain)

@@ -173,5 +173,6 @@ def test_what_a_page_that_trusts_nothing_needs_is_in_the_elements():
     assert "<td>" not in html
     assert "<th>" not in html
     assert "<pre>" not in html
+    assert "<code>" in html  # within a line, it has its ground from the page
     assert html.count("text-align:right") == 2
     assert section_body(to_html("`<td>` and `<pre>`"), 0).count("style=") == 0

@@ -392,7 +392,7 @@ class Histories(RuleBasedStateMachine):
             assert kept.model == talk.model
 
 
-@pytest.mark.parametrize("examples", [45])
+@pytest.mark.parametrize("examples", [40])
 def test_a_plain_model_says_what_stands_in_the_conversations(examples, tmp_path_factory, monkeypatch, capsys):
     machine = type("Machine", (Histories,), {"folders": tmp_path_factory, "monkeypatch": monkeypatch, "capsys": capsys})
     steps = settings(

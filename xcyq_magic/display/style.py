@@ -42,7 +42,7 @@ margin:0 0 var(--jp-content-font-size1,14px)}
 .xcyq-reply.xcyq-reply :is(td,th)[style*=left]{text-align:start!important}
 .xcyq-reply.xcyq-reply pre{margin:0 0 var(--jp-content-font-size1,14px);padding:.5em .75em;overflow-x:auto;
 --xcyq-back:var(--jp-cell-editor-background,#f5f5f5)}
-.xcyq-reply.xcyq-reply pre code{background:none}
+.xcyq-reply.xcyq-reply pre code{background:none!important}
 .xcyq-reply.xcyq-reply :is(pre,pre code){white-space:pre;word-break:normal}
 .xcyq-reply.xcyq-reply :is(table,pre),.xcyq-scrolls,.xcyq-live-columns{background:
 linear-gradient(90deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,transparent) 0 0/3em 100% local,
@@ -106,7 +106,8 @@ _HELD = {
 _INLINE = {
     "<td>": '<td style="text-align:left">',
     "<th>": '<th style="text-align:left">',
-    "<pre>": '<pre style="margin:0 0 14px;padding:7px 11px;background-color:rgba(128,128,128,.09)">',
+    "<pre><code>": '<pre style="margin:0 0 14px;padding:7px 11px;background-color:rgba(128,128,128,.05)">'
+    '<code style="background-color:rgba(0,0,0,0)">',
 }
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
 # the reply's last, and the pieces of a huge block (`display.sections`) stand below each other without a gap. The output
@@ -215,7 +216,7 @@ def output(html: str) -> str:
 
 def quiet(text: str) -> str:
     """Return plain text as a small line beside a reply."""
-    return f'<div class="xcyq-quiet" style="opacity:.75;font-size:13px">{escape(text)}</div>'
+    return f'<div class="xcyq-quiet" style="opacity:.75;font-size:13px;font-weight:400">{escape(text)}</div>'
 
 
 def body(reply_html: str) -> str:
