@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xcyq_magic.session.session import ChatSession
 
 MIB = 1024 * 1024
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 MOST_MEMORY = 300 * MIB
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"

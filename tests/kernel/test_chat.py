@@ -82,7 +82,7 @@ def test_an_interrupt_of_a_stalled_stream_gives_the_prompt_back(kernel, sandbox)
     assert took < 20  # it stalls for minutes; benchmarks/interrupt.py measures
     assert wait_for(lambda: sandbox.received[-1].ending == "closed by the client", 20)
     assert kernel.value("_reply.partial") == "stopped"
-    assert kernel.value("len(_reply.text)") >= "300"
+    assert 0 < int(kernel.value("len(_reply.text)")) <= 300  # what had come to the kernel by then
     settled = ran.outputs[-1]
     assert "stopped" in settled["text/html"]
     assert "stopped" in settled["text/plain"]

@@ -203,7 +203,9 @@ class Pictures:
 
 def _may_hold(text: str) -> bool:
     """Return whether a text has to be looked at more closely: almost none has."""
-    return "!" in text or "<" in text or "data:" in text.lower() or _BARE_END.search(text) is not None
+    if "!" in text or "<" in text or (":" in text and "data:" in text.lower()):
+        return True
+    return text[-1:] in "dDaAtT" and _BARE_END.search(text) is not None
 
 
 def _kind(opening: re.Match[str]) -> str:
