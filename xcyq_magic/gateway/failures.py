@@ -74,7 +74,10 @@ def is_failed(record: object) -> bool:
     if isinstance(record, dict) and record.keys() <= _PLAIN and record.get("object") != "error":
         choices = record.get("choices")
         if isinstance(choices, list) and choices:
-            return any(isinstance(c, dict) and is_failed_choice(c) for c in choices)
+            for choice in choices:  # noqa: SIM110  # `any` takes twice as long, for each word of a reply
+                if isinstance(choice, dict) and is_failed_choice(choice):
+                    return True
+            return False
     return is_failure(record)
 
 
