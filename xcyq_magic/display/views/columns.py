@@ -25,7 +25,6 @@ from xcyq_magic.display.style import (
     quiet,
     thinking,
 )
-from xcyq_magic.display.views.live_sections import LONG_S
 from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.errors import XcyqError
 
@@ -113,7 +112,6 @@ class ColumnsView:
         self._output = self._made.output([self._top, self._made.lines(style + attachments(prompt)), row])
         self._caption(self._columns, ())
         self._display_id = uuid.uuid4().hex
-        self._opened = time.monotonic()
         said = f"{', '.join(r.name for r in replies)} were asked at {time.strftime('%H:%M:%S')}; {_WHERE_THEY_ARE}"
         self._made.show(self._output, said, self._display_id)
 
@@ -157,8 +155,7 @@ class ColumnsView:
             display(settled, raw=True)
         else:
             update_display(settled, display_id=self._display_id, raw=True)
-            if time.monotonic() - self._opened > LONG_S:
-                self._made.leave([(self._output, settled["text/html"])])
+            self._made.leave([(self._output, settled["text/html"])])
 
     def close(self) -> None:
         """Close every widget, whatever became of the replies."""
@@ -176,6 +173,7 @@ class _Column:
         self._pool = pool
         self._streaming = StreamingMarkdown()
         self._shown = 0  # pieces of the reply
+        self._drawn = 0  # pictures of it
         self._written: tuple[object, ...] = ()
         self._head = made.lines()
         self._stop = made.stop(reply.stop)
@@ -200,8 +198,8 @@ class _Column:
         changed = [f for f in frames if f != Frame()]
         for frame in changed:
             self._text.show(frame)
-        if builder.images:
-            self._pictures = self._further(self._pictures, pictures(builder.images))
+        if len(builder.images) != self._drawn:
+            self._drawn, self._pictures = len(builder.images), self._further(self._pictures, pictures(builder.images))
         return bool(changed)
 
     def _situation(self, kept: int | None) -> tuple[object, ...]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from xcyq_magic.display.bundle import Bundle
     from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker
 
-LONG_S = 2.0  # after which somebody may have saved the notebook, and loaded its page anew
 _READY_S = 0.3  # after which a new output is on the page, surely
 _BELOW = "The reply goes on here; once it has ended, %chat_history shows it whole."
 _SPARE_CHARS = 1_600  # before the end of a section: then the output for the next one is opened
@@ -149,8 +148,7 @@ class LiveSections:
         for output, bundle in reversed(list(zip(outputs, settled, strict=False))):
             if output.settled != bundle:  # a definition may have come after what refers to it
                 self._replace(output, bundle)
-        if time.monotonic() - outputs[0].opened > LONG_S:
-            self._made.leave((o.box, bundle["text/html"]) for o, bundle in zip(outputs, settled, strict=False))
+        self._made.leave((o.box, bundle["text/html"]) for o, bundle in zip(outputs, settled, strict=False))
 
     @staticmethod
     def _replace(output: _Output, bundle: Bundle) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,10 @@ _OUTPUT = {**_FLUSH, "padding": "0 20px 0 0"}  # as wide as a settled output, wh
 _ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
 _BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
+_BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
+_LONG_S = 2.0  # after which somebody may have saved the notebook, and loaded its page anew
 _MOST_LEFT = 4  # replies that a page which is loaded anew finds
 _left: deque[set[widgets.Widget]] = deque()
-_BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
 
 
 class WidgetMaker:
@@ -35,6 +38,7 @@ class WidgetMaker:
     def __init__(self) -> None:
         self._made: list[widgets.Widget] = []
         self._left: set[widgets.Widget] = set()
+        self._shown_at = math.inf
         self._layouts: dict[tuple[str, ...], widgets.Layout] = {}
         self._styles: dict[type[widgets.Widget], widgets.Widget] = {}
 
@@ -94,6 +98,7 @@ class WidgetMaker:
 
     def show(self, box: widgets.Box, said: str, display_id: str) -> None:
         """Display `box`; in its place stands the line `said` where there are no widgets: in a file, on GitHub."""
+        self._shown_at = min(self._shown_at, time.monotonic())
         bundle = {**box._repr_mimebundle_(), "text/plain": said, "text/html": quiet(said)}
         display(bundle, raw=True, display_id=display_id)
 
@@ -101,8 +106,10 @@ class WidgetMaker:
         """Have each box show its HTML in a page that is loaded anew, and stay as long as it is one of the latest.
 
         A page whose file names a widget asks the kernel for it once that is idle, after the reply has ended; with none,
-        it shows an error.
+        it shows an error. Of what was over at once nothing stays: nobody can have loaded the page anew meanwhile.
         """
+        if time.monotonic() - self._shown_at <= _LONG_S:
+            return
         for box, html in settled:
             box.children = (whole := self.part(html),)
             self._left |= {box, whole, box.layout, whole.layout, whole.style}
