@@ -66,7 +66,7 @@ class GatewayClient:
         self._lock = threading.Lock()  # cells run in one thread, but nobody has to
         self._loop: LoopThread | None = None
         self._https: dict[_Way, httpx.AsyncClient] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._repairs = Repairs()
 
@@ -137,9 +137,8 @@ class GatewayClient:
 
     async def _models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...] | errors.XcyqError:
         """Return the names, or why there are none: not raised here, where the frames hold the request's headers."""
-        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
         try:
-            with anyio.move_on_after(within_s):
+            with self._noted(), anyio.move_on_after(within_s):
                 return await self._list(key, connection)
             msg = f"{connection.where} did not list its models within {within_s:g} s."
             return errors.TimedOutError(msg, "Name one with -m.")
@@ -149,8 +148,6 @@ class GatewayClient:
             return errors.InputError(*ENDED)
         except Exception as e:  # noqa: BLE001  # as in `_exchange`
             return _unexpected(e, key)
-        finally:
-            self._under_way.discard(task)
 
     async def _list(self, key: ApiKey, connection: Connection) -> tuple[str, ...]:
         attempt = Attempt(whole=True)
@@ -183,14 +180,20 @@ class GatewayClient:
             await http.aclose()
         self._https.clear()
 
-    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
-        """Exchange in a task group: it makes anyio's cancellation of a task's, which httpcore needs to clean up."""
-        self._under_way.add(task := cast("asyncio.Task[None]", asyncio.current_task()))  # a coroutine that runs has one
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Have `_end` know of the task that runs, as long as it is within."""
+        self._under_way.add(task := cast("asyncio.Task[Any]", asyncio.current_task()))  # a coroutine that runs has one
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._exchange, request, key, connection, sink)
+            yield
         finally:
             self._under_way.discard(task)
+
+    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+        """Exchange in a task group: it makes anyio's cancellation of a task's, which httpcore needs to clean up."""
+        with self._noted():
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._exchange, request, key, connection, sink)
 
     async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
         error: errors.XcyqError | None = None
