@@ -7,7 +7,6 @@ import io
 import json
 import threading
 import time
-from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -22,7 +21,8 @@ from xcyq_magic.chat.conversation import CellRun, Parameters
 from xcyq_magic.chat.messages import Image, Message, Video
 from xcyq_magic.gateway.attempt import Deltas, Ended
 from xcyq_magic.media.files import read_media
-from xcyq_magic.session.live import LiveReply, follow
+from xcyq_magic.session.grid import Grid
+from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
@@ -502,12 +502,16 @@ def test_even_a_reply_of_no_time_is_painted_to_its_end(session, prompt):
 
 def test_first_words_do_not_wait_for_their_frame():
     """A frame has just been painted, and more has come behind them: they are shown, and then the rest."""
-    reply, arrivals, painted = LiveReply("gpt-5.5"), SimpleQueue(), []
-    for arrival in (Deltas((Delta(model="gpt-5.5"),), 1.0), *(Deltas((Delta(text=t),), 2.0) for t in "abc")):
-        arrivals.put((reply, arrival))
-    arrivals.put((reply, Ended(None, 3.0)))
-    follow([reply], arrivals, lambda live: painted.append("".join(live[0].builder.text_pieces)))
-    assert painted == ["", "a", "abc"]
+    reply, painted = LiveReply("gpt-5.5"), []
+
+    def start(live, arrivals) -> None:
+        for arrival in (Deltas((Delta(model="gpt-5.5"),), 1.0), *(Deltas((Delta(text=t),), 2.0) for t in "abc")):
+            arrivals.put((live, arrival))
+        arrivals.put((live, Ended(None, 3.0)))
+
+    grid = Grid([reply], lambda live: painted.append("".join(live[0].builder.text_pieces)), slots=1)
+    assert grid.run(lambda: None, start) is None
+    assert painted == ["", "", "a", "abc"]  # before it is sent, then with it
 
 
 class Closing:
@@ -522,10 +526,13 @@ class Closing:
 
 @pytest.mark.parametrize("end", [LiveReply.stop, LiveReply.abandon])
 def test_a_reply_that_is_stopped_ends_as_stopped_however_fast_its_connection_closes(end):
-    reply, arrivals = LiveReply("gpt-5.5"), SimpleQueue()
-    reply.start(Closing, arrivals)
-    end(reply)
-    follow([reply], arrivals, lambda _: None)
+    reply = LiveReply("gpt-5.5")
+
+    def start(live, arrivals) -> None:
+        live.start(Closing, arrivals)
+        end(live)
+
+    Grid([reply], lambda _: None, slots=1).run(lambda: None, start)
     assert (reply.state, reply.error) == ("stopped", None)
 
 

@@ -476,7 +476,7 @@ def test_what_is_no_hash_names_no_media(kernel):
 
 def test_a_reply_from_the_store_has_a_time_that_a_calendar_knows(kernel, path):
     conversations = kernel()
-    conversations.record(replace(turn("a"), request="hash"))
+    conversations.record([replace(turn("a"), request="hash")])
     with Database(path).transaction() as execute:
         execute("UPDATE turns SET asked_at = 1e300")
     assert conversations.answered("hash").asked_at == 0.0
@@ -513,10 +513,10 @@ def test_a_turn_that_was_not_written_can_be_taken_back_and_replaced(kernel):
 
 def test_a_turn_of_no_conversation_that_can_never_be_written_is_said(kernel):
     conversations = said(kernel, "a")
-    conversations.record(refused({"asked_at": float("nan")}))
+    conversations.record([refused({"asked_at": float("nan")})])
     (notice,) = conversations.take_notices()
     assert "The chat goes on in memory" not in notice  # the store works
-    conversations.record(replace(turn("b"), request="hash"))
+    conversations.record([replace(turn("b"), request="hash")])
     assert conversations.answered("hash") is not None
     assert conversations.take_notices() == []
 

@@ -22,7 +22,7 @@ import httpx
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding, wire
 from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink
-from xcyq_magic.gateway.loop import LoopThread
+from xcyq_magic.gateway.loop import LoopThread, Slots
 from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
@@ -70,7 +70,15 @@ class GatewayClient:
         self._closed = False
         self._repairs = Repairs()
 
-    def send(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> Exchange:
+    def send(
+        self,
+        request: ChatRequest,
+        key: ApiKey,
+        connection: Connection,
+        sink: Sink,
+        *,
+        slots: Slots | None = None,
+    ) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last.
 
         Parameters
@@ -83,13 +91,16 @@ class GatewayClient:
             Where the request goes, and how long to wait.
         sink
             Called with every arrival, on the thread of the loop: it must not block.
+        slots
+            Those of the requests that it is one of; one of its own unless given. It takes one for each attempt, and
+            gives it up while it waits.
 
         Raises
         ------
         InputError
             It was closed for good. Nothing was sent.
         """
-        return Exchange(self._submit(self._begin(request, key, connection, sink)))
+        return Exchange(self._submit(self._begin(request, key, connection, sink, slots or Slots(1))))
 
     def prepare(self, connection: Connection) -> None:
         """Create the HTTP client (TLS context, proxies) before the clock starts.
@@ -189,16 +200,18 @@ class GatewayClient:
         finally:
             self._under_way.discard(task)
 
-    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots) -> None:
         """Exchange in a task group: it makes anyio's cancellation of a task's, which httpcore needs to clean up."""
         with self._noted():
             async with anyio.create_task_group() as group:
-                group.start_soon(self._exchange, request, key, connection, sink)
+                group.start_soon(self._exchange, request, key, connection, sink, slots)
 
-    async def _exchange(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+    async def _exchange(
+        self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots
+    ) -> None:
         error: errors.XcyqError | None = None
         try:
-            await self._until_answered(request, key, connection, sink)
+            await self._until_answered(request, key, connection, sink, slots)
         except errors.XcyqError as e:
             error = _bare(e, key)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
@@ -213,7 +226,9 @@ class GatewayClient:
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
-    async def _until_answered(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink) -> None:
+    async def _until_answered(
+        self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots
+    ) -> None:
         """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
 
         def tell(*notices: str | None) -> None:
@@ -227,8 +242,10 @@ class GatewayClient:
         while True:
             attempt = Attempt(whole=not request.stream, repairs=tuple(repairs))
             try:
-                await self._attempt(attempt, body, key, connection, sink)
+                async with slots.one(request.model):
+                    await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
+                slots.refused(request.model, error, attempt.headers)
                 if attempt.final:
                     raise
                 repair = repair_for(error, body)

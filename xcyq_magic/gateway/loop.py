@@ -1,15 +1,21 @@
-"""A thread that runs an asyncio event loop, so that blocking code can start and stop tasks on it."""
+"""A thread that runs an asyncio event loop, so that blocking code can start and stop tasks on it; and their slots."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
+import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from xcyq_magic.gateway.retries import Hold
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
     from concurrent.futures import Future
+
+    from xcyq_magic.errors import GatewayError
 
 T = TypeVar("T")
 
@@ -78,3 +84,31 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
         if threading.current_thread() is not self._thread:  # there, the garbage collector may close it
             self._thread.join(_CLOSE_S)
+
+
+class Slots:
+    """What the requests of one grid share on the loop: how many are on their way at once, and whom they wait for.
+
+    Parameters
+    ----------
+    count
+        How many at once.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._holds: defaultdict[str, Hold] = defaultdict(Hold)
+
+    @contextlib.asynccontextmanager
+    async def one(self, model: str) -> AsyncIterator[None]:
+        """Take a slot for an attempt to ask `model`, once it is not held back. It is answered if nothing raises."""
+        hold = self._holds[model]
+        async with self._free:
+            while (wait_s := hold.wait_s(time.monotonic())) > 0:  # noqa: ASYNC110  # another refusal may prolong it
+                await asyncio.sleep(wait_s)
+            yield
+            hold.answered()
+
+    def refused(self, model: str, error: GatewayError, headers: Mapping[str, str]) -> None:
+        """Note how an attempt to ask `model` failed, and the headers of its answer."""
+        self._holds[model].refused(error, headers, time.monotonic())

@@ -64,13 +64,9 @@ def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -
     headers
         Of the refusal, in any case; empty if there was none.
     """
-    named = {name.lower(): value.strip() for name, value in headers.items()}
-    named = {name.removeprefix(_VENDORS): value for name, value in named.items()} | named
-    if attempt >= ATTEMPTS or not _worth_it(error, named.get("x-should-retry", "").lower()):
+    if attempt >= ATTEMPTS or not _worth_it(error, _named(headers).get("x-should-retry", "").lower()):
         return None
-    told = _told_wait_s(named)
-    if told is None and isinstance(error, StatusError):
-        told = error.wait_s
+    told = _told_wait_s(error, headers)
     if told is not None and told > LONGEST_WAIT_S:
         return None
     delay = min(_FIRST_DELAY_S * 2 ** (attempt - 1), _LONGEST_DELAY_S)
@@ -92,8 +88,47 @@ def _worth_it(error: GatewayError, said: str) -> bool:
     return isinstance(error, NotReachedError | TimedOutError)
 
 
-def _told_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Return seconds that the server asks to wait; None if it does not say."""
+class Hold:
+    """How long the requests to one model wait, because others were refused.
+
+    A single refusal that names a wait is about its own request. A second one, with no answer between the two, is taken
+    to be about all of them: each would be refused as well.
+    """
+
+    def __init__(self) -> None:
+        self._refused = 0
+        self._until = 0.0
+
+    def answered(self) -> None:
+        """Note an answer."""
+        self._refused = 0
+
+    def refused(self, error: GatewayError, headers: Mapping[str, str], now: float) -> None:
+        """Note how an attempt failed, at the time `now`; it counts where it names a wait that is worth it."""
+        wait_s = _told_wait_s(error, headers)
+        if isinstance(error, StatusError) and wait_s is not None and wait_s <= LONGEST_WAIT_S:
+            self._refused += 1
+            if self._refused > 1:
+                self._until = max(self._until, now + wait_s)
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds for which nothing is to be sent, from `now` on; none or less for none."""
+        return self._until - now
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names in lower case, without a vendor's prefix."""
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    return {name.removeprefix(_VENDORS): value for name, value in named.items()} | named
+
+
+def _told_wait_s(error: GatewayError, headers: Mapping[str, str]) -> float | None:
+    """Return seconds that the server asks to wait, in its headers or in its words; None if it does not say."""
+    told = _wait_of(_named(headers))
+    return error.wait_s if told is None and isinstance(error, StatusError) else told
+
+
+def _wait_of(headers: Mapping[str, str]) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000

@@ -35,7 +35,7 @@ _WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
 # What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
 _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
-_TEXTS = {"text", "system", "attach", "param", "stop", "out"}
+_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
 
@@ -169,6 +169,14 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             help="The conversation to take part in; the current one unless given.",
         ),
         argument("--once", action="store_true", help="Neither read nor write the history."),
+        argument_group("many cases"),
+        argument(
+            "--each",
+            metavar="EXPR",
+            help="Ask once for each row of a data frame, or item of a list: {{ row.text }}. Implies --once without -c.",
+        ),
+        argument("--go", action="store_true", help="Send more requests than ChatSettings.each_limit."),
+        argument("--fresh", action="store_true", help="Ask again what was answered before."),
         argument_group("the reply"),
         argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),

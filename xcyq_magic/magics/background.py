@@ -14,7 +14,8 @@ from xcyq_magic.errors import before_sending
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from xcyq_magic.session.live import LiveReply, Paint
+    from xcyq_magic.session.grid import Paint
+    from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome
 
 _SETTLE_S = 5.0  # for a reply to settle, once it was stopped
@@ -90,7 +91,7 @@ class Background:
         finish
             Shows how it ended, and returns what a cell would have to raise.
         """
-        from xcyq_magic.session.live import open_view
+        from xcyq_magic.session.grid import open_view
 
         running = _Running(view)
         # The outputs of this thread belong to the cell that started it: ipykernel keeps that in the context.

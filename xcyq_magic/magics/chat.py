@@ -16,6 +16,7 @@ from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
+from xcyq_magic.magics.each import answer_each
 from xcyq_magic.magics.expand import in_callers_scope
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalView
     from xcyq_magic.display.views import ReplyView
     from xcyq_magic.magics.context import LastFailure
-    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.grid import Paint
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Outcome, Preview
 
@@ -134,10 +135,16 @@ class ChatMagics(TurnMagics):
             %chat -f why is the last figure so noisy?
 
             %chat -a scatter.png -a df.describe() do these agree?
+
+            %%chat --each df -o reviews
+            Is this review good, bad or mixed? {{ row.text }}
         """
         options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
             self.say("\n".join(state_of(self.session)))
+            return
+        if options.each is not None:
+            answer_each(self, options, text, cell)
             return
         self.answer(options, prompt_of(self.context, "chat", options, text, cell))
 
@@ -315,6 +322,9 @@ class FailureMagics(ChatMagics):
         from xcyq_magic.chat.messages import Message, Text
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
+        if options.each is not None:
+            msg = "%chat_error asks about one failure, so it takes no --each; nothing was sent."
+            raise OptionError(msg, "Leave it out.")
         failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:

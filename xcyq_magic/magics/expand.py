@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import difflib
 import functools
 import re
@@ -142,6 +143,16 @@ def in_callers_scope(magic: F) -> F:
 
     called.needs_local_scope = True  # type: ignore[attr-defined]  # IPython looks for it
     return cast("F", called)
+
+
+@contextlib.contextmanager
+def seeing(**names: object) -> Iterator[None]:
+    """Let expressions see further names, such as ``row``, before those of the notebook."""
+    token = _LOCALS.set({**_LOCALS.get(), **names})
+    try:
+        yield
+    finally:
+        _LOCALS.reset(token)
 
 
 def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS_TYPED) -> object:

@@ -15,6 +15,7 @@ from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from xcyq_magic.chat.messages import Message, Part
     from xcyq_magic.magics.context import Context
@@ -27,7 +28,15 @@ _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 @before_sending()
-def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: str, cell: str | None) -> Message:
+def prompt_of(
+    context: Context,
+    magic: str,
+    options: argparse.Namespace,
+    text: str,
+    cell: str | None,
+    *,
+    tell: Callable[[str], None] = say,
+) -> Message:
     """The user's message: what is attached, and the text with its expressions in their places.
 
     Parameters
@@ -42,6 +51,8 @@ def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: s
         What follows them on the magic's line; the prompt of a line magic.
     cell
         The cell below the line; None for a line magic.
+    tell
+        Shows a line for the user.
 
     Raises
     ------
@@ -54,15 +65,15 @@ def prompt_of(context: Context, magic: str, options: argparse.Namespace, text: s
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
     said = text if cell is None else cell.strip("\n")
-    attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a))]
+    attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a, tell))]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
         on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
         raise InputError(msg, f"Write it below the %%{magic} line{on_the_line}.")
-    return Message.of("user", *attached, *([said] if options.raw else expanded(context, said)))
+    return Message.of("user", *attached, *([said] if options.raw else expanded(context, said, tell)))
 
 
-def expanded(context: Context, text: str) -> list[Part | str]:
+def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> list[Part | str]:
     """A text with each ``{{ expr }}`` replaced by what it stands for: text within the text, media in its place.
 
     Raises
@@ -89,7 +100,7 @@ def expanded(context: Context, text: str) -> list[Part | str]:
                 written, block = "", False
                 continue
             if len(found) == 1 and (hint := hint_for(value, name, part.text)):
-                say(hint)
+                tell(hint)
             shown = context.session.access.hide(part.text)
             written = _apart(written, shown) if block or "\n" in shown or len(found) > 1 else written + shown
             block = "\n" in shown or len(found) > 1
@@ -153,7 +164,7 @@ def _of_seen(image: SeenImage, name: str) -> Part:
     return media_of_bytes(image.content, name, name.capitalize())
 
 
-def _attached(context: Context, text: str) -> list[Part]:
+def _attached(context: Context, text: str, tell: Callable[[str], None]) -> list[Part]:
     """What ``-a`` names: media that are kept, an expression whose names exist, else a path or an address."""
     from xcyq_magic.chat.messages import Text
     from xcyq_magic.media.resolve import attach, hint_for
@@ -175,7 +186,7 @@ def _attached(context: Context, text: str) -> list[Part]:
     parts = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
     if len(parts) == 1 and isinstance(part := parts[0], Text):
         if hint := hint_for(value, text, part.text):
-            say(hint)
+            tell(hint)
         parts = [Text(f"{text}:\n{part.text}\n")]
     hide = context.session.access.hide
     return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]

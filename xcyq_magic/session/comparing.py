@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import time
 from dataclasses import dataclass, replace
@@ -13,9 +15,10 @@ from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, RequestError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import asked_models
 from xcyq_magic.gateway.request import check_model
+from xcyq_magic.session.grid import Painting
 from xcyq_magic.session.judging import question, verdict_of
-from xcyq_magic.session.live import LiveReply, Painting
-from xcyq_magic.session.turn import Preview, TurnOptions
+from xcyq_magic.session.live import LiveReply
+from xcyq_magic.session.turn import Job, Preview, TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +26,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
     from xcyq_magic.chat.messages import Message
-    from xcyq_magic.gateway.request import ChatRequest
-    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.grid import Paint
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.store.slots import Slot
 
@@ -85,7 +87,7 @@ def compare(
     paint
         Called with the replies while they come, and with the judge's as one more at the end.
     order
-        Where the judge's order comes from.
+        Where the judge's order comes from; what was asked and answered unless given.
 
     Returns
     -------
@@ -103,27 +105,31 @@ def compare(
         check_model(judge)
     names = _asked(session, models, repeat)
     with before_sending():
-        exchanges = [asking.exchange(name, model) for name, model in names.items()]
-    replies = [live for live, _ in exchanges]
-    if all(request is None for _, request in exchanges) and replies[0].error is not None:
+        jobs = [asking.job(name, model) for name, model in names.items()]
+    replies = [job.live for job in jobs]
+    if all(job.ready is None for job in jobs) and replies[0].error is not None:
         raise replies[0].error
     paint = paint or (lambda _: None)
     asked_at = time.time()
-    error = session.send(exchanges, paint)
+    error = session.send(jobs, paint)
     comparison = asking.comparison(replies, asked_at)
     if not isinstance(error, KeyboardInterrupt) and not any(c.completion for c in comparison.columns):
         error = comparison.columns[0].error
     elif error is None and judge is not None:
         painting = Painting(lambda live: paint([*replies, *live]))
-        verdict, error = asking.verdict(
-            judge,
-            comparison,
-            order or random.Random(),  # noqa: S311  # no secret
-            painting,
-        )
+        verdict, error = asking.verdict(judge, comparison, order or _order_of(comparison), painting)
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
     session.comparison, session.compared_in = comparison, place
     return Compared(comparison, error)
+
+
+def _order_of(comparison: Comparison) -> random.Random:
+    """Return a source of chance that is the same for the same replies, so that a judge's verdict can be a kept one.
+
+    A reply cannot know what comes of it: the other replies are in it.
+    """
+    said = [comparison.prompt.to_dict(), comparison.system, [c.text for c in comparison.columns]]
+    return random.Random(hashlib.sha256(json.dumps(said).encode("ascii")).digest())  # noqa: S311  # no secret
 
 
 def _asked(session: ChatSession, models: Sequence[str], repeat: int) -> dict[str, str]:
@@ -182,16 +188,15 @@ class _Asking:
     history: Conversation
     cell: CellRun | None
 
-    def exchange(self, name: str, model: str) -> tuple[LiveReply, ChatRequest | None]:
-        """Return a column's reply, and the request for it; None if this model cannot be asked."""
+    def job(self, name: str, model: str) -> Job:
+        """Return a column's request; it is refused already if this model cannot be asked."""
+        options, recorded = replace(self.options, model=model), self.session.takes_kept(self.options)
         try:
-            ready = self.session.request(self.history, self.prompt, replace(self.options, model=model), self.cell)
+            return self.session.job(self.history, self.prompt, options, self.cell, name=name, recorded=recorded)
         except RequestError as e:
             live = LiveReply(model, name=name)
             live.refuse(e)
-            return live, None
-        request = ready.request
-        return LiveReply(model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name), request
+            return Job(self.prompt, options, self.cell, live)
 
     def comparison(self, replies: Sequence[LiveReply], asked_at: float) -> Comparison:
         """Return what came."""
@@ -230,7 +235,7 @@ class _Asking:
         comparison
             What to judge.
         order
-            Where the order of the replies comes from.
+            Where the order of the replies, and the mark in the question, come from.
         paint
             Called with the reply of the judge while it comes.
         """
@@ -244,11 +249,13 @@ class _Asking:
         message = question(comparison.prompt, comparison.system, [c.text for c in judged], mark)
         above = () if self.options.once else self.history.above(self.cell, comparison.prompt)
         past = replace(self.history, turns=above)
+        options = TurnOptions(model=model, system="", cached=self.options.cached)
         try:
-            outcome = self.session.reply(past, message, TurnOptions(model=model, system=""), paint=paint)
+            job = self.session.job(past, message, options, recorded=self.session.takes_kept(options))
+            broken = self.session.send([job], paint)
         except InputError as e:
             return Verdict(model, names, error=e), None
-        completion, error = outcome.completion, outcome.error
+        completion, error = job.live.completion, broken or job.live.error
         winner, reason = verdict_of(completion.text, names) if completion else (None, "")
         return (
             Verdict(

@@ -1,32 +1,24 @@
-"""Replies while they come: one queue, one pace, one way to stop, for one model or for twelve.
-
-The cell's thread waits here and is the only one that paints. An interrupt reaches a thread that
-waits on a queue at once, so a stalled stream is stopped as fast as a lively one.
-"""
+"""One reply while it comes: what came, how it stands, and how it is stopped."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
-from xcyq_magic.errors import shorten
 from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Notice, Retrying
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.attempt import Sink
     from xcyq_magic.gateway.client import Exchange
     from xcyq_magic.gateway.retries import Retry
 
 State: TypeAlias = Literal["waiting", "streaming", "done", "stopped", "failed"]
-
-FRAME_S = 0.05  # 20 frames a second: a Jupyter server drops output over 1,000 messages a second
-_IDLE_S = 0.25  # without news, the clock on the screen still moves
-_AFTER_CANCEL_S = 0.1  # after a cancel, for what was already on its way
 
 
 class LiveReply:
@@ -74,9 +66,13 @@ class LiveReply:
         self._exchange: Exchange | None = None
         self._arrivals: Arrivals | None = None
         self._kept: Completion | None = None
+        self._unwanted = False
 
     def start(self, send: Callable[[Sink], Exchange], arrivals: Arrivals) -> None:
-        """Send the request; what arrives goes into `arrivals`."""
+        """Send the request, unless its end was asked for before; what arrives goes into `arrivals`."""
+        if self._unwanted:
+            self.receive(None)
+            return
         self._arrivals = arrivals
         self._started = time.monotonic()
         self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
@@ -97,6 +93,7 @@ class LiveReply:
 
     def stop(self) -> None:
         """Ask for its end, from any thread: its connection is closed, and what came is kept."""
+        self._unwanted = True
         if self._exchange is not None and self._arrivals is not None:
             self._arrivals.put((self, None))  # first, so that it ends as stopped, not as cancelled
             self._exchange.cancel()
@@ -168,128 +165,3 @@ class LiveReply:
 
 
 Arrivals: TypeAlias = SimpleQueue[tuple[LiveReply, Arrival | None]]
-Paint: TypeAlias = Callable[[Sequence[LiveReply]], None]
-
-
-class Painting:
-    """Paints until that fails: then the replies come all the same, for they are paid for.
-
-    Parameters
-    ----------
-    paint
-        Shows replies.
-
-    Attributes
-    ----------
-    error
-        Why it failed; None while it has not.
-    """
-
-    def __init__(self, paint: Paint) -> None:
-        self._paint = paint
-        self.error: Exception | None = None
-
-    def __call__(self, replies: Sequence[LiveReply]) -> None:
-        """Show `replies`, unless that has failed before."""
-        if self.error is None:
-            try:
-                self._paint(replies)
-            except Exception as e:  # noqa: BLE001  # whatever a terminal or a widget raises; it is raised at the end
-                self.error = e
-
-
-def open_view(paint: Paint, replies: Sequence[LiveReply]) -> None:
-    """Show `replies` for the first time; a failure is said in a line, for nothing has been sent yet."""
-    try:
-        paint(replies)
-    except Exception as e:
-        shorten(e, f"{e}; the output cannot be shown, so nothing was sent")
-        raise
-
-
-def exchange(replies: Sequence[LiveReply], start: Callable[[Arrivals], None], paint: Paint) -> BaseException | None:
-    """Show `replies`, send their requests, and wait until all have ended.
-
-    Parameters
-    ----------
-    replies
-        What is waited for.
-    start
-        Sends the requests; their news go into the queue.
-    paint
-        Called with all replies, on this thread.
-
-    Returns
-    -------
-    BaseException or None
-        The user's interrupt, or else what `paint` raised after the requests were sent.
-    """
-    arrivals: Arrivals = SimpleQueue()
-    painting = Painting(paint)
-    try:
-        open_view(paint, replies)  # refusals are said before anything is sent
-        start(arrivals)
-        follow(replies, arrivals, painting)
-    except KeyboardInterrupt as interrupt:
-        return interrupt
-    finally:  # whatever happened: a second interrupt, say
-        for reply in replies:
-            reply.abandon()
-    return painting.error
-
-
-def follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:
-    """Wait until every reply has ended, painting on the way; at most 20 frames a second.
-
-    An interrupt stops all replies, takes in what was already on its way, and is raised again.
-
-    Parameters
-    ----------
-    replies
-        Those that were sent.
-    arrivals
-        Where their news arrives.
-    paint
-        Called with all replies, on this thread.
-    """
-    try:
-        _follow(replies, arrivals, paint)
-    except KeyboardInterrupt:
-        for reply in replies:
-            reply.stop()
-        _drain(arrivals, time.monotonic() + _AFTER_CANCEL_S, replies)
-        raise
-
-
-def _follow(replies: Sequence[LiveReply], arrivals: Arrivals, paint: Paint) -> None:
-    paint(replies)
-    painted = time.monotonic()
-    while not all(r.ended for r in replies):
-        try:
-            reply, arrival = arrivals.get(timeout=_IDLE_S)
-        except Empty:
-            pass
-        else:
-            # The first words are not kept waiting for their frame: there is one such frame for each reply.
-            if not _begins(reply, arrival):
-                _drain(arrivals, painted + FRAME_S, replies, to_first_words=True)
-        paint(replies)
-        painted = time.monotonic()
-
-
-def _begins(reply: LiveReply, arrival: Arrival | None) -> bool:
-    """Take in what arrived; returns whether it brought the reply's first words."""
-    before = reply.first_token_s
-    reply.receive(arrival)
-    return before is None and reply.first_token_s is not None
-
-
-def _drain(arrivals: Arrivals, until: float, replies: Sequence[LiveReply], *, to_first_words: bool = False) -> None:
-    """Take in what arrives up to the time `until`, or until all replies have ended, or one of them begins."""
-    while not all(r.ended for r in replies):
-        try:
-            reply, arrival = arrivals.get(timeout=max(0.0, until - time.monotonic()))
-        except Empty:
-            return
-        if _begins(reply, arrival) and to_first_words:
-            return

@@ -19,7 +19,7 @@ from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.conversations import Answered
@@ -91,8 +91,7 @@ class Conversations:
             new = [t for t in after.turns if t.id not in known]
             if slot.own:
                 slot.now = after
-                for turn in new:
-                    self.record(turn)
+                self.record(new)
                 return slot.now
             if slot not in self._standing.all:  # another one has its name by now
                 self._standing.put_aside(slot)
@@ -135,9 +134,10 @@ class Conversations:
 
     # Turns, wherever they are
 
-    def record(self, turn: Turn) -> None:
-        """Keep a turn that is in no conversation, for whoever asks the same again."""
-        self._sync.record(turn)
+    def record(self, turns: Sequence[Turn]) -> None:
+        """Keep turns that are in no conversation, for whoever asks the same again."""
+        if turns:
+            self._sync.record(turns)
 
     def answered(self, request: str) -> Answered | None:
         """The latest whole reply to the request of that hash; None if there is none."""

@@ -9,7 +9,7 @@ from xcyq_magic.errors import InputError
 from xcyq_magic.session.turn import TurnOptions, keep
 
 if TYPE_CHECKING:
-    from xcyq_magic.session.live import Paint
+    from xcyq_magic.session.grid import Paint
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Outcome
 

@@ -7,27 +7,31 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
+from xcyq_magic.chat.conversation import Conversation, context
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import InputError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
+from xcyq_magic.gateway.loop import Slots
 from xcyq_magic.gateway.request import ChatRequest, check, digest
-from xcyq_magic.gateway.tokens import ignored_media
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess
-from xcyq_magic.session.live import Arrivals, LiveReply, Paint, exchange
+from xcyq_magic.session.grid import Grid
+from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
-from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
+from xcyq_magic.session.turn import Job, Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
 from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
+    from xcyq_magic.chat.conversation import CellRun
+    from xcyq_magic.session.grid import Paint
+    from xcyq_magic.session.live import Arrivals
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
 
@@ -209,10 +213,7 @@ class ChatSession:
         """
         options = options or TurnOptions()
         if options.once:
-            outcome = self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
-            if outcome.turn is not None and self._takes_kept(options):
-                self.conversations.record(outcome.turn)
-            return outcome
+            return self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
         place = self.conversations.open(conversation)
         with self.conversations.reply_lock(place):
             outcome = self.reply(self.conversations.get(place), prompt, options, cell=cell, paint=paint)
@@ -246,48 +247,89 @@ class ChatSession:
         """
         options = options or TurnOptions()
         with before_sending():
-            ready = self.request(conversation, prompt, options, cell)
-        request = ready.request
-        live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream)
-        asked_at, broken = time.time(), None
-        gateway = "sandbox" if self.access.sandbox else self.access.base_url
-        if not self._replay(live, request, gateway, options):
-            broken = self.send([(live, request)], paint or (lambda _: None))
+            job = self.job(conversation, prompt, options, cell)
+        broken = self.send([job], paint or (lambda _: None))
 
         def ended(interrupt: KeyboardInterrupt | None) -> Outcome:
-            completion, now, turn = live.completion, conversation, None
-            if completion is not None:
-                turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
-                turn = replace(turn, request=digest(request, gateway))
-                now = now if options.once else now.with_turn(turn)
+            turn, live = job.turn, job.live
+            now = conversation if options.once or turn is None else conversation.with_turn(turn)
             stopped = broken if isinstance(broken, KeyboardInterrupt) else interrupt
             return Outcome(live, turn, now, stopped or live.error or broken)
 
         return even_if_interrupted(ended)
 
-    def _replay(self, live: LiveReply, request: ChatRequest, gateway: str, options: TurnOptions) -> bool:
-        """Return whether there is a kept reply that will do; `live` ends with it then."""
-        if not self._takes_kept(options):
-            return False
-        found = self.conversations.answered(digest(request, gateway))
-        if found is not None and found.completion.retold:  # an answer without a word is worth another try
-            when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
-            live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
-            return True
-        return False
-
-    def _takes_kept(self, options: TurnOptions) -> bool:
-        return self.chat.cached if options.cached is None else options.cached
-
-    def send(self, exchanges: Sequence[tuple[LiveReply, ChatRequest | None]], paint: Paint) -> BaseException | None:
-        """Send all requests at once and wait for their replies.
+    def job(
+        self,
+        conversation: Conversation,
+        prompt: Message,
+        options: TurnOptions,
+        cell: CellRun | None = None,
+        *,
+        name: str = "",
+        recorded: bool | None = None,
+    ) -> Job:
+        """Return a request that is ready to be sent, and the reply that waits for it. Nothing is sent.
 
         Parameters
         ----------
-        exchanges
-            Each reply, and the request for it; None for one that was refused already.
+        conversation
+            Its turns above `cell` go along.
+        prompt
+            The message to send.
+        options
+            What is asked for.
+        cell
+            The run of the cell that asks.
+        name
+            What tells the reply from others of its model; the model's name unless given.
+        recorded
+            Whether the turn is kept without a place in a conversation; where kept replies will do unless given.
+
+        Raises
+        ------
+        InputError
+            It breaks a rule.
+        """
+        ready = self.request(conversation, prompt, options, cell)
+        request = ready.request
+        live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name)
+        recorded = options.once and self.takes_kept(options) if recorded is None else recorded
+        return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+
+    @property
+    def _gateway(self) -> str:
+        """Where a reply comes from: what is kept of one gateway is no reply of another."""
+        return "sandbox" if self.access.sandbox else self.access.base_url
+
+    def replay(self, job: Job) -> None:
+        """End a request with a kept reply, if there is one that will do."""
+        if not self.takes_kept(job.options):
+            return
+        found = self.conversations.answered(job.digest)
+        if found is not None and found.completion.retold:  # an answer without a word is worth another try
+            when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
+            job.live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
+
+    def takes_kept(self, options: TurnOptions) -> bool:
+        """Return whether a reply that is kept to the same request will do."""
+        return self.chat.cached if options.cached is None else options.cached
+
+    def send(
+        self, jobs: Sequence[Job], paint: Paint, ended: Callable[[Sequence[Job]], None] | None = None
+    ) -> BaseException | None:
+        """Send requests, at most ``ChatSettings.concurrency`` at once, and wait for their replies.
+
+        Where the options say so, a reply that is kept to the same request will do: nothing is sent for it, and no key
+        is needed.
+
+        Parameters
+        ----------
+        jobs
+            What to send, in that order.
         paint
             Called with all replies while they come, on this thread, at most 20 times a second.
+        ended
+            Called with those that have ended, as they end.
 
         Returns
         -------
@@ -301,22 +343,34 @@ class ChatSession:
         """
         if self.closed:  # before the key is looked for: its sandbox has ended, too
             raise InputError(*ENDED)
-        replies = [live for live, _ in exchanges]
-        key, connection = self.access.key(), self.access.connection()
-        if route := self.access.route_notice():
-            for live in replies:
-                live.notices.append(route)
+        for job in jobs:
+            job.asked_at = time.time()
+            if not job.live.ended:
+                self.replay(job)
+        by_reply = {job.live: job for job in jobs}
+        if all(live.ended for live in by_reply):
+            return None
+        key, connection, route = self.access.key(), self.access.connection(), self.access.route_notice()
+        slots = Slots(self.chat.concurrency)
+        for live in by_reply:
+            live.notices += [route] if route else []
 
-        def start(arrivals: Arrivals) -> None:
-            self._client.prepare(connection)  # before the clocks start: what it takes is none of the gateway's time
-            for live, request in exchanges:
-                if request is not None:
-                    live.start(partial(self._client.send, request, key, connection), arrivals)
+        def start(live: LiveReply, arrivals: Arrivals) -> None:
+            by_reply[live].asked_at = time.time()
+            request = by_reply[live].request
+            live.start(partial(self._client.send, request, key, connection, slots=slots), arrivals)
 
-        error = exchange(replies, start, paint)
-        for live, request in exchanges:
-            if request and (ignored := ignored_media(request.messages, request.model, live.builder.usage)):
-                live.notices.append(ignored)
+        def over(lives: Sequence[LiveReply]) -> None:
+            found = [by_reply[live] for live in lives]
+            self.conversations.record([turn for job in found if job.recorded and (turn := job.turn) is not None])
+            if ended is not None:
+                ended(found)
+
+        grid = Grid([*by_reply], paint, slots=self.chat.concurrency, ended=over)
+        # What preparing takes is none of the gateway's time: it is done before the clocks start.
+        error = grid.run(lambda: self._client.prepare(connection), start)
+        for job in jobs:
+            job.note_ignored_media()
         return error
 
     def close(self) -> None:

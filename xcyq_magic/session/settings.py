@@ -187,6 +187,8 @@ class ChatSettings(Settings):
         "text; None for all.",
     ).tag(config=True, example=2)
     compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
+    concurrency = Int(8, min=1, help="Most requests on their way at once: columns, and rows.").tag(config=True)
+    each_limit = Int(100, min=1, help="Most requests that --each sends without --go.").tag(config=True)
 
     resume = Bool(default_value=True, help="Whether a restarted kernel goes on with its notebook's conversation.").tag(
         config=True

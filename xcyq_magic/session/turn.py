@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from xcyq_magic.chat.conversation import Parameters
+from xcyq_magic.chat.conversation import Parameters, Turn
 from xcyq_magic.errors import IncompleteReplyError
+from xcyq_magic.gateway.tokens import ignored_media
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.chat.conversation import Conversation, Turn
+    from xcyq_magic.chat.conversation import CellRun, Conversation
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.notebook import Conversations
@@ -62,6 +64,57 @@ class Prepared:
     request: ChatRequest
     system: str | None
     notices: tuple[str, ...]
+
+
+@dataclass
+class Job:
+    """One request of a grid, and the reply to it.
+
+    Attributes
+    ----------
+    prompt, options, cell
+        What is asked, as the user gave it.
+    live
+        The reply while it comes. It has ended already where the request is refused before it is sent.
+    ready
+        The request; None where it is refused.
+    digest
+        The SHA-256 of the request; ``""`` where it is refused.
+    recorded
+        Whether its turn is kept without a place in a conversation, for whoever asks the same again.
+    asked_at
+        When, in Unix seconds.
+    """
+
+    prompt: Message
+    options: TurnOptions
+    cell: CellRun | None
+    live: LiveReply
+    ready: Prepared | None = None
+    digest: str = ""
+    recorded: bool = False
+    asked_at: float = 0.0
+    _turn: Turn | None = field(default=None, init=False, repr=False)
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that came of it, always the same one; None while it has not ended, or if no word of a reply came."""
+        if self._turn is None and self.live.ended and (completion := self.live.completion) is not None:
+            system, parameters = self.ready.system if self.ready else None, self.options.parameters
+            turn = Turn(self.prompt, completion, system, parameters, self.cell, self.asked_at)
+            self._turn = replace(turn, request=self.digest or None)
+        return self._turn
+
+    @property
+    def request(self) -> ChatRequest:
+        """The request of one that was not refused."""
+        return cast("Prepared", self.ready).request
+
+    def note_ignored_media(self) -> None:
+        """Have the reply say so where its usage shows that the request's media did not reach the model."""
+        messages = self.ready.request.messages if self.ready else ()
+        if ignored := ignored_media(messages, self.live.model, self.live.builder.usage):
+            self.live.notices.append(ignored)
 
 
 @dataclass(frozen=True)

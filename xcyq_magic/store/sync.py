@@ -22,10 +22,10 @@ from xcyq_magic.store.slots import Kept, Slot
 from xcyq_magic.store.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.store.database import Database
+    from xcyq_magic.store.database import Database, Execute
     from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
@@ -151,15 +151,25 @@ class Sync:
 
     # To the store
 
-    def record(self, turn: Turn) -> None:
-        """Keep a turn without a place in a conversation, unless it was asked while nothing was kept."""
+    def record(self, turns: Iterable[Turn]) -> None:
+        """Keep turns without a place in a conversation, but for those that were asked while nothing was kept."""
+        kept = [turn for turn in turns if not self.conceals(turn)]
 
         def write() -> None:
             with self.database.transaction() as execute:
-                self.store.record(execute, turn)
+                for turn in kept:
+                    self._record(execute, turn)
 
-        if not self.conceals(turn):
+        if kept:
             self.attempt(write)
+
+    def _record(self, execute: Execute, turn: Turn) -> None:
+        try:
+            self.store.record(execute, turn)
+        except StoreError as e:
+            if not e.refused:
+                raise
+            self._say_refused(turn.id, e)  # the others of the transaction are written
 
     def behind(self, slot: Slot, *, aside: bool) -> bool:
         """Whether the store lacks something of a conversation; `aside` is whether it is set aside now."""

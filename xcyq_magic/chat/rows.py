@@ -1,0 +1,160 @@
+"""The same question about each of many cases, and what came of it: a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from xcyq_magic.chat.usage import pandas
+
+if TYPE_CHECKING:
+    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.errors import XcyqError
+
+D = TypeVar("D")
+
+
+class Record(dict[str, Any]):
+    """One row of a data frame: a dict by its columns, whose values are attributes, too."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any value of a column
+        try:
+            return self[name]
+        except KeyError:
+            msg = f"the row has no column {name!r}; it has {', '.join(map(repr, self))}"
+            raise AttributeError(msg, name=name, obj=self) from None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one row is about.
+
+    Attributes
+    ----------
+    label
+        What tells it from others: its index in a data frame, its key in a mapping, its place in a list, from 0.
+    value
+        What a prompt sees as ``row``.
+    """
+
+    label: Any
+    value: Any
+
+
+@dataclass(frozen=True)
+class Row(Generic[D]):
+    """What came of one case.
+
+    Attributes
+    ----------
+    label
+        That of its case.
+    case
+        What the prompt saw as ``row``.
+    completion
+        The reply, whole or partial; None if no word of it came.
+    data
+        The answer of the type that was asked for; None without a type, or where it failed.
+    error
+        Why it failed; None if it did not.
+    cost
+        In the currency of ``GatewaySettings.prices``: 0 for a reply from the store; None where no price is set.
+    """
+
+    label: Any
+    case: Any
+    completion: Completion | None = None
+    data: D | None = None
+    error: XcyqError | None = None
+    cost: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The reply's Markdown, as far as it came."""
+        return self.completion.text if self.completion else ""
+
+
+class Rows(Sequence[Row[D]]):
+    """The rows of all cases, in their order.
+
+    Parameters
+    ----------
+    rows
+        In the order of the cases.
+    model
+        The model that was asked.
+    index
+        The index of the data frame whose rows the cases are; None for other cases.
+
+    Examples
+    --------
+    >>> df.join(rows.to_frame())            # doctest: +SKIP
+    >>> [row.label for row in rows.failed]  # doctest: +SKIP
+    """
+
+    def __init__(self, rows: Sequence[Row[D]], model: str = "", index: Any = None) -> None:  # noqa: ANN401  # pandas'
+        self._rows = tuple(rows)
+        self.model = model
+        self._index = index
+
+    @overload
+    def __getitem__(self, at: int) -> Row[D]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Rows[D]: ...
+    def __getitem__(self, at: int | slice) -> Row[D] | Rows[D]:
+        """Return the row at a place, or the rows of a slice."""
+        if isinstance(at, slice):
+            return Rows(self._rows[at], self.model, None if self._index is None else self._index[at])
+        return self._rows[at]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row[D]]:
+        return iter(self._rows)
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failed):,} failed" if self.failed else ""
+        return f"<Rows: {len(self):,} of {self.model}{failed}>"
+
+    @property
+    def failed(self) -> tuple[Row[D], ...]:
+        """The rows that have an error."""
+        return tuple(r for r in self._rows if r.error is not None)
+
+    @property
+    def data(self) -> list[D | None]:
+        """The answers of the type that was asked for; None where a row failed."""
+        return [r.data for r in self._rows]
+
+    @property
+    def cost(self) -> float | None:
+        """What all cost; None where no price is set."""
+        costs = [r.cost for r in self._rows if r.cost is not None]
+        return sum(costs) if costs else None
+
+    def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
+        """Return a ``pandas.DataFrame`` with a row for each case, and the index of the frame that was given.
+
+        Its columns are the fields of the answers where a type with fields was asked for, else ``reply``; and ``error``.
+        """
+        pd = pandas()
+        index = self._index if self._index is not None else pd.Index([r.label for r in self._rows])
+        records = [{**_fields(r), "error": None if r.error is None else r.error.message} for r in self._rows]
+        names = list(dict.fromkeys(name for record in records for name in record if name != "error"))
+        return pd.DataFrame(records, columns=[*names, "error"]).set_axis(index, axis=0)
+
+
+def _fields(row: Row[Any]) -> Mapping[str, Any]:
+    """Return what a row's answer puts into the columns of a table."""
+    data = row.data
+    if data is None:
+        return {"reply": row.text} if row.error is None and row.completion is not None else {}
+    if isinstance(data, Mapping):
+        return {str(name): value for name, value in data.items()}
+    if hasattr(data, "model_fields_set"):  # a pydantic model: its fields as they are, not as JSON
+        return {name: getattr(data, name) for name in type(data).model_fields}
+    if is_dataclass(data) and not isinstance(data, type):
+        return asdict(data)
+    return {"reply": data}

@@ -1,0 +1,85 @@
+"""What `--each` names, as cases: the rows of a table, the items of a list, the pairs of a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from xcyq_magic.chat.rows import Case, Record
+from xcyq_magic.errors import OptionError
+from xcyq_magic.media.kinds import is_a, is_array
+
+_WHAT = "Give a data frame, a list, an array, a mapping or a generator: --each df, --each texts."
+_TEXT = (str, bytes, bytearray, memoryview)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The cases that are asked about.
+
+    Attributes
+    ----------
+    all
+        In their order.
+    index
+        The index of the data frame or series that they are; None for others.
+    notices
+        Lines for the user about them.
+    """
+
+    all: tuple[Case, ...]
+    index: Any = None
+    notices: tuple[str, ...] = ()
+
+
+def cases_of(value: object, name: str, most: int) -> Cases:
+    """Return the cases that `value` holds.
+
+    Parameters
+    ----------
+    value
+        A data frame (of pandas or polars), a series, an array, whose first axis counts, a mapping, or what can be gone
+        through.
+    name
+        How the user wrote it, for errors.
+    most
+        How many are taken of what has no length, such as a generator.
+
+    Raises
+    ------
+    OptionError
+        It is none of these, or holds nothing.
+    """
+    found = _cases(value, name, most)
+    if not found.all:
+        msg = f"{name} holds no rows, so nothing was sent."
+        raise OptionError(msg, _WHAT)
+    return found
+
+
+def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatever the user gave
+    if is_a(value, "pandas.DataFrame"):
+        columns = [str(c) for c in value.columns]
+        if twice := next((c for c in columns if columns.count(c) > 1), None):
+            msg = f"{name} has two columns called {twice!r}, so {{{{ row }}}} cannot tell them apart; nothing was sent."
+            raise OptionError(msg, f"Rename one: {name}.columns = […].")
+        cells = zip(*(value.iloc[:, n].array for n in range(len(columns))), strict=True)
+        records = (Record(zip(columns, row, strict=True)) for row in cells) if columns else ()
+        return Cases(tuple(map(Case, value.index, records)), value.index)
+    if is_a(value, "polars.DataFrame"):
+        return Cases(tuple(Case(n, Record(row)) for n, row in enumerate(value.iter_rows(named=True))))
+    if is_a(value, "pandas.Series"):
+        return Cases(tuple(map(Case, value.index, value.array)), value.index)
+    if isinstance(value, Mapping):
+        return Cases(tuple(Case(key, Record(key=key, value=item)) for key, item in value.items()))
+    is_one = isinstance(value, (*_TEXT, type)) or (is_array(value) and getattr(value, "ndim", 1) == 0)
+    if is_one or not isinstance(value, Iterable):
+        msg = f"--each {name} is a {type(value).__name__}, which has no rows; nothing was sent."
+        raise OptionError(msg, _WHAT)
+    if not isinstance(value, Iterator) and hasattr(value, "__len__"):
+        return Cases(tuple(Case(n, item) for n, item in enumerate(value)))
+    taken = tuple(Case(n, item) for n, item in enumerate(islice(value, most)))
+    notice = f"{name} has no length: its first {len(taken):,} were taken (ChatSettings.each_limit)."
+    return Cases(taken, notices=(notice,) if len(taken) == most else ())
