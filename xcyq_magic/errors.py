@@ -13,6 +13,7 @@
     │   ├── MediaError            a file or a value that cannot be attached
     │   └── ConversationFileError a file that holds no conversation, cannot hold one, or holds something else
     ├── StoreError                what is kept cannot be read or written; the chat goes on in memory
+    ├── CheckError                the check of a comparison failed for a reply, or gave no score
     ├── KeyringError              the system keyring cannot be used
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
@@ -46,6 +47,7 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "CheckError",
     "ConversationFileError",
     "ExpressionError",
     "GatewayError",
@@ -170,6 +172,11 @@ class XcyqError(Exception):
         self.message, self.hint = change(self.message), change(self.hint)
         self.args = (self.message, self.hint)
 
+    def begin_with(self, what: str) -> None:
+        """Have the message say first what it is about, such as a row."""
+        self.message = f"{printable(what)}: {self.message}"
+        self.args = (self.message, self.hint)
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
@@ -228,6 +235,10 @@ class StoreError(XcyqError):
         super().__init__(message, hint)
         self.replaced = replaced
         self.refused = refused
+
+
+class CheckError(XcyqError):
+    """The user's function that scores replies failed for one, or returned no score. The reply is kept."""
 
 
 class KeyringError(XcyqError):

@@ -60,6 +60,8 @@ class Row(Generic[D]):
         Why it failed; None if it did not.
     cost
         In the currency of ``GatewaySettings.prices``: 0 for a reply from the store; None where no price is set.
+    score
+        What a check or a judge gave the reply in a comparison: yes or no, or a number; None where it gave nothing.
     """
 
     label: Any
@@ -68,6 +70,7 @@ class Row(Generic[D]):
     data: D | None = None
     error: XcyqError | None = None
     cost: float | None = None
+    score: float | None = None
 
     @property
     def text(self) -> str:
@@ -141,12 +144,12 @@ class Rows(Sequence[Row[D]]):
         """
         pd = pandas()
         index = self._index if self._index is not None else pd.Index([r.label for r in self._rows])
-        records = [{**_fields(r), "error": None if r.error is None else r.error.message} for r in self._rows]
+        records = [{**fields_of(r), "error": None if r.error is None else r.error.message} for r in self._rows]
         names = list(dict.fromkeys(name for record in records for name in record if name != "error"))
         return pd.DataFrame(records, columns=[*names, "error"]).set_axis(index, axis=0)
 
 
-def _fields(row: Row[Any]) -> Mapping[str, Any]:
+def fields_of(row: Row[Any]) -> Mapping[str, Any]:
     """Return what a row's answer puts into the columns of a table."""
     data = row.data
     if data is None:
