@@ -101,7 +101,9 @@ def test_run_again_it_asks_nothing_and_the_check_may_be_another(gateway):
 
 
 @pytest.mark.parametrize(
-    ("given", "score"), [(True, True), (np.bool_(False), False), (3, 3.0), (np.float64(0.5), 0.5), (0, 0.0)]
+    ("given", "score"),
+    [(3 > 2, True), (np.bool_(3 < 2), False), (3, 3.0), (np.float64(0.5), 0.5), (0, 0.0)],  # noqa: PLR0133
+    ids=repr,
 )
 def test_a_check_gives_yes_or_no_or_a_number(gateway, given, score):
     session, _ = gateway()
@@ -183,7 +185,7 @@ def test_the_interval_of_numbers_lies_among_them(values):
 
 
 def test_equal_models_are_called_different_in_one_of_twenty_at_most():
-    chance, called = random.Random(0), 0
+    chance, called = random.Random(0), 0  # noqa: S311  # no secret
     for _ in range(1_000):
         hard = [chance.random() for _ in range(60)]
         called += chance_of([chance.random() < h for h in hard], [chance.random() < h for h in hard]) < 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import OptionError, before_sending
 from xcyq_magic.magics.base import settle
@@ -84,7 +84,7 @@ def compare_each(magics: ExtensionMagics, options: argparse.Namespace, cell: str
         if wrong:
             msg = f"{option} does not go together with --each; nothing was sent."
             raise OptionError(msg, "Leave it out: where models differ is shown below the table.")
-    check = None
+    check: Any = None  # whatever the expression gives; what is no function is refused
     if options.check is not None:
         check = evaluate(magics.context.shell, options.check, f"--check {options.check}", _CHECK)
     prompts = Prompts(magics, "compare", options, "", cell)
