@@ -285,7 +285,8 @@ class Asking:
         ended([job for job in jobs if job.live.ended])
         error = self._session.send(jobs, lambda _: paint(progress) if paint else None, ended)
         ended([job for job in jobs if rows[places[job.digest][0]] is None])
-        found = Rows([row for row in rows if row is not None], jobs[0].live.model, self._cases.index)
+        all_rows = [row for row in rows if row is not None]
+        found = Rows(all_rows, jobs[0].live.model, self._cases.index, progress.elapsed_s)
         if error is None and len(found.failed) == len(found):
             error = found[0].error
         return Asked(found, error)
@@ -299,4 +300,6 @@ class Asking:
         spent = 0.0 if completion is not None and completion.cached else None
         if completion is not None and completion.usage is not None:
             spent = cost(completion.usage, self._prices(live.model))
-        return Row(case.label, case.value, completion, None, error, spent)
+        return Row(
+            case.label, case.value, completion, None, error, spent, job.prompt.media, asked=error is not _NOT_ASKED
+        )
