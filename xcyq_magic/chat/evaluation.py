@@ -8,7 +8,7 @@ from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.rows import Row, Rows, fields_of
+from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.chat.scores import LEVEL, Score, chance_of, holm, score_of
 from xcyq_magic.chat.usage import pandas
 
@@ -134,7 +134,7 @@ class Evaluation(Mapping[str, Rows[Any]]):
                 {
                     "model": model,
                     "case": row.label,
-                    **fields_of(row),
+                    **row.fields,
                     "score": row.score,
                     "error": None if row.error is None else row.error.message,
                     "first_token_s": row.completion.first_token_s if row.completion else None,

@@ -10,6 +10,7 @@ from xcyq_magic.chat.usage import pandas
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.messages import Media
     from xcyq_magic.errors import XcyqError
 
 D = TypeVar("D")
@@ -62,6 +63,10 @@ class Row(Generic[D]):
         In the currency of ``GatewaySettings.prices``: 0 for a reply from the store; None where no price is set.
     score
         What a check or a judge gave the reply in a comparison: yes or no, or a number; None where it gave nothing.
+    media
+        The pictures and videos of its prompt.
+    asked
+        Whether it was asked, or answered before; not if all was stopped before its turn came.
     """
 
     label: Any
@@ -71,11 +76,30 @@ class Row(Generic[D]):
     error: XcyqError | None = None
     cost: float | None = None
     score: float | None = None
+    media: tuple[Media, ...] = ()
+    asked: bool = True
 
     @property
     def text(self) -> str:
         """The reply's Markdown, as far as it came."""
         return self.completion.text if self.completion else ""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What the answer puts into the columns of a table; nothing if there is none.
+
+        They are the fields of the answer where a type with fields was asked for, else ``reply``.
+        """
+        data = self.data
+        if data is None:
+            return {"reply": self.text} if self.error is None and self.completion is not None else {}
+        if isinstance(data, Mapping):
+            return {str(name): value for name, value in data.items()}
+        if hasattr(data, "model_fields_set"):  # a pydantic model: its fields as they are, not as JSON
+            return {name: getattr(data, name) for name in type(data).model_fields}  # type: ignore[attr-defined]  # of D
+        if is_dataclass(data) and not isinstance(data, type):
+            return asdict(data)
+        return {"reply": data}
 
 
 class Rows(Sequence[Row[D]]):
@@ -89,6 +113,8 @@ class Rows(Sequence[Row[D]]):
         The model that was asked.
     index
         The index of the data frame whose rows the cases are; None for other cases.
+    duration_s
+        Seconds that all took; None where that is not known, as of a part of them.
 
     Examples
     --------
@@ -96,10 +122,17 @@ class Rows(Sequence[Row[D]]):
     >>> [row.label for row in rows.failed]  # doctest: +SKIP
     """
 
-    def __init__(self, rows: Sequence[Row[D]], model: str = "", index: Any = None) -> None:  # noqa: ANN401  # pandas'
+    def __init__(
+        self,
+        rows: Sequence[Row[D]],
+        model: str = "",
+        index: Any = None,  # noqa: ANN401  # pandas'
+        duration_s: float | None = None,
+    ) -> None:
         self._rows = tuple(rows)
         self.model = model
         self._index = index
+        self.duration_s = duration_s
 
     @overload
     def __getitem__(self, at: int) -> Row[D]: ...
@@ -133,9 +166,9 @@ class Rows(Sequence[Row[D]]):
 
     @property
     def cost(self) -> float | None:
-        """What all cost; None where no price is set."""
-        costs = [r.cost for r in self._rows if r.cost is not None]
-        return sum(costs) if costs else None
+        """What all cost, each request once; None where no price is set."""
+        costs = {id(r.completion): r.cost for r in self._rows if r.completion is not None and r.cost is not None}
+        return sum(costs.values()) if costs else None
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame`` with a row for each case, and the index of the frame that was given.
@@ -144,20 +177,6 @@ class Rows(Sequence[Row[D]]):
         """
         pd = pandas()
         index = self._index if self._index is not None else pd.Index([r.label for r in self._rows])
-        records = [{**fields_of(r), "error": None if r.error is None else r.error.message} for r in self._rows]
+        records = [{**r.fields, "error": None if r.error is None else r.error.message} for r in self._rows]
         names = list(dict.fromkeys(name for record in records for name in record if name != "error"))
         return pd.DataFrame(records, columns=[*names, "error"]).set_axis(index, axis=0)
-
-
-def fields_of(row: Row[Any]) -> Mapping[str, Any]:
-    """Return what a row's answer puts into the columns of a table."""
-    data = row.data
-    if data is None:
-        return {"reply": row.text} if row.error is None and row.completion is not None else {}
-    if isinstance(data, Mapping):
-        return {str(name): value for name, value in data.items()}
-    if hasattr(data, "model_fields_set"):  # a pydantic model: its fields as they are, not as JSON
-        return {name: getattr(data, name) for name in type(data).model_fields}
-    if is_dataclass(data) and not isinstance(data, type):
-        return asdict(data)
-    return {"reply": data}

@@ -179,18 +179,33 @@ def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
     edge
         How many pixels of its longer side there are at most; half as many are shown.
     """
-    source = ""
+    shown = ""
     if isinstance(part, Image):
         try:
-            source = thumbnail(part, edge)
+            shown = picture_element(part, edge)
         except MediaError:
             note = joined(note, "it cannot be shown")
-    caption = f"<figcaption>{escape(joined(caption_of(part), note))}</figcaption>"
-    if not isinstance(part, Image) or not source:
-        return f"<figure>{caption}</figure>"
-    width, height = _shown_size(part, edge)
-    name = escape(part.name or "picture")
-    return f'<figure><img src="{source}" alt="{name}" width="{width}" height="{height}">{caption}</figure>'
+    return f"<figure>{shown}<figcaption>{escape(joined(caption_of(part), note))}</figcaption></figure>"
+
+
+def picture_element(image: Image, edge: int) -> str:
+    """Return a small copy of a picture as HTML.
+
+    Parameters
+    ----------
+    image
+        The picture.
+    edge
+        How many pixels of its longer side there are at most; half as many are shown.
+
+    Raises
+    ------
+    MediaError
+        It cannot be read.
+    """
+    width, height = _shown_size(image, edge)
+    name = escape(image.name or "picture")
+    return f'<img src="{thumbnail(image, edge)}" alt="{name}" width="{width}" height="{height}">'
 
 
 def picture_lines(images: Sequence[Image]) -> list[str]:

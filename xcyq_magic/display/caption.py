@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.usage import tokens_within
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway import catalog
@@ -12,11 +13,14 @@ from xcyq_magic.gateway import catalog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcyq_magic.chat.completion import Completion, Usage
+    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.rows import Progress
 
 _WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
+_MINUTE_S = 60
+_HOUR_S = 3600
 _COST_DIGITS = 4  # a reply costs a fraction of a cent
 _ENDINGS = {
     "length": "cut off by the token limit",
@@ -38,6 +42,16 @@ def joined(*parts: str) -> str:
 def seconds(value: float) -> str:
     """Return a time with its unit, such as ``0.42 s`` or ``12.3 s``."""
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004  # hundredths of what is short
+
+
+def duration(value: float) -> str:
+    """Return a time that may be long, such as ``42 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    whole = math.ceil(value)
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min {whole % _MINUTE_S} s"
+    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
 
 
 def pace(value: float) -> str:
@@ -145,6 +159,36 @@ def state_lines(reply: LiveReply, pool: str, *, kept: bool = False) -> list[str]
         figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
         figures.append("" if per_s is None else f"{pace(per_s)}/s")
     return [joined(pool, state, "to be kept" if kept else ""), joined(*figures)]
+
+
+def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None, clickable: bool = True) -> str:
+    """Return the line for rows that are on their way.
+
+    Parameters
+    ----------
+    progress
+        How far they are.
+    label
+        A word that stands in it, such as ``sandbox``.
+    per_s
+        Rows a second; None while that is not known.
+    clickable
+        Whether a Stop button stands beside it.
+    """
+    all_rows, failed, waiting = progress.outlook.rows, progress.failed, progress.waiting
+    counts = progress.prompt_tokens, progress.completion_tokens
+    return joined(
+        progress.replies[0].model,
+        label,
+        f"{progress.done:,} of {counted(all_rows, 'row')}",
+        f"{failed:,} failed" if failed else "",
+        f"{waiting:,} to be sent again" if waiting else "",
+        "" if per_s is None else f"{pace(per_s)} rows/s",
+        "" if progress.left_s is None else f"{duration(progress.left_s)} left",
+        tokens(Usage(*counts)) if any(counts) else "",
+        "" if progress.cost is None else f"cost {price(progress.cost)}",
+        "" if clickable else _WAY_OUT,
+    )
 
 
 def _progress(reply: LiveReply) -> str:

@@ -237,14 +237,18 @@ def table_bundle(headings: Sequence[str], rows: Sequence[Sequence[str]], note: s
         A line to stand below it.
     """
     table = _table(headings, (map(_word_cell, row) for row in rows))
-    texts = [headings, *rows]
-    widths = _widths(texts)
-    lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in texts]
-    lines.insert(1, "  ".join("-" * w for w in widths))
+    lines = aligned([headings, *rows])
     return {
         "text/html": styled(body(table) + (quiet(note) if note else "")),
         "text/plain": plain_line("\n".join([*lines, note] if note else lines)),
     }
+
+
+def aligned(texts: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of texts as lines, in columns; the first row has the headings."""
+    widths = _widths(texts)
+    lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in texts]
+    return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
 
 
 def _word_cell(text: str) -> str:

@@ -189,6 +189,24 @@ font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-col
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 
+# Rows: a table, and while they come a bar and the last of them, a line each, in a place whose height stays the same.
+ROWS_STYLE = """<style>
+.xcyq-rows.xcyq-rows.xcyq-rows :is(td,th){vertical-align:top;white-space:normal;overflow-wrap:break-word}
+.xcyq-rows.xcyq-rows.xcyq-rows :is(td,th):first-child{white-space:nowrap;font-variant-numeric:tabular-nums;
+color:var(--jp-ui-font-color2,#616161)}
+.xcyq-rows img{display:inline-block;margin:.25em .25em 0 0;border:1px solid var(--jp-border-color2,#e0e0e0)}
+.xcyq-rows .xcyq-quiet{font-size:inherit}
+.xcyq-row-failed.xcyq-row-failed{border-left:3px solid var(--jp-error-color1,#d32f2f)}
+.xcyq-latest.xcyq-latest.xcyq-latest{display:table;table-layout:fixed;width:100%;margin:0}
+.xcyq-latest.xcyq-latest.xcyq-latest td{height:1.6em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.xcyq-latest td:first-child{width:6em}
+.xcyq-progress{display:flex;height:6px;margin:.15em 0 .6em;border-radius:3px;overflow:hidden;
+background:var(--jp-layout-color3,#bdbdbd)}
+.xcyq-progress>:first-child{background:var(--jp-brand-color1,#1976d2)}
+.xcyq-progress>:last-child{background:repeating-linear-gradient(45deg,var(--jp-error-color1,#d32f2f) 0 3px,
+transparent 3px 5px)}
+</style>"""
+
 
 def styled(html: str) -> str:
     """Return `html` as an output, with the style element for it; that of a first section is for those that follow."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import picture_lines
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption, rows_line
 from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
+from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import XcyqError, encodable
 
 if TYPE_CHECKING:
@@ -18,12 +21,16 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.chat.rows import Rows
     from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.session.live import LiveReply
+    from xcyq_magic.session.rows import Progress
     from xcyq_magic.session.turn import Outcome
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
+_LINE_ANEW = "\r\x1b[2K"
+_CLOCK_S = 1.0
 
 
 class TerminalView:
@@ -143,6 +150,45 @@ class TerminalColumns:
 
     def close(self) -> None:
         """Do nothing: in a terminal, nothing stays open."""
+
+
+class TerminalRows:
+    """Writes how far many rows are, in one line that is written anew, and a table at the end.
+
+    Parameters
+    ----------
+    label
+        A word for the line.
+    """
+
+    def __init__(self, label: str = "") -> None:
+        self._label = label
+        self._painted = 0.0
+
+    def paint(self, progress: Progress) -> None:
+        """Write the line anew, at most once a second; nothing where each would be a line of its own, as in a file."""
+        now = time.monotonic()
+        if not sys.stdout.isatty() or now - self._painted < _CLOCK_S:
+            return
+        self._painted = now
+        line = encodable(plain_line(rows_line(progress, self._label, clickable=False)))
+        width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be written anew
+        self._begin_line(f"{_DIM}{line[:width]}{_PLAIN}")
+
+    def settle(self, rows: Rows[Any]) -> None:
+        """Write the table in the place of the line."""
+        self.close()
+        write(rows_bundle(rows, self._label)["text/plain"] + "\n")
+
+    def close(self) -> None:
+        """Take the line away, if it is there."""
+        if self._painted:
+            self._painted = 0.0
+            self._begin_line("")
+
+    def _begin_line(self, text: str) -> None:
+        sys.stdout.write(f"{_LINE_ANEW}{text}")
+        sys.stdout.flush()
 
 
 def write(text: str) -> None:

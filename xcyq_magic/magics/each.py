@@ -207,7 +207,7 @@ def rows_view(magics: ExtensionMagics) -> TerminalRows | RowsView:
     if magics.in_terminal:
         from xcyq_magic.display.terminal import TerminalRows
 
-        return TerminalRows(magics.label, magics.context.shell.colors)
+        return TerminalRows(magics.label)
     from xcyq_magic.display.views import RowsView
 
     return RowsView(magics.shell, magics.label, live=magics.is_watched)

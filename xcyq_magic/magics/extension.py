@@ -136,6 +136,12 @@ def _comparison(comparison: Any, include: Any = None, exclude: Any = None) -> An
     return comparison_bundle(comparison)
 
 
+def _rows(rows: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.settled_rows import rows_bundle
+
+    return rows_bundle(rows)
+
+
 def _usage(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
     from xcyq_magic.display.metrics import usage_bundle
 
@@ -146,6 +152,7 @@ def _usage(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noq
 _SHOWN = {
     ("xcyq_magic.chat.completion", "Completion"): _completion,
     ("xcyq_magic.chat.comparison", "Comparison"): _comparison,
+    ("xcyq_magic.chat.rows", "Rows"): _rows,
     ("xcyq_magic.chat.usage", "UsageReport"): _usage,
 }
 

@@ -321,8 +321,8 @@ class Asking:
         over([job for job in jobs if job.live.ended])
         error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over)
         over(jobs)
-        index = self.cases.index
-        found = {m: Rows([r for r in of if r is not None], m, index) for m, of in rows.items()}
+        index, took = self.cases.index, progress.elapsed_s
+        found = {m: Rows([r for r in of if r is not None], m, index, took) for m, of in rows.items()}
         if error is None and not any(r.completion for of in found.values() for r in of):
             error = next(iter(found.values()))[0].error
         return Asked(found, error)
@@ -336,7 +336,8 @@ class Asking:
         spent = 0.0 if completion is not None and completion.cached else None
         if completion is not None and completion.usage is not None:
             spent = cost(completion.usage, self._session.gateway.price_of(model))
-        row: Row[Any] = Row(case.label, case.value, completion, None, error, spent)
+        asked, media = error is not _NOT_ASKED, job.prompt.media
+        row: Row[Any] = Row(case.label, case.value, completion, None, error, spent, media=media, asked=asked)
         return row if ended is None else ended(model, place, row)
 
 

@@ -66,9 +66,11 @@ class WidgetMaker:
         """Return the box that an output shows, its children below each other."""
         return self._make(widgets.VBox, _OUTPUT, *classes, children=tuple(children))
 
-    def stop(self, click: Callable[[], None], *, in_line: bool = False) -> widgets.Button:
+    def stop(
+        self, click: Callable[[], None], *, in_line: bool = False, tooltip: str = "End this reply and keep what came"
+    ) -> widgets.Button:
         """Return a Stop button, hidden at first; with `in_line`, it stands behind text."""
-        return self._button("Stop", "stop", "End this reply and keep what came", click, in_line=in_line)
+        return self._button("Stop", "stop", tooltip, click, in_line=in_line)
 
     def keep(self, click: Callable[[], None]) -> widgets.Button:
         """Return a button that keeps an answer, hidden at first."""

@@ -1,0 +1,263 @@
+"""The settled output of rows: a table with a row for each case, and lines on what became of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+from xcyq_magic.chat.completion import Usage
+from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.usage import ReplyUsage
+from xcyq_magic.display.bundle import caption_of, picture_element
+from xcyq_magic.display.caption import counted, duration, ending, joined, price, seconds, tokens, who
+from xcyq_magic.display.markup import as_text, escape, plain_line, to_html, without_controls
+from xcyq_magic.display.metrics import aligned
+from xcyq_magic.display.style import ROWS_STYLE, body, quiet, styled, unfolding
+from xcyq_magic.errors import MediaError, show_directions
+from xcyq_magic.media.values import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from xcyq_magic.chat.messages import Media
+    from xcyq_magic.chat.rows import Row, Rows
+    from xcyq_magic.display.bundle import Bundle
+
+_SEEN = 20  # rows above the fold
+_FAILED_FIRST = 10  # of them: a thousand failures do not hide what was answered
+_MOST_ROWS = 300
+_MOST_HTML = 150_000  # characters of the table: a notebook with it can still be opened
+_MOST_PLAIN = 60  # rows, as pandas prints them
+_MOST_FIELDS = 12
+_MOST_MEDIA = 3
+_THUMBNAIL = 128  # pixels along a side
+_MOST_HINTS = 3
+_LABEL_CHARS, _CASE_CHARS, _FIELD_CHARS, _PLAIN_CHARS = 40, 160, 240, 60
+_READ = 4  # times as many characters of a text are read as are shown of it
+_SHORT_S = 60
+_TAG = re.compile(r'<(?:[^">]|"[^"]*")*>')
+_REPLY = "reply"
+
+
+def rows_bundle(rows: Rows[Any], label: str = "") -> Bundle:
+    """Return the settled output of rows; `label` stands in its caption."""
+    order = _in_order(rows)
+    names, hidden_fields = _fields_of(order)
+    written = _written(order, lambda row: _row_html(row, names), _MOST_HTML)
+    head = "".join(f"<th>{escape(name)}</th>" for name in _headings(names))
+    caption, below = _caption(rows, label), _below(rows)
+    left_out = _left_out(rows, order[len(written) :], hidden_fields)
+    seen, folded = ("".join(part) for part in (written[:_SEEN], written[_SEEN:]))
+    parts = [ROWS_STYLE, quiet(caption)]
+    if seen:
+        parts.append(body(_table(head, seen)))
+    if folded:
+        parts.append(unfolding(f"{counted(len(written) - _SEEN, 'more row')}", _table(head, folded)))
+    parts += map(quiet, [*left_out, *below])
+    return {"text/html": styled("".join(parts)), "text/plain": _plain(rows, label)}
+
+
+def latest_html(rows: Iterable[Row[Any]]) -> str:
+    """Return the rows that ended last, a line each, as HTML."""
+    lines = "".join(
+        f"<tr><td>{_said(_label(row))}</td><td>{_said(_case(row, _CASE_CHARS))}</td>{_answer_in_a_line(row)}</tr>"
+        for row in rows
+    )
+    return body(f'<table class="xcyq-rows xcyq-latest"><tbody>{lines}</tbody></table>') if lines else ""
+
+
+def _answer_in_a_line(row: Row[Any]) -> str:
+    if row.error is not None:
+        return _failed(row, 1)
+    names = [*row.fields]
+    cells = [_field(row, name, _FIELD_CHARS) for name in names]
+    said = cells if names == [_REPLY] else [f"{name}: {cell}" for name, cell in zip(names, cells, strict=True)]
+    return f"<td>{_said(', '.join(said))}</td>"
+
+
+def _plain(rows: Rows[Any], label: str) -> str:
+    """Return the rows as text, in columns."""
+    order = _in_order(rows)
+    shown = order[:_MOST_PLAIN]
+    names, hidden_fields = _fields_of(shown)
+    table = aligned([_headings(names), *(_row_texts(row, names) for row in shown)]) if shown else []
+    lines = [*_left_out(rows, order[len(shown) :], hidden_fields), *_below(rows)]
+    said = [plain_line(f"[{line}]") for line in (_caption(rows, label), *lines)]
+    return without_controls("\n".join([said[0], "", *table, "", *said[1:]]).rstrip())
+
+
+# Which rows, and which of their fields
+
+
+def _in_order(rows: Rows[Any]) -> list[Row[Any]]:
+    """Return the rows that were asked: some failures, what was answered, the other failures."""
+    asked = [r for r in rows if r.asked]
+    failed = [r for r in asked if r.error is not None]
+    return [*failed[:_FAILED_FIRST], *(r for r in asked if r.error is None), *failed[_FAILED_FIRST:]]
+
+
+def _fields_of(rows: Sequence[Row[Any]]) -> tuple[list[str], int]:
+    """Return the names of the answers' fields, and how many more there are."""
+    names = list(dict.fromkeys(name for row in rows[:_MOST_ROWS] for name in row.fields)) or [_REPLY]
+    return names[:_MOST_FIELDS], max(0, len(names) - _MOST_FIELDS)
+
+
+def _written(rows: Sequence[Row[Any]], write: Callable[[Row[Any]], str], most: int) -> list[str]:
+    """Return the first rows as text, as many as stay within `most` characters."""
+    written: list[str] = []
+    for row in rows[:_MOST_ROWS]:
+        text = write(row)
+        most -= len(text)
+        if most < 0:
+            break
+        written.append(text)
+    return written
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    return ["row", "case", *(_short(name, _LABEL_CHARS) for name in names)]
+
+
+# One row
+
+
+def _table(head: str, lines: str) -> str:
+    return f'<table class="xcyq-rows"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def _row_html(row: Row[Any], names: Sequence[str]) -> str:
+    case = f"<td>{_said(_case(row, _CASE_CHARS))}{_media(row.media)}</td>"
+    answer = _failed(row, len(names)) if row.error is not None else _answer(row, names)
+    return f"<tr><td>{_said(_label(row))}</td>{case}{answer}</tr>"
+
+
+def _answer(row: Row[Any], names: Sequence[str]) -> str:
+    cells = [_said(_field(row, name, _FIELD_CHARS)) for name in names]
+    if row.completion is not None and (end := ending(row.completion)):
+        cells[0] += quiet(end)
+    return "".join(f"<td>{cell}</td>" for cell in cells)
+
+
+def _field(row: Row[Any], name: str, chars: int) -> str:
+    fields = row.fields
+    return _short(_plain_text(row) if row.data is None and name in fields else fields.get(name), chars)
+
+
+def _failed(row: Row[Any], columns: int) -> str:
+    """Return the cell of a row that failed, over all columns of an answer; a sign and a word say it without colour."""
+    came = _said(_short(_plain_text(row), _FIELD_CHARS))
+    span = f' colspan="{columns}"' if columns > 1 else ""
+    message = escape(_short(_message(row), _FIELD_CHARS))
+    said = f"<strong>⚠ failed</strong> {message}" if not came else f"{came} <strong>⚠</strong> {message}"
+    return f'<td class="xcyq-row-failed"{span} style="text-align:left">{said}</td>'
+
+
+def _message(row: Row[Any]) -> str:
+    return row.error.message if row.error is not None else ""
+
+
+def _media(media: Sequence[Media]) -> str:
+    shown = []
+    for part in media[:_MOST_MEDIA]:
+        try:
+            picture = picture_element(part, _THUMBNAIL) if isinstance(part, Image) else escape(caption_of(part))
+        except MediaError:
+            picture = escape(caption_of(part))
+        shown.append(picture)
+    more = len(media) - len(shown)
+    return f"<div>{' '.join(shown)}{f' and {more} more' if more else ''}</div>" if shown else ""
+
+
+def _row_texts(row: Row[Any], names: Sequence[str]) -> list[str]:
+    """Return the cells of a row as text."""
+    if row.error is not None:
+        came = _short(_plain_text(row), _PLAIN_CHARS)
+        answer = [joined(came, f"⚠ {_short(_message(row), 2 * _PLAIN_CHARS)}")] + [""] * (len(names) - 1)
+    else:
+        answer = [_field(row, name, _PLAIN_CHARS) for name in names]
+    return [_label(row), _case(row, _PLAIN_CHARS), *answer]
+
+
+# Values in short
+
+
+def _said(text: str) -> str:
+    """Return what a reply or a case says, for a cell."""
+    return as_text(show_directions(text, within="a reply"))
+
+
+def _label(row: Row[Any]) -> str:
+    return _short(row.label, _LABEL_CHARS)
+
+
+def _case(row: Row[Any], chars: int) -> str:
+    case = row.case
+    if isinstance(case, Mapping):
+        if {*case} == {"key", "value"} and case["key"] is row.label:  # a pair of a mapping
+            return _short(case["value"], chars)
+        each = (f"{name}: {_short(value, chars)}" for name, value in [*case.items()][:_MOST_FIELDS])
+        return _short(", ".join(each), chars)
+    return _short(case, chars)
+
+
+def _plain_text(row: Row[Any]) -> str:
+    """Return the beginning of a reply as it reads, without the signs of its Markdown."""
+    begin = row.text[: _READ * _FIELD_CHARS]
+    text = unescape(_TAG.sub("", to_html(begin)))
+    return text if len(begin) == len(row.text) else f"{text} …"
+
+
+def _short(value: Any, chars: int) -> str:  # noqa: ANN401  # whatever a case or an answer holds
+    """Return a value on one line of so many characters at most."""
+    if value is None:
+        return ""
+    try:
+        text = describe(value, _READ * chars)
+    except MediaError:  # its repr fails
+        text = f"<{type(value).__name__}>"
+    flat = " ".join(text[: _READ * chars].split())
+    return flat if len(flat) <= chars and len(text) <= _READ * chars else f"{flat[: chars - 1].rstrip()}…"
+
+
+# Lines about all
+
+
+def _caption(rows: Rows[Any], label: str) -> str:
+    completions = [r.completion for r in rows if r.completion is not None]
+    stopped = sum(r.completion is not None and r.completion.partial == "stopped" for r in rows)
+    unasked = sum(not r.asked for r in rows)
+    failed = len(rows.failed) - stopped - unasked
+    before = sum(c.cached for c in completions)
+    spent = [s.usage for s in {ReplyUsage.of(c) for c in completions} if s.usage is not None]
+    usage = Usage(sum(u.prompt_tokens or 0 for u in spent), sum(u.completion_tokens or 0 for u in spent))
+    took = rows.duration_s
+    return joined(
+        who(rows.model, [c.model for c in completions]),
+        label,
+        counted(len(rows), "row"),
+        *(f"{n:,} {what}" for n, what in ((failed, "failed"), (stopped, "stopped"), (unasked, "not asked")) if n),
+        f"{before:,} answered before" if before else "",
+        "" if took is None else seconds(took) if took < _SHORT_S else duration(took),
+        tokens(usage) if spent else "",
+        "" if rows.cost is None else f"cost {price(rows.cost)}",
+    )
+
+
+def _left_out(rows: Rows[Any], hidden: Sequence[Row[Any]], fields: int) -> list[str]:
+    lines = []
+    if hidden:
+        lines.append(f"{counted(len(hidden), 'more row')} in _rows; _rows.to_frame() is a table of all {len(rows):,}.")
+    if fields:
+        lines.append(f"{counted(fields, 'more field')} of each answer in its .data.")
+    return lines
+
+
+def _below(rows: Rows[Any]) -> list[str]:
+    """Return what to do about rows that have no answer."""
+    failed = rows.failed
+    hints = [r.error.hint for r in failed if r.asked and r.error is not None and r.error.hint]
+    again = f"{counted(len(failed), 'row')} without a whole answer: run the cell again, and only these are asked."
+    once = [h for h in dict.fromkeys(hints) if not h.startswith("Run the cell again")][:_MOST_HINTS]
+    return [*once, again] if failed else []
