@@ -191,7 +191,15 @@ class _Asking:
             live.refuse(e)
             return live, None
         request = ready.request
-        return LiveReply(model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name), request
+        live = LiveReply(
+            model,
+            ready.notices,
+            prompt=request.messages[-1],
+            streamed=request.stream,
+            name=name,
+            answer=self.options.answer,
+        )
+        return live, request
 
     def comparison(self, replies: Sequence[LiveReply], asked_at: float) -> Comparison:
         """Return what came."""
@@ -209,7 +217,7 @@ class _Asking:
 
     def _column(self, live: LiveReply) -> Column:
         completion = live.completion
-        error = live.error if isinstance(live.error, XcyqError) else None
+        error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if completion is None and error is None:
             error = IncompleteReplyError("It was stopped before its reply began.", "Ask again.")
         price = self._cost(live.model, completion)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, before_sending
+from xcyq_magic.errors import InputError, OptionError, TypeMismatchError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -21,13 +22,17 @@ from xcyq_magic.session.live import Arrivals, LiveReply, Paint, exchange
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
+from xcyq_magic.session.typed import ask_again
 from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
+    from xcyq_magic.gateway.attempt import Connection
+    from xcyq_magic.gateway.credentials import ApiKey
+    from xcyq_magic.session.live import Send
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
 
@@ -137,12 +142,17 @@ class ChatSession:
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
         above = () if options.once else conversation.above(cell, prompt)
         past = context(above, self.chat.keep_media, self.chat.history_turns)
-        messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
+        told = "\n\n".join(filter(None, [system, options.answer.instructions() if options.answer else None]))
+        messages = (*([Message.of("system", told)] if told else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
         messages = tuple(self._fitting.get().message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
-        request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
+        if options.answer and "response_format" in options.parameters.extra:
+            msg = "response_format is made from the type after --as, so -p cannot set it too; nothing was sent."
+            raise OptionError(msg, "Leave one of them out.")
+        form = options.answer.response_format() if options.answer else None
+        request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form, form)
         check(request, self.gateway.max_video_mb)
         return Prepared(request, system, (*self.access.remarks(model), *past.notices))
 
@@ -248,7 +258,13 @@ class ChatSession:
         with before_sending():
             ready = self.request(conversation, prompt, options, cell)
         request = ready.request
-        live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream)
+        live = LiveReply(
+            request.model,
+            ready.notices,
+            prompt=request.messages[-1],
+            streamed=request.stream,
+            answer=options.answer,
+        )
         asked_at, broken = time.time(), None
         gateway = "sandbox" if self.access.sandbox else self.access.base_url
         if not self._replay(live, request, gateway, options):
@@ -259,9 +275,9 @@ class ChatSession:
             if completion is not None:
                 turn = Turn(prompt, completion, ready.system, options.parameters, cell, asked_at)
                 turn = replace(turn, request=digest(request, gateway))
-                now = now if options.once else now.with_turn(turn)
+                now = now if options.once else now.with_turn(turn.as_kept)
             stopped = broken if isinstance(broken, KeyboardInterrupt) else interrupt
-            return Outcome(live, turn, now, stopped or live.error or broken)
+            return Outcome(live, turn, now, stopped or live.error or live.mismatch or broken)
 
         return even_if_interrupted(ended)
 
@@ -272,8 +288,9 @@ class ChatSession:
         found = self.conversations.answered(digest(request, gateway))
         if found is not None and found.completion.retold:  # an answer without a word is worth another try
             when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
-            live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
-            return True
+            with contextlib.suppress(TypeMismatchError):  # one that does not fit, too
+                live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
+                return True
         return False
 
     def _takes_kept(self, options: TurnOptions) -> bool:
@@ -307,17 +324,31 @@ class ChatSession:
             for live in replies:
                 live.notices.append(route)
 
-        def start(arrivals: Arrivals) -> None:
-            self._client.prepare(connection)  # before the clocks start: what it takes is none of the gateway's time
-            for live, request in exchanges:
-                if request is not None:
-                    live.start(partial(self._client.send, request, key, connection), arrivals)
-
-        error = exchange(replies, start, paint)
+        error = exchange(replies, partial(self._start, exchanges, key, connection), paint)
         for live, request in exchanges:
             if request and (ignored := ignored_media(request.messages, request.model, live.builder.usage)):
                 live.notices.append(ignored)
         return error
+
+    def _start(
+        self,
+        exchanges: Sequence[tuple[LiveReply, ChatRequest | None]],
+        key: ApiKey,
+        connection: Connection,
+        arrivals: Arrivals,
+    ) -> None:
+        """Send the requests of `exchanges`; what arrives goes into `arrivals`."""
+
+        def send(request: ChatRequest) -> Send:
+            return partial(self._client.send, request, key, connection)
+
+        def again(request: ChatRequest) -> Callable[[str, TypeMismatchError], Send]:
+            return lambda reply, why: send(ask_again(request, reply, why))
+
+        self._client.prepare(connection)  # before the clocks start: what it takes is none of the gateway's time
+        for live, request in exchanges:
+            if request is not None:
+                live.start(send(request), arrivals, again(request))
 
     def close(self) -> None:
         """End its threads and connections, and let the store go; its conversations stay in memory.
