@@ -6,7 +6,7 @@ import contextlib
 import threading
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from xcyq_magic.chat.comparison import Comparison
 from xcyq_magic.chat.conversation import Conversation
@@ -27,6 +27,7 @@ from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
+from xcyq_magic.session.typed import AnswerType
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.slots import Slot
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
 
 __all__ = ["Chat", "Comparison", "compare"]
+
+T = TypeVar("T")
 
 
 class _Source:
@@ -189,7 +192,24 @@ class Chat:
         session = self._source.get()
         return self._own.now if self._brings(session) else session.conversation(self._name)
 
-    def __call__(self, prompt: str, *media: object, once: bool = False, stream: bool | None = None) -> Completion:
+    @overload
+    def __call__(
+        self, prompt: str, *media: object, as_: type[T], once: bool = False, stream: bool | None = None
+    ) -> Completion[T]: ...
+
+    @overload
+    def __call__(
+        self, prompt: str, *media: object, as_: None = None, once: bool = False, stream: bool | None = None
+    ) -> Completion[None]: ...
+
+    @overload  # Literal["a", "b"], int | None: no class to a type checker
+    def __call__(
+        self, prompt: str, *media: object, as_: object, once: bool = False, stream: bool | None = None
+    ) -> Completion: ...
+
+    def __call__(
+        self, prompt: str, *media: object, as_: object = None, once: bool = False, stream: bool | None = None
+    ) -> Completion:
         """Ask, and wait for the reply.
 
         Parameters
@@ -198,6 +218,9 @@ class Chat:
             The text.
         *media
             What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
+        as_
+            The type that the reply is to have: a pydantic model, a dataclass, ``list[int]``, ``Literal["a", "b"]`` …
+            The value is the reply's ``data``. A reply that does not fit is asked for again, once.
         once
             Neither read nor write the history.
         stream
@@ -207,13 +230,14 @@ class Chat:
         ------
         XcyqError
             The request cannot be sent, or failed. A reply that broke off is kept in the
-            conversation, marked.
+            conversation, marked; so is one that does not fit its type.
         KeyboardInterrupt
             The user's; what came is kept as well.
         """
         session = self._session()
         message = message_of(session, prompt, media)
-        options = replace(self._options, once=once, stream=stream)
+        answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
+        options = replace(self._options, once=once, stream=stream, answer=answer)
         current = Context.current() if self._name else None
         cell = current.runs.current if current else None
         return session.ask(message, options, conversation=self._name or self._own, cell=cell).result()
@@ -250,10 +274,51 @@ class Chat:
         conversations.take_back(self._name or self._own, lambda now: now.without_last(count))
 
 
+@overload
 def compare(
     models: str | Sequence[str],
     prompt: str,
     *media: object,
+    as_: type[T],
+    repeat: int = ...,
+    judge: str | None = ...,
+    system: str | None = ...,
+    conversation: str | None = ...,
+    session: ChatSession | None = ...,
+    temperature: float | None = ...,
+    top_p: float | None = ...,
+    max_tokens: int | None = ...,
+    stop: Sequence[str] | str | None = ...,
+    stream: bool | None = ...,
+    **extra: Any,  # noqa: ANN401  # any JSON value
+) -> Comparison[T]: ...
+
+
+@overload
+def compare(
+    models: str | Sequence[str],
+    prompt: str,
+    *media: object,
+    as_: object = None,
+    repeat: int = ...,
+    judge: str | None = ...,
+    system: str | None = ...,
+    conversation: str | None = ...,
+    session: ChatSession | None = ...,
+    temperature: float | None = ...,
+    top_p: float | None = ...,
+    max_tokens: int | None = ...,
+    stop: Sequence[str] | str | None = ...,
+    stream: bool | None = ...,
+    **extra: Any,  # noqa: ANN401  # any JSON value
+) -> Comparison: ...
+
+
+def compare(
+    models: str | Sequence[str],
+    prompt: str,
+    *media: object,
+    as_: object = None,
     repeat: int = 1,
     judge: str | None = None,
     system: str | None = None,
@@ -264,7 +329,7 @@ def compare(
     max_tokens: int | None = None,
     stop: Sequence[str] | str | None = (),
     stream: bool | None = None,
-    **extra: Any,  # noqa: ANN401  # any JSON value
+    **extra: Any,  # any JSON value
 ) -> Comparison:
     """Ask several models the same at once, and wait for all of them.
 
@@ -277,6 +342,8 @@ def compare(
         The text.
     *media
         What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
+    as_
+        The type that the replies are to have, as for a `Chat`; the values are their ``data``.
     repeat
         How many times each model is asked; the columns are then called ``NAME#1``, ``NAME#2``.
     judge
@@ -317,7 +384,8 @@ def compare(
     check_session(session)
     words = model_words(models)
     parameters = parameters_of(extra, stop, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-    options = TurnOptions(None, system, parameters, once=conversation is None, stream=stream)
+    answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
+    options = TurnOptions(None, system, parameters, once=conversation is None, stream=stream, answer=answer)
     current = Context.current()
     with contextlib.ExitStack() as stack:
         if session is None:

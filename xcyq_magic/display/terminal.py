@@ -60,7 +60,7 @@ class TerminalView:
         if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
             self._said_thinking = True
             dim("thinking …")
-        pieces = builder.text_pieces[self._shown :]
+        pieces = replies[0].shown[self._shown :]
         self._shown += len(pieces)
         if pieces:
             self._text.write("".join(pieces))

@@ -24,6 +24,7 @@ _ELSEWHERE = {
     "prompt": _IN_THE_CALL,
     "messages": _IN_THE_CALL,
     "once": 'A chat takes it beside the prompt: chat("…", once=True).',
+    "as_": 'A chat takes it beside the prompt: chat("…", as_=Review).',
     "stream": 'A chat takes it beside the prompt: chat("…", stream=False).',
     "cached": "A chat takes it: Chat(cached=True).",
     "repeat": "It is one of compare.",
