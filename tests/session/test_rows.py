@@ -14,8 +14,8 @@ from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import IncompleteReplyError, OptionError, StatusError
+from xcyq_magic.session.asking import Asking
 from xcyq_magic.session.cases import cases_of
-from xcyq_magic.session.rows import Asking
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalMatrix, TerminalRows
     from xcyq_magic.display.views import MatrixView, RowsView
     from xcyq_magic.magics.base import ExtensionMagics
+    from xcyq_magic.session.asking import Asking
     from xcyq_magic.session.cases import Cases
-    from xcyq_magic.session.rows import Asking
 
 _ROWS, _COMPARISON = "_rows", "_comparison"
 _CHECK = "It names a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
@@ -38,7 +38,7 @@ def answer_each(magics: ExtensionMagics, options: argparse.Namespace, text: str,
     text, cell
         What follows them on the magic's line, and the cell below it; None for a line magic.
     """
-    from xcyq_magic.session.rows import Asking
+    from xcyq_magic.session.asking import Asking
 
     for option, wrong in (("--code", options.code), ("--background", options.background)):
         if wrong:

@@ -13,9 +13,9 @@ from xcyq_magic.chat.evaluation import Evaluation
 from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.errors import CheckError, OptionError
 from xcyq_magic.gateway.catalog import asked_models
+from xcyq_magic.session.asking import Asking
 from xcyq_magic.session.comparing import order_of
 from xcyq_magic.session.judging import question, verdict_of
-from xcyq_magic.session.rows import Asking
 from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
+    from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.cases import Cases
-    from xcyq_magic.session.rows import Progress
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Job
 

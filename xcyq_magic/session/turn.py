@@ -152,9 +152,13 @@ class Outcome:
 
     def result(self) -> Completion:
         """Return the completion; raises `error` if there is one."""
-        if self.error is not None or self.turn is None:
-            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
-        return self.turn.completion
+        error, turn = self.error, self.turn
+        if error is None and turn is not None:
+            return turn.completion
+        try:
+            raise error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+        finally:  # the error holds this frame, and would be held by it: a `Chat` would wait for the garbage collector
+            del self, error
 
 
 @dataclass(frozen=True)
