@@ -111,7 +111,7 @@ def ask_each(
     """Ask once for each case, several at a time, and wait for all of them.
 
     Equal requests are sent once, and what was answered before comes from the store: called again, it asks what failed
-    or is new.
+    or is new. A notebook has a store; outside of one, `session` has it: ``ChatSettings(store="answers.sqlite")``.
 
     Parameters
     ----------
