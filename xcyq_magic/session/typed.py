@@ -185,7 +185,9 @@ def _adapter_of(python_type: Any, name: str) -> tuple[TypeAdapter[Any], dict[str
     except ModuleNotFoundError as e:
         msg = f"An answer of a type needs {e.name}, which is not installed here; nothing was sent."
         raise InputError(msg, 'Type %pip install "xcyq_magic[typed]", then run this cell again.') from None
-    if isinstance(python_type, str) or inspect.isroutine(python_type):  # pydantic takes these for something else
+    # pydantic takes these for something else: a name, a call, and before 2.11 the class of a model.
+    is_model = hasattr(type(python_type), "__pydantic_core_schema__")
+    if isinstance(python_type, str) or inspect.isroutine(python_type) or is_model:
         raise _no_type(name)
     try:
         from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415  # as above
