@@ -122,7 +122,17 @@ class AnswerType(Generic[T]):
         for said in plain_answers(text) if self._is_wrapped and not cut else ():
             if tries.fits(partial(self._plain, said), 0):
                 return cast("T", tries.value)
-        raise self._mismatch(tries.error, cut=cut)
+        if cut:
+            msg = f"The reply was cut off before its JSON was whole, so it is no {self.name}."
+            raise TypeMismatchError(msg, "Raise --max-tokens; _reply.text has what came.")
+        why = _words(tries.error) if tries.error is not None else "there is no JSON in it"
+        if found.broken:
+            why = f"its JSON is broken ({found.broken})"
+        msg = f"The reply does not fit {self.name}: {why}."
+        final = tries.error is not None and not isinstance(tries.error, ValueError | AssertionError)
+        raise TypeMismatchError(
+            msg, "Run the cell again, or ask another model; _reply.text has the reply.", final=final
+        )
 
     def _fitted(self, found: JsonText) -> Any:  # noqa: ANN401  # of the type
         if self._is_wrapped and isinstance(found.value, dict) and found.value.keys() == {_VALUE}:
@@ -142,17 +152,6 @@ class AnswerType(Generic[T]):
             msg = f"{text} is no finite number"
             raise ValueError(msg)
         return value
-
-    def _mismatch(self, error: Exception | None, *, cut: bool) -> TypeMismatchError:
-        if cut:
-            msg = f"The reply was cut off before its JSON was whole, so it is no {self.name}."
-            return TypeMismatchError(msg, "Raise --max-tokens; _reply.text has what came.")
-        why = _words(error) if error is not None else "there is no JSON in it"
-        msg = f"The reply does not fit {self.name}: {why}."
-        final = error is not None and not isinstance(error, ValueError | AssertionError)
-        return TypeMismatchError(
-            msg, "Run the cell again, or ask another model; _reply.text has the reply.", final=final
-        )
 
 
 def ask_again(request: ChatRequest, reply: str, error: TypeMismatchError) -> ChatRequest:
