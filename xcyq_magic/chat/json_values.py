@@ -79,12 +79,16 @@ class JsonValues:
     ----------
     cut
         Whether the text ends within a value. Nothing within that is found: a part is not the answer.
+    broken
+        What is wrong with the first, in the words of `json`, where it is none but begins like one; else ``""``.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text.rstrip()
         self._work = _WORK * len(text) + _LEAST_WORK
         self.cut = False
+        self.broken = ""
+        self._first = True
 
     def __iter__(self) -> Iterator[JsonText]:
         at = 0
@@ -108,6 +112,8 @@ class JsonValues:
             except json.JSONDecodeError as e:
                 self._work -= e.pos + 1
                 if not _goes_on(piece, e):
+                    if self._first and len(piece[: e.pos].strip()) > 1:
+                        self._first, self.broken = False, e.msg
                     return None
                 if start + window >= len(self._text):
                     self.cut = True
@@ -115,6 +121,7 @@ class JsonValues:
                 window *= _WIDER
             else:
                 self._work -= end
+                self._first = False
                 return JsonText(value, piece[:end])
 
 

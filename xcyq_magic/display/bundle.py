@@ -10,6 +10,7 @@ from xcyq_magic.display.caption import advice, completion_caption, failure_capti
 from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
 from xcyq_magic.display.style import folded, output, quiet, section_body, styled
+from xcyq_magic.display.value_table import typed_html
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
 
@@ -53,7 +54,8 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
         plain = plain_line("\n".join(f"[{line}]" for line in lines))
         return [{"text/html": styled("".join(map(quiet, lines))), "text/plain": plain}]
     attached = attachments(outcome.reply.prompt)
-    first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections)
+    typed = outcome.reply.answer is not None
+    first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections, typed=typed)
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
     record = turn_record(
         turn,
@@ -68,20 +70,39 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
 
 def completion_bundle(completion: Completion) -> Bundle:
     """Return the output of a completion alone: HTML, and its Markdown."""
-    return _completion_bundles(completion, (), "", "", Sections())[0]
+    return _completion_bundles(completion, (), "", "", Sections(), typed=completion.data is not None)[0]
 
 
 def _completion_bundles(
-    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections
+    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections, *, typed: bool
 ) -> list[Bundle]:
-    """Return an output for each section; `attached` is the HTML of what went along with the prompt."""
+    """Return an output for each section.
+
+    Parameters
+    ----------
+    completion
+        The reply.
+    notices
+        Lines about it.
+    label
+        A word that stands in the caption.
+    attached
+        The HTML of what went along with the prompt.
+    sections
+        Where the sections begin.
+    typed
+        Whether it was to have a type; it has one section then.
+    """
     caption, next_step = completion_caption(completion, label), advice(completion)
     plain = sources(completion.text, sections.lines)
     # Half an answer must not look whole where only text is shown.
     if completion.partial is not None or next_step is not None:
         plain[-1] = f"{plain[-1]}\n\n[{caption}]".lstrip("\n")
-    html = _html_of(completion.text, sections)
-    bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
+    if typed:
+        bodies = [typed_html(completion)]
+    else:
+        html = _html_of(completion.text, sections)
+        bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
     bodies[-1] += pictures(completion.images) + (quiet(next_step) if next_step else "")
     plain[-1] = "\n\n".join(filter(None, [plain[-1], *picture_lines(completion.images)]))
     head = _head(caption, notices, attached, completion.reasoning)

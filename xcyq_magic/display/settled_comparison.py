@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import attachments, picture_lines, pictures
 from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pools_that_differ, price, seconds
@@ -10,6 +10,7 @@ from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown
 from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, inlined, quiet, reply_body, styled
+from xcyq_magic.display.value_table import compared_html, compared_markdown, folded_value
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
@@ -48,6 +49,7 @@ def comparison_bundle(
         *map(quiet, notices),
         attachments(comparison.prompt),
         _columns_html(_heads(columns), list(map(_reply, columns))),
+        compared_html(values) if (values := _values(comparison)) else "",
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
         difference_html(differing) if differing else "",
@@ -75,12 +77,18 @@ def summary_markdown(comparison: Comparison, *, diff: bool = False, kept: str | 
     """
     differing, next_step = _several(comparison) if diff else {}, _next_step(comparison, kept)
     parts = [
+        f"## Values\n\n{compared_markdown(values)}" if (values := _values(comparison)) else "",
         metrics_markdown(comparison.columns),
         _verdict_plain(comparison.verdict) if comparison.verdict else "",
         f"## What differs\n\n{difference_plain(differing)}" if differing else "",
         f"[{next_step}]" if next_step else "",
     ]
     return "\n\n".join(p for p in parts if p)
+
+
+def _values(comparison: Comparison) -> dict[str, Any]:
+    """Return the values that were asked for, by name; none where the replies have no type."""
+    return {c.name: c.completion.data for c in comparison.columns if c.completion and c.completion.data is not None}
 
 
 def _several(comparison: Comparison) -> dict[str, str]:
@@ -145,7 +153,8 @@ def _reply(column: Column) -> str:
     parts = []
     if completion is not None:
         next_step, end = advice(completion), ending(completion)
-        parts = [folded("Reasoning", completion.reasoning), reply_body(inlined(to_html(completion.text)))]
+        text = folded_value(completion) or reply_body(inlined(to_html(completion.text)))
+        parts = [folded("Reasoning", completion.reasoning), text]
         parts.append(pictures(completion.images))
         parts += [quiet(line) for line in (end, next_step) if line]
     if error is not None:

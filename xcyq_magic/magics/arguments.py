@@ -35,7 +35,9 @@ _WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
 # What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
 _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
-_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check"}
+_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check", "as_type"}
+_TYPE = "--as"  # whose value is a Python expression
+_BAR = re.compile(r"\s*\|\s*")  # of a union, which may have spaces around it
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
 
@@ -180,6 +182,12 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument_group("the reply"),
         argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
         argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
+        argument(
+            "--as",
+            dest="as_type",
+            metavar="TYPE",
+            help="The type of the answer, a pydantic model, list[int], Literal['a', 'b'] …; its value is _reply.data.",
+        ),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         *more,
     ]
@@ -213,15 +221,17 @@ def takes_words(function: F) -> F:
 
 
 class Token(NamedTuple):
-    """A word of a magic's line, as it is typed, and where it begins; or the JSON that stands behind ``-p``."""
+    """A word of a magic's line, as it is typed, and where it begins; or what keeps its quotes, as `split` says."""
 
     text: str
     start: int
-    json: bool = False
+    keeps_quotes: bool = False
 
 
 def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
-    """The words of a magic's line; a JSON object or list behind ``-p`` goes on to its closing brace.
+    """The words of a magic's line.
+
+    A JSON object or list behind ``-p`` goes on to its closing brace, and a type behind ``--as`` to its closing bracket.
 
     Parameters
     ----------
@@ -239,11 +249,38 @@ def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
             with contextlib.suppress(ValueError, RecursionError):  # it may be quoted as a shell has it
                 _, end = json.JSONDecoder().raw_decode(line, value.end())
                 if not line[end : end + 1].strip():
-                    tokens.append(Token(line[start:end], start, json=True))
+                    tokens.append(Token(line[start:end], start, keeps_quotes=True))
                     at = end
                     continue
+        before = f"{_TYPE}=" if found[0].startswith(f"{_TYPE}=") else ""
+        if before or (tokens and tokens[-1].text == _TYPE):
+            source = start + len(before)
+            if line[source : source + 1] not in {'"', "'"}:  # it may be quoted as a shell has it, too
+                at = _end_of_type(line, source)
+                tokens.append(Token(line[start:at], start, keeps_quotes=True))
+                continue
         tokens.append(Token(found[0], start))
     return tokens
+
+
+def _end_of_type(line: str, at: int) -> int:
+    """Return where a type ends that begins at `at`: at the first space outside its brackets and quotes."""
+    depth, quote = 0, ""
+    while at < len(line):
+        sign = line[at]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif depth <= 0 and (bar := _BAR.match(line, at)):
+            at = bar.end()
+            continue
+        elif depth <= 0 and sign.isspace():
+            return at
+        else:
+            depth += (sign in "[({") - (sign in "])}")
+        at += 1
+    return at
 
 
 def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
@@ -299,7 +336,7 @@ def _parsed(
     tokens: list[Token],
 ) -> argparse.Namespace:
     try:
-        options = parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
+        options = parse(_with_counts([t.text if t.keeps_quotes else _unquote(t.text) for t in tokens]))
     except UsageError as e:
         raise _explain(str(e), magic) from None
     for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
@@ -331,7 +368,7 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
 
 
 def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
-    if unclosed := next((t.text for t in tokens if _UNCLOSED.match(t.text)), None):
+    if unclosed := next((t.text for t in tokens if not t.keeps_quotes and _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
 

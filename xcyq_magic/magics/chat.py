@@ -136,6 +136,9 @@ class ChatMagics(TurnMagics):
 
             %chat -a scatter.png -a df.describe() do these agree?
 
+            %%chat --as Literal["good", "bad"] --once
+            How is this review? {{ text }}
+
             %%chat --each df -o reviews
             Is this review good, bad or mixed? {{ row.text }}
         """
@@ -156,6 +159,9 @@ class ChatMagics(TurnMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
+        if turn.answer is not None and options.code:
+            msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
+            raise OptionError(msg, "Leave one of them out.")
         if options.background and options.code:
             msg = "--code and --background do not go together; nothing was sent."
             raise OptionError(msg, "%chat_code does it once the reply is there.")
@@ -175,6 +181,7 @@ class ChatMagics(TurnMagics):
         """Ask the last prompt again. The new reply takes the place of the old one.
 
         What is asked is the same: prompt, system prompt and parameters; and the model, unless another one is named.
+        A type (``--as``) is not kept: run the cell again for a value of it.
 
         Examples::
 

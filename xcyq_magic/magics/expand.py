@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
@@ -155,7 +155,13 @@ def seeing(**names: object) -> Iterator[None]:
         _LOCALS.reset(token)
 
 
-def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS_TYPED) -> object:
+def evaluate(
+    shell: InteractiveShell,
+    source: str,
+    shown: str,
+    way_on: str = _AS_TYPED,
+    more: Mapping[str, object] | None = None,
+) -> object:
     """The value of an expression in the user's namespace.
 
     Parameters
@@ -168,6 +174,8 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         How the user wrote it, for the error.
     way_on
         What to type next if it fails.
+    more
+        Names that it may use where the user has none such.
 
     Raises
     ------
@@ -175,8 +183,9 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         It fails; the error says how. One of ours is passed on as it is.
     """
     try:
-        within = _LOCALS.get()
-        return shell.ev(source.strip()) if not within else eval(source.strip(), names_of(shell))  # noqa: S307  # the user's
+        within = _LOCALS.get() or more
+        names = {**(more or {}), **names_of(shell)}
+        return shell.ev(source.strip()) if not within else eval(source.strip(), names)  # noqa: S307  # the user's
     except InputError:
         raise
     except Exception as e:  # noqa: BLE001  # whatever a user's expression raises

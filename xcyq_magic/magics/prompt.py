@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.session.turn import TurnOptions
+    from xcyq_magic.session.typed import AnswerType
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
@@ -252,7 +254,7 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
     Raises
     ------
     OptionError
-        ``-p`` is no NAME=JSON, or ``-o`` no name.
+        ``-p`` is no NAME=JSON, ``-o`` no name, or ``--as`` no type.
     ExpressionError
         An expression in the system prompt fails.
     """
@@ -277,14 +279,32 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
         once=options.once,
         stream=False if options.no_stream else None,
         cached=True if options.cached else None,
+        answer=None if options.as_type is None else answer_type(context, options.as_type),
     )
+
+
+def answer_type(context: Context, source: str) -> AnswerType[Any]:
+    """The type that stands after ``--as``: an expression of the user's names, and of those of `typing`.
+
+    Raises
+    ------
+    InputError
+        It fails, it is no type, or pydantic is not installed.
+    """
+    from xcyq_magic.session.typed import AnswerType
+
+    if source.startswith("{{") and source.endswith("}}"):  # as in a prompt
+        source = source[2:-2]
+    way_on = "It takes the name of a class, or a type such as list[int] or Literal['a', 'b']."
+    names = {name: getattr(typing, name) for name in typing.__all__}
+    return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))
 
 
 def _remark_on(fields: dict[str, Any], options: argparse.Namespace) -> None:
     """Say which of the fields that ``-p`` sets is nearly called as an option is: it may be meant."""
     from xcyq_magic.gateway.request import meant
 
-    no_option = {"text", "param", "models"} | ({"model"} if hasattr(options, "models") else set())
+    no_option = {"text", "param", "models", "as_type"} | ({"model"} if hasattr(options, "models") else set())
     for name in fields:
         if near := meant(name, vars(options).keys() - no_option):
             say(f"-p {name} sets a field of that name. Did you mean --{near.replace('_', '-')}?")

@@ -122,7 +122,17 @@ class AnswerType(Generic[T]):
         for said in plain_answers(text) if self._is_wrapped and not cut else ():
             if tries.fits(partial(self._plain, said), 0):
                 return cast("T", tries.value)
-        raise self._mismatch(tries.error, cut=cut)
+        if cut:
+            msg = f"The reply was cut off before its JSON was whole, so it is no {self.name}."
+            raise TypeMismatchError(msg, "Raise --max-tokens; _reply.text has what came.")
+        why = _words(tries.error) if tries.error is not None else "there is no JSON in it"
+        if found.broken:
+            why = f"its JSON is broken ({found.broken})"
+        msg = f"The reply does not fit {self.name}: {why}."
+        final = tries.error is not None and not isinstance(tries.error, ValueError | AssertionError)
+        raise TypeMismatchError(
+            msg, "Run the cell again, or ask another model; _reply.text has the reply.", final=final
+        )
 
     def _fitted(self, found: JsonText) -> Any:  # noqa: ANN401  # of the type
         if self._is_wrapped and isinstance(found.value, dict) and found.value.keys() == {_VALUE}:
@@ -142,17 +152,6 @@ class AnswerType(Generic[T]):
             msg = f"{text} is no finite number"
             raise ValueError(msg)
         return value
-
-    def _mismatch(self, error: Exception | None, *, cut: bool) -> TypeMismatchError:
-        if cut:
-            msg = f"The reply was cut off before its JSON was whole, so it is no {self.name}."
-            return TypeMismatchError(msg, "Raise --max-tokens; _reply.text has what came.")
-        why = _words(error) if error is not None else "there is no JSON in it"
-        msg = f"The reply does not fit {self.name}: {why}."
-        final = error is not None and not isinstance(error, ValueError | AssertionError)
-        return TypeMismatchError(
-            msg, "Run the cell again, or ask another model; _reply.text has the reply.", final=final
-        )
 
 
 def ask_again(request: ChatRequest, reply: str, error: TypeMismatchError) -> ChatRequest:
@@ -185,7 +184,9 @@ def _adapter_of(python_type: Any, name: str) -> tuple[TypeAdapter[Any], dict[str
     except ModuleNotFoundError as e:
         msg = f"An answer of a type needs {e.name}, which is not installed here; nothing was sent."
         raise InputError(msg, 'Type %pip install "xcyq_magic[typed]", then run this cell again.') from None
-    if isinstance(python_type, str) or inspect.isroutine(python_type):  # pydantic takes these for something else
+    # pydantic takes these for something else: a name, a call, and before 2.11 the class of a model.
+    is_model = hasattr(type(python_type), "__pydantic_core_schema__")
+    if isinstance(python_type, str) or inspect.isroutine(python_type) or is_model:
         raise _no_type(name)
     try:
         from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415  # as above

@@ -84,7 +84,9 @@ class ReplyView:
         said = f"{reply.model} was asked at {time.strftime('%H:%M:%S')}; {_WHERE_IT_IS}"
         opening = partial(opening_bundle, reply, self._label)
         # What another thread displays would go to the cell that runs then.
-        return LiveSections(made, (text, output), said, opening, None if self._background else self._further)
+        # JSON stays in one output, for a value is one table.
+        further = None if self._background or reply.answer is not None else self._further
+        return LiveSections(made, (text, output), said, opening, further)
 
     def _further(self) -> tuple[GrowingReply, widgets.VBox]:
         """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""

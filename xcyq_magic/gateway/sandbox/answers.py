@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
 from xcyq_magic.gateway.sandbox.media import Address, Picture, Video, media_of
+from xcyq_magic.gateway.sandbox.schemas import is_asked_again, typed_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,6 +67,12 @@ def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
 def text_of(message: dict[str, Any]) -> str:
     """Return the text of a message."""
     return "\n".join(p.get("text", "") for p in parts_of(message) if p.get("type") == "text")
+
+
+def prompt_of(messages: list[dict[str, Any]]) -> str:
+    """Return the text of the prompt: of the one before, where its reply is asked for again."""
+    last = text_of(messages[-1])
+    return text_of(messages[-3]) if is_asked_again(messages, last) else last
 
 
 def tokens(text: str) -> int:
@@ -218,6 +225,11 @@ def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
         return prompt
     if plan.markdown_chars:
         return sample(plan.markdown_chars)
+    messages = body["messages"]
+    system, again = text_of(messages[0]), is_asked_again(messages, text_of(messages[-1]))
+    typed = typed_answer(plan, body, prompt, system if messages[0]["role"] == "system" else "", again=again)
+    if typed is not None:
+        return typed
     media = not plan.drops_media
     return varied_report(body, prompt) if plan.vary else report(body, prompt, media=media)
 

@@ -261,7 +261,7 @@ class _Completions(_HeadersFirst):
         self.finish(refusal.body())
 
     async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
-        prompt = answers.text_of(body["messages"][-1])
+        prompt = answers.prompt_of(body["messages"])
         try:
             plan, rest = parse(prompt, body["model"], self.state.plan)
         except UnknownDirectiveError as e:
