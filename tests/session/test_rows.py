@@ -292,7 +292,7 @@ def test_of_what_has_no_end_the_first_are_taken_and_that_is_said():
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 3, None, object(), dict, np.array(1.0)], ids=lambda v: repr(v)[:9])
 def test_what_has_no_rows_is_refused(value):
-    with pytest.raises(OptionError, match=r"--each x is a \w+, which has no rows; nothing was sent"):
+    with pytest.raises(OptionError, match=r"x is of type \w+, which has no rows; nothing was sent"):
         cases_of(value, "x", 100)
 
 

@@ -18,10 +18,11 @@ from itertools import islice
 from numbers import Number
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
@@ -129,6 +130,11 @@ def names_of(shell: InteractiveShell) -> dict[str, object]:
     return {**shell.user_global_ns, **within} if within else shell.user_ns
 
 
+def names_within() -> Collection[str]:
+    """Return what expressions see besides the notebook's names: those of a function that calls, or ``row``."""
+    return _LOCALS.get().keys()
+
+
 def in_callers_scope(magic: F) -> F:
     """Let the expressions of a magic see the names of the function that calls it (IPython's ``needs_local_scope``)."""
 
@@ -232,9 +238,11 @@ def _name(value: object, piece: str | Expression) -> str:
 def _near(error: Exception, names: dict[str, object]) -> str | None:
     """The user's name that the missing one may be meant for."""
     missing = getattr(error, "name", None)
-    if not isinstance(error, NameError) or not isinstance(missing, str):
+    if not isinstance(missing, str):
         return None
-    return nearest_name(missing, names)
+    if isinstance(error, AttributeError) and isinstance(owner := getattr(error, "obj", None), Record):
+        return nearest_name(missing, owner)
+    return nearest_name(missing, names) if isinstance(error, NameError) else None
 
 
 def nearest_name(missing: str, names: Iterable[str]) -> str | None:

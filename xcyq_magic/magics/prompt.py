@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
 from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, names_of, nearest_name, parse
+from xcyq_magic.magics.expand import (
+    Expression,
+    evaluate,
+    known_names,
+    missing_name,
+    names_of,
+    names_within,
+    nearest_name,
+    parse,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -84,6 +93,7 @@ def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> 
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.messages import Text
+    from xcyq_magic.media.kinds import is_missing
     from xcyq_magic.media.resolve import hint_for, resolve
 
     parts: list[Part | str] = []
@@ -95,6 +105,8 @@ def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> 
             block = block and not piece
             continue
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
+        if is_missing(value) and "row" in names_within():
+            tell(f"{piece.shown} is missing in at least one row, which says {value} there.")
         found = resolve(value, name, value_chars=context.chat.value_chars)
         for part in found:
             if not isinstance(part, Text):
