@@ -44,6 +44,6 @@ def is_buffer(value: object) -> TypeGuard[bytes | bytearray | memoryview]:
 
 def is_missing(value: object) -> bool:
     """Return whether `value` stands for one that is not there: None, NaN, and pandas' NA and NaT."""
-    if value is None or is_a(value, "pandas._libs.missing.NAType", "pandas._libs.tslibs.nattype.NaTType"):
-        return True
-    return isinstance(value, float) and value != value  # noqa: PLR0124  # NaN alone differs from itself
+    named = type(value).__name__ in {"NAType", "NaTType"} and "pandas" in roots(value)
+    is_number = isinstance(value, float) or is_a(value, "numpy.floating")
+    return value is None or named or (is_number and value != value)  # noqa: PLR0124  # NaN alone differs from itself
