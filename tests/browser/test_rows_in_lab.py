@@ -34,7 +34,12 @@ def test_rows_are_seen_while_they_come_stopped_and_readable_afterwards(jupyters,
     assert latest.count() == 5
     assert len({round(latest.nth(n).bounding_box()["height"]) for n in range(5)}) == 1
     raw.screenshot(path=str(page.output / "rows-live.png"))
-    raw.get_by_role("button", name="Stop").click()
+    raw.set_viewport_size({"width": 500, "height": 900})
+    raw.wait_for_function("() => document.querySelector('.jp-Notebook').clientWidth < 500")  # laid out a moment later
+    stop = raw.get_by_role("button", name="Stop")
+    assert stop.evaluate("button => button.scrollWidth <= button.clientWidth")  # its word is not cut
+    raw.set_viewport_size({"width": 1200, "height": 900})
+    stop.click()
     page.wait(30)
     raw.wait_for_selector(".xcyq-rows thead", timeout=10_000)
     page.picture("rows-settled")
