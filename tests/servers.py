@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ def delta(text: str, finish_reason: str | None = None) -> bytes:
     return event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]})
 
 
+USAGE = event({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}})
 DONE = b"data: [DONE]\n\n"
 
 
@@ -227,6 +228,90 @@ class HeldServer:
     def release(self, prompt: str) -> None:
         """Let the held reply to `prompt` go."""
         self._released[prompt].set()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+class ScriptedServer:
+    """A gateway that answers many at once, each request by a function of its number and its body.
+
+    Parameters
+    ----------
+    answer
+        Returns what is said, and maybe a status and headers: ``"text"`` or ``(429, {"Retry-After": "1"})``.
+    delay_s
+        Seconds that each answer takes.
+
+    Attributes
+    ----------
+    received
+        The bodies of the requests, in order.
+    times
+        When each came, on the clock of `time.monotonic`.
+    most_at_once
+        The most requests that were on their way at once.
+    """
+
+    def __init__(self, answer: Callable[[int, dict], str | tuple[int, dict]], delay_s: float = 0.0) -> None:
+        self.received: list[dict] = []
+        self.times: list[float] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+        take, delay = self._take, delay_s
+        give_back = self._give_back
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:  # the library's name
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                found = answer(take(body), body)
+                time.sleep(delay)
+                status, headers = (200, {}) if isinstance(found, str) else found
+                payload = (
+                    delta(found, "stop") + USAGE + DONE if isinstance(found, str) else b'{"error": {"message": "no"}}'
+                )
+                give_back()
+                self.send_response(status)
+                self.send_header("Content-Type", "text/event-stream" if status == 200 else "application/json")
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+        self._http = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.base_url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def _take(self, body: dict) -> int:
+        with self._lock:
+            self.received.append(body)
+            self.times.append(time.monotonic())
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            return len(self.received) - 1
+
+    def _give_back(self) -> None:
+        with self._lock:
+            self._at_once -= 1
+
+    def prompts(self) -> list[str]:
+        """The last message of each request, in order."""
+        return [body["messages"][-1]["content"] for body in self.received]
 
     def close(self) -> None:
         self._http.shutdown()

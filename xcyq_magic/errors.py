@@ -13,6 +13,7 @@
     │   ├── MediaError            a file or a value that cannot be attached
     │   └── ConversationFileError a file that holds no conversation, cannot hold one, or holds something else
     ├── StoreError                what is kept cannot be read or written; the chat goes on in memory
+    ├── CheckError                the check of a comparison failed for a reply, or gave no score
     ├── KeyringError              the system keyring cannot be used
     ├── SandboxError              the offline gateway cannot start or stop
     └── GatewayError              it was sent, and did not end as it should
@@ -25,6 +26,7 @@
         │   ├── RateLimitError          429
         │   └── ServerError             5xx
         ├── AnswerError           what came back is no chat completion
+        ├── TypeMismatchError     the reply does not fit the type that it was asked for; its text is kept
         └── IncompleteReplyError  the reply broke off in the middle; its text is kept
 
 An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
@@ -46,6 +48,7 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "CheckError",
     "ConversationFileError",
     "ExpressionError",
     "GatewayError",
@@ -66,6 +69,7 @@ __all__ = [
     "StatusError",
     "StoreError",
     "TimedOutError",
+    "TypeMismatchError",
     "XcyqError",
 ]
 
@@ -170,6 +174,11 @@ class XcyqError(Exception):
         self.message, self.hint = change(self.message), change(self.hint)
         self.args = (self.message, self.hint)
 
+    def begin_with(self, what: str) -> None:
+        """Have the message say first what it is about, such as a row."""
+        self.message = f"{printable(what)}: {self.message}"
+        self.args = (self.message, self.hint)
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
@@ -228,6 +237,10 @@ class StoreError(XcyqError):
         super().__init__(message, hint)
         self.replaced = replaced
         self.refused = refused
+
+
+class CheckError(XcyqError):
+    """The user's function that scores replies failed for one, or returned no score. The reply is kept."""
 
 
 class KeyringError(XcyqError):
@@ -318,6 +331,20 @@ class ServerError(StatusError):
 
 class AnswerError(GatewayError):
     """What came back is no chat completion."""
+
+
+class TypeMismatchError(GatewayError):
+    """The reply does not fit the type after ``--as``, or it was cut off before it could. Its text is kept.
+
+    Attributes
+    ----------
+    final
+        Whether asking again does not help: a validator of the type's own failed.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, final: bool = False) -> None:
+        super().__init__(message, hint)
+        self.final = final
 
 
 class IncompleteReplyError(GatewayError):

@@ -150,6 +150,11 @@ class Turn:
         return *(p for p in self.prompt.media if not isinstance(p, MediaLink)), *self.completion.images
 
     @property
+    def as_kept(self) -> Turn:
+        """The turn as a conversation keeps it: without the value of a type that the user may define anew."""
+        return replace(self, completion=replace(self.completion, data=None))
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The two messages that a later request repeats.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from xcyq_magic.chat.usage import ReplyUsage, pandas
+from xcyq_magic.chat.usage import pandas
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
@@ -61,6 +61,8 @@ class Row(Generic[D]):
         Why it failed; None if it did not.
     cost
         In the currency of ``GatewaySettings.prices``: 0 for a reply from the store; None where no price is set.
+    score
+        What a check or a judge gave the reply in a comparison: yes or no, or a number; None where it gave nothing.
     media
         The pictures and videos of its prompt.
     asked
@@ -73,6 +75,7 @@ class Row(Generic[D]):
     data: D | None = None
     error: XcyqError | None = None
     cost: float | None = None
+    score: float | None = None
     media: tuple[Media, ...] = ()
     asked: bool = True
 
@@ -164,8 +167,7 @@ class Rows(Sequence[Row[D]]):
     @property
     def cost(self) -> float | None:
         """What all cost, each request once; None where no price is set."""
-        each = [(r.completion, r.cost) for r in self._rows]
-        costs = {ReplyUsage.of(completion): cost for completion, cost in each if completion and cost is not None}
+        costs = {id(r.completion): r.cost for r in self._rows if r.completion is not None and r.cost is not None}
         return sum(costs.values()) if costs else None
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types

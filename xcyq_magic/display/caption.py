@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.live import LiveReply
-    from xcyq_magic.session.rows import Progress
 
 _WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted

@@ -121,7 +121,8 @@ class GatewayClient:
 
     def body(self, request: ChatRequest, url: str) -> tuple[dict[str, Any], list[str]]:
         """Return the body of `request`, with what is known of its model at `url` applied; and what to say of that."""
-        body, known = self._repairs.apply(url, request.model, encoding.encode(request))
+        typed = request.response_format is not None
+        body, known = self._repairs.apply(url, request.model, encoding.encode(request), typed=typed)
         return body, [n for r in known if (n := r.notice(request.model))]
 
     def models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...]:
@@ -248,7 +249,7 @@ class GatewayClient:
                 slots.refused(request.model, error, attempt.headers)
                 if attempt.final:
                     raise
-                repair = repair_for(error, body)
+                repair = repair_for(error, body, typed=request.response_format is not None)
                 if repair is not None and all(repair.name not in {r.name, r.new_name} for r in repairs):
                     repairs.append(repair)
                     body = repair.apply(body)

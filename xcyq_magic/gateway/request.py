@@ -16,7 +16,7 @@ from xcyq_magic.errors import RequestError
 from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VARIABLE, VIDEO_MODELS, interpolation, is_name, takes_video
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.catalog import VideoForm
@@ -43,13 +43,20 @@ _NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One call of the endpoint ``/v1/chat/completions``."""
+    """One call of the endpoint ``/v1/chat/completions``.
+
+    Attributes
+    ----------
+    response_format
+        The field of that name, where it was made from the type of the answer; None where it was not.
+    """
 
     model: str
     messages: tuple[Message, ...]
     parameters: Parameters = field(default_factory=Parameters)
     stream: bool = True
     video_form: VideoForm = "image_url"
+    response_format: Mapping[str, Any] | None = None
 
 
 def meant(field: str, names: Iterable[str]) -> str | None:
@@ -181,5 +188,7 @@ def digest(request: ChatRequest, gateway: str) -> str:
         for m in request.messages
     ]
     form = request.video_form if any(m.videos for m in request.messages) else None
-    asked = [gateway, request.model, messages, request.parameters.to_dict(), form]
+    asked: list[Any] = [gateway, request.model, messages, request.parameters.to_dict(), form]
+    if request.response_format is not None:
+        asked.append(request.response_format)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode("ascii")).hexdigest()

@@ -35,7 +35,7 @@ _WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
 # What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
 _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
-_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each"}
+_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
 
@@ -89,7 +89,6 @@ def turn_options(function: F) -> F:
     return _decorated(
         function,
         argument("--background", action="store_true", help="Return at once; the reply goes on in the cell's output."),
-        argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
         argument("--code", action="store_true", help="Put its Python code into the next cell; it is not run."),
         argument("text", nargs="...", help="The prompt, on the magic's own line."),
     )
@@ -102,6 +101,7 @@ def compare_options(function: F) -> F:
         argument_group("the comparison"),
         argument("models", nargs="*", help="Names, patterns (claude-*) and braces (gpt-5.5{,-low})."),
         argument("--repeat", metavar="N", type=whole_number, default=1, help="How many times each model is asked."),
+        argument("--check", metavar="FN", help="With --each, a function of a reply and its case that scores it."),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
         argument(
             "--judge", metavar="NAME", help="A model that says which reply is the best, without knowing whose it is."
@@ -179,6 +179,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument("--fresh", action="store_true", help="Ask again what was answered before."),
         argument_group("the reply"),
         argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
+        argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         *more,
     ]

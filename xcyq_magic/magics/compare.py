@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
-from xcyq_magic.errors import InputError, before_sending
+from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import compare_options, parse_models
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
+from xcyq_magic.magics.each import compare_each
 from xcyq_magic.magics.expand import filled
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -29,7 +30,7 @@ class CompareMagics(ExtensionMagics):
 
         The cell below is the prompt. The models are names, patterns and braces; each column has its own
         errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept. The options are
-        those of ``%%chat``, without -m, --background, --cached and --code.
+        those of ``%%chat``, without -m, --background and --code.
 
         The comparison is also in the variable ``_comparison``.
 
@@ -43,11 +44,20 @@ class CompareMagics(ExtensionMagics):
 
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
+
+            %%compare gpt-5.5{,-low} --each cases --check is_right
+            {{ row.question }}
         """
         from xcyq_magic.gateway.request import check_model
         from xcyq_magic.session.comparing import compare, keep
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
+        if options.each is not None:
+            compare_each(self, options, cell)
+            return
+        if options.check is not None:
+            msg = "--check scores the replies to many cases, which --each names; nothing was sent."
+            raise OptionError(msg, "Try %%compare gpt-5.5 claude-opus-4-7 --each cases --check is_right.")
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import OptionError, before_sending
 from xcyq_magic.magics.base import settle
@@ -11,15 +11,18 @@ from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
-    from xcyq_magic.display.terminal import TerminalRows
-    from xcyq_magic.display.views import RowsView
+    from xcyq_magic.display.terminal import TerminalMatrix, TerminalRows
+    from xcyq_magic.display.views import MatrixView, RowsView
     from xcyq_magic.magics.base import ExtensionMagics
+    from xcyq_magic.session.asking import Asking
     from xcyq_magic.session.cases import Cases
 
-OUT = "_rows"
+_ROWS, _COMPARISON = "_rows", "_comparison"
+_CHECK = "It names a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
 _WAY_ON = "It names what to go through: --each df, --each texts."
 
 
@@ -35,47 +38,157 @@ def answer_each(magics: ExtensionMagics, options: argparse.Namespace, text: str,
     text, cell
         What follows them on the magic's line, and the cell below it; None for a line magic.
     """
-    from xcyq_magic.session.rows import Asking
+    from xcyq_magic.session.asking import Asking
 
-    context, session = magics.context, magics.session
     for option, wrong in (("--code", options.code), ("--background", options.background)):
         if wrong:
             msg = f"{option} does not go together with --each; nothing was sent."
-            raise OptionError(msg, "Leave it out: the replies are in the variable _rows.")
-    turn = options_of(options, context)
-    magics.check_conversation(options.conversation, begins=False)
-    cases = cases_of_option(magics, options.each)
-    told: set[str] = set()
-
-    def tell(line: str) -> None:
-        if line not in told:  # once for all rows
-            told.add(line)
-            magics.say(line)
-
-    def message_of(case: Case) -> Message:
-        with seeing(row=case.value):
-            return prompt_of(context, "chat", options, text, cell, tell=tell)
-
-    asking = Asking(session, cases, message_of, turn, conversation=options.conversation, fresh=options.fresh)
-    for line in (*cases.notices, *asking.notices, str(asking.outlook)):
-        magics.say(line)
-    if options.dry_run:
-        from xcyq_magic.display.preview import request_bundle
-
-        magics.show(request_bundle(asking.preview()))
+            raise OptionError(msg, f"Leave it out: the replies are in the variable {_ROWS}.")
+    prompts = Prompts(magics, "chat", options, text, cell)
+    asking = Asking(
+        magics.session,
+        prompts.cases,
+        prompts.message_of,
+        options_of(options, magics.context),
+        conversation=options.conversation,
+        fresh=options.fresh,
+    )
+    if not prompts.may_go(asking):
         return
-    asking.check_limit(go=options.go)
-    view = _view(magics)
+    view = rows_view(magics)
     try:
         asked = asking.ask(view.paint)
         rows = asked.rows
-        context.shell.push({name: rows for name in (OUT, options.out) if name})
-        came = f"what came of {len(rows) - len(rows.failed)} of {len(rows)} is in {options.out or OUT}"
-        error = settle(lambda: view.settle(rows), asked.error, came)
+        error = prompts.settle(rows, _ROWS, lambda: view.settle(rows), asked.error)
     finally:
         view.close()
     if error is not None:
         raise error
+
+
+def compare_each(magics: ExtensionMagics, options: argparse.Namespace, cell: str) -> None:
+    """Ask several models about each case that ``--each`` names, score their replies, and show how they did.
+
+    Parameters
+    ----------
+    magics
+        Whose shell and session it is.
+    options
+        Those of a comparison.
+    cell
+        The cell below its line.
+    """
+    from xcyq_magic.session.evaluating import Evaluating
+
+    for option, wrong in (("--diff", options.diff), ("--repeat", options.repeat != 1)):
+        if wrong:
+            msg = f"{option} does not go together with --each; nothing was sent."
+            raise OptionError(msg, "Leave it out: where models differ is shown below the table.")
+    check: Any = None  # whatever the expression gives; what is no function is refused
+    if options.check is not None:
+        check = evaluate(magics.context.shell, options.check, f"--check {options.check}", _CHECK)
+    prompts = Prompts(magics, "compare", options, "", cell)
+    asking = Evaluating(
+        magics.session,
+        options.models,
+        prompts.cases,
+        prompts.message_of,
+        options_of(options, magics.context),
+        check=check,
+        judge=options.judge,
+        conversation=options.conversation,
+        fresh=options.fresh,
+    )
+    if not prompts.may_go(asking):
+        return
+    view = matrix_view(magics)
+    try:
+        evaluated = asking.evaluate(view.paint)
+        found = evaluated.evaluation
+        error = prompts.settle(found, _COMPARISON, lambda: view.settle(found), evaluated.error)
+    finally:
+        view.close()
+    if error is not None:
+        raise error
+
+
+class Prompts:
+    """The prompts of a cell that asks about each of many cases.
+
+    Parameters
+    ----------
+    magics
+        Whose shell and session it is.
+    magic
+        The magic's name.
+    options
+        Its options.
+    text, cell
+        What follows them on its line, and the cell below it; None for a line magic.
+
+    Attributes
+    ----------
+    cases
+        What ``--each`` names.
+    """
+
+    def __init__(
+        self, magics: ExtensionMagics, magic: str, options: argparse.Namespace, text: str, cell: str | None
+    ) -> None:
+        magics.check_conversation(options.conversation, begins=False)
+        self._magics = magics
+        self._options = options
+        self._typed = (magic, options, text, cell)
+        self._told: set[str] = set()
+        self.cases = cases_of_option(magics, options.each)
+
+    def message_of(self, case: Case) -> Message:
+        """Return the prompt about a case, which its expressions see as ``row``."""
+        with seeing(row=case.value):
+            return prompt_of(self._magics.context, *self._typed, tell=self._tell)
+
+    def _tell(self, line: str) -> None:
+        if line not in self._told:  # once for all rows
+            self._told.add(line)
+            self._magics.say(line)
+
+    def may_go(self, asking: Asking) -> bool:
+        """Say what will happen; return whether it is to be sent.
+
+        Raises
+        ------
+        OptionError
+            It is more than is sent without ``--go``.
+        """
+        for line in (*self.cases.notices, *asking.notices, str(asking.outlook)):
+            self._magics.say(line)
+        if self._options.dry_run:
+            from xcyq_magic.display.preview import request_bundle
+
+            self._magics.show(request_bundle(asking.preview()))
+            return False
+        asking.check_limit(go=self._options.go)
+        return True
+
+    def settle(
+        self, found: object, name: str, show: Callable[[], None], error: BaseException | None
+    ) -> BaseException | None:
+        """Put what came into its variables and show it; return what the cell has to raise.
+
+        Parameters
+        ----------
+        found
+            What came.
+        name
+            The variable for it, besides that of ``-o``.
+        show
+            Settles the view.
+        error
+            What the cell has to raise in any case; None if nothing.
+        """
+        out = self._options.out
+        self._magics.context.shell.push({n: found for n in (name, out) if n})
+        return settle(show, error, f"what came is in {out or name}")
 
 
 def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:
@@ -89,7 +202,8 @@ def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:
 
 
 @before_sending()
-def _view(magics: ExtensionMagics) -> TerminalRows | RowsView:
+def rows_view(magics: ExtensionMagics) -> TerminalRows | RowsView:
+    """Return what shows rows."""
     if magics.in_terminal:
         from xcyq_magic.display.terminal import TerminalRows
 
@@ -97,3 +211,15 @@ def _view(magics: ExtensionMagics) -> TerminalRows | RowsView:
     from xcyq_magic.display.views import RowsView
 
     return RowsView(magics.shell, magics.label, live=magics.is_watched)
+
+
+@before_sending()
+def matrix_view(magics: ExtensionMagics) -> TerminalMatrix | MatrixView:
+    """Return what shows models over cases."""
+    if magics.in_terminal:
+        from xcyq_magic.display.terminal import TerminalMatrix
+
+        return TerminalMatrix(magics.label, magics.context.shell.colors)
+    from xcyq_magic.display.views import MatrixView
+
+    return MatrixView(magics.shell, magics.label, live=magics.is_watched)

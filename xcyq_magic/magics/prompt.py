@@ -276,7 +276,7 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
         ),
         once=options.once,
         stream=False if options.no_stream else None,
-        cached=True if getattr(options, "cached", False) else None,  # no option of %%compare
+        cached=True if options.cached else None,
     )
 
 

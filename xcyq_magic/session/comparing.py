@@ -21,7 +21,7 @@ from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Job, Preview, TurnOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
@@ -117,18 +117,26 @@ def compare(
         error = comparison.columns[0].error
     elif error is None and judge is not None:
         painting = Painting(lambda live: paint([*replies, *live]))
-        verdict, error = asking.verdict(judge, comparison, order or _order_of(comparison), painting)
+        order = order or order_of(prompt, comparison.system, [c.text for c in comparison.columns])
+        verdict, error = asking.verdict(judge, comparison, order, painting)
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
     session.comparison, session.compared_in = comparison, place
     return Compared(comparison, error)
 
 
-def _order_of(comparison: Comparison) -> random.Random:
+def order_of(prompt: Message, system: str | None, replies: Iterable[str]) -> random.Random:
     """Return a source of chance that is the same for the same replies, so that a judge's verdict can be a kept one.
 
     A reply cannot know what comes of it: the other replies are in it.
+
+    Parameters
+    ----------
+    prompt, system
+        What was asked.
+    replies
+        Their texts.
     """
-    said = [comparison.prompt.to_dict(), comparison.system, [c.text for c in comparison.columns]]
+    said = [prompt.to_dict(), system, [*replies]]
     return random.Random(hashlib.sha256(json.dumps(said).encode("ascii")).digest())  # noqa: S311  # no secret
 
 
@@ -214,7 +222,7 @@ class _Asking:
 
     def _column(self, live: LiveReply) -> Column:
         completion = live.completion
-        error = live.error if isinstance(live.error, XcyqError) else None
+        error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if completion is None and error is None:
             error = IncompleteReplyError("It was stopped before its reply began.", "Ask again.")
         price = self._cost(live.model, completion)

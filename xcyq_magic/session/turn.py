@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.session.typed import AnswerType
     from xcyq_magic.store.slots import Slot
 
 
@@ -37,6 +38,8 @@ class TurnOptions:
         Whether the reply comes in deltas.
     cached
         Whether a reply that is kept to the same request will do.
+    answer
+        The type that the reply is to have; None for any text.
     """
 
     model: str | None = None
@@ -45,6 +48,7 @@ class TurnOptions:
     once: bool = False
     stream: bool | None = None
     cached: bool | None = None
+    answer: AnswerType[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,13 @@ class Outcome:
 
     def result(self) -> Completion:
         """Return the completion; raises `error` if there is one."""
-        if self.error is not None or self.turn is None:
-            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
-        return self.turn.completion
+        error, turn = self.error, self.turn
+        if error is None and turn is not None:
+            return turn.completion
+        try:
+            raise error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+        finally:  # the error holds this frame, and would be held by it: a `Chat` would wait for the garbage collector
+            del self, error
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def keep(
         Puts the turn into the conversation. What it takes the place of can be restored; where a cell's run gave no
         whole reply for it, a notice says so.
     """
-    turn, before = outcome.turn, conversations.get(place)
+    turn, before = outcome.turn.as_kept if outcome.turn else None, conversations.get(place)
 
     def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
         if turn is not None:

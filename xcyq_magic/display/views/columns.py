@@ -188,7 +188,7 @@ class _Column:
     def show(self) -> bool:
         """Show what came, and return whether there was something to draw."""
         builder = self.reply.builder
-        pieces = builder.text_pieces[self._shown :]
+        pieces = self.reply.shown[self._shown :]
         if pieces and not self._shown:
             self._thoughts.value = folded("Reasoning", "".join(builder.reasoning_pieces))
         self._shown += len(pieces)

@@ -59,7 +59,7 @@ class ReplyView:
             return
         if self._sections is None:
             self._sections = self._open(reply)
-        pieces = reply.builder.text_pieces[self._shown :]
+        pieces = reply.shown[self._shown :]
         if pieces and not self._shown:
             self._thoughts.value = folded("Reasoning", "".join(reply.builder.reasoning_pieces))
         self._shown += len(pieces)

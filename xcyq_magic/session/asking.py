@@ -1,11 +1,13 @@
-"""The same question about each of many cases."""
+"""The same question about each of many cases, to one model or to several."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.rows import Row, Rows
@@ -14,17 +16,19 @@ from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, Xcy
 from xcyq_magic.gateway.tokens import estimated_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
     from xcyq_magic.session.cases import Cases
+    from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Job, Preview, TurnOptions
 
 _LATEST = 5  # rows that a view shows while others come
 _ENOUGH_FAILURES = 10  # with no answer before them, and the others are not asked
 _MILLION = 1_000_000
+Place: TypeAlias = tuple[str, int]  # a model, and the place of a case
 _NOT_ASKED = IncompleteReplyError("It was not asked.", "Run the cell again: what was answered is not asked again.")
 
 
@@ -34,8 +38,10 @@ class Outlook:
 
     Attributes
     ----------
-    rows, distinct, answered
-        How many cases there are, how many different requests they make, and how many of these were answered before.
+    rows, models
+        How many cases there are, and how many models are asked about each.
+    distinct, answered
+        How many different requests they make, and how many of these were answered before.
     tokens
         About how many tokens the others take, without their replies.
     cost
@@ -47,6 +53,12 @@ class Outlook:
     answered: int
     tokens: int
     cost: float | None
+    models: int = 1
+
+    @property
+    def in_all(self) -> int:
+        """How many answers there will be."""
+        return self.rows * self.models
 
     @property
     def to_send(self) -> int:
@@ -55,7 +67,8 @@ class Outlook:
 
     def __str__(self) -> str:
         parts = [f"{self.rows:,} row{'s' * (self.rows != 1)}"]
-        parts += [f"{self.distinct:,} distinct"] if self.distinct != self.rows else []
+        parts += [f"{self.models} models"] if self.models > 1 else []
+        parts += [f"{self.distinct:,} distinct"] if self.distinct != self.in_all else []
         parts += [f"{self.answered:,} answered before"] if self.answered else []
         if self.to_send:
             tokens = f"{self.tokens / _MILLION:.1f} M" if self.tokens >= _MILLION else f"{self.tokens:,}"
@@ -72,8 +85,8 @@ class Progress:
     ----------
     outlook
         What was about to be asked.
-    done, failed
-        Rows that have ended, and those of them with an error.
+    done, answered, failed
+        Rows that have ended, those of them with a reply, and those with an error.
     prompt_tokens, completion_tokens, cost
         What the replies took so far; the cost is None where no price is set.
     latest
@@ -82,11 +95,15 @@ class Progress:
         On the clock of `time.monotonic`.
     replies
         The replies that come, for Stop.
+    rows
+        Those of each model so far, in the order of the cases; None for one that has not ended.
     """
 
     outlook: Outlook
-    replies: Sequence[Any]
+    replies: Sequence[LiveReply]
+    rows: Mapping[str, Sequence[Row[Any] | None]]
     done: int = 0
+    answered: int = 0
     failed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -115,6 +132,7 @@ class Progress:
         """Note the rows of one request that has ended."""
         first = rows[0]
         self.done += len(rows)
+        self.answered += sum(r.completion is not None for r in rows)
         self.failed += sum(r.error is not None for r in rows)
         if first.completion is None or not first.completion.cached:
             self._sent += 1
@@ -137,21 +155,29 @@ class Asked:
 
     Attributes
     ----------
-    rows
-        A row for each case, also for those that failed or were not asked.
+    by_model
+        The rows of each model, one for each case, also for those that failed or were not asked.
     error
         What the cell has to raise: the user's interrupt, a failure if not one row was answered, or what the view
         raised; None when all went well, and when a part of the rows failed.
     """
 
-    rows: Rows[Any]
+    by_model: Mapping[str, Rows[Any]]
     error: BaseException | None
+
+    @property
+    def rows(self) -> Rows[Any]:
+        """The rows of the first model, or of the only one."""
+        return next(iter(self.by_model.values()))
 
     def result(self) -> Rows[Any]:
         """Return the rows; raises `error` if there is one."""
         if self.error is not None:
             raise self.error
         return self.rows
+
+
+Ended: TypeAlias = Callable[[str, int, Row[Any]], Row[Any]]
 
 
 class Asking:
@@ -167,6 +193,8 @@ class Asking:
         Returns the prompt of a case.
     options
         Of each request.
+    models
+        Who is asked, instead of the one of `options`.
     conversation
         The name of a conversation whose turns go along with each; None for none. It stays as it is.
     fresh
@@ -174,6 +202,10 @@ class Asking:
 
     Attributes
     ----------
+    models
+        Who is asked.
+    prompts
+        Those of the cases, in their order.
     outlook
         What is about to be asked.
     notices
@@ -192,55 +224,57 @@ class Asking:
         message_of: Callable[[Case], Message],
         options: TurnOptions,
         *,
+        models: Sequence[str] = (),
         conversation: str | None = None,
         fresh: bool = False,
     ) -> None:
         self._session = session
-        self._cases = cases
+        self.cases = cases
         self._conversation = conversation
-        self._options = replace(options, once=conversation is None, cached=not fresh)
-        self._history = Conversation() if conversation is None else session.conversation(conversation)
-        self._prices = session.gateway.price_of
+        self.options = replace(options, once=conversation is None, cached=not fresh)
+        self.history = Conversation() if conversation is None else session.conversation(conversation)
+        self.models = [*models] or [options.model or session.model_of(self.history)]
         with before_sending():
-            self._jobs = self._distinct(message_of)
+            self.prompts = [self._prompt(message_of, case) for case in cases.all]
+            self._jobs = self._distinct()
             for job, _ in self._jobs.values():
                 session.replay(job)
         self.outlook = self._outlook()
         told = (n for job, _ in self._jobs.values() if job.ready for n in job.ready.notices)
         self.notices = tuple(dict.fromkeys(told))
-        if self.outlook.distinct == 1 < self.outlook.rows:
+        if self.outlook.distinct == len(self.models) < self.outlook.in_all:
             same = "All rows make the same request, which is sent once: does the prompt name {{ row }}?"
             self.notices = (*self.notices, same)
 
     def preview(self) -> Preview:
         """Return what would be sent of the first row."""
-        first = next(iter(self._jobs.values()))[0]
-        return self._session.preview(first.prompt, self._options, conversation=self._conversation)
+        options = replace(self.options, model=self.models[0])
+        return self._session.preview(self.prompts[0], options, conversation=self._conversation)
 
-    def _distinct(self, message_of: Callable[[Case], Message]) -> dict[str, tuple[Job, list[int]]]:
-        """Return the requests by their digests, each with the places of its cases."""
-        found: dict[str, tuple[Job, list[int]]] = {}
-        for place, case in enumerate(self._cases.all):
-            try:
-                job = self._session.job(self._history, message_of(case), self._options, recorded=True)
-            except InputError as e:
-                e.message = f"Row {case.label!r}: {e.message}"
-                raise
-            found.setdefault(job.digest, (job, []))[1].append(place)
+    @staticmethod
+    def _prompt(message_of: Callable[[Case], Message], case: Case) -> Message:
+        with _named(case):
+            return message_of(case)
+
+    def _distinct(self) -> dict[str, tuple[Job, list[Place]]]:
+        """Return the requests by their digests, each with the models and the places of its cases."""
+        found: dict[str, tuple[Job, list[Place]]] = {}
+        for place, (case, prompt) in enumerate(zip(self.cases.all, self.prompts, strict=True)):
+            for model in self.models:
+                with _named(case):
+                    options = replace(self.options, model=model)
+                    job = self._session.job(self.history, prompt, options, recorded=True)
+                found.setdefault(job.digest, (job, []))[1].append((model, place))
         return found
 
     def _outlook(self) -> Outlook:
         jobs = [job for job, _ in self._jobs.values() if not job.live.ended]
-        tokens = sum(
-            estimated_tokens(part, job.live.model) or 0
-            for job in jobs
-            for message in job.request.messages
-            for part in message.parts
-        )
-        model = next(iter(self._jobs.values()))[0].live.model
-        price = self._prices(model)
-        spent = None if price is None else tokens * price.prompt / _MILLION
-        return Outlook(len(self._cases.all), len(self._jobs), len(self._jobs) - len(jobs), tokens, spent)
+        taken = [(job.live.model, _tokens_of(job)) for job in jobs]
+        priced = [(tokens, price) for model, tokens in taken if (price := self._session.gateway.price_of(model))]
+        spent = sum(tokens * price.prompt for tokens, price in priced) / _MILLION if priced else None
+        tokens = sum(tokens for _, tokens in taken)
+        answered = len(self._jobs) - len(jobs)
+        return Outlook(len(self.cases.all), len(self._jobs), answered, tokens, spent, len(self.models))
 
     def check_limit(self, *, go: bool) -> None:
         """Refuse to send more requests than ``ChatSettings.each_limit``, unless `go`.
@@ -257,49 +291,67 @@ class Asking:
             )
             raise OptionError(msg, "Add --go (go=True) to send them all, or try a part first, such as df.head(20).")
 
-    def ask(self, paint: Callable[[Progress], None] | None = None) -> Asked:
+    def ask(self, paint: Callable[[Progress], None] | None = None, ended: Ended | None = None) -> Asked:
         """Send what was not answered before, and wait for it.
 
         Parameters
         ----------
         paint
             Called with how far it is, on this thread, at most 20 times a second and when a reply begins.
+        ended
+            Called with each row that has ended, its model and its place; returns the row, with its score, say.
         """
         pairs = list(self._jobs.values())
         jobs = [job for job, _ in pairs]
-        places = {job.digest: cases for job, cases in pairs}
-        progress = Progress(self.outlook, [job.live for job in jobs])
-        rows: list[Row[Any] | None] = [None] * len(self._cases.all)
+        rows: dict[str, list[Row[Any] | None]] = {model: [None] * len(self.cases.all) for model in self.models}
+        progress = Progress(self.outlook, [job.live for job in jobs], rows)
 
-        def ended(over: Sequence[Job]) -> None:
-            for job in over:
-                own = places[job.digest]
-                fresh = rows[own[0]] is None
-                for place in own:
-                    rows[place] = self._row(job, place)
-                if fresh:  # an interrupt may have it called twice
-                    progress.add([row for place in own if (row := rows[place]) is not None])
-            if progress.failed >= _ENOUGH_FAILURES and progress.failed == progress.done:
+        def over(some: Sequence[Job]) -> None:
+            for job in some:
+                own = self._jobs[job.digest][1]
+                if rows[own[0][0]][own[0][1]] is not None:  # after an interrupt, it is called with the same again
+                    continue
+                found = [self._row(job, model, place, ended) for model, place in own]
+                for (model, place), row in zip(own, found, strict=True):
+                    rows[model][place] = row
+                progress.add(found)
+            if progress.done >= _ENOUGH_FAILURES and not progress.answered:
                 progress.stop()
 
-        ended([job for job in jobs if job.live.ended])
-        error = self._session.send(jobs, lambda _: paint(progress) if paint else None, ended)
-        ended([job for job in jobs if rows[places[job.digest][0]] is None])
-        all_rows = [row for row in rows if row is not None]
-        found = Rows(all_rows, jobs[0].live.model, self._cases.index, progress.elapsed_s)
-        if error is None and len(found.failed) == len(found):
-            error = found[0].error
+        over([job for job in jobs if job.live.ended])
+        error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over)
+        over(jobs)
+        index, took = self.cases.index, progress.elapsed_s
+        found = {m: Rows([r for r in of if r is not None], m, index, took) for m, of in rows.items()}
+        if error is None and not any(r.completion for of in found.values() for r in of):
+            error = next(iter(found.values()))[0].error
         return Asked(found, error)
 
-    def _row(self, job: Job, place: int) -> Row[Any]:
-        live, case = job.live, self._cases.all[place]
+    def _row(self, job: Job, model: str, place: int, ended: Ended | None) -> Row[Any]:
+        live, case = job.live, self.cases.all[place]
         completion = live.completion
-        error = live.error if isinstance(live.error, XcyqError) else None
+        error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if error is None and (completion is None or completion.partial):
             error = _NOT_ASKED if completion is None else IncompleteReplyError("It was stopped.", "Run the cell again.")
         spent = 0.0 if completion is not None and completion.cached else None
         if completion is not None and completion.usage is not None:
-            spent = cost(completion.usage, self._prices(live.model))
-        return Row(
-            case.label, case.value, completion, None, error, spent, job.prompt.media, asked=error is not _NOT_ASKED
-        )
+            spent = cost(completion.usage, self._session.gateway.price_of(model))
+        asked, media = error is not _NOT_ASKED, job.prompt.media
+        data = completion.data if completion is not None else None
+        row: Row[Any] = Row(case.label, case.value, completion, data, error, spent, media=media, asked=asked)
+        return row if ended is None else ended(model, place, row)
+
+
+def _tokens_of(job: Job) -> int:
+    parts = (part for message in job.request.messages for part in message.parts)
+    return sum(estimated_tokens(part, job.live.model) or 0 for part in parts)
+
+
+@contextlib.contextmanager
+def _named(case: Case) -> Iterator[None]:
+    """Have an error say which row it is about."""
+    try:
+        yield
+    except InputError as e:
+        e.begin_with(f"Row {case.label!r}")
+        raise

@@ -16,7 +16,7 @@ from xcyq_magic.display.views.maker import WidgetMaker, clicks_arrive, show_butt
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.rows import Rows
-    from xcyq_magic.session.rows import Progress
+    from xcyq_magic.session.asking import Progress
 
 _FRAME_S = 0.25  # many rows begin and end in a frame of the engine's, and nobody reads faster
 _WINDOW = 40  # frames over which the rows of a second are counted: 10 s

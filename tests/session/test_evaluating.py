@@ -1,0 +1,210 @@
+"""Models over cases: each reply scored by a function or a judge, and whether a difference may be chance."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from servers import ScriptedServer
+
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.scores import chance_of, holm, score_of
+from xcyq_magic.errors import CheckError, OptionError
+from xcyq_magic.session.cases import cases_of
+from xcyq_magic.session.evaluating import Evaluating
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.turn import TurnOptions
+
+TWO = ["gpt-5.5", "claude-opus-4-7"]
+CASES = [{"n": n, "answer": str(n)} for n in range(20)]
+
+
+def right(model: str, n: int) -> str:
+    """GPT is right, Claude about every other time."""
+    return str(n) if model.startswith("gpt") or n % 2 else "I do not know"
+
+
+def reply(_: int, body: dict) -> str:
+    prompt = body["messages"][-1]["content"]
+    if "BEST" in prompt:  # a judge's question: the first reply that is a number
+        replies = prompt.split("Reply ")[1:3]
+        return f"BEST: {1 + next((n for n, r in enumerate(replies) if r.split()[1].isdigit()), 0)}"
+    return right(body["model"], int(prompt))
+
+
+@pytest.fixture
+def gateway():
+    opened = []
+
+    def begin(answer=reply, **settings):
+        server = ScriptedServer(answer)
+        session = ChatSession(
+            GatewaySettings(base_url=server.base_url, prices={"*": (1_000_000, 0)}),
+            ChatSettings(store=":memory:", **settings),
+        )
+        opened.extend([session.close, server.close])
+        return session, server
+
+    yield begin
+    for close in opened:
+        close()
+
+
+def evaluating(session, cases=CASES, models=TWO, **more) -> Evaluating:
+    found = cases_of(cases, "cases", 100)
+    return Evaluating(session, models, found, lambda c: Message.of("user", str(c.value["n"])), TurnOptions(), **more)
+
+
+def is_right(reply, case) -> bool:
+    return case["answer"] == reply.text
+
+
+def test_each_model_is_asked_about_each_case_and_scored(gateway):
+    session, server = gateway()
+    asking = evaluating(session, check=is_right)
+    assert str(asking.outlook).startswith("20 rows · 2 models · about 40 tokens")
+    found = asking.evaluate().result()
+    assert len(server.received) == 40
+    gpt, claude = found.models
+    assert (gpt.model, gpt.score.mean, gpt.failed, gpt.cost_of_1000) == ("gpt-5.5", 1.0, 0, 10_000.0)
+    assert (claude.model, claude.score.mean, claude.score.count) == ("claude-opus-4-7", 0.5, 20)
+    assert found.scored_by == "is_right"
+    assert len(found.disagreements) == 10
+    (difference,) = found.differences
+    assert (difference.one, difference.other, difference.count) == ("gpt-5.5", "claude-opus-4-7", 20)
+    assert difference.chance == pytest.approx(2 / 2**10)
+    assert not difference.may_be_chance
+    frame = found.to_frame()
+    assert len(frame) == 40
+    assert frame.groupby("model").score.mean().to_dict() == {"gpt-5.5": 1.0, "claude-opus-4-7": 0.5}
+
+
+def test_cases_are_asked_one_after_the_other_by_all_models(gateway):
+    session, server = gateway(concurrency=1)
+    evaluating(session, CASES[:3]).evaluate()
+    assert [(b["messages"][-1]["content"], b["model"]) for b in server.received] == [
+        (str(n), m) for n in range(3) for m in TWO
+    ]
+
+
+def test_run_again_it_asks_nothing_and_the_check_may_be_another(gateway):
+    session, server = gateway()
+    evaluating(session, check=is_right).evaluate()
+    found = evaluating(session, check=lambda reply, _: len(reply.text)).evaluate().result()
+    assert len(server.received) == 40
+    assert found["gpt-5.5"][11].score == 2.0
+    assert found.models[0].score.is_share is False
+
+
+@pytest.mark.parametrize(
+    ("given", "score"),
+    [(3 > 2, True), (np.bool_(3 < 2), False), (3, 3.0), (np.float64(0.5), 0.5), (0, 0.0)],  # noqa: PLR0133
+    ids=repr,
+)
+def test_a_check_gives_yes_or_no_or_a_number(gateway, given, score):
+    session, _ = gateway()
+    row = evaluating(session, CASES[:1], check=lambda *_: given).evaluate().result()["gpt-5.5"][0]
+    assert (row.score, type(row.score), row.error) == (score, type(score), None)
+
+
+@pytest.mark.parametrize("given", ["yes", None, float("nan"), float("inf"), [1], 1j], ids=repr)
+def test_what_is_no_score_is_the_rows_error(gateway, given):
+    session, _ = gateway()
+    row = evaluating(session, CASES[:1], check=lambda *_: given).evaluate().result()["gpt-5.5"][0]
+    assert isinstance(row.error, CheckError)
+    assert row.score is None
+    assert row.text == "0"
+
+
+def test_a_check_that_raises_fails_its_row_alone(gateway):
+    session, server = gateway()
+
+    def picky(reply, case) -> bool:
+        if case["n"] == 3:
+            msg = f"what is {reply.text}?"
+            raise ValueError(msg)
+        return True
+
+    found = evaluating(session, check=picky).evaluate().result()
+    assert [r.label for r in found["gpt-5.5"].failed] == [3]
+    assert found["gpt-5.5"][3].error.message == "picky failed: ValueError: what is 3?"
+    assert len(server.received) == 40  # although every check might fail, the models answer
+
+
+def test_a_check_that_always_raises_stops_no_model(gateway):
+    session, server = gateway()
+    found = evaluating(session, check=lambda reply: True).evaluate().result()
+    assert len(server.received) == 40
+    assert len(found["gpt-5.5"].failed) == 20
+
+
+def test_a_judge_scores_the_replies_to_each_case(gateway):
+    session, server = gateway()
+    found = evaluating(session, judge="gemini-2.5-pro").evaluate().result()
+    assert len(server.received) == 60
+    scores = {m: [r.score for r in found[m]] for m in TWO}
+    even = [n for n in range(20) if n % 2 == 0]
+    assert all((scores["gpt-5.5"][n], scores["claude-opus-4-7"][n]) == (1.0, 0.0) for n in even)
+    assert all(sum(pair) == 1.0 for pair in zip(*scores.values(), strict=True))
+    questions = [b["messages"][-1]["content"] for b in server.received[40:]]
+    assert not any("gpt" in q or "claude" in q for q in questions)
+    assert evaluating(session, judge="gemini-2.5-pro").evaluate().result().scored_by == "gemini-2.5-pro"
+    assert len(server.received) == 60
+
+
+def test_a_check_and_a_judge_together_are_refused_and_so_is_what_is_no_function(gateway):
+    session, server = gateway()
+    with pytest.raises(OptionError, match="not by both"):
+        evaluating(session, check=is_right, judge="gpt-5.5")
+    with pytest.raises(OptionError, match=r"not a str"):
+        evaluating(session, check="is_right")
+    assert server.received == []
+
+
+# How sure it is
+
+
+def test_the_intervals_are_wilsons():
+    score = score_of([True] * 8 + [False] * 2)  # the example of many textbooks
+    assert (round(score.low, 3), round(score.high, 3)) == (0.490, 0.943)
+    assert (score_of([True] * 5).high, score_of([False] * 5).low) == (1.0, 0.0)
+    assert score_of([]) is None
+
+
+@given(st.lists(st.integers(-1000, 1000).map(float), min_size=1, max_size=30))
+def test_the_interval_of_numbers_lies_among_them(values):
+    score = score_of(values)
+    rounding = pytest.approx(0, abs=1e-9)
+    assert min(values) - score.low <= 0 or min(values) - score.low == rounding
+    assert score.low <= score.high
+    assert score.high - max(values) <= 0 or score.high - max(values) == rounding
+
+
+def test_equal_models_are_called_different_in_one_of_twenty_at_most():
+    chance, called = random.Random(0), 0  # noqa: S311  # no secret
+    for _ in range(1_000):
+        hard = [chance.random() for _ in range(60)]
+        called += chance_of([chance.random() < h for h in hard], [chance.random() < h for h in hard]) < 0.05
+    assert called <= 50
+
+
+def test_what_differs_is_called_different():
+    assert chance_of([True] * 12, [False] * 12) < 0.001
+    assert chance_of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [0.0] * 6) == pytest.approx(2 / 2**6)
+    assert chance_of([n / 20 + 0.5 for n in range(20)], [n / 20 for n in range(20)]) < 0.01
+    assert chance_of([1, 2], [1, 2]) == 1.0
+
+
+@given(st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), max_size=14))
+def test_who_is_called_first_does_not_matter(pairs):
+    one, other = [a for a, _ in pairs], [b for _, b in pairs]
+    assert 0 < chance_of(one, other) <= 1
+    assert chance_of(one, other) == pytest.approx(chance_of(other, one), abs=0.03)
+
+
+def test_several_pairs_are_corrected():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
