@@ -310,6 +310,9 @@ def test_a_reply_is_kept_whatever_its_output_does(kernel, sandbox):
     assert kernel.value("_reply.partial") == "None"
     kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nhi")
     assert kernel.value("len(_comparison)") == "2"
+    rows = kernel.run("%chat --each range(3) hi {{ row }}")
+    assert "no room; the output is not whole, what came of 3 of 3 is in _rows" in rows.error[0]
+    assert kernel.value("len(_rows)") == "3"
     kernel.run("%chat and on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
     assert kernel.value(COUNT_WIDGETS) == "0"

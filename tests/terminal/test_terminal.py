@@ -121,3 +121,17 @@ def test_a_stop_leaves_what_came_and_no_preview(coloured, sandbox):
     lines = screen_of(coloured.before).split("\n")
     assert sum("The estimate" in line for line in lines) <= 1
     assert any("stopped" in line for line in lines)
+
+
+def test_rows_have_one_line_that_is_written_anew_and_a_table_at_the_end(coloured):
+    prompt = r"sandbox: echo\nsandbox: first 0\n{{ chr(10) + 'sandbox: first 1.5' if row > 1 else '' }}\nSay {{ row }}"
+    coloured.sendline(f'get_ipython().run_cell_magic("chat", "--each range(4)", "{prompt}")')
+    coloured.expect(" of 4 rows ")
+    coloured.expect("2 of 4 rows ")
+    output = coloured.before
+    assert "\r\x1b[2K" in output
+    coloured.expect(PROMPT)
+    screen = screen_of(coloured.before)
+    assert "left" not in screen
+    assert "[claude-sonnet-4-6 · 4 rows · " in screen
+    assert screen.split("\n")[-1].split() == ["3", "3", "Say", "3"]

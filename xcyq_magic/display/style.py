@@ -197,6 +197,7 @@ color:var(--jp-ui-font-color2,#616161)}
 .xcyq-rows img{display:inline-block;margin:.25em .25em 0 0;border:1px solid var(--jp-border-color2,#e0e0e0)}
 .xcyq-rows .xcyq-quiet{font-size:inherit}
 .xcyq-row-failed.xcyq-row-failed{border-left:3px solid var(--jp-error-color1,#d32f2f)}
+.xcyq-stop.xcyq-stop{flex:none}
 .xcyq-latest.xcyq-latest.xcyq-latest{display:table;table-layout:fixed;width:100%;margin:0}
 .xcyq-latest.xcyq-latest.xcyq-latest td{height:1.6em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .xcyq-latest td:first-child{width:6em}
