@@ -136,7 +136,7 @@ class ChatMagics(TurnMagics):
             %chat -a scatter.png -a df.describe() do these agree?
 
             %%chat --as Literal["good", "bad"] --once
-            How is this review? {{ text }}
+            How is this review? The lamp is bright, but its cable is too short.
         """
         options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():

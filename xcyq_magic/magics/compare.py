@@ -44,8 +44,8 @@ class CompareMagics(ExtensionMagics):
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
 
-            %%compare gpt-5.5 gpt-5.5-low --as Review
-            Judge this review: {{ text }}
+            %%compare gpt-5.5 gpt-5.5-low --as int
+            How many points of ten does this sentence deserve?
         """
         from xcyq_magic.gateway.request import check_model
         from xcyq_magic.session.comparing import compare, keep
