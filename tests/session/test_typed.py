@@ -6,10 +6,13 @@ import datetime as dt
 import enum
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -20,9 +23,14 @@ from servers import DONE, Answer, RawServer, chunked, delta, event, http
 from typing_extensions import TypedDict
 
 from xcyq_magic.api import Chat, compare
+from xcyq_magic.chat.completion import Delta
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import OptionError, StatusError, TypeMismatchError
+from xcyq_magic.gateway.attempt import Deltas, Ended
+from xcyq_magic.session.live import LiveReply, follow
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.turn import TurnOptions
 from xcyq_magic.session.typed import AnswerType
 
 
@@ -463,3 +471,140 @@ def test_each_column_of_a_comparison_has_its_value_or_why_there_is_none(gateway)
     assert (column.completion.text, column.completion.data) == (MISFITS, None)
     assert isinstance(column.error, TypeMismatchError)
     assert len(server.requests) == 6
+
+
+# While it comes
+
+
+def interrupting(when: Callable[[LiveReply], bool]):
+    """A paint during which the user interrupts, once something has come."""
+
+    def paint(replies):
+        if when(replies[0]):
+            raise KeyboardInterrupt
+
+    return paint
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [(chunked(whole=False), (MISFITS, None)), (chunked(delta('{"lab'), whole=False), ('{"lab', "stopped"))],
+    ids=["before its first word", "in the middle"],
+)
+def test_an_interrupt_of_the_second_request_keeps_what_came(gateway, second, kept):
+    session, server = gateway(says(MISFITS), Answer(second, "silence"))
+    words = kept[0] if kept[1] else ""
+
+    def has_come(live: LiveReply) -> bool:
+        return len(server.requests) == 2 and "".join(live.builder.text_pieces) == words
+
+    options = TurnOptions(answer=AnswerType(Review))
+    outcome = session.ask(Message.of("user", "Judge it."), options, paint=interrupting(has_come))
+    assert isinstance(outcome.error, KeyboardInterrupt)
+    assert (outcome.completion.text, outcome.completion.partial) == kept
+    assert outcome.completion.usage.completion_tokens == 10
+    assert outcome.completion.data is None
+    assert [t.completion.text for t in session.conversation().turns] == [kept[0]]
+
+
+def test_an_interrupt_of_the_first_request_asks_nothing_again(gateway):
+    session, server = gateway(Answer(chunked(delta('{"lab'), whole=False), "silence"))
+    options = TurnOptions(answer=AnswerType(Review))
+    paint = interrupting(lambda live: bool(live.builder.text_pieces))
+    outcome = session.ask(Message.of("user", "Judge it."), options, paint=paint)
+    assert (outcome.completion.text, outcome.completion.partial) == ('{"lab', "stopped")
+    assert outcome.reply.mismatch is None
+    assert len(server.requests) == 1
+
+
+class Replies:
+    """Exchanges that are heard to their ends at once, each with the next text; and which of them were cancelled."""
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = list(texts)
+        self.sent: list[str] = []
+        self.cancelled: list[str] = []
+        self.asked_again: list[str] = []
+
+    def send(self, sink) -> Any:
+        text = self._texts[len(self.sent)]
+        self.sent.append(text)
+        sink(Deltas((Delta(text),), 1.0))
+        sink(Ended(None, 2.0))
+        sink(Ended(StatusError("What comes behind the end does not count."), 3.0))
+        return SimpleNamespace(cancel=lambda: self.cancelled.append(text))
+
+    def again(self, reply: str, why: TypeMismatchError) -> Any:
+        self.asked_again += [reply, why.message]
+        return self.send
+
+
+def test_what_views_show_is_json_as_code_and_the_second_reply_below_the_first():
+    replies, arrivals = Replies(MISFITS, "It is\n" + FITS), SimpleQueue()
+    live = LiveReply("gpt-5.5", answer=AnswerType(Review))
+    live.start(replies.send, arrivals, replies.again)
+    follow([live], arrivals, lambda _: None)
+    assert "".join(live.shown) == f"```json\n{MISFITS}\n```\n\nIt is\n{FITS}\n\n"
+    assert (live.state, live.error, live.mismatch, live.completion.data) == ("done", None, None, GOOD)
+    assert replies.asked_again[0] == MISFITS
+    assert WORDS in replies.asked_again[1]
+    assert "It was asked for again." in live.notices[0]
+
+
+def test_a_stop_that_comes_with_the_end_of_the_first_reply_stops_the_second():
+    replies, arrivals = Replies(MISFITS, FITS), SimpleQueue()
+    live = LiveReply("gpt-5.5", answer=AnswerType(Review))
+    live.start(replies.send, arrivals, replies.again)
+    live.stop()
+    follow([live], arrivals, lambda _: None)
+    assert live.state == "stopped"
+    assert replies.cancelled == [MISFITS, FITS]
+
+
+def test_a_reply_for_which_nobody_can_ask_again_ends_with_what_is_wrong():
+    live, arrivals = LiveReply("gpt-5.5", answer=AnswerType(Review)), SimpleQueue()
+    live.start(Replies(MISFITS).send, arrivals)
+    follow([live], arrivals, lambda _: None)
+    assert WORDS in live.mismatch.message
+    assert live.completion.text == MISFITS
+
+
+# For a type checker
+
+SNIPPET = """
+from typing import Literal
+from pydantic import BaseModel
+from xcyq_magic import Chat, compare
+
+class Review(BaseModel):
+    label: str
+
+chat = Chat()
+reveal_type(chat("Judge it.", as_=Review))
+reveal_type(chat("Judge it.", "a.png", as_=list[Review], once=True).data)
+reveal_type(chat("Judge it.", as_=Review).data.label)
+reveal_type(chat("Judge it.", as_=Literal["good", "bad"]).data)
+reveal_type(chat("Judge it.", as_=Review | None).data)
+reveal_type(chat("Judge it.").data)
+reveal_type(compare("gpt-5.5 gpt-5.4", "Judge it.", as_=Review)["gpt-5.5"])
+reveal_type(compare("gpt-5.5 gpt-5.4", "Judge it.")["gpt-5.5"])
+chat("Judge it.", as_=Review).data.lable
+"""
+
+
+def test_a_type_checker_knows_what_a_reply_holds(tmp_path):
+    api = pytest.importorskip("mypy.api")
+    file = tmp_path / "snippet.py"
+    file.write_text(SNIPPET, encoding="utf-8")
+    said, _, _ = api.run(["--strict", str(file)])
+    assert re.findall(r'Revealed type is "(.*)"|error: (.*)  \[', said) == [
+        ("xcyq_magic.chat.completion.Completion[snippet.Review]", ""),
+        ("list[snippet.Review]", ""),
+        ("str", ""),
+        ("Any", ""),
+        ("Any", ""),
+        ("None", ""),
+        ("xcyq_magic.chat.completion.Completion[snippet.Review] | xcyq_magic.errors.XcyqError", ""),
+        ("xcyq_magic.chat.completion.Completion[Any] | xcyq_magic.errors.XcyqError", ""),
+        ("", '"Review" has no attribute "lable"; maybe "label"?'),
+    ]

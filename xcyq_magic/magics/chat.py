@@ -137,7 +137,7 @@ class ChatMagics(TurnMagics):
             %chat -a scatter.png -a df.describe() do these agree?
 
             %%chat --as Literal["good", "bad"] --once
-            How is this review? {{ text }}
+            How is this review? The lamp is bright, but its cable is too short.
 
             %%chat --each df -o reviews
             Is this review good, bad or mixed? {{ row.text }}

@@ -45,8 +45,8 @@ class CompareMagics(ExtensionMagics):
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
 
-            %%compare gpt-5.5 gpt-5.5-low --as Review
-            Judge this review: {{ text }}
+            %%compare gpt-5.5 gpt-5.5-low --as int
+            How many points of ten does this sentence deserve?
 
             %%compare gpt-5.5{,-low} --each cases --check is_right
             {{ row.question }}

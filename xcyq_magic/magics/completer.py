@@ -192,14 +192,10 @@ def _attachments(context: Context, typed: str) -> Iterable[SimpleCompletion]:
 
 def _types(context: Context, typed: str) -> Iterable[SimpleCompletion]:
     """Classes of the notebook, and the types that everybody knows."""
-    shell = context.shell
-    for name, value in shell.user_ns.items():
-        own = isinstance(value, type) and name not in shell.user_ns_hidden and not name.startswith("_")
-        if own and name.startswith(typed):
-            yield SimpleCompletion(name, type="class")
-    for name in ("bool", "float", "int", "list", "str", "Literal"):
-        if name.startswith(typed) and name not in shell.user_ns:
-            yield SimpleCompletion(name, type="class")
+    names, hidden = context.shell.user_ns, context.shell.user_ns_hidden
+    own = [n for n, v in names.items() if isinstance(v, type) and n not in hidden and not n.startswith("_")]
+    found = dict.fromkeys([*own, "bool", "float", "int", "list", "str", "Literal"])
+    return [SimpleCompletion(name, type="class") for name in found if name.startswith(typed)]
 
 
 def _files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
