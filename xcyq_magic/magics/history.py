@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -315,19 +316,29 @@ class SwitchMagics(ExtensionMagics):
         note = (
             "%chat_switch NAME or ID goes there; --new begins one, --fork [N] one with the first N turns of this one."
         )
-        self.show(table_bundle(["name", "id", "notebook", "turns", "last turn", "state"], rows, note))
+        self.show(table_bundle(["notebook", "name", "id", "turns", "last turn", "state"], rows, note))
 
     def _row(self, summary: Summary) -> list[str]:
         conversations = self.session.conversations
-        here = summary.notebook == conversations.path
-        state = "set aside" if summary.set_aside else ""
-        if here and not summary.set_aside and summary.name == conversations.current:
-            state = "here"
+        here = conversations.is_mine(summary)  # not by its notebook: kernels that ended had none either
+        notebook = _from_here(summary.notebook, conversations.path) if summary.notebook else "none"
+        if here:
+            notebook = "this one" if conversations.path else "none, this kernel"
+        current = here and not summary.set_aside and summary.name == conversations.current
         return [
+            notebook,
             summary.name,
             summary.id,
-            "this one" if here else summary.notebook or "none",
             str(summary.turns),
             day_and_time(summary.last_turn_at),
-            state,
+            "set aside" if summary.set_aside else "here" if current else "",
         ]
+
+
+def _from_here(path: str, notebook: str | None) -> str:
+    """Return the path of another notebook as it is from the folder of this one, where that is shorter."""
+    try:
+        relative = os.path.relpath(path, os.path.dirname(notebook) if notebook else None)  # noqa: PTH120  # a str
+    except (OSError, ValueError):  # the folder is gone, or on another drive
+        return path
+    return min(relative, path, key=len)
