@@ -181,7 +181,7 @@ REFUSED = [
     ("%chat_switch two words", OptionError, "one word"),
     ("%chat_switch --knew idea", OptionError, "Did you mean --new?"),
     ("%chat_undo --turn 9", InputError, "There is no turn 9"),
-    ("%chat_undo --turn two", OptionError, "invalid whole number value"),
+    ("%chat_undo --turn two", OptionError, "takes a whole number, not 'two'"),
     ("%chat_undo --restore", InputError, "Nothing was taken back"),
 ]
 

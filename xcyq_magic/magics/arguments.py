@@ -10,6 +10,7 @@ import json
 import keyword
 import re
 import unicodedata
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
@@ -19,7 +20,7 @@ from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
@@ -38,6 +39,25 @@ _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[]
 _TEXTS = {"text", "system", "attach", "param", "stop", "out"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"  # what word processors and pages make of hyphens, too
+_SHORT = 2  # characters of an option whose value may be glued to it
+# For errors, by an option's destination.
+_EXAMPLES = {
+    "model": "gpt-5.5",
+    "judge": "claude-sonnet-4-6",
+    "conversation": "idea",
+    "system": '"Be brief."',
+    "stop": "END",
+    "temperature": "0.7",
+    "top_p": "0.9",
+    "max_tokens": "500",
+    "param": "top_k=5",
+    "attach": "df",
+    "figure": "2",
+    "out": "answer",
+    "repeat": "3",
+    "turn": "2",
+}
 
 
 def is_whole(text: str) -> bool:
@@ -64,7 +84,8 @@ def whole_number(text: str) -> int | str:
     return int(text)
 
 
-whole_number.__name__ = "whole number"  # argparse names the type in its error: "invalid whole number value: 'x'"
+# What errors call them.
+number.__name__, whole_number.__name__ = "a number", "a whole number"
 
 
 def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
@@ -248,6 +269,7 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
     _check_quotes(magic, tokens)
+    _check_dashes(magic, [t.text for t in tokens])
     return options
 
 
@@ -263,6 +285,7 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
     _check_quotes(magic, tokens[: len(tokens) - count])
+    _check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
     text = line[tokens[-count].start :].rstrip() if count else ""
     return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
@@ -278,6 +301,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
     _check_quotes(magic, tokens)
+    _check_dashes(magic, [t.text for t in tokens])
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"The models stand right behind it: %%compare gpt-5.5 {options.model}.")
@@ -292,7 +316,8 @@ def _parsed(
     try:
         options = parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
     except UsageError as e:
-        raise _explain(str(e), magic) from None
+        _check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
+        raise _explain(str(e), magic, [t.text for t in tokens]) from None
     for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         if action.dest not in _TEXTS and hasattr(options, action.dest):
             setattr(options, action.dest, _filled(magic, action, getattr(options, action.dest)))
@@ -317,8 +342,9 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
     try:
         return action.type(found) if callable(action.type) else found
     except ValueError:
-        wrong = f"argument {'/'.join(action.option_strings)}: {value} is {found!r}"
-        raise _explain(wrong, magic) from None
+        wrong = _wrong(action.type.__name__, f"{value}, which is {found!r}")
+        wrong = f"argument {action.option_strings[0]}: {wrong}"
+        raise _explain(wrong, magic, ()) from None
 
 
 def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
@@ -345,26 +371,79 @@ def _with_counts(words: list[str]) -> list[str]:
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 
 
+def _options(magic: Any) -> dict[str, argparse.Action]:  # noqa: ANN401  # as above
+    """The options of a magic, by each of their names."""
+    return {o: a for a in magic.parser._actions for o in a.option_strings}  # noqa: SLF001  # argparse lists them nowhere else
+
+
+def _name(magic: Any) -> str:  # noqa: ANN401  # as above
+    """A magic's name, as it is typed."""
+    return "%" * (not magic.parser.prog.startswith("%")) + str(magic.parser.prog)
+
+
 def _unsent(magic: Any) -> str:  # noqa: ANN401  # as above
     """The end of an error of a magic that would have sent something: such a magic knows of a model."""
-    sends = any(a.dest == "model" for a in magic.parser._actions)  # noqa: SLF001  # argparse lists them nowhere else
-    return "; nothing was sent" if sends else ""
+    return "; nothing was sent" if "--model" in _options(magic) else ""
 
 
-def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
-    name = "%" * (not magic.parser.prog.startswith("%")) + magic.parser.prog
-    actions, unsent = magic.parser._actions, _unsent(magic)  # noqa: SLF001  # as above
-    known = [o for a in actions if a.help != argparse.SUPPRESS for o in a.option_strings]
-    hint = f"{name}? lists the options, with examples."
+def _explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # noqa: ANN401  # as above
+    """Return our error for one of argparse's, whose `message` names what is wrong on a line of these `words`."""
+    name, unsent, options = _name(magic), _unsent(magic), _options(magic)
+    known = [o for o, a in options.items() if a.help != argparse.SUPPRESS]
+    hint = f"{name}? lists the options, with examples." if known else f"It takes none; {name}? has examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
         typed = unknown[1].split("=")[0]
         near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
         if typed in {"-h", "--help"}:
             return OptionError(f"Help is not an option of {name}{unsent}.", f"Type {name}? for it.")
-        if any(a.nargs == argparse.REMAINDER for a in actions):
-            hint += f" A text that begins with a dash goes behind --: {name} -- {typed}"
+        hint += _behind_dashes(magic, typed)
         return OptionError(f"{name} has no option {typed}{unsent}.", f"Did you mean {near[0]}?" if near else hint)
-    return OptionError(f"{name}: {message}{unsent}.", hint)
+    of = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, re.DOTALL)
+    if of is None or of[1] not in options:
+        return OptionError(f"{name} cannot read its line: {message}{unsent}.", hint)
+    action, wrong = options[of[1]], of[2]
+    option = next((o for o in action.option_strings if any(map(_begins(o), words))), of[1])
+    way_on = f"Write for example {option} {_EXAMPLES.get(action.dest, 'x')}. {hint}"
+    if given := re.fullmatch(r"ignored explicit argument (.*)", wrong, re.DOTALL):
+        return OptionError(f"{option} takes no value, and here is {given[1]}{unsent}.", f"Write {option} alone. {hint}")
+    if wrong.startswith("expected"):
+        if dashed := next((w for o, w in pairwise(words) if o == option and w.startswith("-")), ""):
+            way_on = f"Where it begins with a dash, write {action.option_strings[-1]}={dashed}. {hint}"
+        return OptionError(f"{option} takes a value behind it, and there is none{unsent}.", way_on)
+    kind = getattr(action.type, "__name__", "text")
+    return OptionError(f"{option} takes {kind}, not {wrong.removeprefix(_wrong(kind, ''))}{unsent}.", way_on)
+
+
+def _wrong(kind: str, value: str) -> str:
+    """Say as argparse does that a value is of the wrong kind."""
+    return f"invalid {kind} value: {value}"
+
+
+def _begins(option: str) -> Callable[[str], bool]:
+    """Return what tells whether a word is that option, with or without its value."""
+    glued = "" if len(option) == _SHORT else "="
+    return lambda word: word == option or word.startswith(f"{option}{glued}")
+
+
+def _check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # as above
+    """Refuse ``-model``, which means ``-m odel``, and what begins with a dash that a word processor has made."""
+    options = _options(magic)
+    for word in words:
+        typed = word.split("=")[0]
+        bare = typed.lstrip(_DASHES)
+        dashes = typed.removesuffix(bare)
+        meant = f"{'-' * min(len(bare), 2)}{bare}"
+        if not dashes or dashes in {"--", "-" * min(len(bare), 2)} or meant not in options:
+            continue
+        why = "" if {*dashes} == {"-"} else ": its dash is no hyphen"
+        msg = f"{_name(magic)} has no option {typed}{why}{_unsent(magic)}."
+        raise OptionError(msg, f"Did you mean {meant}?{_behind_dashes(magic, typed)}")
+
+
+def _behind_dashes(magic: Any, typed: str) -> str:  # noqa: ANN401  # as above
+    """Say how a text that begins with a dash is typed, for a magic that takes a text."""
+    takes_text = any(a.dest == "text" for a in magic.parser._actions)  # noqa: SLF001  # as above
+    return f" A text that begins with a dash goes behind --: {_name(magic)} -- {typed}" if takes_text else ""
 
 
 def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:

@@ -79,7 +79,7 @@ class ConversationMagics(ExtensionMagics):
 
         conversation = self.session.conversation()
         turns = conversation.turns
-        number = one_count(line, "chat_history", None)
+        number = one_count(line, "chat_history", None, "the number of a turn")
         if number is not None:
             _check_number(number, conversation)
             turn = turns[number - 1]
