@@ -1,40 +1,29 @@
-"""The options that magics take, and how their lines are taken apart."""
+"""The options that magics take, and what is said of a line that has others."""
 
 from __future__ import annotations
 
 import argparse
-import builtins
-import contextlib
 import difflib
-import json
-import keyword
 import re
-import unicodedata
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled
+from xcyq_magic.magics.line import EXPRESSION, number, split, unquote, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from xcyq_magic.magics.line import Token
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
+
 F = TypeVar("F", bound="Callable[..., None]")
-# {{ expr }}, with strings and one level of braces in it.
-_EXPRESSION = r"""\{\{(?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^{}]*\})*\}\}"""
-_TOKEN = re.compile(rf"""(?:{_EXPRESSION}|"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
-_QUOTED = re.compile(rf"""{_EXPRESSION}|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
 # Among words, braces within braces are those of a pattern: {{a,b},c}.
-_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
-# What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
-_BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
+_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){EXPRESSION}(?!\}})")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
 _TEXTS = {"text", "system", "attach", "param", "stop", "out"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
@@ -58,51 +47,6 @@ _EXAMPLES = {
     "repeat": "3",
     "turn": "2",
 }
-
-
-def is_whole(text: str) -> bool:
-    """Tell whether `text` is a whole number in plain digits, of a size that a count may have."""
-    return _WHOLE.fullmatch(text) is not None
-
-
-def number(text: str) -> float | str:
-    """The number that `text` is, for an option; `text` itself if it holds an expression, which is no number yet."""
-    if "{{" in text:
-        return text
-    value = float(text) if _NUMBER.fullmatch(text) else float("inf")
-    if abs(value) == float("inf"):  # 1e400, too
-        raise ValueError(text)
-    return value
-
-
-def whole_number(text: str) -> int | str:
-    """The whole number that `text` is, for an option; `text` itself if it holds an expression, as for `number`."""
-    if "{{" in text:
-        return text
-    if not is_whole(text):
-        raise ValueError(text)
-    return int(text)
-
-
-# What errors call them.
-number.__name__, whole_number.__name__ = "a number", "a whole number"
-
-
-def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
-    """The one number that a magic such as ``%chat_undo 2`` takes.
-
-    Raises
-    ------
-    OptionError
-        It is no number of at least 1.
-    """
-    text = line.strip()
-    if not text:
-        return default
-    if not is_whole(text) or int(text) < 1:
-        msg = f"%{magic} takes {what}, at least 1, not {text!r}."
-        raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
-    return int(text)
 
 
 def turn_options(function: F) -> F:
@@ -224,40 +168,6 @@ def takes_words(function: F) -> F:
     return decorate(function)
 
 
-class Token(NamedTuple):
-    """A word of a magic's line, as it is typed, and where it begins; or the JSON that stands behind ``-p``."""
-
-    text: str
-    start: int
-    json: bool = False
-
-
-def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
-    """The words of a magic's line; a JSON object or list behind ``-p`` goes on to its closing brace.
-
-    Parameters
-    ----------
-    line
-        What follows the magic's name.
-    word
-        What a word looks like.
-    """
-    tokens: list[Token] = []
-    at = 0
-    while found := word.search(line, at):
-        start, at = found.span()
-        value = _BEFORE_JSON.match(line, start)
-        if value and (value["option"] or (tokens and tokens[-1].text in {"-p", "--param"})):
-            with contextlib.suppress(ValueError, RecursionError):  # it may be quoted as a shell has it
-                _, end = json.JSONDecoder().raw_decode(line, value.end())
-                if not line[end : end + 1].strip():
-                    tokens.append(Token(line[start:end], start, json=True))
-                    at = end
-                    continue
-        tokens.append(Token(found[0], start))
-    return tokens
-
-
 def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
     """The options on a magic's line, and its `words`.
 
@@ -314,7 +224,7 @@ def _parsed(
     tokens: list[Token],
 ) -> argparse.Namespace:
     try:
-        options = parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
+        options = parse(_with_counts([t.text if t.json else unquote(t.text) for t in tokens]))
     except UsageError as e:
         _check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
         raise _explain(str(e), magic, [t.text for t in tokens]) from None
@@ -351,17 +261,6 @@ def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # a
     if unclosed := next((t.text for t in tokens if _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
-
-
-def _unquote(token: str) -> str:
-    return _QUOTED.sub(_content, token)
-
-
-def _content(quoted: re.Match[str]) -> str:
-    """Return what stands in quotes; an expression as it is, with its own."""
-    if quoted[1] is not None:
-        return quoted[1].replace('\\"', '"')
-    return quoted[0] if quoted[2] is None else quoted[2]
 
 
 def _with_counts(words: list[str]) -> list[str]:
@@ -444,22 +343,3 @@ def _behind_dashes(magic: Any, typed: str) -> str:  # noqa: ANN401  # as above
     """Say how a text that begins with a dash is typed, for a magic that takes a text."""
     takes_text = any(a.dest == "text" for a in magic.parser._actions)  # noqa: SLF001  # as above
     return f" A text that begins with a dash goes behind --: {_name(magic)} -- {typed}" if takes_text else ""
-
-
-def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
-    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
-
-    Raises
-    ------
-    OptionError
-        It cannot.
-    """
-    if name is None:
-        return
-    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name  # as Python reads it
-    if not plain or keyword.iskeyword(name) or name.startswith("_"):
-        msg = f"-o takes the name of a variable, not {name!r}{unsent}."
-        raise OptionError(msg, "Try -o answer. What begins with an underscore is IPython's.")
-    if hasattr(builtins, name) or name in _SHELLS:
-        msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
-        raise OptionError(msg, "Try -o answer.")

@@ -11,9 +11,10 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
+from xcyq_magic.magics.arguments import parse_line, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, check_no_variable, count, day_and_time, shortened
 from xcyq_magic.magics.expand import in_callers_scope
+from xcyq_magic.magics.line import is_whole, one_count, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:

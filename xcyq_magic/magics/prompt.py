@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
-from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, names_of, nearest_name, parse
+from xcyq_magic.magics.expand import (
+    Expression,
+    check_variable,
+    evaluate,
+    known_names,
+    missing_name,
+    names_of,
+    nearest_name,
+    parse,
+)
 
 if TYPE_CHECKING:
     import argparse
