@@ -72,7 +72,7 @@ class TurnMagics(ExtensionMagics):
             self._wait_for_the_one_before(conversation)
         view = self._view(background=background)
 
-        def finish(outcome: Outcome) -> BaseException | None:
+        def finish(outcome: Outcome) -> tuple[BaseException | None, bool]:
             if outcome.completion is not None:  # before the view settles, which may fail or be interrupted
                 self.context.shell.push({name: outcome.completion for name in ("_reply", out) if name})
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
@@ -84,7 +84,7 @@ class TurnMagics(ExtensionMagics):
             return None
         try:
             outcome = ask(view.paint)
-            error = finish(outcome)
+            error, _ = finish(outcome)
         finally:
             view.close()
         if error is not None:

@@ -69,7 +69,7 @@ class CompareMagics(ExtensionMagics):
             turn = keep(self.session, comparison, column).turn if column and column.completion is not None else None
             came = sum(c.completion is not None for c in comparison.columns)
             kept = f"what came of {came} of {len(comparison)} is in _comparison"
-            error = settle(lambda: view.settle(comparison, turn), compared.error, kept)
+            error, _ = settle(lambda: view.settle(comparison, turn), compared.error, kept)
         finally:
             view.close()
         if error is not None:
