@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.messages import DataUrl, Image, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, opening_caption
+from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
 from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
-from xcyq_magic.display.style import folded, output, quiet, section_body, styled
+from xcyq_magic.display.style import body, folded, output, quiet, section_body, styled, unfolding
 from xcyq_magic.errors import MediaError
+from xcyq_magic.gateway.tokens import estimated_tokens
 from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.chat.messages import Media, Message
+    from xcyq_magic.chat.messages import Media, Message, Part
     from xcyq_magic.session.live import LiveReply
-    from xcyq_magic.session.turn import Outcome
+    from xcyq_magic.session.turn import Outcome, Preview
 
 Bundle: TypeAlias = dict[str, Any]
 
+_ENVELOPE = {"model", "messages"}  # of a request; shown apart from the parameters
 _MOST_MEDIA = 12  # shown for one message; more are counted
 
 
@@ -207,3 +211,69 @@ def _shown_size(image: Image, edge: int) -> tuple[int, int]:
     """Return the width and the height on the page, in pixels: half of the thumbnail's."""
     scale = min(1.0, edge / max(image.width, image.height, 1)) / 2
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+
+
+# A request that is not sent: what ``--dry-run`` prints
+
+
+def request_bundle(preview: Preview) -> Bundle:
+    """Return the request for people: each message with its media, the parameters, and the JSON with media shortened."""
+    messages = preview.request.messages
+    lines = [_summary(preview), *preview.notices]
+    parameters = ", ".join(f"{k} = {json.dumps(v)}" for k, v in preview.body.items() if k not in _ENVELOPE)
+    rows = "".join(_message_row(m, preview.request.model) for m in messages)
+    sent_with = f"Parameters: {parameters or 'none'}"
+    record = json.dumps(preview.body, indent=2, ensure_ascii=False, default=_shortened)
+    html = "".join(
+        [
+            *(quiet(line) for line in lines),
+            body(f'<table class="xcyq-request"><tbody>{rows}</tbody></table>'),
+            quiet(sent_with),
+            unfolding("JSON", f"<pre><code>{escape(record)}</code></pre>"),
+        ]
+    )
+    plain = "\n\n".join([*(f"[{line}]" for line in lines), *map(_plain, messages), sent_with])
+    return {"text/html": styled(html), "text/plain": without_controls(plain)}
+
+
+def _summary(preview: Preview) -> str:
+    messages = preview.request.messages
+    kinds = Counter(p.kind for m in messages for p in m.media)
+    return joined(
+        "Dry run: nothing was sent",
+        preview.request.model,
+        counted(len(messages), "message"),
+        counted(kinds["image"], "picture") if kinds["image"] else "",
+        counted(kinds["video"], "video") if kinds["video"] else "",
+        counted(preview.n_bytes, "byte"),
+        _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
+        f"to {preview.url}",
+    )
+
+
+def _tokens(counts: Iterable[int]) -> str:
+    return f"about {counted(sum(counts), 'token')}"
+
+
+def _message_row(message: Message, model: str) -> str:
+    return f"<tr><th>{message.role}</th><td>{''.join(_shown_part(p, model) for p in message.parts)}</td></tr>"
+
+
+def _shown_part(part: Part, model: str) -> str:
+    if isinstance(part, Text):
+        return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'
+    tokens = estimated_tokens(part, model)
+    note = "" if tokens is None else _tokens([tokens])
+    return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'
+
+
+def _plain(message: Message) -> str:
+    parts = [p.text if isinstance(p, Text) else f"[{caption_of(p)}]" for p in message.parts]
+    return f"{message.role}:\n" + "\n".join(parts)
+
+
+def _shortened(value: Any) -> str:  # noqa: ANN401  # what the body holds besides JSON
+    """Return what stands for a file in the JSON, without its bytes."""
+    if isinstance(value, DataUrl):
+        return value.shortened
+    raise TypeError(type(value))

@@ -187,7 +187,7 @@ class ChatMagics(TurnMagics):
             self.say("%chat_undo --restore brings the reply before it back.")
 
     def _show_request(self, preview: Preview) -> None:
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
 
         self.show(request_bundle(preview))
 

@@ -76,7 +76,7 @@ class CompareMagics(ExtensionMagics):
             raise error
 
     def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
         from xcyq_magic.session.comparing import previews
 
         for preview in previews(*asked, **where):
