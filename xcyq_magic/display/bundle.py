@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.chat.messages import DataUrl, Image, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
 from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
-from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
+from xcyq_magic.display.markup import escape, plain_line, to_html, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
 from xcyq_magic.display.style import body, folded, output, quiet, section_body, styled, unfolding
 from xcyq_magic.errors import MediaError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.chat.messages import Media, Message, Part
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome, Preview
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 Bundle: TypeAlias = dict[str, Any]
 
 _ENVELOPE = {"model", "messages"}  # of a request; shown apart from the parameters
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^`\n]*\n(?:.*\n)*?(?P=fence)[`~]*[ \t]*$", re.MULTILINE)
 _MOST_MEDIA = 12  # shown for one message; more are counted
 
 
@@ -75,10 +79,24 @@ def completion_bundle(completion: Completion) -> Bundle:
     return _completion_bundles(completion, (), "", "", Sections())[0]
 
 
+def kept_turn_bundle(turn: Turn, title: str) -> Bundle:
+    """Return a turn of a conversation below a `title`: its prompt with what went along, and its reply."""
+    above = quiet(title) + _prompt_html(turn.prompt)
+    reply = _completion_bundles(turn.completion, (), "", "", Sections(), above=above)[0]
+    plain = f"[{title}]\n\n{without_controls(_prompt_plain(turn.prompt))}\n\n{reply['text/plain']}"
+    return {**reply, "text/plain": plain}
+
+
+def prompt_bundle(prompt: Message, title: str) -> Bundle:
+    """Return a prompt, or a part of one, below a `title`: pictures as thumbnails, code as code."""
+    plain = without_controls(f"[{title}]\n\n{_prompt_plain(prompt)}")
+    return {"text/html": styled(quiet(title) + _prompt_html(prompt)), "text/plain": plain}
+
+
 def _completion_bundles(
-    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections
+    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections, *, above: str = ""
 ) -> list[Bundle]:
-    """Return an output for each section; `attached` is the HTML of what went along with the prompt."""
+    """Return an output for each section; `attached` is the HTML of what went along, `above` what stands first."""
     caption, next_step = completion_caption(completion, label), advice(completion)
     plain = sources(completion.text, sections.lines)
     # Half an answer must not look whole where only text is shown.
@@ -89,7 +107,7 @@ def _completion_bundles(
     bodies[-1] += pictures(completion.images) + (quiet(next_step) if next_step else "")
     plain[-1] = "\n\n".join(filter(None, [plain[-1], *picture_lines(completion.images)]))
     head = _head(caption, notices, attached, completion.reasoning)
-    first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
+    first = {"text/html": styled(above + head + bodies[0]), "text/plain": without_controls(plain[0])}
     more = zip(map(output, bodies[1:]), plain[1:], strict=True)  # the style element of the first is for the whole page
     return [first, *(_section(*said, sections.id, number) for number, said in enumerate(more, 1))]
 
@@ -155,6 +173,43 @@ def _section(html: str, source: str, of: str, number: int) -> Bundle:
 def attachments(prompt: Message | None) -> str:
     """Return the media of a prompt in a row, as HTML; nothing if there is none."""
     return _row(prompt.media if prompt else (), EDGE)
+
+
+def _prompt_html(prompt: Message) -> str:
+    """Return a prompt whole: its media in rows, text that was attached folded, and the rest as it was typed."""
+    said = []
+    for is_text, run in groupby(prompt.parts, lambda part: isinstance(part, Text)):
+        parts = list(run)
+        if is_text:  # what was attached stands before the prompt's own text
+            *attached, typed = [part.text for part in parts if isinstance(part, Text)]
+            said += [*map(_attached_html, attached), _typed_html(typed)]
+        else:
+            said.append(_row([part for part in parts if not isinstance(part, Text)], EDGE))
+    return "".join(said)
+
+
+def _attached_html(text: str) -> str:
+    """Return a text that went along, such as ``df:`` and its rows, to open with a click on its first line."""
+    name, _, rest = text.strip("\n").partition("\n")
+    return unfolding(name.removesuffix(":"), f"<pre><code>{escape(rest)}</code></pre>") if rest else _typed_html(name)
+
+
+def _typed_html(text: str) -> str:
+    """Return text as it was typed; what stands in fences, as the code that it is."""
+    pieces, at = [], 0
+    for fence in _FENCE.finditer(text):
+        pieces += [_as_typed(text[at : fence.start()]), body(to_html(fence[0]))]
+        at = fence.end()
+    return "".join([*pieces, _as_typed(text[at:])])
+
+
+def _as_typed(text: str) -> str:
+    return f'<div class="xcyq-as-typed">{escape(text.strip(chr(10)))}</div>' if text.strip() else ""
+
+
+def _prompt_plain(prompt: Message) -> str:
+    """Return a prompt for where only text is shown: its media by their names, and how they are sent below it."""
+    return "\n".join([prompt.overview, *(f"[{caption_of(part)}]" for part in prompt.media)])
 
 
 def pictures(images: Sequence[Image]) -> str:
@@ -261,7 +316,7 @@ def _message_row(message: Message, model: str) -> str:
 
 def _shown_part(part: Part, model: str) -> str:
     if isinstance(part, Text):
-        return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'
+        return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'  # fences and all: this is what would be sent
     tokens = estimated_tokens(part, model)
     note = "" if tokens is None else _tokens([tokens])
     return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'

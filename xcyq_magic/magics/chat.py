@@ -313,12 +313,13 @@ class FailureMagics(ChatMagics):
             %chat_error -m claude-opus-4-7 --code
         """
         from xcyq_magic.chat.messages import Message, Text
+        from xcyq_magic.display.bundle import prompt_bundle
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
         failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
-            self.say(failure)
+            self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
         first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other
         parts = [f"{failure}\n\n{first.text}"] if isinstance(first, Text) else [failure, first]
         self.answer(options, Message.of("user", *parts, *rest))

@@ -74,8 +74,8 @@ class ConversationMagics(ExtensionMagics):
 
             %chat_history 1
         """
-        from xcyq_magic.display.bundle import completion_bundle
-        from xcyq_magic.display.caption import who
+        from xcyq_magic.display.bundle import kept_turn_bundle
+        from xcyq_magic.display.caption import joined, who
         from xcyq_magic.display.metrics import table_bundle
 
         conversation = self.session.conversation()
@@ -84,8 +84,7 @@ class ConversationMagics(ExtensionMagics):
         if number is not None:
             _check_number(number, conversation)
             turn = turns[number - 1]
-            self.say(f"[{number}] {turn.prompt.overview}")
-            self.show(completion_bundle(turn.completion))
+            self.show(kept_turn_bundle(turn, joined(f"Turn {number} of {len(turns)}", day_and_time(turn.asked_at))))
             return
         if not turns:
             self.say("No turns yet. Write %%chat on the first line of a cell, and a question below it.")
