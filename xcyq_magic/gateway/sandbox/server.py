@@ -26,7 +26,7 @@ from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.answers import Reply
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
-from xcyq_magic.gateway.sandbox.field import FAILURES
+from xcyq_magic.gateway.sandbox.formats import FAILURES
 
 PATH = "/gw_llm_power"
 ENDPOINT = f"{PATH}/v1/chat/completions"
