@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
@@ -175,14 +176,17 @@ class ChatMagics(TurnMagics):
 
             %chat_retry -m gpt-5.5
         """
-        from xcyq_magic.session.retrying import retry
+        from xcyq_magic.session.turn import retry
 
         options = parse_words(self.chat_retry, line)
         if options.words:
             msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
             raise OptionError(msg, "To ask something else, type %chat and the question.")
         name = self.session.conversations.current
-        outcome = self.run_turn(lambda paint: retry(self.session, options.model, conversation=name, paint=paint), name)
+        conversations, reply = self.session.conversations, self.session.reply
+        outcome = self.run_turn(
+            lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
+        )
         if outcome is not None and outcome.turn is not None:
             self.say("%chat_undo --restore brings the reply before it back.")
 
