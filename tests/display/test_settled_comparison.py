@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.display.difference import by_words, difference_html, difference_plain, said_by_one
+from xcyq_magic.display.difference import as_read, by_words, difference_html, difference_plain, said_by_one
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.metrics import metrics_table
 from xcyq_magic.display.settled_comparison import comparison_bundle, shared_notices
@@ -196,6 +196,39 @@ def test_changed_words_are_marked():
     assert "costs <span>$</span><del>5 </del><ins>6 </ins>&lt;b&gt;" in html
     assert "[-5 -]{+6 +}" in difference_plain({"one": "costs $5 a", "two": "costs $6 a"})
     assert "They say the same." in difference_html({"one": "same", "two": "same\n"})
+
+
+SAME_AS_READ = [
+    ("**bold** and `code`", "bold and code"),
+    ("# Title\n\ntext", "__Title__\n\ntext"),
+    ("* a\n* b", "- a\n\n- b"),
+    ("```\nx = 1\n```", "    x = 1"),
+    ("$x$ is", r"\(x\) is"),
+    ("a | b\n--|--\n1 | *2*", "| a | b |\n|:--|:--|\n| 1 | 2 |"),
+    ("> said\nso", "said so"),
+    ("one\ntwo", "one two"),
+    ("[here](<https://a.b>)", '[here](https://a.b "a title")'),
+]
+
+
+@pytest.mark.parametrize(("one", "two"), SAME_AS_READ)
+def test_marks_of_markdown_are_no_difference(one, two):
+    assert as_read(one) == as_read(two)
+    assert "They say the same." in difference_html({"one": one, "two": two})
+    assert "They say the same." in difference_plain({"one": one, "two": two, "three": two})
+
+
+def test_what_is_read_is_a_difference():
+    def differs(one: str, two: str) -> str:
+        return difference_plain({"one": one, "two": two}).partition("\n\n")[2]
+
+    assert differs("**fast**, *says* he", "**slow**, says he") == "[-fast-]{+slow+}, says he"
+    assert differs("1. a\n2. b", "- a\n- b") == "[-1. -]{+\u2022 +}a\n[-2. -]{+\u2022 +}b"
+    assert "[-c-]{+d+}" in differs("[here](https://b.c)", "[here](https://b.d)")
+    assert differs("```\na\n\n b\n```", "```\na\n\n c\n```").endswith("a\n\n [-b-]{+c+}")
+    assert "<ins>" in difference_html({"one": "- [ ] do", "two": "- [x] do"})
+    html = difference_html({"one": "a &lt;b&gt; `<i>`", "two": "b &lt;b&gt; `<i>`"})
+    assert "&lt;b&gt; &lt;i&gt;" in html
 
 
 def test_a_long_stretch_that_is_the_same_is_shortened():

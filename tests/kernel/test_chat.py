@@ -355,3 +355,31 @@ def test_a_picture_that_nobody_can_read_is_named(kernel):
     assert "it cannot be shown" in ran.outputs[-1]["text/html"]
     assert "<img" not in ran.outputs[-1]["text/html"]
     assert "AAAA" not in ran.outputs[-1]["text/plain"]
+
+
+def test_a_turn_of_the_history_shows_what_went_along_as_it_is(kernel):
+    kernel.run("from PIL import Image\nsky = Image.new('RGB', (8, 6))\nnotes = [1, 2]")
+    kernel.run("%%chat -a sky -a notes\nWhat **is** this?\n```python\nx = 1\n```\n  And that?")
+    (shown,) = kernel.run("%chat_history 1").outputs
+    html = shown["text/html"]
+    above = html[: html.index("This is the sandbox")]
+    assert "Turn 1 of 1" in above
+    assert above.count('<img src="data:image/') == 1
+    assert "<figcaption>sky · 8×6, " in above
+    assert "<summary>notes</summary>" in above
+    assert ">[1, 2]</code></pre>" in above
+    assert '<div class="xcyq-as-typed">What **is** this?</div>' in above
+    assert '<div class="xcyq-as-typed">  And that?</div>' in above
+    assert "```" not in above
+    assert 'class="highlight"' in above
+    assert "What **is** this?\n```python\nx = 1" in shown["text/plain"]
+
+
+def test_the_last_error_is_shown_as_code_before_it_is_sent(kernel, sandbox):
+    kernel.run("def share(x):\n    return 1 / x\n\nshare(0)")
+    shown, _ = kernel.run("%chat_error").outputs
+    assert "```" not in shown["text/html"]
+    assert shown["text/html"].count("<pre") == 2
+    assert "This cell of a notebook failed:" in shown["text/html"]
+    plain = shown["text/plain"].removeprefix("[The last error, as it is sent]\n\n")
+    assert sandbox.received[-1].body["messages"][-1]["content"].startswith(plain)

@@ -112,4 +112,4 @@ def test_a_notebook_with_a_long_reply_is_a_conversation_again(kernel, tmp_path):
     path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     assert kernel.run("%chat_reset").status == "ok"
     assert kernel.run(f"%chat_load {path}").status == "ok"
-    assert plain(kernel.run("%chat_history 1").outputs) == sample(30_000)
+    assert plain(kernel.run("%chat_history 1").outputs).endswith(f"\n\n{sample(30_000)}")

@@ -1,4 +1,4 @@
-"""Turns, and the conversation that they make."""
+"""Turns, and the conversation that they make, in which a cell that runs again replaces its turn."""
 
 from __future__ import annotations
 

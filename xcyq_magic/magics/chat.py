@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
@@ -73,7 +74,7 @@ class TurnMagics(ExtensionMagics):
             self._wait_for_the_one_before(conversation)
         view = self._view(background=background)
 
-        def finish(outcome: Outcome) -> BaseException | None:
+        def finish(outcome: Outcome) -> tuple[BaseException | None, bool]:
             if outcome.completion is not None:  # before the view settles, which may fail or be interrupted
                 self.context.shell.push({name: outcome.completion for name in ("_reply", out) if name})
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
@@ -85,7 +86,7 @@ class TurnMagics(ExtensionMagics):
             return None
         try:
             outcome = ask(view.paint)
-            error = finish(outcome)
+            error, _ = finish(outcome)
         finally:
             view.close()
         if error is not None:
@@ -189,19 +190,22 @@ class ChatMagics(TurnMagics):
 
             %chat_retry -m gpt-5.5
         """
-        from xcyq_magic.session.retrying import retry
+        from xcyq_magic.session.turn import retry
 
         options = parse_words(self.chat_retry, line)
         if options.words:
             msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
             raise OptionError(msg, "To ask something else, type %chat and the question.")
         name = self.session.conversations.current
-        outcome = self.run_turn(lambda paint: retry(self.session, options.model, conversation=name, paint=paint), name)
+        conversations, reply = self.session.conversations, self.session.reply
+        outcome = self.run_turn(
+            lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
+        )
         if outcome is not None and outcome.turn is not None:
             self.say("%chat_undo --restore brings the reply before it back.")
 
     def _show_request(self, preview: Preview) -> None:
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
 
         self.show(request_bundle(preview))
 
@@ -327,6 +331,7 @@ class FailureMagics(ChatMagics):
             %chat_error -m claude-opus-4-7 --code
         """
         from xcyq_magic.chat.messages import Message, Text
+        from xcyq_magic.display.bundle import prompt_bundle
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
         if options.each is not None:
@@ -335,7 +340,7 @@ class FailureMagics(ChatMagics):
         failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
-            self.say(failure)
+            self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
         first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other
         parts = [f"{failure}\n\n{first.text}"] if isinstance(first, Text) else [failure, first]
         self.answer(options, Message.of("user", *parts, *rest))

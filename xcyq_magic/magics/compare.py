@@ -82,14 +82,14 @@ class CompareMagics(ExtensionMagics):
             turn = keep(self.session, comparison, column).turn if column and column.completion is not None else None
             came = sum(c.completion is not None for c in comparison.columns)
             kept = f"what came of {came} of {len(comparison)} is in _comparison"
-            error = settle(lambda: view.settle(comparison, turn), compared.error, kept)
+            error, _ = settle(lambda: view.settle(comparison, turn), compared.error, kept)
         finally:
             view.close()
         if error is not None:
             raise error
 
     def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
         from xcyq_magic.session.comparing import previews
 
         for preview in previews(*asked, **where):

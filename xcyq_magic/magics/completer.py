@@ -23,7 +23,7 @@ from IPython.core.completer import (
     rectify_completions,
 )
 
-from xcyq_magic.magics.cursor import Typed, typed_at
+from xcyq_magic.magics.line import Typed, typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

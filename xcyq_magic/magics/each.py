@@ -188,7 +188,7 @@ class Prompts:
         """
         out = self._options.out
         self._magics.context.shell.push({n: found for n in (name, out) if n})
-        return settle(show, error, f"what came is in {out or name}")
+        return settle(show, error, f"what came is in {out or name}")[0]
 
 
 def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:

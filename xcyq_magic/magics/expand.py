@@ -10,7 +10,9 @@ import builtins
 import contextlib
 import difflib
 import functools
+import keyword
 import re
+import unicodedata
 import warnings
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ _OPENING = re.compile(r"(?P<escape>\\?)\{\{")
 _MOST_CLOSINGS = 50  # tried for one expression: `}}` may stand within it, but not that often
 _MOST_SHOWN = 60  # characters of an expression in an error
 _MOST_SAID = 200  # characters of an exception's words
+_SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
 
@@ -272,3 +275,22 @@ def _free_names(source: str) -> list[str]:
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     return [n for n in used if n not in bound]
+
+
+def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
+    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
+
+    Raises
+    ------
+    OptionError
+        It cannot.
+    """
+    if name is None:
+        return
+    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+    if not plain or keyword.iskeyword(name) or name.startswith("_"):
+        msg = f"-o takes the name of a variable, not {name!r}{unsent}."
+        raise OptionError(msg, "Try -o answer. What begins with an underscore is IPython's.")
+    if hasattr(builtins, name) or name in _SHELLS:
+        msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
+        raise OptionError(msg, "Try -o answer.")

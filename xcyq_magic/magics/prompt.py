@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
-from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import (
     Expression,
+    check_variable,
     evaluate,
     known_names,
     missing_name,
@@ -75,7 +75,7 @@ def prompt_of(
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
-    said = text if cell is None else cell.strip("\n")
+    said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
     attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a, tell))]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
@@ -145,6 +145,13 @@ def _apart(before: str, after: str) -> str:
 def _stripped(text: str) -> list[str]:
     """A stretch of text between media, without the line breaks that set them apart; nothing if it is blank."""
     return [text.strip("\n")] if text.strip() else []
+
+
+def _without_blank_ends(cell: str) -> str:
+    """A cell's body without the blank lines above and below what is meant; all else of it is as it was typed."""
+    lines = cell.split("\n")
+    meant = [n for n, line in enumerate(lines) if line.strip()]
+    return "\n".join(lines[meant[0] : meant[-1] + 1]) if meant else ""
 
 
 def _figures(context: Context, count: int | None) -> list[Part]:

@@ -1,4 +1,4 @@
-"""One turn on its way: what it asks for, what is ready to be sent, and how it ended."""
+"""One turn: what it asks for, what is ready to be sent, how it ended, and how the last one is asked again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.conversation import Parameters, Turn
-from xcyq_magic.errors import IncompleteReplyError
+from xcyq_magic.errors import IncompleteReplyError, InputError
 from xcyq_magic.gateway.tokens import ignored_media
 
 if TYPE_CHECKING:
@@ -217,6 +217,43 @@ def keep(
         return replace(outcome, conversation=now, error=outcome.error or interrupt)
 
     return even_if_interrupted(kept)
+
+
+def retry(
+    conversations: Conversations, reply: Callable[..., Outcome], model: str | None = None, name: str | None = None
+) -> Outcome:
+    """Ask the last prompt again, as it was asked; the new turn takes the place of the old one once it is there.
+
+    Parameters
+    ----------
+    conversations
+        Where it is kept.
+    reply
+        Asks, as `ChatSession.reply` does.
+    model
+        Another model to ask.
+    name
+        Of the conversation, the current one unless given.
+
+    Raises
+    ------
+    InputError
+        There is no turn yet, or the request cannot be sent.
+    """
+    place = conversations.open(name)
+    with conversations.reply_lock(place):
+        before = conversations.get(place)
+        if not before.turns:
+            msg = "There is no turn to ask again yet."
+            raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+        old = before.turns[-1]
+        asked = old.completion.requested_model if model is None else model
+        options = TurnOptions(asked, old.system or "", old.parameters, cached=False)
+        # All others stand above it, whichever their cells are.
+        above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))
+        outcome = reply(above, old.prompt, options, cell=old.cell)
+        kept = keep(conversations, outcome, place, lambda now, turn: now.with_instead(turn, old))
+        return replace(kept, instead_of=old)
 
 
 def even_if_interrupted(do: Callable[[KeyboardInterrupt | None], Outcome]) -> Outcome:

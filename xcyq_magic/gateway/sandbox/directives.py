@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TypeAlias
 
-from xcyq_magic.gateway.sandbox.field import FAILURES
+from xcyq_magic.gateway.sandbox.formats import FAILURES
 from xcyq_magic.gateway.sandbox.schemas import JSON_WORDS
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
