@@ -77,7 +77,7 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
         ("%%chat --as 5\nx", OptionError, "5 is no type that an answer can have"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
         ("%%chat --as list[\nx", ExpressionError, "never closed"),
-        ("%%chat --as\nx", OptionError, "--as: expected one argument"),
+        ("%%chat --as\nx", OptionError, "--as takes a value behind it"),
         ("%%chat --as Review --code\nx", OptionError, "--code and --as do not go together"),
         ('%%chat --as Review -p response_format={"type": "text"}\nx', OptionError, "-p cannot set it too"),
         ("%%compare gpt-5.5 gpt-5.4 --as 5\nx", OptionError, "5 is no type"),

@@ -44,6 +44,9 @@ _EXAMPLES = {
     "attach": "df",
     "figure": "2",
     "out": "answer",
+    "as_type": "int",
+    "each": "df",
+    "check": "is_right",
     "repeat": "3",
     "turn": "2",
 }

@@ -163,7 +163,7 @@ class Prompts:
         for line in (*self.cases.notices, *asking.notices, str(asking.outlook)):
             self._magics.say(line)
         if self._options.dry_run:
-            from xcyq_magic.display.preview import request_bundle
+            from xcyq_magic.display.bundle import request_bundle
 
             self._magics.show(request_bundle(asking.preview()))
             return False
