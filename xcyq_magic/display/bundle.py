@@ -9,7 +9,7 @@ from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, tur
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, opening_caption
 from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
-from xcyq_magic.display.style import folded, output, quiet, section_body, styled
+from xcyq_magic.display.style import LINE, folded, output, quiet, section_body, styled
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
 
@@ -162,9 +162,10 @@ def _row(media: Sequence[Media], edge: int) -> str:
     if not media:
         return ""
     more = len(media) - _MOST_MEDIA
-    rest = f"<figure><figcaption>and {more} more</figcaption></figure>" if more > 0 else ""
+    rest = _figure("", f"and {more} more") if more > 0 else ""
     figures = "".join(figure(part, edge=edge) for part in media[:_MOST_MEDIA])
-    return f'<div class="xcyq-media xcyq-quiet">{figures}{rest}</div>'
+    style = "display:flex;flex-wrap:wrap;gap:6px 14px;margin:4px 0 8px"
+    return f'<div class="xcyq-media" style="{style}">{figures}{rest}</div>'
 
 
 def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
@@ -185,12 +186,16 @@ def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
             source = thumbnail(part, edge)
         except MediaError:
             note = joined(note, "it cannot be shown")
-    caption = f"<figcaption>{escape(joined(caption_of(part), note))}</figcaption>"
+    caption = joined(caption_of(part), note)
     if not isinstance(part, Image) or not source:
-        return f"<figure>{caption}</figure>"
+        return _figure("", caption)
     width, height = _shown_size(part, edge)
-    name = escape(part.name or "picture")
-    return f'<figure><img src="{source}" alt="{name}" width="{width}" height="{height}">{caption}</figure>'
+    name, border = escape(part.name or "picture"), f"display:block;border:{LINE}"
+    return _figure(f'<img src="{source}" alt="{name}" width="{width}" height="{height}" style="{border}">', caption)
+
+
+def _figure(html: str, caption: str) -> str:
+    return f'<figure style="margin:0;max-width:100%">{html}<figcaption>{quiet(caption)}</figcaption></figure>'
 
 
 def picture_lines(images: Sequence[Image]) -> list[str]:

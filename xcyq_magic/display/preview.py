@@ -68,7 +68,7 @@ def _row(message: Message, model: str) -> str:
 
 def _part(part: Part, model: str) -> str:
     if isinstance(part, Text):
-        return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'
+        return f'<div class="xcyq-as-typed" style="white-space:pre-wrap">{escape(part.text)}</div>'
     tokens = estimated_tokens(part, model)
     note = "" if tokens is None else _tokens([tokens])
     return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'

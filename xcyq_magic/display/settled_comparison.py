@@ -9,7 +9,17 @@ from xcyq_magic.display.caption import advice, completion_caption, ending, joine
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown
-from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, inlined, quiet, reply_body, styled
+from xcyq_magic.display.style import (
+    COLUMN_EM,
+    COMPARISON_STYLE,
+    LINE,
+    folded,
+    inlined,
+    marked,
+    quiet,
+    reply_body,
+    styled,
+)
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
@@ -50,7 +60,7 @@ def comparison_bundle(
         _columns_html(_heads(columns), list(map(_reply, columns))),
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
-        difference_html(differing) if differing else "",
+        marked(difference_html(differing)) if differing else "",
         quiet(next_step) if next_step else "",
     ]
     plain = [
@@ -100,26 +110,31 @@ def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 def _columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
     """Return columns of HTML side by side, as a table: that is readable wherever its style is lost."""
-    # JupyterLab aligns the cells of any table to the right; in an output that it does not trust, only this is kept.
-    style = 'style="vertical-align: top; text-align: left"'
-    head = "".join(f"<th {style}>{cell}</th>" for cell in heads)
-    body = "".join(f"<td {style}>{cell}</td>" for cell in bodies)
+    style = "vertical-align:top;text-align:left;line-height:1.6;padding:7px 13px"
+
+    def cells(tag: str, html: Sequence[str]) -> str:
+        first, line = f"{style};padding-left:0", f"{style};border-left:{LINE}"
+        return "".join(f'<{tag} style="{line if n else first}">{cell}</{tag}>' for n, cell in enumerate(html))
+
+    width = f"table-layout:fixed;width:100%;min-width:{COLUMN_EM * len(heads)}em"
     return (
-        '<div class="xcyq-scrolls" style="overflow-x: auto">'
-        f'<table class="xcyq-columns" style="min-width: {COLUMN_EM * len(heads)}em">'
-        f"<thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>"
+        '<div class="xcyq-scrolls" style="overflow-x:auto;margin:0 0 10px">'
+        f'<table class="xcyq-columns" style="{width};margin:0;border-collapse:collapse">'
+        f"<thead><tr>{cells('th', heads)}</tr></thead><tbody><tr>{cells('td', bodies)}</tr></tbody></table></div>"
     )
 
 
 def head_html(name: str, lines: Sequence[str]) -> str:
     """Return the head of a column: its name, and quiet lines."""
-    return f'<div class="xcyq-name">{escape(name)}</div>{"".join(map(quiet, lines))}'
+    style = "font-size:18px;font-weight:600;line-height:1.4;overflow-wrap:anywhere"
+    return f'<div class="xcyq-name" style="{style}">{escape(name)}</div>{"".join(map(quiet, lines))}'
 
 
 def failed_html(message: str, hint: str) -> str:
     """Return an error in the place of a reply, as HTML."""
     lines = "".join(f"<div>{escape(line)}</div>" for line in (message, hint) if line)
-    return f'<div class="xcyq-failed">{lines}</div>'
+    style = "border-left:3px solid #d32f2f;padding:3px 10px;font-size:13px;line-height:1.6;overflow-wrap:anywhere"
+    return f'<div class="xcyq-failed" style="{style}">{lines}</div>'
 
 
 def _caption(columns: Sequence[Column], label: str) -> str:
@@ -193,8 +208,10 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
 
 def _verdict_html(verdict: Verdict) -> str:
     first, *rest = _verdict_lines(verdict)
-    reason = reply_body(to_html(verdict.reason)) if verdict.reason else ""
-    return f'<div class="xcyq-verdict"><strong>{escape(first)}</strong>{reason}{"".join(map(quiet, rest))}</div>'
+    reason = reply_body(inlined(to_html(verdict.reason))) if verdict.reason else ""
+    style = "border-left:3px solid #3b82f6;padding:3px 10px;margin:0 0 10px"
+    said = f"<strong>{escape(first)}</strong>{reason}{''.join(map(quiet, rest))}"
+    return f'<div class="xcyq-verdict" style="{style}">{said}</div>'
 
 
 def _verdict_plain(verdict: Verdict) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 _FLUSH = {"margin": "0", "width": "auto", "overflow": "visible"}
-_OUTPUT = {**_FLUSH, "padding": "0 20px 0 0"}  # as wide as a settled output, whose element leaves room at its right
+_OUTPUT = {
+    **_FLUSH,
+    "padding": "0 26px 0 6px",
+}  # as wide as a settled output, which leaves 20 px at its right besides its own 6
 _ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
 _BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
