@@ -161,6 +161,10 @@ COMPARISON_STYLE = """<style>
 .xcyq-columns.xcyq-columns.xcyq-columns>*>tr,.xcyq-columns.xcyq-columns.xcyq-columns>*>tr:hover{background:none}
 .xcyq-columns.xcyq-columns.xcyq-columns>*>tr>*{text-align:start!important;font-weight:normal}
 .xcyq-name{color:var(--jp-ui-font-color1,#212121);font-family:var(--jp-ui-font-family,sans-serif)}
+.lm-Widget .xcyq-keep{display:inline-block!important;vertical-align:top;height:20px;margin:0 0 0 8px;padding:0 10px;
+border:none;font:inherit;line-height:18px;cursor:pointer;color:var(--jp-ui-font-color1,#212121);
+background:var(--jp-layout-color2,#eee)}
+.xcyq-keep::before{content:"✓ Keep this"}
 .xcyq-failed{font-family:var(--jp-ui-font-family,sans-serif)}
 .xcyq-metrics.xcyq-metrics.xcyq-metrics{font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif);
 font-variant-numeric:tabular-nums}
@@ -176,9 +180,10 @@ COLUMNS = "xcyq-live-columns"
 COLUMN = "xcyq-live-column"
 LIVE_COLUMNS_STYLE = f"""<style>
 .xcyq-live-columns.xcyq-live-columns{{display:flex;align-items:stretch;overflow-x:auto;margin:0 0 .75em}}
-.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:.5em 1em;
+.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:7px 13px;
 content-visibility:auto;
 font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-color2,#e0e0e0)}}
+.xcyq-live-column>.widget-hbox{{flex-wrap:wrap;padding-bottom:10px}}
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 
@@ -219,10 +224,10 @@ def output(html: str) -> str:
     return f'<div style="padding:0 6px">{html}</div>'
 
 
-def quiet(text: str) -> str:
-    """Return plain text as a small line beside a reply."""
+def quiet(text: str, behind: str = "") -> str:
+    """Return plain text as a small line beside a reply, with the HTML `behind` it."""
     style = "opacity:.65;font-size:13px;font-weight:400;margin:0 0 .4em"
-    return f'<div class="xcyq-quiet" style="{style}">{escape(text)}</div>'
+    return f'<div class="xcyq-quiet" style="{style}">{escape(text)}{behind}</div>'
 
 
 def body(reply_html: str) -> str:
