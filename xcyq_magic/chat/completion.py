@@ -121,7 +121,7 @@ class Completion(Generic[DataT_co]):
     text
         The answer, in the Markdown that the model wrote; a line such as ``[picture 1]`` stands for a picture in it.
     requested_model, model
-        The model that was asked, and the one that says it answered.
+        The model that was asked, and the one that says it answered; both empty in a file that names none.
     reasoning
         What the model thought aloud, kept apart from the answer.
     finish_reason

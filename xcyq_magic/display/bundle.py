@@ -13,7 +13,7 @@ from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, tur
 from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
 from xcyq_magic.display.markup import escape, plain_line, to_html, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
-from xcyq_magic.display.style import body, folded, output, quiet, section_body, styled, unfolding
+from xcyq_magic.display.style import LINE, body, folded, output, quiet, section_body, styled, unfolding
 from xcyq_magic.display.value_table import typed_html
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.tokens import estimated_tokens
@@ -234,7 +234,7 @@ def _typed_html(text: str) -> str:
 
 
 def _as_typed(text: str) -> str:
-    return f'<div class="xcyq-as-typed">{escape(text.strip(chr(10)))}</div>' if text.strip() else ""
+    return _as_typed(text.strip("\n")) if text.strip() else ""
 
 
 def _prompt_plain(prompt: Message) -> str:
@@ -251,9 +251,10 @@ def _row(media: Sequence[Media], edge: int) -> str:
     if not media:
         return ""
     more = len(media) - _MOST_MEDIA
-    rest = f"<figure><figcaption>and {more} more</figcaption></figure>" if more > 0 else ""
+    rest = _figure("", f"and {more} more") if more > 0 else ""
     figures = "".join(figure(part, edge=edge) for part in media[:_MOST_MEDIA])
-    return f'<div class="xcyq-media xcyq-quiet">{figures}{rest}</div>'
+    style = "display:flex;flex-wrap:wrap;gap:6px 14px;margin:4px 0 8px"
+    return f'<div class="xcyq-media" style="{style}">{figures}{rest}</div>'
 
 
 def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
@@ -274,7 +275,11 @@ def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
             shown = picture_element(part, edge)
         except MediaError:
             note = joined(note, "it cannot be shown")
-    return f"<figure>{shown}<figcaption>{escape(joined(caption_of(part), note))}</figcaption></figure>"
+    return _figure(shown, joined(caption_of(part), note))
+
+
+def _as_typed(text: str) -> str:
+    return f'<div class="xcyq-as-typed" style="white-space:pre-wrap">{escape(text)}</div>'
 
 
 def picture_element(image: Image, edge: int) -> str:
@@ -293,8 +298,13 @@ def picture_element(image: Image, edge: int) -> str:
         It cannot be read.
     """
     width, height = _shown_size(image, edge)
-    name = escape(image.name or "picture")
-    return f'<img src="{thumbnail(image, edge)}" alt="{name}" width="{width}" height="{height}">'
+    name, border = escape(image.name or "picture"), f"display:block;border:{LINE}"
+    source = thumbnail(image, edge)
+    return f'<img src="{source}" alt="{name}" width="{width}" height="{height}" style="{border}">'
+
+
+def _figure(html: str, caption: str) -> str:
+    return f'<figure style="margin:0;max-width:100%">{html}<figcaption>{quiet(caption)}</figcaption></figure>'
 
 
 def picture_lines(images: Sequence[Image]) -> list[str]:
@@ -361,7 +371,7 @@ def _message_row(message: Message, model: str) -> str:
 
 def _shown_part(part: Part, model: str) -> str:
     if isinstance(part, Text):
-        return f'<div class="xcyq-as-typed">{escape(part.text)}</div>'  # fences and all: this is what would be sent
+        return _as_typed(part.text)  # fences and all: this is what would be sent
     tokens = estimated_tokens(part, model)
     note = "" if tokens is None else _tokens([tokens])
     return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'

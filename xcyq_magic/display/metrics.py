@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from xcyq_magic.display.caption import ending, pace, price, seconds, who
 from xcyq_magic.display.markup import escape, plain_line
-from xcyq_magic.display.style import COMPARISON_STYLE, body, quiet, styled
+from xcyq_magic.display.style import COMPARISON_STYLE, LINE, body, quiet, styled
 from xcyq_magic.errors import show_directions
+from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 _LONG_WORD = 40  # characters
+_ANSWERED_BY, _ENDED = "answered by", "ended"  # the columns that hold words
+_FIGURE = "vertical-align:top;padding:3px 10px;white-space:nowrap;line-height:1.6"
 _NOTHING = "No turns yet, so nothing was spent."
 
 
@@ -102,12 +105,14 @@ def metrics_markdown(columns: Sequence[Column]) -> str:
 
 
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the headings, and a row for each column of the comparison; there is a cost where any is known."""
+    """Return the headings, and a row for each column of the comparison; a cost and who answered where they tell."""
     figures = _known(_COLUMN_FIGURES, columns)
-    rows = zip(*(_with_best(f, columns) for f in figures), strict=True)
-    return ["model", "answered by", *(f.heading for f in figures), "ended"], [
-        [Cell(c.name), _answered_by(c), *cells, _ended(c)] for c, cells in zip(columns, rows, strict=True)
-    ]
+    headings, cells = [f.heading for f in figures], [_with_best(f, columns) for f in figures]
+    answered = list(map(_answered_by, columns))
+    if any(cell.stands_out for cell in answered):
+        headings, cells = [_ANSWERED_BY, *headings], [answered, *cells]
+    rows = zip(*cells, strict=True)
+    return ["model", *headings, _ENDED], [[Cell(c.name), *row, _ended(c)] for c, row in zip(columns, rows, strict=True)]
 
 
 def _with_best(figure: _Figure[Column], columns: Sequence[Column]) -> list[Cell]:
@@ -124,7 +129,7 @@ def _with_best(figure: _Figure[Column], columns: Sequence[Column]) -> list[Cell]
 def _answered_by(column: Column) -> Cell:
     if column.completion is None:
         return Cell("")
-    other = column.completion.model != column.model
+    other = not same_model(column.model, column.completion.model)
     return Cell(f"⚠ {column.completion.model}" if other else column.completion.model, stands_out=other)
 
 
@@ -153,7 +158,7 @@ def usage_bundle(report: UsageReport) -> Bundle:
         return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
     headings, rows = _usage_table(report)
     notes = list(_notes(report))
-    table = _figures_html(headings, rows, classes="xcyq-metrics xcyq-usage")
+    table = _figures_html(headings, rows)
     plain = "\n\n".join([_figures_markdown(headings, rows), *notes])
     return {
         "text/html": styled(COMPARISON_STYLE + table + "".join(map(quiet, notes))),
@@ -188,24 +193,38 @@ def _notes(report: UsageReport) -> Iterator[str]:
 # Tables of figures, in both forms
 
 
-def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, classes: str = "xcyq-metrics") -> str:
-    table = _table(headings, (map(_figure_cell, row) for row in rows), classes)
-    return f'<div class="xcyq-scrolls" style="overflow-x: auto">{table}</div>'
+def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table."""
+    sides = ["left" if n == 0 or heading in {_ANSWERED_BY, _ENDED} else "right" for n, heading in enumerate(headings)]
+    styles = [f"{_FIGURE};text-align:{side}" for side in sides]
+    styles[0] += ";padding-left:0"
+    head = "".join(
+        f'<th style="{style};font-weight:{400 if n else 600}">{quiet(heading)}</th>'
+        for n, (heading, style) in enumerate(zip(headings, styles, strict=True))
+    )
+    styles = [f"{style};border-top:{LINE}" for style in styles]
+    styles[0] += ";font-weight:600"
+    lines = (
+        f'<tr style="background-color:rgba(0,0,0,0)">{"".join(map(_figure_cell, row, styles))}</tr>' for row in rows
+    )
+    style = "table-layout:auto;margin:0;border-collapse:collapse"
+    table = f'<table class="xcyq-metrics" style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody>'
+    return f'<div class="xcyq-scrolls" style="overflow-x:auto;margin:0 0 10px">{table}</table></div>'
 
 
-def _figure_cell(cell: Cell) -> str:
+def _figure_cell(cell: Cell, style: str) -> str:
     text = escape(cell.text)
     if cell.best:
         text = f"<strong>{text}</strong>"
     elif cell.stands_out:
-        text = f'<span class="xcyq-stands-out" style="color: #b45309">{text}</span>'
-    if cell.share is None:
-        return f"<td>{text}</td>"
-    # Without a theme's variables: an output that is not trusted keeps only plain values.
-    width = f"width: {max(1, round(100 * cell.share))}%"
-    colour = "#3b82f6" if cell.best else "#9ca3af"
-    bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: {colour}"></div>'
-    return f"<td>{text}{bar}</td>"
+        text = f'<span class="xcyq-stands-out" style="font-weight:600">{text}</span>'
+    bar = ""
+    if cell.share is not None:
+        width = f"width:{max(1, round(100 * cell.share))}%"
+        colour = "#3b82f6" if cell.best else "#9ca3af"
+        style_of_bar = f"{width};height:4px;margin:1px 0 2px auto;border-radius:2px;background-color:{colour}"
+        bar = f'<div class="xcyq-bar" style="{style_of_bar}"></div>'
+    return f'<td style="{style}">{text}{bar}</td>'
 
 
 def _figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -252,19 +271,18 @@ def aligned(texts: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _word_cell(text: str) -> str:
-    style = ""
-    if " " not in text:  # a name or a number stays on one line, unless it is longer than a line
-        wraps = len(text) > _LONG_WORD
-        style = "overflow-wrap: anywhere; min-width: 16em" if wraps else "white-space: nowrap"
-    return f'<td style="{style}">{escape(text)}</td>' if style else f"<td>{escape(text)}</td>"
+    if " " in text:
+        return f"<td>{escape(text)}</td>"
+    # A name or a number stays on one line, unless it is longer than a line.
+    wraps = "overflow-wrap:anywhere;min-width:16em" if len(text) > _LONG_WORD else "white-space:nowrap"
+    return f'<td style="text-align:left;{wraps}">{escape(text)}</td>'
 
 
-def _table(headings: Sequence[str], rows: Iterable[Iterable[str]], classes: str = "") -> str:
+def _table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as HTML; its cells are HTML."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     lines = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    begin = f'<table class="{classes}">' if classes else "<table>"
-    return f"{begin}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

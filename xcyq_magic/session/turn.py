@@ -247,7 +247,7 @@ def retry(
             msg = "There is no turn to ask again yet."
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
         old = before.turns[-1]
-        asked = old.completion.requested_model if model is None else model
+        asked = (old.completion.requested_model or None) if model is None else model
         options = TurnOptions(asked, old.system or "", old.parameters, cached=False)
         # All others stand above it, whichever their cells are.
         above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))

@@ -58,7 +58,7 @@ class RowsView:
     def _open(self, progress: Progress) -> None:
         made = self._made
         self._status = made.lines()
-        self._stop = made.stop(progress.stop, in_line=True, tooltip="Send nothing more and keep what came")
+        self._stop = made.stop(progress.stop, tooltip="Send nothing more and keep what came")
         self._rows = made.lines()
         top, style = made.line([self._status, self._stop]), made.lines(STYLE + LIVE_STYLE + ROWS_STYLE)
         self._output = made.output([top, style, self._rows])

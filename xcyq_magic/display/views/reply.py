@@ -74,7 +74,7 @@ class ReplyView:
     def _open(self, reply: LiveReply) -> LiveSections:
         made = self._made
         self._attached = attachments(reply.prompt)
-        self._status, self._stop = made.lines(), made.stop(reply.stop, in_line=True)
+        self._status, self._stop = made.lines(), made.stop(reply.stop)
         self._top = made.line([self._status, self._stop])
         self._notices, self._thoughts = made.part(), made.part()
         text = GrowingReply(made)

@@ -97,7 +97,7 @@ def _system(system: str | None) -> str:
 def _source(turn: Turn, model: str | None) -> str:
     """The cell that asks a turn again, as far as options can say it."""
     asked, parameters, text = turn.completion.requested_model, turn.parameters, turn.prompt.text
-    options = [] if asked == model else [_option("-m", asked.replace("{{", r"\{{"))]
+    options = [] if asked in {model, ""} else [_option("-m", asked.replace("{{", r"\{{"))]
     for option, value in (
         ("-t", parameters.temperature),
         ("--top-p", parameters.top_p),
