@@ -36,12 +36,6 @@ def pytest_configure(config):
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))  # the workers get it, too
 
 
-def pytest_collection_finish():
-    """Leave the thousands of tests out of the garbage collection that each shell does at its end."""
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_report_header(config):
     return f"--hypothesis-seed={seed}" if (seed := config.option.hypothesis_seed) else None
 
@@ -57,6 +51,13 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
     place, number = tmp_path_factory.getbasetemp(), next(COUNT)
     monkeypatch.setenv("IPYTHONDIR", str(place / f"ipython{number}"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(place / f"runtime{number}"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_garbage_collection_of_what_stays():
+    """Leave out the tests, and what earlier files imported: each shell collects garbage at its end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
