@@ -113,7 +113,7 @@ class Kernel:
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
 
     def close(self, *, now: bool = False) -> None:
-        """Shut it down; `now` where it is dead already."""
+        """Shut it down; `now` where it is dead already, or need not end in good order, which takes a while."""
         self.client.stop_channels()
         with contextlib.suppress(Empty):
             self.manager.shutdown_kernel(now=now)

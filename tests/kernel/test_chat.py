@@ -116,26 +116,26 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
     assert roles(sandbox.received[-1]) == ["user"]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
-        ("sandbox: status 400", "BadRequestError"),
-        ("sandbox: status 401", "AuthenticationError"),
-        ("sandbox: status 404", "NotFoundError"),
-        ("sandbox: status 429\nsandbox: retry-after 0", "RateLimitError"),
-        ("sandbox: status 503\nsandbox: retry-after 0", "ServerError"),
-        ("sandbox: page", "AnswerError"),
-        ("sandbox: drop 0", "NotReachedError"),
-    ],
-)
-def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):
+FAILURES = {
+    "sandbox: status 400": "BadRequestError",
+    "sandbox: status 401": "AuthenticationError",
+    "sandbox: status 404": "NotFoundError",
+    "sandbox: status 429\nsandbox: retry-after 0": "RateLimitError",
+    "sandbox: status 503\nsandbox: retry-after 0": "ServerError",
+    "sandbox: page": "AnswerError",
+    "sandbox: drop 0": "NotReachedError",
+}
+CONVERSATION = "get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()"
+
+
+def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox):
     kernel.run("%%chat\nfirst")
-    before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()")
-    failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
-    assert failed.status == "error"
-    assert failed.reply["ename"] == name
-    assert len(failed.error) <= 2  # and the caption makes three lines
-    assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()") == before
+    before = kernel.value(CONVERSATION)
+    for prompt, name in FAILURES.items():
+        failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
+        assert (failed.status, failed.reply["ename"]) == ("error", name), prompt
+        assert len(failed.error) <= 2, prompt  # and the caption makes three lines
+        assert kernel.value(CONVERSATION) == before, prompt
     assert kernel.run("%%chat\nsecond").status == "ok"
     assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
 
