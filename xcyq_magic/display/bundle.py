@@ -228,13 +228,9 @@ def _typed_html(text: str) -> str:
     """Return text as it was typed; what stands in fences, as the code that it is."""
     pieces, at = [], 0
     for fence in _FENCE.finditer(text):
-        pieces += [_as_typed(text[at : fence.start()]), body(to_html(fence[0]))]
+        pieces += [_paragraph(text[at : fence.start()]), body(to_html(fence[0]))]
         at = fence.end()
-    return "".join([*pieces, _as_typed(text[at:])])
-
-
-def _as_typed(text: str) -> str:
-    return _as_typed(text.strip("\n")) if text.strip() else ""
+    return "".join([*pieces, _paragraph(text[at:])])
 
 
 def _prompt_plain(prompt: Message) -> str:
@@ -276,6 +272,10 @@ def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
         except MediaError:
             note = joined(note, "it cannot be shown")
     return _figure(shown, joined(caption_of(part), note))
+
+
+def _paragraph(text: str) -> str:
+    return _as_typed(text.strip("\n")) if text.strip() else ""
 
 
 def _as_typed(text: str) -> str:
