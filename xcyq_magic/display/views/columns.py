@@ -25,7 +25,7 @@ from xcyq_magic.display.style import (
     quiet,
     thinking,
 )
-from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
+from xcyq_magic.display.views.buttons import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from IPython.display import display, update_display
 from xcyq_magic.display.caption import rows_line
 from xcyq_magic.display.settled_rows import latest_html, rows_bundle
 from xcyq_magic.display.style import LIVE_STYLE, ROWS_STYLE, STYLE, quiet
-from xcyq_magic.display.views.maker import WidgetMaker, clicks_arrive, show_button
+from xcyq_magic.display.views.buttons import WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.rows import Rows

@@ -11,8 +11,8 @@ from IPython.display import display
 from xcyq_magic.display.bundle import attachments, opening_bundle, pictures, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_STYLE, MORE, STYLE, folded, quiet, thinking
+from xcyq_magic.display.views.buttons import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.display.views.live_sections import LiveSections
-from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

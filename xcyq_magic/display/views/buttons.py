@@ -1,4 +1,4 @@
-"""The widgets of the live views: each kind is made here, with its layout and its classes."""
+"""The Stop button, and the other widgets of the live views: each kind is made here, with its layout and its classes."""
 
 from __future__ import annotations
 
