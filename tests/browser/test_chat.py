@@ -22,9 +22,9 @@ HEADING = """() => {
     return {...looks, left: Math.round(r.left), top: r.top};
 }"""
 
-# Where each element of our outputs is, and how it looks, but for colours.
+# Where each element of our outputs is, and how it looks, but for colours; a page that trusts nothing has no buttons.
 LOOKS = """() => [...document.querySelectorAll('.jp-RenderedHTMLCommon:has(> div > .xcyq-quiet)')].map(output =>
-    [...output.querySelectorAll(':not(style, mjx-container *)')].map(element => {
+    [...output.querySelectorAll(':not(style, button, mjx-container *)')].map(element => {
         const s = getComputedStyle(element), r = element.getBoundingClientRect();
         const place = [r.left, r.width, r.height].map(Math.round);
         return [element.tagName, s.fontSize, s.listStyleType, s.textAlign.replace('start', 'left'), ...place];

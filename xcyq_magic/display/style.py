@@ -71,8 +71,6 @@ animation:1s step-end forwards xcyq-rest}
 .jp-RenderedHTMLCommon>div:last-child:has(>.xcyq-followed){margin-bottom:0}
 @keyframes xcyq-rest{to{content-visibility:auto}}
 .xcyq-followed.xcyq-followed.xcyq-followed>:last-child{margin-bottom:var(--jp-content-font-size1,14px)}
-.xcyq-followed.xcyq-followed.xcyq-followed>:is(h1,h2,h3,h4,h5,h6):last-child{
-margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-more.xcyq-more.xcyq-more>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-quiet{opacity:1!important;color:var(--jp-ui-font-color2,#616161);
@@ -99,13 +97,14 @@ _HELD = {
 }
 # What JupyterLab leaves to an output that it does not trust. A theme's variables are not let through, nor is `start`;
 # what is half transparent suits light and dark. Headings are smaller than those of the notebook and than the name above
-# a column, and JupyterLab's table of contents leaves out what has their class.
+# a column, and JupyterLab's table of contents leaves out what has their class. Their margin is that of all blocks, so
+# that it is the same before any other, also where a live segment ends with one.
 _PRE = "margin:0 0 14px;padding:7px 11px;overflow-x:auto;white-space:pre"
 _COLOURED = '<div class="highlight">'
 _CODE = '<code style="background-color:rgba(0,0,0,0);white-space:pre">'
 _INLINE = {
     **{
-        f"<h{level}>": f'<h{level} class="jp-toc-ignore" style="font-size:{size}em;font-weight:600">'
+        f"<h{level}>": f'<h{level} class="jp-toc-ignore" style="font-size:{size}em;font-weight:600;margin-bottom:14px">'
         for level, size in enumerate((1.2, 1.1, 1, 1, 1, 1), 1)
     },
     "<table>": '<table style="margin:0 0 14px">',
@@ -128,16 +127,15 @@ FULL = "xcyq-full"  # a section whose text goes on in the next output, which is 
 STOP = "xcyq-stop"
 HIDDEN = "xcyq-hidden"
 LIVE_STYLE = """<style>
-.xcyq-reply.xcyq-reply :is(h1,h2,h3,h4,h5,h6){font-size:1em;font-weight:600}
+.xcyq-reply.xcyq-reply :is(h1,h2,h3,h4,h5,h6){font-size:1em;font-weight:600;margin-bottom:14px}
 .xcyq-reply.xcyq-reply.xcyq-reply h1{font-size:1.2em}
+.xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
 .xcyq-reply.xcyq-reply.xcyq-reply h2{font-size:1.1em}
 .xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-hidden.xcyq-hidden{display:none}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:var(--jp-content-font-size1,14px)}
-.xcyq-segments>*>*>.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):last-child:not(.xcyq-goes-on){
-margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-segments>:is(*+*,.xcyq-segments>.xcyq-segments>*)>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-segments:has(.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(.xcyq-turn-1)~.xcyq-at-0{display:none}
