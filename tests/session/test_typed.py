@@ -365,6 +365,12 @@ def test_a_reply_that_was_cut_is_asked_again_and_an_empty_one_too(gateway):
     assert server.requests[3].json["messages"][-2]["content"]  # a gateway refuses an empty message
 
 
+def test_half_a_number_is_no_number(gateway):
+    session, server = gateway(says("12", reason="length"), says("123"))
+    assert Chat(session=session)("How many?", as_=int).data == 123
+    assert len(server.requests) == 2
+
+
 def test_of_a_long_reply_its_ends_are_sent_back(gateway):
     session, server = gateway(says("a" * 100_000 + "end"), says(FITS))
     Chat(session=session)("Judge it.", as_=Review)
