@@ -96,6 +96,12 @@ def test_other_values_have_a_table_or_a_line():
     assert "<p><strong>[]</strong></p>" in shown([])
 
 
+def test_a_text_that_is_the_whole_reply_is_shown_as_it_is():
+    html = shown("It is **good**.", "It is **good**.\n")
+    assert "It is <strong>good</strong>." in html
+    assert "<details" not in html
+
+
 def test_what_is_long_is_cut_and_says_so():
     html = shown([{f"f{n}": "x" * 500 for n in range(15)}] * 25)
     table = cells(html)
@@ -105,7 +111,7 @@ def test_what_is_long_is_cut_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("text", "summary"), [("Here: {1}", "The reply"), ('[{"a": "```"}]', "JSON"), ("good", "The reply")]
+    ("text", "summary"), [("Here: {1}", "The reply"), ('[{"a": "```"}]', "JSON"), ("It is good.", "The reply")]
 )
 def test_what_the_model_wrote_is_folded_as_it_is(text, summary):
     assert f"<summary>{summary}</summary>" in shown("good", text)
@@ -150,6 +156,11 @@ def test_each_field_is_a_row_and_what_differs_is_marked():
         ["colour", "red", "red", "red"],
     ]
     assert "label | good | good | bad |" in bundle["text/plain"]
+
+
+def test_where_all_differ_none_stands_out():
+    bundle = comparison(*(column(str(n), n) for n in range(3)))
+    assert values_of(bundle)[1] == [f"{NOT_THE_SAME}value", "0", "1", "2"]
 
 
 def test_lists_and_single_values_are_compared_too():

@@ -33,6 +33,10 @@ class Node(BaseModel):
     inner: list[Node]
 
 
+class Loop(BaseModel):
+    inner: Loop  # which no value can fit
+
+
 class Endless(BaseModel):
     inner: Endless | None
 
@@ -142,6 +146,11 @@ def test_a_reply_that_max_tokens_cuts_is_asked_for_again(session):
         Chat(session=session, max_tokens=5)(f"{FAST}Judge it.", as_=Review)
     first, second = session.access.sandbox.received
     assert len(second.body["messages"]) == len(first.body["messages"]) + 2
+
+
+def test_a_type_that_nothing_fits_has_an_answer_all_the_same(session):
+    with pytest.raises(TypeMismatchError, match="Input should be an object"):
+        Chat(session=session)(f"{FAST}Judge it.", as_=Loop)
 
 
 def test_the_reference_client_gets_what_it_asks_for(sandbox):

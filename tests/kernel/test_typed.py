@@ -40,20 +40,11 @@ def test_a_value_is_a_table_live_json_and_a_variable(kernel, sandbox):
     assert kernel.value(COUNT_WIDGETS) == widgets
 
 
-LONG = """
-from pydantic import BaseModel, Field
-from typing import Annotated
-class Many(BaseModel):
-    texts: Annotated[list[Annotated[str, Field(min_length=400)]], Field(min_length=100)]
-"""
-
-
 def test_a_long_value_stays_in_one_output(kernel):
-    kernel.run(LONG)
-    ran = kernel.run("%%chat --as Many\nJudge it.\nsandbox: json always broken\nsandbox: pace 500 200")
-    assert "TypeMismatchError" in ran.error[0]
+    ran = kernel.run("%%chat --as str\nTell me more.\nsandbox: markdown 20000\nsandbox: pace 100 200")
+    assert ran.status == "ok", "\n".join(ran.error)
     assert [set(o) for o in ran.outputs] == [{"text/html", "text/plain", TURN_MIME}]
-    assert kernel.value("_reply.data, len(_reply.text) > 40_000") == "None True"
+    assert kernel.value("_reply.data == _reply.text.strip(), len(_reply.text)") == "True 20000"
 
 
 def test_tab_offers_types(kernel):

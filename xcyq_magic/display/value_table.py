@@ -54,7 +54,7 @@ def typed_html(completion: Completion) -> str:
 
     A reply that does not fit is shown as it was written, JSON as code.
     """
-    if completion.data is None:
+    if completion.data is None or completion.data == completion.text.strip():  # a text is its own value
         return reply_body(inlined(to_html(_written(completion.text))))
     return body(_value_html(plain_value(completion.data))) + folded_value(completion)
 

@@ -181,14 +181,13 @@ def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON valu
 def digest(request: ChatRequest, gateway: str) -> str:
     """Return the SHA-256 of what is asked of `gateway`.
 
-    How a picture is called does not count, nor whether the reply is streamed.
+    How a picture is called does not count, nor whether the reply is streamed. The schema of a type counts, for the
+    system prompt holds it.
     """
     messages = [
         [m.role, [{k: v for k, v in p.to_dict().items() if k not in _NOT_SENT} for p in m.parts]]
         for m in request.messages
     ]
     form = request.video_form if any(m.videos for m in request.messages) else None
-    asked: list[Any] = [gateway, request.model, messages, request.parameters.to_dict(), form]
-    if request.response_format is not None:
-        asked.append(request.response_format)
+    asked = [gateway, request.model, messages, request.parameters.to_dict(), form]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode("ascii")).hexdigest()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xcyq_magic.session.typed import AnswerType
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_NAME = re.compile(r"[A-Za-z]+")
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -315,7 +316,7 @@ def answer_type(context: Context, source: str) -> AnswerType[Any]:
     if source.startswith("{{") and source.endswith("}}"):  # as in a prompt
         source = source[2:-2]
     way_on = "It takes the name of a class, or a type such as list[int] or Literal['a', 'b']."
-    names = {name: getattr(typing, name) for name in typing.__all__}
+    names = {name: getattr(typing, name) for name in _NAME.findall(source) if name in typing.__all__}
     return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))
 
 
