@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -27,7 +26,8 @@ from xcyq_magic.chat.completion import Delta
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import OptionError, StatusError, TypeMismatchError
 from xcyq_magic.gateway.attempt import Deltas, Ended
-from xcyq_magic.session.live import LiveReply, follow
+from xcyq_magic.session.grid import Grid
+from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
@@ -545,11 +545,16 @@ class Replies:
         return self.send
 
 
-def test_what_views_show_is_json_as_code_and_the_second_reply_below_the_first():
-    replies, arrivals = Replies(MISFITS, "It is\n" + FITS), SimpleQueue()
+def waited_for(start) -> LiveReply:
+    """A reply to a typed request that `start` sends, once it has ended."""
     live = LiveReply("gpt-5.5", answer=AnswerType(Review))
-    live.start(replies.send, arrivals, replies.again)
-    follow([live], arrivals, lambda _: None)
+    Grid([live], lambda _: None, slots=1).run(lambda: None, start)
+    return live
+
+
+def test_what_views_show_is_json_as_code_and_the_second_reply_below_the_first():
+    replies = Replies(MISFITS, "It is\n" + FITS)
+    live = waited_for(lambda live, arrivals: live.start(replies.send, arrivals, replies.again))
     assert "".join(live.shown) == f"```json\n{MISFITS}\n```\n\nIt is\n{FITS}\n\n"
     assert (live.state, live.error, live.mismatch, live.completion.data) == ("done", None, None, GOOD)
     assert replies.asked_again[0] == MISFITS
@@ -558,19 +563,19 @@ def test_what_views_show_is_json_as_code_and_the_second_reply_below_the_first():
 
 
 def test_a_stop_that_comes_with_the_end_of_the_first_reply_stops_the_second():
-    replies, arrivals = Replies(MISFITS, FITS), SimpleQueue()
-    live = LiveReply("gpt-5.5", answer=AnswerType(Review))
-    live.start(replies.send, arrivals, replies.again)
-    live.stop()
-    follow([live], arrivals, lambda _: None)
+    replies = Replies(MISFITS, FITS)
+
+    def start(live, arrivals) -> None:
+        live.start(replies.send, arrivals, replies.again)
+        live.stop()
+
+    live = waited_for(start)
     assert live.state == "stopped"
     assert replies.cancelled == [MISFITS, FITS]
 
 
 def test_a_reply_for_which_nobody_can_ask_again_ends_with_what_is_wrong():
-    live, arrivals = LiveReply("gpt-5.5", answer=AnswerType(Review)), SimpleQueue()
-    live.start(Replies(MISFITS).send, arrivals)
-    follow([live], arrivals, lambda _: None)
+    live = waited_for(lambda live, arrivals: live.start(Replies(MISFITS).send, arrivals))
     assert WORDS in live.mismatch.message
     assert live.completion.text == MISFITS
 

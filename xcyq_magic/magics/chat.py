@@ -17,7 +17,6 @@ from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
-from xcyq_magic.magics.each import answer_each
 from xcyq_magic.magics.expand import in_callers_scope
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -148,6 +147,8 @@ class ChatMagics(TurnMagics):
             self.say("\n".join(state_of(self.session)))
             return
         if options.each is not None:
+            from xcyq_magic.magics.each import answer_each
+
             answer_each(self, options, text, cell)
             return
         self.answer(options, prompt_of(self.context, "chat", options, text, cell))

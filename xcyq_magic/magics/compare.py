@@ -9,7 +9,6 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import compare_options, parse_models
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
-from xcyq_magic.magics.each import compare_each
 from xcyq_magic.magics.expand import filled
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -56,6 +55,8 @@ class CompareMagics(ExtensionMagics):
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if options.each is not None:
+            from xcyq_magic.magics.each import compare_each
+
             compare_each(self, options, cell)
             return
         if options.check is not None:

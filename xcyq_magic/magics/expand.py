@@ -20,7 +20,6 @@ from itertools import islice
 from numbers import Number
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
@@ -243,7 +242,8 @@ def _near(error: Exception, names: dict[str, object]) -> str | None:
     missing = getattr(error, "name", None)
     if not isinstance(missing, str):
         return None
-    if isinstance(error, AttributeError) and isinstance(owner := getattr(error, "obj", None), Record):
+    owner = getattr(error, "obj", None)
+    if isinstance(error, AttributeError) and isinstance(owner, dict):  # a row, whose columns are attributes, too
         return nearest_name(missing, owner)
     return nearest_name(missing, names) if isinstance(error, NameError) else None
 
