@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kernels import COUNT_WIDGETS, TIMEOUT_S
 
 from xcyq_magic.chat.records import TURN_MIME
