@@ -370,8 +370,8 @@ def test_a_turn_of_the_history_shows_what_went_along_as_it_is(kernel):
     assert re.search(r"<figcaption>(<[^>]+>)?sky · 8×6, ", above)
     assert re.search(r"<summary[^>]*>notes</summary>", above)
     assert ">[1, 2]</code></pre>" in above
-    assert '<div class="xcyq-as-typed">What **is** this?</div>' in above
-    assert '<div class="xcyq-as-typed">  And that?</div>' in above
+    assert '<div class="xcyq-as-typed" style="white-space:pre-wrap">What **is** this?</div>' in above
+    assert '<div class="xcyq-as-typed" style="white-space:pre-wrap">  And that?</div>' in above
     assert "```" not in above
     assert 'class="highlight"' in above
     assert "What **is** this?\n```python\nx = 1" in shown["text/plain"]
