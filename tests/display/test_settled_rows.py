@@ -190,6 +190,9 @@ def test_the_pictures_of_a_prompt_stand_with_its_case():
 # What only we may write.
 OURS = {
     "<div style='opacity:.75;font-size:13px;font-weight:400'>",
+    "<div style='opacity:.65;font-size:13px;font-weight:400;margin:0 0 .4em'>",
+    "<div style='padding:0 6px'>",
+    "<div style='padding:0'>",
     "<div class='jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply'>",
     "<td colspan='3'>",
 }
