@@ -71,15 +71,18 @@ class Evaluation(Mapping[str, Rows[Any]]):
         Those of each model, one for each case.
     scored_by
         The name of the check, or of the judge; ``""`` where nothing was scored.
+    judged
+        Whether a judge scored it.
 
     Examples
     --------
     >>> found.to_frame().groupby("model").score.mean()   # doctest: +SKIP
     """
 
-    def __init__(self, rows: Mapping[str, Rows[Any]], scored_by: str = "") -> None:
+    def __init__(self, rows: Mapping[str, Rows[Any]], scored_by: str = "", *, judged: bool = False) -> None:
         self._rows = dict(rows)
         self.scored_by = scored_by
+        self.judged = judged
 
     def __getitem__(self, model: str) -> Rows[Any]:
         """Return the rows of a model."""
@@ -106,6 +109,12 @@ class Evaluation(Mapping[str, Rows[Any]]):
         return sorted(found, key=lambda m: -m.score.mean if m.score else float("inf"))
 
     @property
+    def in_shares(self) -> bool:
+        """Whether the scores are shares, 0 to 1: of yes and no, or of what a judge found the best."""
+        scores = [m.score for m in self.models if m.score]
+        return self.judged or (bool(scores) and all(s.is_share for s in scores))
+
+    @property
     def differences(self) -> list[Difference]:
         """Each pair of models whose scores can be compared, the best first."""
         found = [self._difference(a.model, b.model) for a, b in combinations([m for m in self.models if m.score], 2)]
@@ -123,7 +132,7 @@ class Evaluation(Mapping[str, Rows[Any]]):
 
     @property
     def disagreements(self) -> list[dict[str, Row[Any]]]:
-        """The cases whose models got different scores, or gave different answers of a type: their rows by model."""
+        """The cases whose models got different scores, or, unscored, gave different answers: their rows by model."""
         cases = [dict(zip(self._rows, rows, strict=True)) for rows in zip(*self._rows.values(), strict=True)]
         return [case for case in cases if _differ([*case.values()])]
 
@@ -165,4 +174,5 @@ def _differ(rows: Sequence[Row[Any]]) -> bool:
     answered = [r for r in rows if r.completion is not None]
     if any(r.score is not None for r in rows):
         return len({r.score for r in answered}) > 1
-    return any(r.data != answered[0].data for r in answered)
+    answers = [r.text.strip() if r.data is None else r.data for r in answered]
+    return any(answer != answers[0] for answer in answers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from xcyq_magic.display.caption import ending, pace, price, seconds, who
+from xcyq_magic.display.caption import ending, pace, price, score_text, seconds, who
 from xcyq_magic.display.markup import escape, plain_line
 from xcyq_magic.display.style import COMPARISON_STYLE, body, quiet, styled
 from xcyq_magic.errors import show_directions
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
+    from xcyq_magic.chat.evaluation import Evaluation, ModelScore
     from xcyq_magic.chat.usage import ModelUsage, UsageReport
     from xcyq_magic.display.bundle import Bundle
 
@@ -30,6 +31,8 @@ class Cell:
     ----------
     share
         Of the column's largest, 0 to 1, for a bar; None for none.
+    interval
+        Where a bar begins, where its mark is, and where it ends, 0 to 1; nothing for none.
     best
         Whether it is the best of its column.
     stands_out
@@ -40,6 +43,7 @@ class Cell:
     share: float | None = None
     best: bool = False
     stands_out: bool = False
+    interval: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class _Figure(Generic[_Item]):
 
 def _known(figures: Iterable[_Figure[_Item]], items: Sequence[_Item]) -> list[_Figure[_Item]]:
     """Return the figures without the cost, where no item has one."""
-    return [f for f in figures if f.heading != "cost" or any(f.of(item) is not None for item in items)]
+    return [f for f in figures if not f.heading.startswith("cost") or any(f.of(item) is not None for item in items)]
 
 
 # A comparison
@@ -104,21 +108,27 @@ def metrics_markdown(columns: Sequence[Column]) -> str:
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
     """Return the headings, and a row for each column of the comparison; there is a cost where any is known."""
     figures = _known(_COLUMN_FIGURES, columns)
-    rows = zip(*(_with_best(f, columns) for f in figures), strict=True)
+    rows = zip(*(_with_best(f, columns, _is_whole) for f in figures), strict=True)
     return ["model", "answered by", *(f.heading for f in figures), "ended"], [
         [Cell(c.name), _answered_by(c), *cells, _ended(c)] for c, cells in zip(columns, rows, strict=True)
     ]
 
 
-def _with_best(figure: _Figure[Column], columns: Sequence[Column]) -> list[Cell]:
-    cells, values = figure.cells(columns), [figure.of(c) for c in columns]
-    # Of a reply that is not whole, no figure is a record.
-    whole = [c.completion is not None and c.completion.partial is None for c in columns]
+def _with_best(
+    figure: _Figure[_Item], items: Sequence[_Item], is_whole: Callable[[_Item], bool] = lambda _: True
+) -> list[Cell]:
+    cells, values = figure.cells(items), [figure.of(item) for item in items]
+    whole = list(map(is_whole, items))
     ranked = [v for v, w in zip(values, whole, strict=True) if w and v is not None]
     if figure.less_is_better is None or len(set(ranked)) <= 1:
         return cells
     best = min(ranked) if figure.less_is_better else max(ranked)
     return [replace(c, best=w and v == best) for c, v, w in zip(cells, values, whole, strict=True)]
+
+
+def _is_whole(column: Column) -> bool:
+    """Return whether a reply is whole: of another, no figure is a record."""
+    return column.completion is not None and column.completion.partial is None
 
 
 def _answered_by(column: Column) -> Cell:
@@ -133,6 +143,68 @@ def _ended(column: Column) -> Cell:
         return Cell(type(column.error).__name__, stands_out=True)
     said = ending(column.completion)
     return Cell(said or column.completion.finish_reason or "", stands_out=bool(said))
+
+
+# A comparison over cases
+
+_MODEL_FIGURES: tuple[_Figure[ModelScore], ...] = (
+    _Figure("cost of 1,000", lambda m: m.cost_of_1000, price, less_is_better=True),
+    _Figure("first token, p50", lambda m: m.first_token_s, seconds, less_is_better=True),
+    _Figure("total, p50", lambda m: m.duration_s, seconds, less_is_better=True),
+)
+
+
+def scores_html(evaluation: Evaluation) -> str:
+    """Return how each model did over all cases, as HTML."""
+    return _figures_html(*_scores_table(evaluation), classes="xcyq-metrics xcyq-usage")
+
+
+def scores_markdown(evaluation: Evaluation) -> str:
+    """Return how each model did over all cases, as a table of Markdown."""
+    return _figures_markdown(*_scores_table(evaluation))
+
+
+def table_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts of one line as Markdown."""
+    return _figures_markdown(headings, [[*map(Cell, row)] for row in rows])
+
+
+def _scores_table(evaluation: Evaluation) -> tuple[list[str], list[list[Cell]]]:
+    """Return the headings, and a row for each model, the best first."""
+    models = evaluation.models
+    figures = [f for f in _known(_MODEL_FIGURES, models) if any(f.of(m) is not None for m in models)]
+    columns = [[Cell(m.model) for m in models]]
+    headings = ["model"]
+    if any(m.score is not None for m in models):
+        headings += ["score", "95 % interval"]
+        columns += [_score_cells(evaluation, models), _interval_cells(evaluation, models)]
+    columns += [_with_best(f, models) for f in figures]
+    columns.append([Cell(f"{m.failed:,}", stands_out=m.failed > 0) for m in models])
+    return [*headings, *(f.heading for f in figures), "failed"], [[*row] for row in zip(*columns, strict=True)]
+
+
+def _score_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
+    """Return the scores; the first is marked as the best where it is not by chance that it is better than each."""
+    of_first = [d for d in evaluation.differences if models[0].model in {d.one, d.other}]
+    sure = bool(of_first) and not any(d.may_be_chance for d in of_first)
+    said = ["" if m.score is None else score_text(m.score.mean, is_share=evaluation.in_shares) for m in models]
+    return [Cell(text, best=sure and n == 0) for n, text in enumerate(said)]
+
+
+def _interval_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
+    """Return the intervals, drawn on one scale: of shares, from nothing to all."""
+    scores, shares = [m.score for m in models if m.score is not None], evaluation.in_shares
+    begin, end = (0.0, 1.0) if shares else (min(s.low for s in scores), max(s.high for s in scores))
+    cells = []
+    for score in (m.score for m in models):
+        if score is None:
+            cells.append(Cell(""))
+            continue
+        low, high = (score_text(value, is_share=shares) for value in (score.low, score.high))
+        ends = (score.low, score.mean, score.high)
+        drawn = [(value - begin) / (end - begin) for value in ends] if end > begin else []
+        cells.append(Cell(f"{low.removesuffix(' %')} to {high}", interval=drawn))
+    return cells
 
 
 # Usage
@@ -199,9 +271,16 @@ def _figure_cell(cell: Cell) -> str:
         text = f"<strong>{text}</strong>"
     elif cell.stands_out:
         text = f'<span class="xcyq-stands-out" style="color: #b45309">{text}</span>'
+    # Without a theme's variables: an output that is not trusted keeps only plain values.
+    if cell.interval:
+        low, mark, high = cell.interval
+        within = f"margin-left: {100 * (mark - low) / (high - low):.0f}%" if high > low else ""
+        width = f"width: {max(1, round(100 * (high - low)))}%; margin-left: {min(99, round(100 * low))}%"
+        middle = f'<div class="xcyq-mean" style="{within}; width: 3px; height: 4px; background-color: #3b82f6"></div>'
+        bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: #9ca3af">{middle}</div>'
+        return f"<td>{text}{bar}</td>"
     if cell.share is None:
         return f"<td>{text}</td>"
-    # Without a theme's variables: an output that is not trusted keeps only plain values.
     width = f"width: {max(1, round(100 * cell.share))}%"
     colour = "#3b82f6" if cell.best else "#9ca3af"
     bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: {colour}"></div>'
