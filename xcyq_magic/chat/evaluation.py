@@ -105,14 +105,14 @@ class Evaluation(Mapping[str, Rows[Any]]):
     @property
     def models(self) -> list[ModelScore]:
         """How each model did, the best first; in the order asked where nothing was scored."""
-        found = [_model_score(model, rows) for model, rows in self._rows.items()]
+        found = [_model_score(model, rows, shares=self.judged) for model, rows in self._rows.items()]
         return sorted(found, key=lambda m: -m.score.mean if m.score else float("inf"))
 
     @property
     def in_shares(self) -> bool:
         """Whether the scores are shares, 0 to 1: of yes and no, or of what a judge found the best."""
         scores = [m.score for m in self.models if m.score]
-        return self.judged or (bool(scores) and all(s.is_share for s in scores))
+        return bool(scores) and all(s.is_share for s in scores)
 
     @property
     def differences(self) -> list[Difference]:
@@ -156,13 +156,13 @@ class Evaluation(Mapping[str, Rows[Any]]):
         )
 
 
-def _model_score(model: str, rows: Rows[Any]) -> ModelScore:
+def _model_score(model: str, rows: Rows[Any], *, shares: bool) -> ModelScore:
     costs = [r.cost for r in rows if r.cost is not None and r.completion is not None and not r.completion.cached]
     sent = [r.completion for r in rows if r.completion is not None and not r.completion.cached]
     firsts = [c.first_token_s for c in sent if c.first_token_s is not None]
     return ModelScore(
         model,
-        score_of([r.score for r in rows if r.score is not None]),
+        score_of([r.score for r in rows if r.score is not None], shares=shares),
         _THOUSAND * sum(costs) / len(costs) if costs else None,
         median(firsts) if firsts else None,
         median(c.duration_s for c in sent) if sent else None,

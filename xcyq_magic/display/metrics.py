@@ -120,10 +120,10 @@ def _with_best(
     cells, values = figure.cells(items), [figure.of(item) for item in items]
     whole = list(map(is_whole, items))
     ranked = [v for v, w in zip(values, whole, strict=True) if w and v is not None]
-    if figure.less_is_better is None or len(set(ranked)) <= 1:
+    if figure.less_is_better is None or len({figure.text(v) for v in ranked}) <= 1:  # a sum rounds
         return cells
-    best = min(ranked) if figure.less_is_better else max(ranked)
-    return [replace(c, best=w and v == best) for c, v, w in zip(cells, values, whole, strict=True)]
+    best = figure.text(min(ranked) if figure.less_is_better else max(ranked))
+    return [replace(c, best=w and c.text == best) for c, w in zip(cells, whole, strict=True)]
 
 
 def _is_whole(column: Column) -> bool:

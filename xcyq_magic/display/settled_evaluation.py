@@ -19,6 +19,7 @@ from xcyq_magic.display.settled_rows import (
     within_bounds,
 )
 from xcyq_magic.display.style import COMPARISON_STYLE, ROWS_STYLE, quiet, styled, unfolding
+from xcyq_magic.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.evaluation import Difference, Evaluation
     from xcyq_magic.chat.rows import Row
     from xcyq_magic.display.bundle import Bundle
+    from xcyq_magic.session.rows import Progress
 
 _SEEN = 10  # cases above the fold
 _MOST_PLAIN = 20  # cases, as text
@@ -39,8 +41,7 @@ def evaluation_bundle(evaluation: Evaluation, label: str = "") -> Bundle:
     """Return the settled output of a comparison over cases; `label` stands in its caption."""
     every, cases = _every(evaluation), _cases(evaluation)
     lines = within_bounds(_case_html(case) for case in cases)
-    hidden = _hidden(len(cases) - len(lines))
-    below = [*hidden, *_unjudged(evaluation), *what_to_do(every)]
+    below = _below(evaluation, every, len(cases) - len(lines))
     first, *others = _said_of(evaluation)
     differences = [*_differences(evaluation)]
     parts = [
@@ -59,7 +60,7 @@ def evaluation_bundle(evaluation: Evaluation, label: str = "") -> Bundle:
 def _plain(evaluation: Evaluation, every: Rows[Any], cases: Sequence[dict[str, Row[Any]]], label: str) -> str:
     shown = cases[:_MOST_PLAIN]
     first, *others = _said_of(evaluation)
-    below = [*_hidden(len(cases) - len(shown)), *_unjudged(evaluation), *what_to_do(every)]
+    below = _below(evaluation, every, len(cases) - len(shown))
     table = table_markdown(["row", "case", *evaluation], [_case_row(case) for case in shown]) if shown else ""
     lines = [
         f"[{_caption(evaluation, every, label)}]",
@@ -161,10 +162,13 @@ def _folded_lines(lines: Sequence[str]) -> str:
     return unfolding(f"{more} about the models", "".join(f"<div>{escape(line)}</div>" for line in lines))
 
 
-def _hidden(count: int) -> list[str]:
-    if not count:
-        return []
-    return [f"{counted(count, 'more case')} in _comparison; _comparison.to_frame() is a table of all."]
+def _below(evaluation: Evaluation, every: Rows[Any], hidden: int) -> list[str]:
+    """Return what is not shown, and what to do about answers that are missing or have no score."""
+    lines = [f"{counted(hidden, 'more case')} in _comparison; _comparison.to_frame() is a table of all."]
+    errors = [row.error for row in every if isinstance(row.error, CheckError)]
+    others = Rows([row for row in every if not isinstance(row.error, CheckError)])
+    unscored = [f"{counted(len(errors), 'answer')} without a score: {e.message} {e.hint}" for e in errors[:1]]
+    return [*(lines if hidden else []), *unscored, *_unjudged(evaluation), *what_to_do(others, "answer")]
 
 
 # Cases
@@ -207,9 +211,9 @@ def score_mark(row: Row[Any]) -> str:
     return score_text(row.score, is_share=False)
 
 
-def means(rows_by_model: Iterable[tuple[str, Sequence[Row[Any] | None]]]) -> Iterator[tuple[str, str]]:
-    """Yield the score of each model so far, with its name; ``""`` where nothing is scored."""
-    for model, rows in rows_by_model:
+def means(progress: Progress) -> Iterator[tuple[str, str]]:
+    """Yield each model, and its score so far; ``""`` where it has none."""
+    for model, rows in progress.rows.items():
         scores = [r.score for r in rows if r is not None and r.score is not None]
-        shares = all(isinstance(s, bool) for s in scores)
+        shares = bool(progress.outlook.judge) or all(isinstance(s, bool) for s in scores)
         yield model, score_text(sum(scores) / len(scores), is_share=shares) if scores else ""

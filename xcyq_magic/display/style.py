@@ -120,7 +120,7 @@ FULL = "xcyq-full"  # a section whose text goes on in the next output, which is 
 STOP = "xcyq-stop"
 HIDDEN = "xcyq-hidden"
 LIVE_STYLE = """<style>
-.xcyq-stop.xcyq-stop{height:20px;line-height:18px}
+.xcyq-stop.xcyq-stop{height:20px;line-height:18px;flex:none}
 .xcyq-hidden.xcyq-hidden{display:none}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
@@ -201,8 +201,9 @@ color:var(--jp-ui-font-color2,#616161)}
 .xcyq-latest.xcyq-latest.xcyq-latest td{height:1.6em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .xcyq-latest td:first-child{width:6em}
 .xcyq-matrix.xcyq-matrix.xcyq-matrix{width:100%;margin:0}
-.xcyq-matrix td:nth-child(2){white-space:nowrap;text-align:right!important;font-variant-numeric:tabular-nums;width:3em}
-.xcyq-matrix td:last-child{width:99%;min-width:12em;line-height:1.5}
+.xcyq-matrix.xcyq-matrix.xcyq-matrix td:nth-child(2){white-space:nowrap;text-align:right!important;
+font-variant-numeric:tabular-nums}
+.xcyq-matrix.xcyq-matrix.xcyq-matrix td:last-child{width:99%;min-width:12em}
 .xcyq-matrix i{display:inline-block;width:1.1em;font-style:normal;text-align:center;cursor:default}
 .xcyq-matrix .xcyq-yes{color:var(--jp-success-color0,#1b7f37)}
 .xcyq-matrix .xcyq-no{color:var(--jp-warn-color0,#b45309)}

@@ -216,7 +216,7 @@ class TerminalMatrix(_TerminalProgress):
         self._colours = colours
 
     def _line(self, progress: Progress) -> str:
-        scores = (f"{model} {mean}" for model, mean in means(progress.rows.items()) if mean)
+        scores = (f"{model} {mean}" for model, mean in means(progress) if mean)
         return joined(", ".join(scores), super()._line(progress))
 
     def settle(self, evaluation: Evaluation) -> None:

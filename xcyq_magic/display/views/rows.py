@@ -29,7 +29,8 @@ _FRAME_S = 0.25  # many rows begin and end in a frame of the engine's, and nobod
 _WINDOW = 40  # frames over which the rows of a second are counted: 10 s
 _MOST_MARKS, _MOST_MARKS_IN_ALL = 100, 600  # of a model, and of all: what changes is sent anew four times a second
 _HEIGHTS = "▁▂▃▄▅▆▇█"
-_KINDS = ("yes", "no", "scored", "answered", "failed", "to come")
+_SIGNS = {"yes": "✓", "no": "✗", "scored": "▁ to █", "answered": "•", "failed": "!", "to come": "·"}
+_CLASSES = {"yes": "xcyq-yes", "no": "xcyq-no", "scored": "xcyq-yes", "failed": "xcyq-bad"}
 Found = TypeVar("Found")
 _WHERE_THEY_ARE = "their answers were still coming when this was saved. Run the cell again: what came is kept."
 
@@ -156,9 +157,10 @@ def matrix_html(progress: Progress) -> str:
     scale = _scale_of(progress)
     lines = "".join(
         f"<tr><td>{escape(model)}</td><td>{escape(mean)}</td><td>{said(progress.rows[model], scale)}</td></tr>"
-        for model, mean in means(progress.rows.items())
+        for model, mean in means(progress)
     )
-    key = quiet("Marks: · to come, • answered, ✓ yes, ✗ no, ▁ to █ a number, ! failed") if marked else ""
+    each = {_kind(row) for rows in progress.rows.values() for row in rows}
+    key = quiet(", ".join(f"{_SIGNS[kind]} {kind}" for kind in _SIGNS if kind in each)) if marked else ""
     return body(f'<table class="xcyq-rows xcyq-matrix"><tbody>{lines}</tbody></table>') + key
 
 
@@ -177,21 +179,21 @@ def _marks(rows: Sequence[Row[Any] | None], scale: tuple[float, float]) -> str:
 
 def _mark(row: Row[Any] | None, scale: tuple[float, float]) -> str:
     kind = _kind(row)
+    sign, name = _SIGNS[kind], f' class="{_CLASSES[kind]}"' if kind in _CLASSES else ""
     if row is None or kind == "to come":
-        return "<i>·</i>"
-    sign = {"failed": "!", "answered": "•", "yes": "✓", "no": "✗"}.get(kind, "")
-    if row.score is not None and not sign:
+        return f"<i>{sign}</i>"
+    said = kind
+    if kind == "scored" and row.score is not None:
         (low, high), top = scale, len(_HEIGHTS) - 1
         sign = _HEIGHTS[round(top * (row.score - low) / (high - low)) if high > low else top // 2]
-        kind = score_text(row.score, is_share=False)
-    name = {"!": ' class="xcyq-bad"', "✗": ' class="xcyq-no"', "•": ""}.get(sign, ' class="xcyq-yes"')
-    return f'<i{name} title="{attribute(f"{label_of(row)}: {kind}")}">{sign}</i>'
+        said = score_text(row.score, is_share=False)
+    return f'<i{name} title="{attribute(f"{label_of(row)}: {said}")}">{sign}</i>'
 
 
 def _counts(rows: Sequence[Row[Any] | None], _: tuple[float, float]) -> str:
     """Return how many cases are how far."""
     counts = Counter(map(_kind, rows))
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in _KINDS if counts[kind])
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in _SIGNS if counts[kind])
 
 
 def _kind(row: Row[Any] | None) -> str:
