@@ -121,3 +121,16 @@ def test_a_stop_leaves_what_came_and_no_preview(coloured, sandbox):
     lines = screen_of(coloured.before).split("\n")
     assert sum("The estimate" in line for line in lines) <= 1
     assert any("stopped" in line for line in lines)
+
+
+def test_models_over_cases_are_a_line_and_then_tables(coloured):
+    call = r"get_ipython().run_cell_magic('compare', '{} --each range(3)', 'sandbox: vary\n{{{{ row }}}}')"
+    coloured.sendline("is_even = lambda reply, case: case % 2 == 0")
+    coloured.expect(PROMPT)
+    coloured.sendline(call.format("gpt-5.5 gpt-5.4 --check is_even"))
+    coloured.expect(PROMPT)
+    screen = screen_of(coloured.before)
+    assert "67 %" in screen
+    assert "21 to 94 %" in screen
+    assert "gpt-5.5 and gpt-5.4 may be equally good: 3 cases are too few to tell." in screen
+    assert "answers" not in screen.split("score")[0].split("rows")[-1]  # the line that was written anew is gone

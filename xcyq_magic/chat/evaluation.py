@@ -134,7 +134,7 @@ class Evaluation(Mapping[str, Rows[Any]]):
     def disagreements(self) -> list[dict[str, Row[Any]]]:
         """The cases whose models got different scores, or, unscored, gave different answers: their rows by model."""
         cases = [dict(zip(self._rows, rows, strict=True)) for rows in zip(*self._rows.values(), strict=True)]
-        return [case for case in cases if _differ([*case.values()])]
+        return [case for case in cases if _differ([*case.values()], scored=bool(self.scored_by))]
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame`` with a row for each model and case."""
@@ -170,9 +170,8 @@ def _model_score(model: str, rows: Rows[Any], *, shares: bool) -> ModelScore:
     )
 
 
-def _differ(rows: Sequence[Row[Any]]) -> bool:
-    answered = [r for r in rows if r.completion is not None]
-    if any(r.score is not None for r in rows):
-        return len({r.score for r in answered}) > 1
-    answers = [r.text.strip() if r.data is None else r.data for r in answered]
+def _differ(rows: Sequence[Row[Any]], *, scored: bool) -> bool:
+    if scored:
+        return len({r.score for r in rows if r.score is not None}) > 1
+    answers = [r.text.strip() if r.data is None else r.data for r in rows if r.completion is not None]
     return any(answer != answers[0] for answer in answers)

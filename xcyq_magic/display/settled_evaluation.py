@@ -168,7 +168,7 @@ def _below(evaluation: Evaluation, every: Rows[Any], hidden: int) -> list[str]:
     errors = [row.error for row in every if isinstance(row.error, CheckError)]
     others = Rows([row for row in every if not isinstance(row.error, CheckError)])
     unscored = [f"{counted(len(errors), 'answer')} without a score: {e.message} {e.hint}" for e in errors[:1]]
-    return [*(lines if hidden else []), *unscored, *_unjudged(evaluation), *what_to_do(others, "answer")]
+    return [*(lines if hidden else []), *unscored, *_unjudged(evaluation), *what_to_do(others, "question")]
 
 
 # Cases

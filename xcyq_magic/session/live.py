@@ -76,6 +76,8 @@ class LiveReply:
         self._arrivals = arrivals
         self._started = time.monotonic()
         self._exchange = send(lambda arrival: arrivals.put((self, arrival)))
+        if self._unwanted:  # its end was asked for meanwhile, by a click, and there was nothing to cancel
+            self.stop()
 
     def replay(self, completion: Completion, notice: str) -> None:
         """End with a reply that was kept; nothing is sent, and nothing is paid."""

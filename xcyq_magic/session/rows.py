@@ -153,7 +153,7 @@ class Progress:
 
     def stop(self) -> None:
         """Send nothing more, and keep what came."""
-        for reply in self.replies:
+        for reply in reversed(self.replies):  # one that is stopped gives its slot to the next, which is not sent then
             reply.stop()
 
 
