@@ -7,6 +7,7 @@ import itertools
 import os
 import secrets
 import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,9 @@ settings.load_profile("tests")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Else each kernel would compile the package anew, and each worker the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 COUNT = itertools.count()
 
@@ -34,12 +38,6 @@ COUNT = itertools.count()
 def pytest_configure(config):
     if config.option.hypothesis_profile == "explore" and config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))  # the workers get it, too
-
-
-def pytest_collection_finish():
-    """Leave the thousands of tests out of the garbage collection that each shell does at its end."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_report_header(config):
@@ -57,6 +55,13 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
     place, number = tmp_path_factory.getbasetemp(), next(COUNT)
     monkeypatch.setenv("IPYTHONDIR", str(place / f"ipython{number}"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(place / f"runtime{number}"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_garbage_collection_of_what_stays():
+    """Leave out the tests, and what earlier files imported: each shell collects garbage at its end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ class Kernel:
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
 
     def close(self, *, now: bool = False) -> None:
-        """Shut it down; `now` where it is dead already."""
+        """Shut it down; `now` where it is dead already, or need not end in good order, which takes a while."""
         self.client.stop_channels()
         with contextlib.suppress(Empty):
             self.manager.shutdown_kernel(now=now)
@@ -150,3 +150,20 @@ def click(kernel, comm_id: str, subshell_id: str) -> None:
     message = kernel.client.session.msg("comm_msg", content)
     message["header"]["subshell_id"] = subshell_id
     kernel.client.shell_channel.send(message)
+
+
+class Buttons:
+    """Watches a cell's messages for the Stop button: its comm, and whether it is to be seen."""
+
+    def __init__(self) -> None:
+        self.button: str | None = None
+        self.visible = False
+
+    def note(self, message) -> bool:
+        content = message["content"]
+        state = content.get("data", {}).get("state", {}) if message["msg_type"].startswith("comm_") else {}
+        if state.get("_model_name") == "ButtonModel":
+            self.button = content["comm_id"]
+        if content.get("comm_id") == self.button and "_dom_classes" in state:
+            self.visible = "xcyq-hidden" not in state["_dom_classes"]
+        return self.visible

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xcyq_magic.api import Chat, Comparison, compare
+    from xcyq_magic.api import Chat, Comparison, Evaluation, Rows, ask_each, compare
 
-__all__ = ["Chat", "Comparison", "__version__", "compare", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "Chat",
+    "Comparison",
+    "Evaluation",
+    "Rows",
+    "__version__",
+    "ask_each",
+    "compare",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
 
 __version__ = "0.1.0"
 
@@ -29,7 +39,14 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attribute
-    if name in {"Chat", "Comparison", "compare"}:  # imported when first used: they bring the HTTP client along
+    if name in {
+        "Chat",
+        "Comparison",
+        "Evaluation",
+        "Rows",
+        "ask_each",
+        "compare",
+    }:  # imported when first used: they bring the HTTP client along
         from xcyq_magic import api  # noqa: PLC0415  # see above
 
         return getattr(api, name)

@@ -26,6 +26,7 @@
         │   ├── RateLimitError          429
         │   └── ServerError             5xx
         ├── AnswerError           what came back is no chat completion
+        ├── TypeMismatchError     the reply does not fit the type that it was asked for; its text is kept
         └── IncompleteReplyError  the reply broke off in the middle; its text is kept
 
 An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
@@ -68,6 +69,7 @@ __all__ = [
     "StatusError",
     "StoreError",
     "TimedOutError",
+    "TypeMismatchError",
     "XcyqError",
 ]
 
@@ -329,6 +331,20 @@ class ServerError(StatusError):
 
 class AnswerError(GatewayError):
     """What came back is no chat completion."""
+
+
+class TypeMismatchError(GatewayError):
+    """The reply does not fit the type after ``--as``, or it was cut off before it could. Its text is kept.
+
+    Attributes
+    ----------
+    final
+        Whether asking again does not help: a validator of the type's own failed.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, final: bool = False) -> None:
+        super().__init__(message, hint)
+        self.final = final
 
 
 class IncompleteReplyError(GatewayError):

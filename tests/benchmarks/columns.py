@@ -16,7 +16,7 @@ from comparison import BYTES_BOUND, POOLS, TOGETHER_BOUND, in_kernel, together
 from counting import CountingKernel
 from kernels import KEY  # `comparison` has said where it is
 from reports import EXPONENT, slope
-from rows import Row, run
+from table import Row, run
 
 from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.server import Sandbox

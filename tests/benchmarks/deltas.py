@@ -23,9 +23,9 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' server
 
-from rows import Row, run
 from servers import DONE, Answer, RawServer, chunked, http
 from streams import MODEL, event
+from table import Row, run
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway.attempt import Connection, Deltas, Ended

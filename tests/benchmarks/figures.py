@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
-from rows import Row, write
+from table import Row, write
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Turn

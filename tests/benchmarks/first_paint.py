@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import cells
-from rows import Row, run
 from streams import Streams
+from table import Row, run
 
 if TYPE_CHECKING:
     import argparse

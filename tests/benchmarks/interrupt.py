@@ -46,7 +46,7 @@ def main() -> int:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="two rounds; bounds are not judged")
     options = parser.parse_args()
     sandbox = Sandbox(key=KEY)
     kernel = Kernel({**os.environ, "XCYQ_BASE_URL": sandbox.base_url, "XCYQ_API_KEY": KEY})
@@ -63,7 +63,8 @@ def main() -> int:
     for (name, bound), times in zip(names, columns, strict=True):
         figures = (min(times), statistics.median(times), max(times), bound)
         print(f"| {name} | " + " | ".join(f"{ms:.0f} ms" for ms in figures) + " |")
-    return int(any(statistics.median(t) > b for (_, b), t in zip(names, columns, strict=True)))
+    broken = any(statistics.median(t) > b for (_, b), t in zip(names, columns, strict=True))
+    return int(broken and not options.quick)
 
 
 if __name__ == "__main__":

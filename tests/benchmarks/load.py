@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from peers import CHATLAS, JUPYTER_AI, SETTINGS
-from rows import Row, run
+from table import Row, run
 
 if TYPE_CHECKING:
     import argparse

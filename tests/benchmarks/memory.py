@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import cells
-from rows import Row, run
 from streams import Streams
+from table import Row, run
 from texts import mixed
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ from reports import (
     reply_bounds,
     reply_rows,
 )
-from rows import write
+from table import write
 from texts import GIANTS
 
 PARTS = ("replies", "giants", "loops")

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from rows import Row
+from table import Row
 from texts import FRAME_CHARS
 
 BYTES_PER_CHAR, EXPONENT, GIANT_EXPONENT, OF_WHOLE = 30.0, 1.1, 1.15, 1 / 50

@@ -16,8 +16,8 @@ import nbformat
 from counting import OneSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from rows import Row, run
 from streams import Streams
+from table import Row, run
 from texts import TEXTS
 
 if TYPE_CHECKING:

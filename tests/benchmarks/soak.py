@@ -27,6 +27,7 @@ from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import GatewaySettings
 
 QUICK = 100
+READ_TIMEOUT_S = 1.0  # longer than a busy machine keeps a delta
 TURNS = 20  # of one conversation
 SETTLE_S = 5.0
 MOST_GROWTH = 0.10  # of resident memory, after the first tenth
@@ -99,7 +100,7 @@ class Soak:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311  # no secret
-        self.session = ChatSession(GatewaySettings(read_timeout=0.2))
+        self.session = ChatSession(GatewaySettings(read_timeout=READ_TIMEOUT_S))
         self.sandbox = self.session.access.start_sandbox()
         self.endings: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from chart import chart
 from peers import CACHE
-from rows import HEAD, Row, read
+from table import HEAD, Row, read
 
 HERE = Path(__file__).parent
 # In the order of the table, each with what it is run with.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rows import Row, run
+from table import Row, run
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import Conversation, Turn

@@ -13,15 +13,25 @@ from xcyq_magic.gateway.sandbox.server import Sandbox
 
 
 def pytest_collection_modifyitems(items):
-    """Without a Chromium the browser tests are skipped; in CI that is a failure."""
+    """Put those with a browser of their own first. Without a Chromium all are skipped; in CI that is a failure."""
+    places = [n for n, item in enumerate(items) if "browser" in item.path.parts]
+    ours = sorted((items[n] for n in places), key=lambda item: "jupyters" in item.fixturenames)
+    for n, item in zip(places, ours, strict=True):
+        items[n] = item
     if jupyter.chromium() or os.environ.get("CI"):
         return
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
+    for item in ours:
+        item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
 
 
-@pytest.fixture(scope="module")
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """End the servers and the browser where others follow: playwright has an event loop in this thread."""
+    if "jupyters" in (item.funcargs or {}) and (nextitem is None or "jupyters" not in nextitem.fixturenames):
+        item.funcargs["jupyters"].close()
+
+
+@pytest.fixture(scope="session")
 def gateway():
     server = Sandbox(key=KEY, plan=AT_ONCE)
     yield server
@@ -30,14 +40,14 @@ def gateway():
 
 @pytest.fixture
 def sandbox(gateway):
-    """The gateway of the module's kernels, with a log that is the test's own."""
+    """The gateway of the kernels, with a log that is the test's own."""
     gateway.received.clear()
     return gateway
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def jupyters(tmp_path_factory, gateway):
-    """Servers whose kernels ask the sandbox, and a browser, once for all tests of a module."""
+    """Servers whose kernels ask the sandbox, and a browser, once for all tests."""
     env = {"XCYQ_BASE_URL": gateway.base_url, "XCYQ_API_KEY": KEY}
     running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"), env)
     yield running

@@ -291,4 +291,7 @@ class Jupyters:
             _end_kernels(url)
 
     def close(self) -> None:
+        """End all that runs; what is opened then starts anew."""
         self._running.close()
+        self._urls.clear()
+        self._context = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from servers import eventually
 
 LOAD = "%load_ext xcyq_magic"
@@ -21,6 +22,14 @@ PLACES = """(selector) => {
         shadows: getComputedStyle(row).backgroundAttachment.startsWith('local, local, scroll'),
         pageScrolls: page.scrollWidth > page.clientWidth,
     };
+}"""
+
+
+# Where the text of each column begins, below the top of all columns.
+TEXTS = """(columns) => {
+    const top = document.querySelector(columns).getBoundingClientRect().top;
+    const replies = [...document.querySelectorAll(`${columns} .xcyq-reply`)].filter(r => r.innerText.trim());
+    return replies.map(r => Math.round(r.getBoundingClientRect().top - top));
 }"""
 
 
@@ -120,7 +129,29 @@ def test_a_matrix_is_seen_stopped_and_stands_after_a_reopen(jupyters, notebook, 
     raw.wait_for_selector(".xcyq-metrics", timeout=20_000)
     page.picture("matrix-reopened")
     assert page.outputs()[1].split() == text.split()
-    drawn = "() => [...document.querySelectorAll('.xcyq-mean')].map(b => b.getBoundingClientRect().width)"
+    drawn = "() => [...document.querySelectorAll('.xcyq-bar .xcyq-bar')].map(b => b.getBoundingClientRect().width)"
     assert raw.evaluate(drawn) == [3]
     assert page.foreign == []
+    assert page.errors == []
+
+
+@pytest.mark.parametrize(("app", "theme"), [("lab", "dark"), ("notebook", "light")])
+def test_an_answer_is_kept_after_the_last_one_came_and_nothing_moves(jupyters, notebook, sandbox, app, theme):
+    cell = "%%compare gpt-5.5 claude-opus-4-7 --judge gpt-5.4\nsandbox: vary\nsandbox: for gpt-5.4: first 2\nWhich one?"
+    page = jupyters.open(notebook(LOAD, cell, "1"), app, theme, width=1200)
+    raw = page.page
+    page.start_all()
+    raw.get_by_text("gpt-5.4 judges").wait_for(timeout=60_000)
+    live = raw.evaluate(TEXTS, ".xcyq-live-columns")
+    raw.screenshot(path=str(page.output / f"keep-{app}-live.png"))
+    page.wait(30)
+    raw.wait_for_selector(".xcyq-columns", timeout=10_000)
+    settled = raw.evaluate(TEXTS, ".xcyq-scrolls:has(.xcyq-columns)")
+    raw.screenshot(path=str(page.output / f"keep-{app}-settled.png"))
+    assert len(live) == len(settled) == 2
+    assert max(abs(a - b) for a, b in zip(live, settled, strict=True)) <= 4, (live, settled)
+    raw.get_by_role("button", name="Keep this").nth(1).click()
+    raw.get_by_text("Kept: the answer of claude-opus-4-7.").wait_for(timeout=20_000)
+    cells = page.js("() => [...document.querySelectorAll('.jp-CodeCell .cm-content')].map(c => c.innerText)")
+    assert [c.strip() for c in cells][2:] == ["%chat_keep 2", "1"]
     assert page.errors == []

@@ -280,9 +280,12 @@ def wait_for_math(page, every_ms: int = 300) -> int:
 
 # A picture that came with a reply, as we show it.
 _PICTURE = re.compile(
-    r'<figure><img src="data:image/[\w;,+/=]*" alt="[^"<>]*" width="\d+" height="\d+">'
-    r"<figcaption>[^<>]*</figcaption></figure>"
+    r'<figure style="[^"]*"><img src="data:image/[\w;,+/=]*" alt="[^"<>]*" width="\d+" height="\d+" style="[^"]*">'
+    r'<figcaption><div class="xcyq-quiet" style="[^"]*">[^<>]*</div></figcaption></figure>'
 )
+# Elements with the styles that a page which trusts nothing needs, as they were before they got them.
+_TAGS = ("<table>", "<pre><code>", '<div class="highlight"><pre><code>', '<li class="task-list-item">')
+_STYLED = {inlined(tag): tag for tag in (*_TAGS, *(f"<h{level}>" for level in range(1, 7)))}
 
 
 def wrong(reply: str) -> list[str]:
@@ -290,5 +293,7 @@ def wrong(reply: str) -> list[str]:
     inspector = _MathInspector()
     for formula in _MATH.findall(reply):
         inspector.feed(formula)
-    plain = _PICTURE.sub("", _MATH.sub("", reply)).replace(inlined("<pre><code>"), "<pre><code>")
+    plain = _PICTURE.sub("", _MATH.sub("", reply))
+    for styled, tag in _STYLED.items():
+        plain = plain.replace(styled, tag)
     return inspector.found + problems(plain)

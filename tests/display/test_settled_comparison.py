@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.display.difference import by_words, difference_html, difference_plain, said_by_one
+from xcyq_magic.display.difference import as_read, by_words, difference_html, difference_plain, said_by_one
 from xcyq_magic.display.markup import to_html
 from xcyq_magic.display.metrics import metrics_table
 from xcyq_magic.display.settled_comparison import comparison_bundle, shared_notices
@@ -82,9 +82,9 @@ def everywhere(text: str) -> Comparison:
 @pytest.mark.parametrize("payload", [p for _, p in hostile.EVERY][::5])
 def test_hostile_text_in_any_place_stays_text(payload):
     benign = comparison_bundle(everywhere("word"), payload and "sandbox", kept="word3")
-    bundle = comparison_bundle(everywhere(payload), "sandbox", kept="word3")
+    bundle = comparison_bundle(everywhere(payload), "sandbox", kept=f"{payload}3")
     assert skeleton(bundle["text/html"]).tags == skeleton(benign["text/html"]).tags
-    assert to_html(payload) in bundle["text/html"]
+    assert inlined(to_html(payload)) in bundle["text/html"]
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", bundle["text/plain"])
     diff = skeleton(difference_html({f"{payload}1": payload, f"{payload}2": f"b {payload}", payload: "x. y"}))
     assert {t[0] for t in diff.tags} <= {"div", "ul", "li", "strong", "span"}
@@ -128,15 +128,15 @@ def test_the_fastest_and_the_longest_are_seen():
         Column("d", "d", error=ServerError("No.")),
     )
     headings, rows = metrics_table(columns)
-    assert "|".join(headings) == "model|answered by|first token|total|tokens in|tokens out|tokens/s|cost|ended"
+    assert "|".join(headings) == "model|first token|total|tokens in|tokens out|tokens/s|cost|ended"
     best = {(row[0].text, headings[n]) for row in rows for n, cell in enumerate(row) if cell.best}
     # A reply that was stopped is no record.
     assert best == {("a", "first token"), ("a", "total"), ("b", "tokens/s"), ("b", "cost")}
-    assert [row[5].share for row in rows] == [0.25, 1.0, 1 / 120, None]
-    assert [row[3].text for row in rows] == ["2.50 s", "4.00 s", "0.20 s", ""]
+    assert [row[4].share for row in rows] == [0.25, 1.0, 1 / 120, None]
+    assert [row[2].text for row in rows] == ["2.50 s", "4.00 s", "0.20 s", ""]
     assert rows[3][-1].text == "ServerError"
     html = comparison_bundle(comparison(*columns))["text/html"]
-    assert '30<div class="xcyq-bar" style="width: 25%;' in html
+    assert '30<div class="xcyq-bar" style="width:25%;' in html
     assert "<strong>40.0</strong>" in html or "<strong>40</strong>" in html
 
 
@@ -156,6 +156,18 @@ def test_the_fastest_and_the_longest_are_seen():
 def test_a_cost_is_written_without_a_power_of_ten(value, text):
     headings, rows = metrics_table([column("a", cost=value)])
     assert rows[0][headings.index("cost")].text == text
+
+
+@pytest.mark.parametrize(
+    ("answered_by", "seen"),
+    [("gpt-5.5", False), ("openai/gpt-5.5", False), ("gpt-5.5-2026-01-01", False), ("gpt-5.5-low", True), ("", True)],
+)
+def test_who_answered_is_said_where_it_is_another_one(answered_by, seen):
+    columns = [column("gpt-5.5", answered_by=answered_by), column("gpt-5.4")]
+    headings, rows = metrics_table(columns)
+    assert ("answered by" in headings) == seen
+    assert {len(row) for row in rows} == {len(headings)}
+    assert [c.text for row in rows for c in row if c.stands_out] == [f"⚠ {answered_by}"] * seen
 
 
 def test_without_prices_there_is_no_cost():
@@ -196,6 +208,39 @@ def test_changed_words_are_marked():
     assert "costs <span>$</span><del>5 </del><ins>6 </ins>&lt;b&gt;" in html
     assert "[-5 -]{+6 +}" in difference_plain({"one": "costs $5 a", "two": "costs $6 a"})
     assert "They say the same." in difference_html({"one": "same", "two": "same\n"})
+
+
+SAME_AS_READ = [
+    ("**bold** and `code`", "bold and code"),
+    ("# Title\n\ntext", "__Title__\n\ntext"),
+    ("* a\n* b", "- a\n\n- b"),
+    ("```\nx = 1\n```", "    x = 1"),
+    ("$x$ is", r"\(x\) is"),
+    ("a | b\n--|--\n1 | *2*", "| a | b |\n|:--|:--|\n| 1 | 2 |"),
+    ("> said\nso", "said so"),
+    ("one\ntwo", "one two"),
+    ("[here](<https://a.b>)", '[here](https://a.b "a title")'),
+]
+
+
+@pytest.mark.parametrize(("one", "two"), SAME_AS_READ)
+def test_marks_of_markdown_are_no_difference(one, two):
+    assert as_read(one) == as_read(two)
+    assert "They say the same." in difference_html({"one": one, "two": two})
+    assert "They say the same." in difference_plain({"one": one, "two": two, "three": two})
+
+
+def test_what_is_read_is_a_difference():
+    def differs(one: str, two: str) -> str:
+        return difference_plain({"one": one, "two": two}).partition("\n\n")[2]
+
+    assert differs("**fast**, *says* he", "**slow**, says he") == "[-fast-]{+slow+}, says he"
+    assert differs("1. a\n2. b", "- a\n- b") == "[-1. -]{+\u2022 +}a\n[-2. -]{+\u2022 +}b"
+    assert "[-c-]{+d+}" in differs("[here](https://b.c)", "[here](https://b.d)")
+    assert differs("```\na\n\n b\n```", "```\na\n\n c\n```").endswith("a\n\n [-b-]{+c+}")
+    assert "<ins>" in difference_html({"one": "- [ ] do", "two": "- [x] do"})
+    html = difference_html({"one": "a &lt;b&gt; `<i>`", "two": "b &lt;b&gt; `<i>`"})
+    assert "&lt;b&gt; &lt;i&gt;" in html
 
 
 def test_a_long_stretch_that_is_the_same_is_shortened():

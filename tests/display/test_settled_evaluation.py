@@ -14,9 +14,9 @@ from xcyq_magic.chat.evaluation import Evaluation
 from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.display.caption import rows_line, score_text
 from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
-from xcyq_magic.display.views.rows import matrix_html
+from xcyq_magic.display.views.live_rows import matrix_html
 from xcyq_magic.errors import CheckError, IncompleteReplyError, ServerError
-from xcyq_magic.session.rows import Outlook, Progress
+from xcyq_magic.session.asking import Outlook, Progress
 
 FORMS = ("text/html", "text/plain")
 
@@ -63,10 +63,10 @@ def test_each_model_has_its_score_its_interval_and_its_figures():
 
 def test_an_interval_is_drawn_where_it_lies():
     html = evaluation_bundle(evaluation(a=[True] * 9 + [False], b=[False] * 10))["text/html"]
-    first, second = re.findall(r'"xcyq-bar" style="width: (\d+)%; margin-left: (\d+)%', html)
+    first, second = re.findall(r'"xcyq-bar" style="width:(\d+)%;height:4px;margin:1px 0 2px (\d+)%', html)
     assert (first, second) == (("39", "60"), ("28", "0"))
     numbers = evaluation_bundle(evaluation(a=[-5.0, 5.0, 0.0, 2.0], b=[1.0, 1.0, 1.0, 1.0]))["text/html"]
-    drawn = [(int(w), int(m)) for w, m in re.findall(r"width: (\d+)%; margin-left: (\d+)%", numbers)]
+    drawn = [(int(w), int(m)) for w, m in re.findall(r"width:(\d+)%;height:4px;margin:1px 0 2px (\d+)%", numbers)]
     assert len(drawn) == 2
     assert all(w + m <= 101 for w, m in drawn)
     assert "xcyq-bar" not in re.sub("<style>.*?</style>", "", _only_scores(a=[1.0, 1.0], b=[1.0, 1.0]), flags=re.DOTALL)
@@ -110,7 +110,7 @@ def test_several_pairs_are_said_to_be_corrected_and_who_may_be_no_better():
         assert "a may be no better than b and c: 20 cases are too few to tell." in text
         assert "corrected, for there are 6 pairs of models" in text
     first, second = evaluation(a=[True] * 20, b=[False] * 20), evaluation(a=[True] * 2, b=[False] * 2)
-    best = "<td><strong>100 %</strong>"
+    best = "><strong>100 %</strong></td>"
     assert best in evaluation_bundle(first)["text/html"]  # only where it is not by chance
     assert best not in evaluation_bundle(second)["text/html"]
 

@@ -82,7 +82,40 @@ def test_a_near_miss_gets_a_suggestion(typed, meant):
     assert suggest(typed) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "llama-3-70b", "deepseek-v3", "x", "text-embedding-ada-002"])
+@pytest.mark.parametrize(
+    ("typed", "newest"),
+    [
+        ("claude", "claude-opus-4-7"),
+        ("claude-opus", "claude-opus-4-7"),
+        ("claude-opus-4", "claude-opus-4-7"),
+        ("claude-3-opus", "claude-opus-4-7"),
+        ("claude-opus-45", "claude-opus-4-5"),  # which names its version
+        ("claude-opus-official", "claude-opus-4-7-official"),
+        ("claude-sonnet-5", "claude-sonnet-4-6"),
+        ("opus", "claude-opus-4-7"),
+        ("gpt", "gpt-5.5"),
+        ("gpt-5", "gpt-5.5"),
+        ("gpt-6-low", "gpt-5.5-low"),
+        ("gemini-pro", "gemini-3.1-pro-preview"),
+        ("gemini-flash", "gemini-3-flash-preview"),
+        ("gemini-flash-lite", "gemini-3.1-flash-lite-preview"),
+        ("gemini-2.5-pro-preview", "gemini-2.5-pro"),
+    ],
+)
+def test_of_several_that_fit_the_newest_is_suggested(typed, newest):
+    assert suggest(typed) == newest
+
+
+def test_a_date_is_no_version_and_a_size_neither():
+    dated = ["claude-opus-4-20250514", "claude-opus-4-7", "qwen3:8b", "qwen3:32b"]
+    assert suggest("claude-opus", dated) == "claude-opus-4-7"
+    assert suggest("qwen3", dated) == "qwen3:8b"
+
+
+NO_NAMES = ["", "-", "x", "5", "4-7", "preview", "low", "llama-3-70b", "deepseek-v3", "text-embedding-ada-002"]
+
+
+@pytest.mark.parametrize("typed", NO_NAMES)
 def test_a_name_that_is_near_nothing_gets_none(typed):
     assert suggest(typed) is None
 

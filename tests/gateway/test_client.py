@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import re
 import select
 import socket
+import ssl
 import sys
 import threading
 import time
+import warnings
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from queue import SimpleQueue
+from urllib.parse import urlsplit
 
 import pytest
 from servers import DONE, Answer, RawServer, chunked, delta, event, eventually, http
@@ -29,6 +35,7 @@ KEY = ApiKey("sk-5ecret-0123456789")
 FAST = "sandbox: first 0\nsandbox: pace 5000 20\n"
 ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}
 THREAD = "xcyq_magic client"
+PEM = Path(__file__).with_name("loopback.pem")
 
 
 @dataclass
@@ -495,6 +502,128 @@ def test_nobody_listening_is_told_with_the_address(client):
     assert type(heard.error) is errors.NotReachedError
     assert f"http://127.0.0.1:{port}" in heard.error.message
     assert "%chat_sandbox" in heard.error.hint
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+SHORT = HEAD + b"Content-Length: 900\r\n\r\n"
+FAULTS = {
+    "closed": (Answer(b"", "close"), "closed the connection before it answered.", "Run the cell again."),
+    "reset": (Answer(b"", "reset"), "closed the connection before it answered.", "Run the cell again."),
+    "closed in its head": (Answer(HEAD, "close"), "closed the connection before it answered.", "Run the cell again."),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "sent an answer that is not HTTP.", "Check the address"),
+    "no header": (HEAD + b"a b\r\n\r\n", "sent an answer that is not HTTP.", "Check the address"),
+    "a long head": (
+        HEAD + b"a: %b\r\n\r\n" % (b"b" * 200_000),
+        "sent an answer that is not HTTP.",
+        "Check the address",
+    ),
+    "short": (Answer(SHORT, "close"), "broke off before it was whole.", "Nothing of it had come."),
+    "short, with words": (Answer(SHORT + delta("Hel"), "close"), "broke off before it was whole.", "is kept in _reply"),
+    "no chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "broke off before it was whole.", "Run the cell"),
+    "no gzip": (
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+        "could not be unpacked",
+        "Nothing of it",
+    ),
+    "proxy": (http(status="407 No"), "The gateway refused with 407.", "USER:PASSWORD"),
+}
+OTHERS_WORDS = re.compile(r"Errno|\[SSL|_ssl\.c|attempts failed|peer closed|illegal|not known|bytearray|Receive buffer")
+
+
+def check(error, says: str, way_on: str) -> None:
+    assert isinstance(error, errors.GatewayError)
+    assert says in error.message
+    assert way_on in error.hint
+    assert not OTHERS_WORDS.search(str(error))
+
+
+def test_a_fault_on_the_way_is_said_in_words_of_ours(client, serve):
+    asked = [Asked(client, serve(answer)) for answer, *_ in FAULTS.values()]  # at once, for some are asked again
+    for one, (_, *words) in zip(asked, FAULTS.values(), strict=True):
+        check(one.to_the_end().error, *words)
+
+
+class At:
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+
+UNREACHED = {
+    "http://127.0.0.1:{free}": ("No connection to http://127.0.0.1:{free}: no server listens there.", "Start it"),
+    "http://nowhere.invalid": ("no address is known for nowhere.invalid.", "Check how it is spelt"),
+    "https://127.0.0.1:{plain}": ("what answers there is no https.", "begins with http://"),
+    "https://127.0.0.1:{closing}": ("the connection was closed while it was set up.", "Check the network"),
+    "https://127.0.0.1:{old}": ("it offers no TLS that this Python accepts.", "TLS 1.2 is the least"),
+    "https://127.0.0.1:{own}": ("nobody whom this machine trusts has signed its certificate.", "SSL_CERT_FILE="),
+}
+
+
+@pytest.fixture
+def ports():
+    """What listens, by the port: nothing, plain http, what closes, and TLS that is too old or has a certificate."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        free = listener.getsockname()[1]
+    own, old = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    for tls in (own, old):
+        tls.load_cert_chain(PEM)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    servers = {
+        "own": RawServer([Answer(b"")], tls=own),
+        "old": RawServer([Answer(b"")], tls=old),
+        "plain": Impatient(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+        "closing": Impatient(b""),
+    }
+    yield {"free": free, **{name: urlsplit(s.base_url).port for name, s in servers.items()}}
+    for server in servers.values():
+        server.close()
+
+
+class Impatient(RawServer):
+    """Answers the first bytes that come, and closes."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__([Answer(answer)])
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(10)
+            connection.sendall(self.answers[0].payload)
+
+
+def test_a_certificate_for_another_name_is_told_as_that(client, ports, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    error = ask(client, At(f"https://[::ffff:127.0.0.1]:{ports['own']}")).error
+    check(error, "its certificate is for another name.", "GatewaySettings.base_url takes the name")
+
+
+def test_what_cannot_be_reached_is_said_in_words_of_ours(client, ports):
+    asked = [Asked(client, At(url.format(**ports))) for url in UNREACHED]
+    for one, (says, way_on) in zip(asked, UNREACHED.values(), strict=True):
+        error = one.to_the_end().error
+        assert type(error) is errors.NotReachedError
+        check(error, says.format(**ports), way_on)
+
+
+PROXIES = {
+    "407 Who": ("The proxy {} refused, on the way to gateway.example: 407 Who.", "USER:PASSWORD"),
+    "403 No": (
+        "The proxy {} refused, on the way to gateway.example: 403 No.",
+        "or go without it: %env NO_PROXY=gateway.",
+    ),
+    b"": ("https://gateway.example, or the proxy {} on the way, closed the connection", "Run the cell again."),
+}
+
+
+@pytest.mark.parametrize("status", PROXIES)
+def test_a_proxy_that_leads_nowhere_is_named(client, serve, monkeypatch, status):
+    proxy = urlsplit(serve(Answer(status and http(status=status), "close")).base_url).netloc
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:s3cret@{proxy}")
+    says, way_on = PROXIES[status]
+    error = ask(client, At("https://gateway.example")).error
+    check(error, says.format(proxy), way_on)
+    assert "s3cret" not in str(error)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a full backlog is refused elsewhere")

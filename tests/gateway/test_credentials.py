@@ -272,10 +272,10 @@ def test_no_more_is_held_back_than_a_key_can_take():
 
 UNKIND = r"""
 import base64, resource, sys
-resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
+resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 from xcyq_magic.gateway.credentials import ApiKey, Hider, hide_assigned
-size, key = 1_000_000, sys.argv[1]
+size, key = 250_000, sys.argv[1]
 units = ["\\", "%", "&", key[0], key[:-1], "\\u0041", "\\u00", "&#x" + "0" * 50, "\0", key[0] + "\\" * 30]
 units += [f"%{ord(key[0]):02x}\\", base64.b64encode(key.encode()).decode()[:-6]]
 units += ["... ", key[:9] + "...", "...  '" + key[1:], "XCYQ_API_KEY", "XCYQ_API_KEY'" + " " * 99]
@@ -294,7 +294,7 @@ for unit in units:
 
 
 @pytest.mark.parametrize("key", [SECRET, "a" * 20 + "b", "\\-" * 10])
-def test_a_megabyte_of_anything_is_looked_through_in_seconds(key):
+def test_much_of_anything_is_looked_through_in_seconds(key):
     unkind = [sys.executable, "-c", UNKIND, key]
     done = subprocess.run(unkind, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr, done.stdout.count("done")) == (0, "", 18)

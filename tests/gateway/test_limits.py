@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 import tracemalloc
+import zlib
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,11 +33,14 @@ WHOLE = Answer(http(delta("Hello") + delta("", "stop") + DONE, kind="text/event-
 
 def zipped(begun: bytes, mib: int, *, twice: bool = False) -> bytes:
     """A response of which little travels."""
-    body = gzip.compress(begun + b"a" * (mib * MIB), compresslevel=9, mtime=0)
-    coding = "gzip"
-    if twice:
-        body, coding = gzip.compress(body, compresslevel=9, mtime=0), "gzip, gzip"
-    return http(body, kind="text/event-stream", Content_Encoding=coding)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    head = packer.compress(begun) + packer.flush(zlib.Z_FULL_FLUSH)
+    packet = packer.compress(PACKET) + packer.flush(zlib.Z_FULL_FLUSH)  # needs nothing before it: it may come again
+    crc, size = reduce(lambda crc, _: zlib.crc32(PACKET, crc), range(mib), zlib.crc32(begun)), len(begun) + mib * MIB
+    body = gzip.compress(b"")[:10] + head + packet * mib + packer.flush() + struct.pack("<II", crc, size)
+    return http(
+        gzip.compress(body) if twice else body, kind="text/event-stream", Content_Encoding="gzip" + ", gzip" * twice
+    )
 
 
 FLOODS = {

@@ -122,6 +122,32 @@ def test_a_picture_counts_as_tokens(reference):
     assert create(reference, picture_content(FAST)).usage.prompt_tokens >= bare + 200
 
 
+def test_of_many_messages_the_report_lists_the_last_three(reference):
+    def report(count: int) -> str:
+        said = [{"role": "user", "content": f"question {n}"} for n in range(1, count)]
+        return report_of(reference, [*said, {"role": "user", "content": FAST + "the last one"}])
+
+    whole, many = report(5), report(30)
+    assert "5 messages:" in whole
+    assert "| 1 | user | question 1 |" in whole
+    assert "30 messages; its last three are:" in many
+    assert [row.split(" | ")[0] for row in many.splitlines() if " | user | " in row] == ["| 28", "| 29", "| 30"]
+
+
+def report_of(reference, messages: list[dict]) -> str:
+    answer = reference.chat.completions.create(model="claude-haiku-4-5", messages=messages)
+    return answer.choices[0].message.content
+
+
+def test_the_report_tells_of_the_pictures_of_the_prompt_alone(reference):
+    earlier = {"role": "user", "content": picture_content("one")}
+    text = report_of(reference, [earlier, {"role": "user", "content": picture_content(FAST + "two")}])
+    assert "| 1 | user | one (and 1 picture) |" in text
+    assert len([row for row in text.splitlines() if "| PNG |" in row]) == 1
+    text = report_of(reference, [earlier] * 9 + [{"role": "user", "content": FAST + "two"}])
+    assert "10 messages, and 9 pictures; its last three are:" in text
+
+
 def test_the_report_lists_messages_and_parameters(reference):
     messages = [
         {"role": "system", "content": "Be *brief*."},

@@ -116,26 +116,26 @@ def test_an_interrupt_before_any_text_leaves_no_turn(kernel, sandbox):
     assert roles(sandbox.received[-1]) == ["user"]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
-        ("sandbox: status 400", "BadRequestError"),
-        ("sandbox: status 401", "AuthenticationError"),
-        ("sandbox: status 404", "NotFoundError"),
-        ("sandbox: status 429\nsandbox: retry-after 0", "RateLimitError"),
-        ("sandbox: status 503\nsandbox: retry-after 0", "ServerError"),
-        ("sandbox: page", "AnswerError"),
-        ("sandbox: drop 0", "NotReachedError"),
-    ],
-)
-def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox, prompt, name):
+FAILURES = {
+    "sandbox: status 400": "BadRequestError",
+    "sandbox: status 401": "AuthenticationError",
+    "sandbox: status 404": "NotFoundError",
+    "sandbox: status 429\nsandbox: retry-after 0": "RateLimitError",
+    "sandbox: status 503\nsandbox: retry-after 0": "ServerError",
+    "sandbox: page": "AnswerError",
+    "sandbox: drop 0": "NotReachedError",
+}
+CONVERSATION = "get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()"
+
+
+def test_a_failed_request_leaves_the_history_as_it_was(kernel, sandbox):
     kernel.run("%%chat\nfirst")
-    before = kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()")
-    failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
-    assert failed.status == "error"
-    assert failed.reply["ename"] == name
-    assert len(failed.error) <= 2  # and the caption makes three lines
-    assert kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.session.conversation()") == before
+    before = kernel.value(CONVERSATION)
+    for prompt, name in FAILURES.items():
+        failed = kernel.run(f"%%chat\n{prompt}\nsandbox: retry-after 0")
+        assert (failed.status, failed.reply["ename"]) == ("error", name), prompt
+        assert len(failed.error) <= 2, prompt  # and the caption makes three lines
+        assert kernel.value(CONVERSATION) == before, prompt
     assert kernel.run("%%chat\nsecond").status == "ok"
     assert roles(sandbox.received[-1]) == ["user", "assistant", "user"]
 
@@ -310,6 +310,9 @@ def test_a_reply_is_kept_whatever_its_output_does(kernel, sandbox):
     assert kernel.value("_reply.partial") == "None"
     kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nhi")
     assert kernel.value("len(_comparison)") == "2"
+    rows = kernel.run("%chat --each range(3) hi {{ row }}")
+    assert "no room; the output is not whole, what came of 3 of 3 is in _rows" in rows.error[0]
+    assert kernel.value("len(_rows)") == "3"
     kernel.run("%chat and on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
     assert kernel.value(COUNT_WIDGETS) == "0"
@@ -352,3 +355,31 @@ def test_a_picture_that_nobody_can_read_is_named(kernel):
     assert "it cannot be shown" in ran.outputs[-1]["text/html"]
     assert "<img" not in ran.outputs[-1]["text/html"]
     assert "AAAA" not in ran.outputs[-1]["text/plain"]
+
+
+def test_a_turn_of_the_history_shows_what_went_along_as_it_is(kernel):
+    kernel.run("from PIL import Image\nsky = Image.new('RGB', (8, 6))\nnotes = [1, 2]")
+    kernel.run("%%chat -a sky -a notes\nWhat **is** this?\n```python\nx = 1\n```\n  And that?")
+    (shown,) = kernel.run("%chat_history 1").outputs
+    html = shown["text/html"]
+    above = html[: html.index("This is the sandbox")]
+    assert "Turn 1 of 1" in above
+    assert above.count('<img src="data:image/') == 1
+    assert "<figcaption>sky · 8×6, " in above
+    assert "<summary>notes</summary>" in above
+    assert ">[1, 2]</code></pre>" in above
+    assert '<div class="xcyq-as-typed">What **is** this?</div>' in above
+    assert '<div class="xcyq-as-typed">  And that?</div>' in above
+    assert "```" not in above
+    assert 'class="highlight"' in above
+    assert "What **is** this?\n```python\nx = 1" in shown["text/plain"]
+
+
+def test_the_last_error_is_shown_as_code_before_it_is_sent(kernel, sandbox):
+    kernel.run("def share(x):\n    return 1 / x\n\nshare(0)")
+    shown, _ = kernel.run("%chat_error").outputs
+    assert "```" not in shown["text/html"]
+    assert shown["text/html"].count("<pre") == 2
+    assert "This cell of a notebook failed:" in shown["text/html"]
+    plain = shown["text/plain"].removeprefix("[The last error, as it is sent]\n\n")
+    assert sandbox.received[-1].body["messages"][-1]["content"].startswith(plain)

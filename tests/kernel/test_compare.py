@@ -65,7 +65,7 @@ def test_it_is_live_in_widgets_and_settles_to_one_static_bundle(kernel, sandbox)
     ran = kernel.finish(kernel.start(cell), until=follow(page))
     assert ran.status == "ok", ran.error
     assert [set(o) for o in ran.outputs] == [MIMES]
-    assert "streaming" in page.text
+    assert re.search(r" s · ~[\d,]+ tokens<", page.text)
     assert "standard pool" not in page.text  # both are of one
     assert "thinking" in page.text
     assert "Part 1 of a sample" in page.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from kernels import COUNT_WIDGETS, Ran, turn_of
 
 from xcyq_magic.gateway.sandbox.answers import sample
@@ -49,12 +48,12 @@ def test_of_a_long_reply_what_a_file_may_name_stays_open(kernel):
 
 # The output for the next section is opened before it is needed: a reply that ends before it is, or one that is just
 # a block longer, leaves none empty.
-@pytest.mark.parametrize("chars", [4_700, 5_500, 6_500, 15_500])
-def test_wherever_a_reply_ends_no_output_stays_empty(kernel, chars):
-    ran = kernel.run(f"%%chat\nsandbox: markdown {chars}\n{PACE}")
-    assert plain(ran.outputs) == sample(chars)
-    assert all(o["text/plain"].strip() for o in ran.outputs)
-    assert not any(WIDGET in o for o in ran.outputs)
+def test_wherever_a_reply_ends_no_output_stays_empty(kernel):
+    for chars in (4_700, 5_500, 6_500, 15_500):
+        ran = kernel.run(f"%%chat --once\nsandbox: markdown {chars}\n{PACE}")
+        assert plain(ran.outputs) == sample(chars)
+        assert all(o["text/plain"].strip() for o in ran.outputs), chars
+        assert not any(WIDGET in o for o in ran.outputs), chars
 
 
 LAST = sample(20_000).rpartition("\n## ")[2].partition("\n")[0]
@@ -112,4 +111,4 @@ def test_a_notebook_with_a_long_reply_is_a_conversation_again(kernel, tmp_path):
     path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     assert kernel.run("%chat_reset").status == "ok"
     assert kernel.run(f"%chat_load {path}").status == "ok"
-    assert plain(kernel.run("%chat_history 1").outputs) == sample(30_000)
+    assert plain(kernel.run("%chat_history 1").outputs).endswith(f"\n\n{sample(30_000)}")

@@ -8,26 +8,9 @@ from __future__ import annotations
 
 import ipykernel
 import pytest
-from kernels import click, open_subshell
+from kernels import Buttons, click, open_subshell
 
 HAS_SUBSHELLS = ipykernel.version_info[0] >= 7
-
-
-class Buttons:
-    """Watches a cell's messages for the Stop button: its comm, and whether it is to be seen."""
-
-    def __init__(self) -> None:
-        self.button: str | None = None
-        self.visible = False
-
-    def note(self, message) -> bool:
-        content = message["content"]
-        state = content.get("data", {}).get("state", {}) if message["msg_type"].startswith("comm_") else {}
-        if state.get("_model_name") == "ButtonModel":
-            self.button = content["comm_id"]
-        if content.get("comm_id") == self.button and "_dom_classes" in state:
-            self.visible = "xcyq-hidden" not in state["_dom_classes"]
-        return self.visible
 
 
 @pytest.mark.skipif(not HAS_SUBSHELLS, reason="ipykernel before 7 has no subshells")

@@ -49,6 +49,27 @@ def test_so_is_that_of_a_comparison_and_a_system_prompt(run, sandbox, body):
     assert sandbox.received[-1].body["messages"][0] == {"role": "system", "content": body.strip()}
 
 
+@pytest.mark.parametrize("body", ["\n\nWhy?\n\n", " \n\t\n  Why?  \n \n", "\n  a\n\n\n  b\n", "\r\nWhy?"])
+def test_blank_lines_around_a_prompt_are_not_meant_unless_it_is_sent_raw(run, sandbox, body):
+    run(f"%%chat --once\n{body}\n")
+    first, last = (next(line for line in lines if line.strip()) for lines in (body.split("\n"), body.split("\n")[::-1]))
+    sent = prompt(sandbox)
+    assert (sent.split("\n")[0], sent.split("\n")[-1]) == (first, last)
+    assert sent in body
+    run(f"%%chat --once --raw\n{body}\n")
+    assert prompt(sandbox) == body
+
+
+@pytest.mark.parametrize("body", ["\n\nWhy?", "Why?\n", "Why?\n\n", "\n{{ x }}\n", " \nWhy?", "Why?\n "])
+def test_a_saved_notebook_asks_with_the_blank_lines_that_a_call_had(run, sandbox, tmp_path, body):
+    run(f"from xcyq_magic import Chat; Chat(conversation='main')({body!r})")
+    run(f"%chat_save {tmp_path / 'saved.ipynb'}")
+    run("%chat_reset")
+    for cell in json.loads((tmp_path / "saved.ipynb").read_text())["cells"]:
+        run(cell["source"])
+    assert [prompt(sandbox), len(sandbox.received)] == [body, 2]
+
+
 @pytest.mark.parametrize("body", BODIES)
 def test_a_notebook_that_was_saved_asks_it_again(run, sandbox, tmp_path, body):
     run(f"%%chat\n{body}")

@@ -6,8 +6,12 @@ import signal
 import threading
 
 import pytest
+from servers import eventually
 
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.magics.background import Background
+from xcyq_magic.magics.base import settle
+from xcyq_magic.magics.context import Context
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Outcome
 
@@ -29,7 +33,7 @@ def test_a_reply_does_not_end_before_its_view_is_open():
         return Outcome(reply, None, None, None)
 
     background = Background()
-    background.start(ask, View(), lambda _: done.append(("settled", ended.is_set())))
+    background.start(ask, View(), lambda _: (done.append(("settled", ended.is_set())), True))
     background.close()
     assert done == [("painted", False), ("settled", True), ("closed", True)]
 
@@ -74,7 +78,7 @@ def test_an_interrupt_of_the_cell_before_its_view_is_open_prevents_the_request(r
 
     threading.Timer(0.1, interrupt).start()
     with pytest.raises(KeyboardInterrupt) as raised:
-        background.start(exchange(sent, ready), view, lambda _: view.done.append("settled"))
+        background.start(exchange(sent, ready), view, lambda _: (view.done.append("settled"), True))
     assert "nothing was sent" in "".join(raised.value._render_traceback_())
     ready.set()
     background.close()
@@ -87,7 +91,7 @@ def test_a_view_that_cannot_be_opened_prevents_the_request(error):
     ready.set()
     background = Background()
     with pytest.raises(type(error)) as raised:
-        background.start(exchange(sent, ready), view, lambda _: view.done.append("settled"))
+        background.start(exchange(sent, ready), view, lambda _: (view.done.append("settled"), True))
     (line,) = raised.value._render_traceback_()
     assert "nothing was sent" in line
     background.close()
@@ -98,7 +102,35 @@ def test_what_an_output_raises_at_the_end_is_said_in_a_line(capsys):
     view, sent, ready = Seen(), [], threading.Event()
     ready.set()
     background = Background()
-    background.start(exchange(sent, ready), view, lambda _: OSError(28, "full"))
+    background.start(exchange(sent, ready), view, lambda _: (OSError(28, "full"), False))
     background.close()
     assert (view.done, sent) == (["painted", "closed"], ["sent"])
     assert capsys.readouterr().err == "OSError: [Errno 28] full\n"
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_a_view_that_fails_is_said_once_whether_its_output_settles_or_not(shell, capsys, settles):
+    session, shown = Context.of(shell).session, []
+
+    class Failing(Seen):
+        def paint(self, replies) -> None:
+            super().paint(replies)
+            if len(self.done) > 1:
+                raise OSError(28, "full")
+
+        def settle(self, outcome: Outcome) -> None:
+            if not settles:
+                raise OSError(28, "full")
+            shown.extend(outcome.reply.notices)
+
+    view, background = Failing(), Background()
+
+    def finish(outcome: Outcome):
+        return settle(lambda: view.settle(outcome), outcome.error, "what came is in _reply")
+
+    background.start(lambda paint: session.ask(Message.of("user", "Hi"), paint=paint), view, finish)
+    assert eventually(lambda: "closed" in view.done)
+    background.close()
+    line = "OSError: [Errno 28] full"
+    assert [n for n in shown if "full" in n] == [line] * settles
+    assert capsys.readouterr().err == f"{line}\n" * (not settles)

@@ -105,7 +105,7 @@ def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbo
         ("%%compare gpt-5.5 gpt-5.4\n  \n", InputError, "The prompt is empty, so nothing was sent."),
         ("%%compare gpt-5.5 -m gpt-5.4\nHello", OptionError, "%%compare has no option -m"),
         ("%%compare gpt-5.5 gpt-5.4 --jugde x\nHello", OptionError, "Did you mean --judge?"),
-        ("%%compare gpt-5.5 --repeat two\nHello", OptionError, "%%compare: "),
+        ("%%compare gpt-5.5 --repeat two\nHello", OptionError, "--repeat takes a whole number"),
         ("%%compare gpt-5.5 gpt-5.4 -s 'Be brief\nHello", OptionError, "is not closed"),
         ("%%compare gpt-5.5 gpt-5.4 -t 9\nHello", InputError, "temperature is a number from 0 to 2"),
         ("%chat_keep gpt-5.5", InputError, "There is no comparison to keep an answer of."),

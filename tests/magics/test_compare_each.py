@@ -90,7 +90,7 @@ def test_a_model_that_fails_is_shown_beside_the_others(run, capsys):
     run(f"%%compare gpt-5.5 gemini-2.5-pro --each cases --check is_right{ASK}")
     out = capsys.readouterr().out
     assert "| gemini-2.5-pro |" in out
-    assert "⚠ The gateway refused with 400: no" in out
+    assert "⚠ failed The gateway refused with 400: no" in out
     assert "20 questions without a whole answer" in out
     with pytest.raises(GatewayError):
         run(f"%%compare gemini-2.5-{{pro,flash}} --each cases --check is_right{ASK}")

@@ -52,7 +52,7 @@ def test_the_history_names_a_picture_in_its_place(run, capsys):
     run("%chat -a sky -a sky And now?")
     capsys.readouterr()
     run("%chat_history 1")
-    assert "[1] [sky] [sky] And now?\n" in capsys.readouterr().out
+    assert "[sky] [sky] And now?\n[sky · 8×8, " in capsys.readouterr().out
 
 
 def test_undo_takes_turns_back(run, sandbox, capsys):

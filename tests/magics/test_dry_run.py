@@ -9,7 +9,7 @@ import re
 import pytest
 from pictures import part_of
 
-from xcyq_magic.display.preview import request_bundle
+from xcyq_magic.display.bundle import request_bundle
 
 PICTURES = "import PIL.Image\nred, blue = (PIL.Image.new('RGB', (900, 600), c) for c in ('red', 'blue'))"
 

@@ -80,7 +80,7 @@ def test_what_is_sent_is_shown_before(run, fail, sandbox, capsys):
     capsys.readouterr()
     run("%chat_error --no-stream Why?")
     shown = capsys.readouterr().out
-    assert shown.index(sent(sandbox).removesuffix("\n\nWhy?")) == 0
+    assert shown.startswith(f"[The last error, as it is sent]\n\n{sent(sandbox).removesuffix(chr(10) * 2 + 'Why?')}")
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(run, fail, sandbox, capsys):

@@ -204,6 +204,27 @@ def test_a_file_without_model_and_system_prompt_ends_what_was_set(run, capsys, t
     assert "No system prompt goes along from now on." in capsys.readouterr().out
 
 
+def test_a_file_that_names_no_model_and_no_time_is_given_none(run, sandbox, capsys, tmp_path):
+    path = tmp_path / "talk.json"
+    path.write_text('[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]')
+    run(f"%chat_load {path}")
+    capsys.readouterr()
+    for line in ("%chat_history", "%chat_history 1", "%chat_usage", "%chat_usage --all"):
+        run(line)
+    said = capsys.readouterr().out
+    assert "Hi" in said
+    assert "No turns yet, so nothing was spent." in said
+    for suffix in (".md", ".ipynb"):
+        run(f"%chat_save {path.with_suffix(suffix)}")
+        said += path.with_suffix(suffix).read_text("utf-8")
+    capsys.readouterr()
+    assert not re.search(r"gpt|claude|1970|01:00|0\.0+ s|answered by|-m ", said)
+    assert "## 1. Reply" in said
+    run("%chat_model gpt-5.4")
+    run("%chat_retry")  # by the model of the conversation
+    assert sandbox.received[-1].body["model"] == "gpt-5.4"
+
+
 def test_a_long_system_prompt_of_a_file_is_said_in_part(run, capsys, tmp_path):
     path = tmp_path / "talk.json"
     messages = [{"role": "system", "content": "Be brief.\n" + "x" * 5000}, {"role": "user", "content": "Hello"}]

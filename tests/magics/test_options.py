@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -57,12 +58,12 @@ def test_what_the_readme_says_that_compare_does_not_take_is_not_in_its_help(shel
         ("%chat_usage -o 'a b'", "-o takes the name of a variable, not 'a b'.", "an underscore is IPython's."),
         (
             "%chat_usage -o",
-            "%chat_usage: argument -o/--out: expected one argument.",
-            "lists the options, with examples.",
+            "-o takes a value behind it, and there is none.",
+            "Write for example -o answer. %chat_usage? lists the options, with examples.",
         ),
         ("%chat_switch --knew", "%chat_switch has no option --knew.", "Did you mean --new?"),
         ("%chat_switch 'one", "The quote that begins with 'one is not closed.", "is one word."),
-        ("%chat_undo --turn x", "%chat_undo: argument --turn: invalid whole number value: 'x'.", "with examples."),
+        ("%chat_undo --turn x", "--turn takes a whole number, not 'x'.", "with examples."),
         ("%chat_undo --help", "Help is not an option of %chat_undo.", "Type %chat_undo? for it."),
     ],
 )
@@ -85,6 +86,44 @@ def test_a_magic_that_sends_nothing_does_not_say_that_it_did_not(run, line, mess
 )
 def test_a_magic_that_sends_says_that_it_did_not(run, cell):
     assert NOT_SENT in said(run, cell)[0]
+
+
+WRONG = {
+    "%chat -m": ("-m takes a value behind it, and there is none", "Write for example -m gpt-5.5. %chat? "),
+    "%chat -s -brief Hi": ("-s takes a value behind it", "it begins with a dash, write --system=-brief. %chat? "),
+    "%chat -t hot Hi": ("-t takes a number, not 'hot'", "Write for example -t 0.7. %chat? "),
+    "%chat --temperature=1,5 Hi": ("--temperature takes a number, not '1,5'", "example --temperature 0.7."),
+    "%chat --max-tokens 3.5 Hi": ("--max-tokens takes a whole number, not '3.5'", "example --max-tokens 500."),
+    "%chat -t 'a value: 1' Hi": ("-t takes a number, not 'a value: 1'", "example -t 0.7."),
+    "%chat --once=yes Hi": ("--once takes no value, and here is 'yes'", "Write --once alone."),
+    "%chat -temperature 0.5 Hi": ("%chat has no option -temperature", "Did you mean --temperature?"),
+    "%chat -model gpt-5.5 Hi": ("%chat has no option -model", "Did you mean --model?"),
+    "%chat -model=gpt-5.5 Hi": ("%chat has no option -model", "Did you mean --model?"),
+    "%chat \u2013once Hi": ("%chat has no option \u2013once: its dash is no hyphen", "Did you mean --once?"),
+    "%chat \u2014m gpt-5.5 Hi": ("%chat has no option \u2014m: its dash is no hyphen", "Did you mean -m?"),
+    "%chat -\u2014once Hi": ("%chat has no option -\u2014once: its dash is no hyphen", "goes behind --: %chat -- -"),
+    "%%compare a b --repeat x\nHi": ("--repeat takes a whole number, not 'x'", "example --repeat 3. %%compare? "),
+    "%%compare a b -judge x\nHi": ("%%compare has no option -judge", "Did you mean --judge?"),
+    "%chat_switch --new=idea": ("--new takes no value, and here is 'idea'", "Write --new alone. %chat_switch? "),
+    "%chat_model --model gpt-5.5": ("%chat_model has no option --model", "It takes none; %chat_model? has examples."),
+    "%chat_history one": ("%chat_history takes the number of a turn", "Try %chat_history 2"),
+}
+OTHERS = r"argument|expected|invalid|explicit"  # argparse's words
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_on_a_line_is_said_in_words_of_ours(run, sandbox, line):
+    message, hint = said(run, line)
+    assert message.startswith(WRONG[line][0])
+    assert WRONG[line][1] in hint
+    assert not re.search(OTHERS, message + hint)
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("text", ["\u2014 and then?", "\u2014once, then?", "-- \u2014once", "-5 degrees"])
+def test_a_dash_that_begins_a_text_stays(run, sandbox, text):
+    run(f"%chat {text}")
+    assert sandbox.received[-1].body["messages"][-1]["content"] == text.removeprefix("-- ")
 
 
 @pytest.mark.parametrize("magic", ["chat", "chat_error", "chat_system"])
@@ -186,9 +225,13 @@ def test_what_is_attached_may_stand_in_braces_as_in_a_prompt(run, sandbox):
         ("%chat -m {{ d }} Hello", "{{ d }} is a dict, where a name or a number goes; nothing", "prompt"),
         ("%chat -m {{ gone }} Hello", "{{ gone }} failed: NameError", "Or write the name itself."),
         ("%chat -m {{ modell }} Hello", "{{ modell }} failed: NameError", "Did you mean model?"),
-        ("%chat -t {{ model }} Hello", "argument -t/--temperature: {{ model }} is 'gpt-5.5'; nothing", "%chat?"),
+        ("%chat -t {{ model }} Hello", "-t takes a number, not {{ model }}, which is 'gpt-5.5'; nothing", "%chat?"),
         ("%chat -t {{ by }} Hello", "-t takes one, and {{ by }} is 1; nothing was sent.", ""),
-        ("%chat --max-tokens {{ cold }} Hello", "--max-tokens: {{ cold }} is '0.25'; nothing was sent", "%chat?"),
+        (
+            "%chat --max-tokens {{ cold }} Hello",
+            "--max-tokens takes a whole number, not {{ cold }}, which is '0.25'",
+            "%chat?",
+        ),
         ("%%compare {{ [model, None] }}\nHello", "is a NoneType, where a name", "prompt"),
     ],
 )

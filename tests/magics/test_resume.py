@@ -107,7 +107,7 @@ def test_a_new_notebook_at_an_old_path_begins_afresh_and_what_was_is_offered(ker
         assert "kept for analysis.ipynb: 2 turns. None of its cells is known" in said_at_loading
         identifier = re.findall(r"%chat_switch (\w+) goes on with it", said_at_loading)[0]
         assert run.asked("%chat c", "new-2") == ["c"]
-        assert re.search(rf"{identifier} +this one +2 .*set aside", run("%chat_switch"))
+        assert re.search(rf"this one +\w+ +{identifier} +2 .*set aside", run("%chat_switch"))
     with kernel() as run:
         assert "Resumed analysis.ipynb: 1 turn;" in run(LOAD)
         assert "main now: 2 turns" in run(f"%chat_switch {identifier}")
@@ -220,7 +220,7 @@ def test_all_conversations_of_a_renamed_notebook_come_along(kernel, tmp_path):
         assert run.asked("%chat d", "cell-d") == ["c", "d"]
         run("%chat_switch main")
         assert run.asked("%chat e", "cell-e") == ["b", "e"]
-        assert len(re.findall("this one +1 .*set aside", run("%chat_switch"))) == 1
+        assert len(re.findall(r"this one +\w+ +\w+ +1 .*set aside", run("%chat_switch"))) == 1
 
 
 def test_an_output_tells_whose_conversation_it_is_where_cells_have_no_ids(kernel, tmp_path):
@@ -466,3 +466,31 @@ def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
     with kernel(ChatSettings={"store": str(path)}) as run:
         assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]
+
+
+def test_the_list_names_the_notebook_first_by_its_path_from_here(kernel, tmp_path):
+    for path in ("sub/other.ipynb", "beside.ipynb"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        with kernel(path) as run:
+            run(LOAD)
+            run("%chat a", f"cell-{path}")
+    with kernel() as run:
+        run(LOAD)
+        run("%chat b", "cell-b")
+        head, _, *rows = run("%chat_switch").splitlines()
+    assert head.split("  ")[0] == "notebook"
+    listed = dict(re.findall(r"^(\S+(?: \S+)*) +main .*?(here|)\s*$", "\n".join(rows), re.MULTILINE))
+    assert listed == {"this one": "here", "beside.ipynb": "", str(Path("sub", "other.ipynb")): ""}
+
+
+def test_without_a_notebook_a_conversation_of_an_ended_kernel_is_not_the_one_here(kernel, tmp_path):
+    store = {"store": str(tmp_path / "kept.sqlite")}
+    rows = []
+    for prompt in "ab":
+        with kernel(ChatSettings=store) as run:
+            run(LOAD, None)
+            run(f"%chat {prompt}", None)
+            rows = run("%chat_switch", None).splitlines()[2:4]
+    assert re.match(r"none, this kernel +main .*here", rows[0])
+    assert re.match(r"none +main ", rows[1])
+    assert "here" not in rows[1]

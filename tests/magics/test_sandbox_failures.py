@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from xcyq_magic.gateway.sandbox.field import FAILURES
+from xcyq_magic.gateway.sandbox.formats import FAILURES
 
 SAID = {
     "quota": "You exceeded your current quota",

@@ -97,7 +97,7 @@ def test_a_conversation_that_was_reset_comes_back_by_its_id(run, sandbox, capsys
     assert asked(sandbox) == ["one", "three"]
     capsys.readouterr()
     run("%chat_switch")
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("main")]
+    rows = [line for line in capsys.readouterr().out.splitlines() if " main " in line]
     assert [("here" in r, "set aside" in r) for r in rows].count((True, False)) == 1
     assert len(rows) == 2
 
@@ -132,7 +132,7 @@ def test_what_is_brought_back_comes_to_the_conversation_that_it_was_taken_from(r
     assert asked(sandbox) == ["one", "two", "three"]
     capsys.readouterr()
     run("%chat_switch")
-    (fresh,) = re.findall(r"^main +(\w+) .*set aside", capsys.readouterr().out, re.MULTILINE) or [None]
+    (fresh,) = re.findall(r" main +(\w+) .*set aside", capsys.readouterr().out, re.MULTILINE) or [None]
     assert fresh is None  # nothing is in it, so nothing is listed
 
 
@@ -181,7 +181,7 @@ REFUSED = [
     ("%chat_switch two words", OptionError, "one word"),
     ("%chat_switch --knew idea", OptionError, "Did you mean --new?"),
     ("%chat_undo --turn 9", InputError, "There is no turn 9"),
-    ("%chat_undo --turn two", OptionError, "invalid whole number value"),
+    ("%chat_undo --turn two", OptionError, "takes a whole number, not 'two'"),
     ("%chat_undo --restore", InputError, "Nothing was taken back"),
 ]
 

@@ -16,10 +16,10 @@ from servers import ScriptedServer
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.scores import chance_of, holm, score_of
 from xcyq_magic.errors import CheckError, GatewayError, InputError, OptionError, RequestError
+from xcyq_magic.session.asking import Outlook, Progress
 from xcyq_magic.session.cases import cases_of
 from xcyq_magic.session.evaluating import Evaluating
 from xcyq_magic.session.live import LiveReply
-from xcyq_magic.session.rows import Outlook, Progress
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions

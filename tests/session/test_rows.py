@@ -14,8 +14,8 @@ from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import IncompleteReplyError, OptionError, StatusError
+from xcyq_magic.session.asking import Asking
 from xcyq_magic.session.cases import cases_of
-from xcyq_magic.session.rows import Asking
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
@@ -292,7 +292,7 @@ def test_of_what_has_no_end_the_first_are_taken_and_that_is_said():
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 3, None, object(), dict, np.array(1.0)], ids=lambda v: repr(v)[:9])
 def test_what_has_no_rows_is_refused(value):
-    with pytest.raises(OptionError, match=r"--each x is a \w+, which has no rows; nothing was sent"):
+    with pytest.raises(OptionError, match=r"x is of type \w+, which has no rows; nothing was sent"):
         cases_of(value, "x", 100)
 
 

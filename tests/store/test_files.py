@@ -90,7 +90,7 @@ words = st.text(min_size=1, max_size=20).filter(str.strip)
 def test_messages_come_back_exactly(said, system):
     turns = [Turn(Message.of("user", p), Completion(r, "m", "m")) for p, r in said]
     written = openai_json.dumps(Conversation(turns=tuple(turns)), system)
-    again = openai_json.loads(written, "m")
+    again = openai_json.loads(written)
     assert openai_json.dumps(again.conversation, again.conversation.system or "") == written
     assert [t.messages for t in again.conversation.turns] == [t.messages for t in turns]
     assert again.notices == ()
@@ -120,7 +120,7 @@ said_parts = st.lists(
 def test_messages_with_media_come_back_exactly(said):
     turns = [Turn(Message("user", tuple(parts)), Completion(r, "m", "m")) for parts, r in said]
     written = openai_json.dumps(Conversation(turns=tuple(turns)))
-    again = openai_json.loads(written, "m").conversation
+    again = openai_json.loads(written).conversation
     assert openai_json.dumps(again) == written
     for turn, before in zip(again.turns, turns, strict=True):
         assert turn.prompt.media == before.prompt.media
@@ -138,7 +138,7 @@ def test_each_kind_of_file_is_written_and_read(tmp_path, suffix):
     path = tmp_path / f"chat{suffix}"
     path.write_text("what was there before")
     save(path, chat("one", "two"), "Be brief.", bundle_of, force=True)
-    again = load(path, "gpt-5.5", nothing, "main").conversation
+    again = load(path, nothing, "main").conversation
     assert [t.messages[1] for t in again.turns] == [t.messages[1] for t in chat("one", "two").turns]
     assert [t.prompt.images[0].data for t in again.turns] == [PIXEL] * 2
     assert [t.prompt.images[0].width for t in again.turns] == [1, 1]
@@ -290,7 +290,7 @@ def test_messages_of_other_tools():
         {"role": "assistant", "content": "B."},
         {"role": "user", "content": "Unanswered"},
     ]
-    read = openai_json.loads(json.dumps({"messages": said}), "m")
+    read = openai_json.loads(json.dumps({"messages": said}))
     (turn,) = read.conversation.turns
     assert (read.conversation.system, turn.prompt.text, turn.completion.text) == (
         "Be brief.",
@@ -336,7 +336,7 @@ REFUSED = [
 def test_what_is_no_conversation_is_refused_in_a_line_or_two(tmp_path, name, content, words):
     (tmp_path / name).write_text(content)
     with pytest.raises(ConversationFileError, match=words) as raised:
-        load(tmp_path / name, "m", nothing, "main")
+        load(tmp_path / name, nothing, "main")
     assert len(raised.value._render_traceback_()) == 2
 
 
@@ -344,10 +344,10 @@ def test_what_cannot_be_written_or_read_says_so(tmp_path):
     with pytest.raises(ConversationFileError, match="cannot be written"):
         save(tmp_path / "nowhere" / "chat.md", chat("one"), "", bundle_of)
     with pytest.raises(ConversationFileError, match="cannot be read"):
-        load(tmp_path / "nowhere.json", "m", nothing, "main")
+        load(tmp_path / "nowhere.json", nothing, "main")
     (tmp_path / "chat.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConversationFileError, match="UTF-8"):
-        load(tmp_path / "chat.json", "m", nothing, "main")
+        load(tmp_path / "chat.json", nothing, "main")
 
 
 # Whatever JSON a file holds
@@ -369,7 +369,7 @@ def test_messages_of_any_json_are_read_or_refused(data):
     record = {"messages": json.loads(json.dumps(MESSAGES))}
     put_wrong_values(data.draw, record)
     try:
-        read = openai_json.loads(json.dumps(record), "m")
+        read = openai_json.loads(json.dumps(record))
     except ConversationFileError:
         return
     openai_json.dumps(read.conversation)
@@ -428,7 +428,7 @@ def test_a_notebook_of_any_json_is_known_or_not(data):
 def test_many_messages_of_one_role_are_joined_at_once(role):
     said = [{"role": "user", "content": "p"}, *[{"role": role, "content": "x" * 100}] * 50_000]
     with at_once():
-        openai_json.loads(json.dumps(said), "m")
+        openai_json.loads(json.dumps(said))
 
 
 SUFFIXES = [".json", ".ipynb"]
@@ -439,7 +439,7 @@ SUFFIXES = [".json", ".ipynb"]
 def test_a_file_without_an_end_is_refused_unread(tmp_path, kind, suffix):
     make_endless(kind, tmp_path / f"chat{suffix}")
     with at_once(), pytest.raises(ConversationFileError, match=r"cannot be (read|loaded)") as raised:
-        load(tmp_path / f"chat{suffix}", "m", nothing, "main")
+        load(tmp_path / f"chat{suffix}", nothing, "main")
     assert len(raised.value._render_traceback_()) == 2
 
 
@@ -462,13 +462,13 @@ def test_where_nothing_can_be_written_an_error_says_so(tmp_path, stem):
     assert len(raised.value._render_traceback_()) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["a file"]
     with pytest.raises(ConversationFileError, match="cannot be read"):
-        load(tmp_path / name, "m", nothing, "main")
+        load(tmp_path / name, nothing, "main")
 
 
 def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
     path = tmp_path / f"{'n' * 250}.json"
     save(path, chat("one"), "", bundle_of)
-    assert len(load(path, "m", nothing, "main").conversation.turns) == 1
+    assert len(load(path, nothing, "main").conversation.turns) == 1
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path):

@@ -134,3 +134,17 @@ def test_models_over_cases_are_a_line_and_then_tables(coloured):
     assert "21 to 94 %" in screen
     assert "gpt-5.5 and gpt-5.4 may be equally good: 3 cases are too few to tell." in screen
     assert "answers" not in screen.split("score")[0].split("rows")[-1]  # the line that was written anew is gone
+
+
+def test_rows_have_one_line_that_is_written_anew_and_a_table_at_the_end(coloured):
+    prompt = r"sandbox: echo\nsandbox: first 0\n{{ chr(10) + 'sandbox: first 1.5' if row > 1 else '' }}\nSay {{ row }}"
+    coloured.sendline(f'get_ipython().run_cell_magic("chat", "--each range(4)", "{prompt}")')
+    coloured.expect(" of 4 rows ")
+    coloured.expect("2 of 4 rows ")
+    output = coloured.before
+    assert "\r\x1b[2K" in output
+    coloured.expect(PROMPT)
+    screen = screen_of(coloured.before)
+    assert "left" not in screen
+    assert "[claude-sonnet-4-6 · 4 rows · " in screen
+    assert screen.split("\n")[-1].split() == ["3", "3", "Say", "3"]

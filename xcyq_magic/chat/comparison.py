@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic
 
 from xcyq_magic import errors
-from xcyq_magic.chat.completion import Completion
+from xcyq_magic.chat.completion import Completion, DataT_co
 from xcyq_magic.chat.conversation import CellRun, Parameters, Turn
 from xcyq_magic.chat.given import moment, number, record_of, said, seconds, text, texts
 from xcyq_magic.chat.messages import Message
@@ -173,7 +173,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Mapping[str, Completion | XcyqError]):
+class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT_co]):
     """An ordered mapping of the columns' names to what came: a `Completion`, or an error.
 
     Attributes
@@ -208,7 +208,7 @@ class Comparison(Mapping[str, Completion | XcyqError]):
     asked_at: float = 0.0
     verdict: Verdict | None = None
 
-    def __getitem__(self, name: str) -> Completion | XcyqError:
+    def __getitem__(self, name: str) -> Completion[DataT_co] | XcyqError:
         column = next((c for c in self.columns if c.name == name), None)
         found = (column.completion or column.error) if column else None
         if found is None:
@@ -246,7 +246,8 @@ class Comparison(Mapping[str, Completion | XcyqError]):
         """Return the turn that `column` would be in a conversation; None if no word of its reply came."""
         if column.completion is None:
             return None
-        return Turn(self.prompt, column.completion, self.system, self.parameters, self.cell, self.asked_at)
+        turn = Turn(self.prompt, column.completion, self.system, self.parameters, self.cell, self.asked_at)
+        return turn.as_kept
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame``, a row for each column by name: times in seconds, tokens, cost, the text."""

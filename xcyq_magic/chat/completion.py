@@ -7,14 +7,22 @@ import contextlib
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias
 
 from xcyq_magic.chat.given import count, has_surrogates, record_of, replace_surrogates, said, seconds, text
 from xcyq_magic.chat.messages import Image, part_from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from typing_extensions import TypeVar  # a type checker has it; where this runs, it need not be installed
+
+    DataT_co = TypeVar("DataT_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    DataT_co = TypeVar("DataT_co", covariant=True)
 
 
 _HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
@@ -72,6 +80,11 @@ class Usage:
         """Undo `to_dict`; fields that are no counts are left out."""
         return cls(*(count(record.get(f.name)) for f in fields(cls)))
 
+    def plus(self, other: Usage | None) -> Usage:
+        """Return the sum of both; a count that only one of them knows is that one's."""
+        pairs = zip(astuple(self), astuple(other or Usage()), strict=True)
+        return Usage(*(b if a is None else a if b is None else a + b for a, b in pairs))
+
     def merged(self, later: Usage) -> Usage:
         """Return what is known after a later record, which may hold a part of the counts, or zeros."""
         return Usage(*(new or old for old, new in zip(astuple(self), astuple(later), strict=True)))
@@ -100,7 +113,7 @@ class Delta(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Completion:
+class Completion(Generic[DataT_co]):
     """A model's reply, whole or partial.
 
     Attributes
@@ -108,7 +121,7 @@ class Completion:
     text
         The answer, in the Markdown that the model wrote; a line such as ``[picture 1]`` stands for a picture in it.
     requested_model, model
-        The model that was asked, and the one that says it answered.
+        The model that was asked, and the one that says it answered; both empty in a file that names none.
     reasoning
         What the model thought aloud, kept apart from the answer.
     finish_reason
@@ -126,6 +139,9 @@ class Completion:
         Whether it is from the store: nothing was sent for it, and nothing is paid.
     images
         The pictures that came with it. They are not sent again.
+    data
+        The reply as a value of the type that was asked for (``--as``, ``as_=``); None without a type, and where the
+        reply does not fit it. What a conversation keeps, and a file, is the text alone.
     """
 
     text: str
@@ -141,6 +157,7 @@ class Completion:
     created: int | None = None
     cached: bool = False
     images: tuple[Image, ...] = ()
+    data: DataT_co = field(default=None, compare=False)  # type: ignore[assignment]  # without a type, it is None
 
     @property
     def retold(self) -> str:
@@ -158,8 +175,8 @@ class Completion:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with pictures named by their hash."""
-        record = asdict(replace(self, images=()))
-        del record["images"]
+        record = asdict(replace(self, images=(), data=None))  # type: ignore[arg-type]  # as above
+        del record["images"], record["data"]
         return record | ({"images": [i.to_dict() for i in self.images]} if self.images else {})
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Turns, and the conversation that they make."""
+"""Turns, and the conversation that they make, in which a cell that runs again replaces its turn."""
 
 from __future__ import annotations
 
@@ -148,6 +148,11 @@ class Turn:
     def files(self) -> tuple[Image | Video, ...]:
         """The pictures and videos of its prompt and of its reply that have bytes."""
         return *(p for p in self.prompt.media if not isinstance(p, MediaLink)), *self.completion.images
+
+    @property
+    def as_kept(self) -> Turn:
+        """The turn as a conversation keeps it: without the value of a type that the user may define anew."""
+        return replace(self, completion=replace(self.completion, data=None))
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -135,7 +135,7 @@ class UsageReport:
         price_of
             Gives the price of a model; None if it has none.
         """
-        each = list(dict.fromkeys(replies))
+        each = [reply for reply in dict.fromkeys(replies) if reply.model]  # those of a file without models cost nothing
         by_model: dict[str, list[ReplyUsage]] = {}
         for spent in each:
             by_model.setdefault(spent.model, []).append(spent)

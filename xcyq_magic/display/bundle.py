@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.messages import DataUrl, Image, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, opening_caption
-from xcyq_magic.display.markup import escape, plain_line, to_html_sections, without_controls
+from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
+from xcyq_magic.display.markup import escape, plain_line, to_html, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
-from xcyq_magic.display.style import folded, output, quiet, section_body, styled
+from xcyq_magic.display.style import LINE, body, folded, output, quiet, section_body, styled, unfolding
+from xcyq_magic.display.value_table import typed_html
 from xcyq_magic.errors import MediaError
+from xcyq_magic.gateway.tokens import estimated_tokens
 from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.chat.messages import Media, Message
+    from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.chat.messages import Media, Message, Part
     from xcyq_magic.session.live import LiveReply
-    from xcyq_magic.session.turn import Outcome
+    from xcyq_magic.session.turn import Outcome, Preview
 
 Bundle: TypeAlias = dict[str, Any]
 
+_ENVELOPE = {"model", "messages"}  # of a request; shown apart from the parameters
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^`\n]*\n(?:.*\n)*?(?P=fence)[`~]*[ \t]*$", re.MULTILINE)
 _MOST_MEDIA = 12  # shown for one message; more are counted
 
 
@@ -53,7 +62,8 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
         plain = plain_line("\n".join(f"[{line}]" for line in lines))
         return [{"text/html": styled("".join(map(quiet, lines))), "text/plain": plain}]
     attached = attachments(outcome.reply.prompt)
-    first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections)
+    typed = outcome.reply.answer is not None
+    first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections, typed=typed)
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
     record = turn_record(
         turn,
@@ -68,24 +78,66 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
 
 def completion_bundle(completion: Completion) -> Bundle:
     """Return the output of a completion alone: HTML, and its Markdown."""
-    return _completion_bundles(completion, (), "", "", Sections())[0]
+    return _completion_bundles(completion, (), "", "", Sections(), typed=completion.data is not None)[0]
+
+
+def kept_turn_bundle(turn: Turn, title: str) -> Bundle:
+    """Return a turn of a conversation below a `title`: its prompt with what went along, and its reply."""
+    above = quiet(title) + _prompt_html(turn.prompt)
+    reply = _completion_bundles(turn.completion, (), "", "", Sections(), above=above)[0]
+    plain = f"[{title}]\n\n{without_controls(_prompt_plain(turn.prompt))}\n\n{reply['text/plain']}"
+    return {**reply, "text/plain": plain}
+
+
+def prompt_bundle(prompt: Message, title: str) -> Bundle:
+    """Return a prompt, or a part of one, below a `title`: pictures as thumbnails, code as code."""
+    plain = without_controls(f"[{title}]\n\n{_prompt_plain(prompt)}")
+    return {"text/html": styled(quiet(title) + _prompt_html(prompt)), "text/plain": plain}
 
 
 def _completion_bundles(
-    completion: Completion, notices: Sequence[str], label: str, attached: str, sections: Sections
+    completion: Completion,
+    notices: Sequence[str],
+    label: str,
+    attached: str,
+    sections: Sections,
+    *,
+    typed: bool = False,
+    above: str = "",
 ) -> list[Bundle]:
-    """Return an output for each section; `attached` is the HTML of what went along with the prompt."""
+    """Return an output for each section.
+
+    Parameters
+    ----------
+    completion
+        The reply.
+    notices
+        Lines about it.
+    label
+        A word that stands in the caption.
+    attached
+        The HTML of what went along with the prompt.
+    sections
+        Where the sections begin.
+    typed
+        Whether it was to have a type; it has one section then.
+    above
+        HTML that stands before all.
+    """
     caption, next_step = completion_caption(completion, label), advice(completion)
     plain = sources(completion.text, sections.lines)
     # Half an answer must not look whole where only text is shown.
     if completion.partial is not None or next_step is not None:
         plain[-1] = f"{plain[-1]}\n\n[{caption}]".lstrip("\n")
-    html = _html_of(completion.text, sections)
-    bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
+    if typed:
+        bodies = [typed_html(completion)]
+    else:
+        html = _html_of(completion.text, sections)
+        bodies = [section_body(h, number, last=number == len(html) - 1) for number, h in enumerate(html)]
     bodies[-1] += pictures(completion.images) + (quiet(next_step) if next_step else "")
     plain[-1] = "\n\n".join(filter(None, [plain[-1], *picture_lines(completion.images)]))
     head = _head(caption, notices, attached, completion.reasoning)
-    first = {"text/html": styled(head + bodies[0]), "text/plain": without_controls(plain[0])}
+    first = {"text/html": styled(above + head + bodies[0]), "text/plain": without_controls(plain[0])}
     more = zip(map(output, bodies[1:]), plain[1:], strict=True)  # the style element of the first is for the whole page
     return [first, *(_section(*said, sections.id, number) for number, said in enumerate(more, 1))]
 
@@ -153,6 +205,39 @@ def attachments(prompt: Message | None) -> str:
     return _row(prompt.media if prompt else (), EDGE)
 
 
+def _prompt_html(prompt: Message) -> str:
+    """Return a prompt whole: its media in rows, text that was attached folded, and the rest as it was typed."""
+    said = []
+    for is_text, run in groupby(prompt.parts, lambda part: isinstance(part, Text)):
+        parts = list(run)
+        if is_text:  # what was attached stands before the prompt's own text
+            *attached, typed = [part.text for part in parts if isinstance(part, Text)]
+            said += [*map(_attached_html, attached), _typed_html(typed)]
+        else:
+            said.append(_row([part for part in parts if not isinstance(part, Text)], EDGE))
+    return "".join(said)
+
+
+def _attached_html(text: str) -> str:
+    """Return a text that went along, such as ``df:`` and its rows, to open with a click on its first line."""
+    name, _, rest = text.strip("\n").partition("\n")
+    return unfolding(name.removesuffix(":"), f"<pre><code>{escape(rest)}</code></pre>") if rest else _typed_html(name)
+
+
+def _typed_html(text: str) -> str:
+    """Return text as it was typed; what stands in fences, as the code that it is."""
+    pieces, at = [], 0
+    for fence in _FENCE.finditer(text):
+        pieces += [_paragraph(text[at : fence.start()]), body(to_html(fence[0]))]
+        at = fence.end()
+    return "".join([*pieces, _paragraph(text[at:])])
+
+
+def _prompt_plain(prompt: Message) -> str:
+    """Return a prompt for where only text is shown: its media by their names, and how they are sent below it."""
+    return "\n".join([prompt.overview, *(f"[{caption_of(part)}]" for part in prompt.media)])
+
+
 def pictures(images: Sequence[Image]) -> str:
     """Return the pictures of a reply in a row, as HTML; nothing if there is none."""
     return _row(images, REPLY_EDGE)
@@ -162,9 +247,10 @@ def _row(media: Sequence[Media], edge: int) -> str:
     if not media:
         return ""
     more = len(media) - _MOST_MEDIA
-    rest = f"<figure><figcaption>and {more} more</figcaption></figure>" if more > 0 else ""
+    rest = _figure("", f"and {more} more") if more > 0 else ""
     figures = "".join(figure(part, edge=edge) for part in media[:_MOST_MEDIA])
-    return f'<div class="xcyq-media xcyq-quiet">{figures}{rest}</div>'
+    style = "display:flex;flex-wrap:wrap;gap:6px 14px;margin:4px 0 8px"
+    return f'<div class="xcyq-media" style="{style}">{figures}{rest}</div>'
 
 
 def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
@@ -185,7 +271,15 @@ def figure(part: Media, note: str = "", edge: int = EDGE) -> str:
             shown = picture_element(part, edge)
         except MediaError:
             note = joined(note, "it cannot be shown")
-    return f"<figure>{shown}<figcaption>{escape(joined(caption_of(part), note))}</figcaption></figure>"
+    return _figure(shown, joined(caption_of(part), note))
+
+
+def _paragraph(text: str) -> str:
+    return _as_typed(text.strip("\n")) if text.strip() else ""
+
+
+def _as_typed(text: str) -> str:
+    return f'<div class="xcyq-as-typed" style="white-space:pre-wrap">{escape(text)}</div>'
 
 
 def picture_element(image: Image, edge: int) -> str:
@@ -204,8 +298,13 @@ def picture_element(image: Image, edge: int) -> str:
         It cannot be read.
     """
     width, height = _shown_size(image, edge)
-    name = escape(image.name or "picture")
-    return f'<img src="{thumbnail(image, edge)}" alt="{name}" width="{width}" height="{height}">'
+    name, border = escape(image.name or "picture"), f"display:block;border:{LINE}"
+    source = thumbnail(image, edge)
+    return f'<img src="{source}" alt="{name}" width="{width}" height="{height}" style="{border}">'
+
+
+def _figure(html: str, caption: str) -> str:
+    return f'<figure style="margin:0;max-width:100%">{html}<figcaption>{quiet(caption)}</figcaption></figure>'
 
 
 def picture_lines(images: Sequence[Image]) -> list[str]:
@@ -222,3 +321,69 @@ def _shown_size(image: Image, edge: int) -> tuple[int, int]:
     """Return the width and the height on the page, in pixels: half of the thumbnail's."""
     scale = min(1.0, edge / max(image.width, image.height, 1)) / 2
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+
+
+# A request that is not sent: what ``--dry-run`` prints
+
+
+def request_bundle(preview: Preview) -> Bundle:
+    """Return the request for people: each message with its media, the parameters, and the JSON with media shortened."""
+    messages = preview.request.messages
+    lines = [_summary(preview), *preview.notices]
+    parameters = ", ".join(f"{k} = {json.dumps(v)}" for k, v in preview.body.items() if k not in _ENVELOPE)
+    rows = "".join(_message_row(m, preview.request.model) for m in messages)
+    sent_with = f"Parameters: {parameters or 'none'}"
+    record = json.dumps(preview.body, indent=2, ensure_ascii=False, default=_shortened)
+    html = "".join(
+        [
+            *(quiet(line) for line in lines),
+            body(f'<table class="xcyq-request"><tbody>{rows}</tbody></table>'),
+            quiet(sent_with),
+            unfolding("JSON", f"<pre><code>{escape(record)}</code></pre>"),
+        ]
+    )
+    plain = "\n\n".join([*(f"[{line}]" for line in lines), *map(_plain, messages), sent_with])
+    return {"text/html": styled(html), "text/plain": without_controls(plain)}
+
+
+def _summary(preview: Preview) -> str:
+    messages = preview.request.messages
+    kinds = Counter(p.kind for m in messages for p in m.media)
+    return joined(
+        "Dry run: nothing was sent",
+        preview.request.model,
+        counted(len(messages), "message"),
+        counted(kinds["image"], "picture") if kinds["image"] else "",
+        counted(kinds["video"], "video") if kinds["video"] else "",
+        counted(preview.n_bytes, "byte"),
+        _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
+        f"to {preview.url}",
+    )
+
+
+def _tokens(counts: Iterable[int]) -> str:
+    return f"about {counted(sum(counts), 'token')}"
+
+
+def _message_row(message: Message, model: str) -> str:
+    return f"<tr><th>{message.role}</th><td>{''.join(_shown_part(p, model) for p in message.parts)}</td></tr>"
+
+
+def _shown_part(part: Part, model: str) -> str:
+    if isinstance(part, Text):
+        return _as_typed(part.text)  # fences and all: this is what would be sent
+    tokens = estimated_tokens(part, model)
+    note = "" if tokens is None else _tokens([tokens])
+    return f'<div class="xcyq-media xcyq-quiet">{figure(part, note)}</div>'
+
+
+def _plain(message: Message) -> str:
+    parts = [p.text if isinstance(p, Text) else f"[{caption_of(p)}]" for p in message.parts]
+    return f"{message.role}:\n" + "\n".join(parts)
+
+
+def _shortened(value: Any) -> str:  # noqa: ANN401  # what the body holds besides JSON
+    """Return what stands for a file in the JSON, without its bytes."""
+    if isinstance(value, DataUrl):
+        return value.shortened
+    raise TypeError(type(value))

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Usage
-from xcyq_magic.chat.usage import tokens_within
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway import catalog
 
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.live import LiveReply
-    from xcyq_magic.session.rows import Progress
 
 _WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
@@ -156,17 +155,13 @@ def overall_line(
     return joined(f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s", *judges, way_out)
 
 
-def state_lines(reply: LiveReply, pool: str, *, kept: bool = False) -> list[str]:
-    """Return the lines for one reply of a comparison: its pool and its state, and its figures so far."""
-    state = reply.state if reply.ended else _progress(reply) or "streaming"
-    figures = [f"{reply.elapsed_s:.1f} s"] if reply.state != "failed" or reply.first_token_s is not None else []
-    if reply.first_token_s is not None:
-        count, exact = _tokens_so_far(reply)
-        per_s = tokens_within(count, reply.elapsed_s - reply.first_token_s)
-        figures.append(f"first {seconds(reply.first_token_s)}")
-        figures.append(f"{'' if exact else '~'}{counted(count, 'token')}")
-        figures.append("" if per_s is None else f"{pace(per_s)}/s")
-    return [joined(pool, state, "to be kept" if kept else ""), joined(*figures)]
+def state_line(reply: LiveReply, pool: str, *, kept: bool = False) -> str:
+    """Return the line for one reply of a comparison: one, as in the settled output, so that nothing moves then."""
+    state = reply.state if reply.ended else _progress(reply)
+    elapsed = f"{reply.elapsed_s:.1f} s" if reply.state != "failed" or reply.first_token_s is not None else ""
+    count, exact = _tokens_so_far(reply)
+    so_far = f"{'' if exact else '~'}{counted(count, 'token')}" if count else ""
+    return joined(pool, state, elapsed, so_far, "to be kept" if kept else "")
 
 
 def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None, clickable: bool = True) -> str:
@@ -226,6 +221,8 @@ def _tokens_so_far(reply: LiveReply) -> tuple[int, bool]:
 
 def completion_caption(completion: Completion, label: str = "") -> str:
     """Return the line for a completion, whole or partial."""
+    if not completion.requested_model:
+        return joined("from a file", label, ending(completion))
     name = who(completion.requested_model, [completion.model])
     time = "from the store" if completion.cached else f"{completion.duration_s:.1f} s"
     return joined(name, label, time, tokens(completion.usage) if completion.usage else "", ending(completion))

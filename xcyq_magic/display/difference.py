@@ -1,4 +1,7 @@
-"""The differences between replies: words of two, or sentences that only one of several says."""
+"""The differences between replies: words of two, or sentences that only one of several says.
+
+What is read is compared: a heading or bold words say the same as without their marks.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from xcyq_magic.display.markup import as_text, escape
+from xcyq_magic.display.markup import as_text, escape, to_html
 from xcyq_magic.display.style import quiet
 
 if TYPE_CHECKING:
@@ -21,10 +25,12 @@ _WORD = re.compile(r"(?:[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9
 _MOST_PAIRS = 4_000_000  # of words in lines that differ; beyond, they are not looked into
 _SHOWN_WORDS = 12  # of a long stretch that is the same, at each of its ends
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+|(?<=[\u3002\uff01\uff1f])")
-_LEADING_MARKS = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)*")
+_LEADING_MARKS = re.compile(r"^[\s>]*(?:(?:[-*+\u2022]|\d{1,9}[.)]|#{1,6})\s+)*")
 _NO_WORD = re.compile(r"[\W_]+")
 _ONLY_ONE = "What only one of them says:"
 _NOTHING = "They say the same."
+_BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "details", "summary"}
+_LINES = {"br", "li", "tr"}
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,9 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, Sequence
 def _stretches(kind: str, removed: Sequence[str], added: Sequence[str]) -> list[Stretch]:
     if kind == "equal":
         return [Stretch("same", "".join(added))]
-    both: tuple[tuple[Change, Sequence[str]], ...] = (("removed", removed), ("added", added))
-    return [Stretch(change, "".join(parts)) for change, parts in both if parts]
+    gone, new = "".join(removed), "".join(added)
+    found = [Stretch("removed", gone)] if gone.strip() else []
+    return [*found, Stretch("added" if new.strip() else "same", new)] if new else found
 
 
 def said_by_one(texts: Sequence[str]) -> list[list[str]]:
@@ -124,10 +131,11 @@ def _compared(replies: Mapping[str, str]) -> tuple[list[Stretch], dict[str, list
 
     Both are empty where they say the same.
     """
-    if len(replies) == 2:  # noqa: PLR2004  # a text and another
-        stretches = by_words(*replies.values())
+    texts = list(map(as_read, replies.values()))
+    if len(texts) == 2:  # noqa: PLR2004  # a text and another
+        stretches = by_words(*texts)
         return [] if all(s.change == "same" for s in stretches) else stretches, {}
-    said = said_by_one(list(replies.values()))
+    said = said_by_one(texts)
     return [], {name: sentences for name, sentences in zip(replies, said, strict=True) if sentences}
 
 
@@ -137,3 +145,86 @@ def _shortened(stretch: Stretch) -> str:
     if stretch.change != "same" or len(words) <= 3 * _SHOWN_WORDS:
         return stretch.text
     return f"{''.join(words[:_SHOWN_WORDS]).rstrip()} … {''.join(words[-_SHOWN_WORDS:])}"
+
+
+def as_read(markdown: str) -> str:
+    """Return a reply as its reader has it, without marks: words and code, list items, the addresses of links."""
+    reading = _Reading()
+    reading.feed(to_html(markdown))
+    return "".join(reading.text).strip("\n")
+
+
+class _Reading(HTMLParser):
+    """Reads our own HTML, which is well formed."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self._lists: list[int | None] = []  # those that are open, with the number of an ordered one's next item
+        self._within: list[str] = []  # items and cells
+        self._in_code = False
+        self._link = ("", 0)  # its address, and where its text begins
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a line, a block, or what has a mark of its own."""
+        given = dict(attrs)
+        if tag in _BLOCKS:
+            self._break(1 if self._within else 2)
+        elif tag in _LINES:
+            self._break(1)
+        if tag in {"ul", "ol"}:
+            self._lists.append(int(given.get("start") or 1) if tag == "ol" else None)
+        elif tag == "li":
+            self._item()
+        elif tag in {"td", "th"} and self.text and not self.text[-1].endswith("\n"):
+            self.text.append(" | ")
+        elif tag == "input":
+            self.text.append("[x]" if "checked" in given else "[ ]")
+        elif tag == "img":
+            self.text.append(given.get("alt") or "")
+        elif tag == "a":
+            self._link = given.get("href") or "", len(self.text)
+        if tag in {"li", "td", "th"}:
+            self._within.append(tag)
+        self._in_code = self._in_code or tag == "pre"
+
+    def handle_endtag(self, tag: str) -> None:
+        """End a block, or name the address of a link whose text does not."""
+        if tag in {"li", "td", "th"}:
+            self._within.pop()
+        elif tag in {"ul", "ol"}:
+            self._lists.pop()
+        elif tag == "pre":
+            self._in_code = False
+        elif tag == "a":
+            url, begin = self._link
+            if url.partition("://")[2].rstrip("/") not in "".join(self.text[begin:]):
+                self.text.append(f" ({url})")
+        if tag in _BLOCKS:
+            self._break(1 if self._within else 2)
+
+    def handle_data(self, data: str) -> None:
+        """Take in text, whose lines are those of the page but in code."""
+        if not self._in_code:
+            data = re.sub(r"\s+", " ", data)
+            data = data.lstrip() if not self.text or self.text[-1].endswith("\n") else data
+        if data:
+            self.text.append(data)
+
+    def _item(self) -> None:
+        number = self._lists[-1] if self._lists else None
+        if number is not None:
+            self._lists[-1] = number + 1
+        self.text.append(f"{'  ' * (len(self._lists) - 1)}{chr(0x2022) if number is None else f'{number}.'} ")
+
+    def _break(self, lines: int) -> None:
+        """End the line, and leave one blank where two are asked for."""
+        if not self.text or (lines == 1 and self._at_item()):
+            return
+        end = "".join(self.text[-2:])
+        if missing := lines - (len(end) - len(end.rstrip("\n"))):
+            self.text += ["\n"] * missing
+
+    def _at_item(self) -> bool:
+        """Return whether nothing stands behind the mark of an item yet: its first block begins there."""
+        return _LEADING_MARKS.fullmatch(self.text[-1]) is not None

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from xcyq_magic.display.caption import ending, pace, price, score_text, seconds, who
+from xcyq_magic.display.caption import ending, pace, price, seconds, who
 from xcyq_magic.display.markup import escape, plain_line
-from xcyq_magic.display.style import COMPARISON_STYLE, body, quiet, styled
+from xcyq_magic.display.style import COMPARISON_STYLE, LINE, body, quiet, styled
 from xcyq_magic.errors import show_directions
+from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
-    from xcyq_magic.chat.evaluation import Evaluation, ModelScore
     from xcyq_magic.chat.usage import ModelUsage, UsageReport
     from xcyq_magic.display.bundle import Bundle
 
 _Item = TypeVar("_Item")
 _LONG_WORD = 40  # characters
+_ANSWERED_BY, _ENDED = "answered by", "ended"  # the columns that hold words
+_FIGURE = "vertical-align:top;padding:3px 10px;white-space:nowrap;line-height:1.6"
 _NOTHING = "No turns yet, so nothing was spent."
 
 
@@ -47,7 +49,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class _Figure(Generic[_Item]):
+class Figure(Generic[_Item]):
     """One column of a table of figures.
 
     Attributes
@@ -67,6 +69,7 @@ class _Figure(Generic[_Item]):
     bar: bool = True
 
     def cell(self, item: _Item) -> Cell:
+        """Return the cell of one row, without a bar."""
         value = self.of(item)
         return Cell("" if value is None else self.text(value))
 
@@ -78,45 +81,58 @@ class _Figure(Generic[_Item]):
         return [replace(self.cell(item), share=share) for item, share in zip(items, shares, strict=True)]
 
 
-def _known(figures: Iterable[_Figure[_Item]], items: Sequence[_Item]) -> list[_Figure[_Item]]:
+def _known(figures: Iterable[Figure[_Item]], items: Sequence[_Item]) -> list[Figure[_Item]]:
     """Return the figures without the cost, where no item has one."""
-    return [f for f in figures if not f.heading.startswith("cost") or any(f.of(item) is not None for item in items)]
+    return [f for f in figures if f.heading != "cost" or any(f.of(item) is not None for item in items)]
 
 
 # A comparison
 
-_COLUMN_FIGURES: tuple[_Figure[Column], ...] = (
-    _Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
-    _Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
-    _Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
-    _Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
-    _Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
-    _Figure("cost", lambda c: c.cost, price, less_is_better=True),
+_COLUMN_FIGURES: tuple[Figure[Column], ...] = (
+    Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
+    Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
+    Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
+    Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
+    Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
+    Figure("cost", lambda c: c.cost, price, less_is_better=True),
 )
 
 
 def metrics_html(columns: Sequence[Column]) -> str:
     """Return the figures of a comparison as HTML. Its bars need no style element: their width is their own."""
-    return _figures_html(*metrics_table(columns))
+    return figures_html(*metrics_table(columns))
 
 
 def metrics_markdown(columns: Sequence[Column]) -> str:
     """Return the figures of a comparison as a table of Markdown."""
-    return _figures_markdown(*metrics_table(columns))
+    return figures_markdown(*metrics_table(columns))
 
 
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the headings, and a row for each column of the comparison; there is a cost where any is known."""
+    """Return the headings, and a row for each column of the comparison; a cost and who answered where they tell."""
     figures = _known(_COLUMN_FIGURES, columns)
-    rows = zip(*(_with_best(f, columns, _is_whole) for f in figures), strict=True)
-    return ["model", "answered by", *(f.heading for f in figures), "ended"], [
-        [Cell(c.name), _answered_by(c), *cells, _ended(c)] for c, cells in zip(columns, rows, strict=True)
-    ]
+    headings, cells = [f.heading for f in figures], [with_best(f, columns, _is_whole) for f in figures]
+    answered = list(map(_answered_by, columns))
+    if any(cell.stands_out for cell in answered):
+        headings, cells = [_ANSWERED_BY, *headings], [answered, *cells]
+    rows = zip(*cells, strict=True)
+    return ["model", *headings, _ENDED], [[Cell(c.name), *row, _ended(c)] for c, row in zip(columns, rows, strict=True)]
 
 
-def _with_best(
-    figure: _Figure[_Item], items: Sequence[_Item], is_whole: Callable[[_Item], bool] = lambda _: True
+def with_best(
+    figure: Figure[_Item], items: Sequence[_Item], is_whole: Callable[[_Item], bool] = lambda _: True
 ) -> list[Cell]:
+    """Return the cells of all rows, the best of them marked; none where they read alike.
+
+    Parameters
+    ----------
+    figure
+        What the cells show.
+    items
+        The rows.
+    is_whole
+        Whether a row may be the best.
+    """
     cells, values = figure.cells(items), [figure.of(item) for item in items]
     whole = list(map(is_whole, items))
     ranked = [v for v, w in zip(values, whole, strict=True) if w and v is not None]
@@ -134,7 +150,7 @@ def _is_whole(column: Column) -> bool:
 def _answered_by(column: Column) -> Cell:
     if column.completion is None:
         return Cell("")
-    other = column.completion.model != column.model
+    other = not same_model(column.model, column.completion.model)
     return Cell(f"⚠ {column.completion.model}" if other else column.completion.model, stands_out=other)
 
 
@@ -145,77 +161,15 @@ def _ended(column: Column) -> Cell:
     return Cell(said or column.completion.finish_reason or "", stands_out=bool(said))
 
 
-# A comparison over cases
-
-_MODEL_FIGURES: tuple[_Figure[ModelScore], ...] = (
-    _Figure("cost of 1,000", lambda m: m.cost_of_1000, price, less_is_better=True),
-    _Figure("first token, p50", lambda m: m.first_token_s, seconds, less_is_better=True),
-    _Figure("total, p50", lambda m: m.duration_s, seconds, less_is_better=True),
-)
-
-
-def scores_html(evaluation: Evaluation) -> str:
-    """Return how each model did over all cases, as HTML."""
-    return _figures_html(*_scores_table(evaluation), classes="xcyq-metrics xcyq-usage")
-
-
-def scores_markdown(evaluation: Evaluation) -> str:
-    """Return how each model did over all cases, as a table of Markdown."""
-    return _figures_markdown(*_scores_table(evaluation))
-
-
-def table_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of texts of one line as Markdown."""
-    return _figures_markdown(headings, [[*map(Cell, row)] for row in rows])
-
-
-def _scores_table(evaluation: Evaluation) -> tuple[list[str], list[list[Cell]]]:
-    """Return the headings, and a row for each model, the best first."""
-    models = evaluation.models
-    figures = [f for f in _known(_MODEL_FIGURES, models) if any(f.of(m) is not None for m in models)]
-    columns = [[Cell(m.model) for m in models]]
-    headings = ["model"]
-    if any(m.score is not None for m in models):
-        headings += ["score", "95 % interval"]
-        columns += [_score_cells(evaluation, models), _interval_cells(evaluation, models)]
-    columns += [_with_best(f, models) for f in figures]
-    columns.append([Cell(f"{m.failed:,}", stands_out=m.failed > 0) for m in models])
-    return [*headings, *(f.heading for f in figures), "failed"], [[*row] for row in zip(*columns, strict=True)]
-
-
-def _score_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
-    """Return the scores; the first is marked as the best where it is not by chance that it is better than each."""
-    of_first = [d for d in evaluation.differences if models[0].model in {d.one, d.other}]
-    sure = bool(of_first) and not any(d.may_be_chance for d in of_first)
-    said = ["" if m.score is None else score_text(m.score.mean, is_share=evaluation.in_shares) for m in models]
-    return [Cell(text, best=sure and n == 0) for n, text in enumerate(said)]
-
-
-def _interval_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
-    """Return the intervals, drawn on one scale: of shares, from nothing to all."""
-    scores, shares = [m.score for m in models if m.score is not None], evaluation.in_shares
-    begin, end = (0.0, 1.0) if shares else (min(s.low for s in scores), max(s.high for s in scores))
-    cells = []
-    for score in (m.score for m in models):
-        if score is None:
-            cells.append(Cell(""))
-            continue
-        low, high = (score_text(value, is_share=shares) for value in (score.low, score.high))
-        ends = (score.low, score.mean, score.high)
-        drawn = [(value - begin) / (end - begin) for value in ends] if end > begin else []
-        cells.append(Cell(f"{low.removesuffix(' %')} to {high}", interval=drawn))
-    return cells
-
-
 # Usage
 
-_USAGE_FIGURES: tuple[_Figure[ModelUsage], ...] = (
-    _Figure("turns", lambda m: m.turns, "{:,.0f}".format),
-    _Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
-    _Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
-    _Figure("time", lambda m: m.duration_s, seconds),
-    _Figure("first token", lambda m: m.first_token_s, seconds),
-    _Figure("cost", lambda m: m.cost, price),
+_USAGE_FIGURES: tuple[Figure[ModelUsage], ...] = (
+    Figure("turns", lambda m: m.turns, "{:,.0f}".format),
+    Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
+    Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
+    Figure("time", lambda m: m.duration_s, seconds),
+    Figure("first token", lambda m: m.first_token_s, seconds),
+    Figure("cost", lambda m: m.cost, price),
 )
 
 
@@ -225,8 +179,8 @@ def usage_bundle(report: UsageReport) -> Bundle:
         return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
     headings, rows = _usage_table(report)
     notes = list(_notes(report))
-    table = _figures_html(headings, rows, classes="xcyq-metrics xcyq-usage")
-    plain = "\n\n".join([_figures_markdown(headings, rows), *notes])
+    table = figures_html(headings, rows)
+    plain = "\n\n".join([figures_markdown(headings, rows), *notes])
     return {
         "text/html": styled(COMPARISON_STYLE + table + "".join(map(quiet, notes))),
         "text/plain": plain_line(plain),
@@ -260,39 +214,60 @@ def _notes(report: UsageReport) -> Iterator[str]:
 # Tables of figures, in both forms
 
 
-def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, classes: str = "xcyq-metrics") -> str:
-    table = _table(headings, (map(_figure_cell, row) for row in rows), classes)
-    return f'<div class="xcyq-scrolls" style="overflow-x: auto">{table}</div>'
+def figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table."""
+    sides = ["left" if n == 0 or heading in {_ANSWERED_BY, _ENDED} else "right" for n, heading in enumerate(headings)]
+    styles = [f"{_FIGURE};text-align:{side}" for side in sides]
+    styles[0] += ";padding-left:0"
+    head = "".join(
+        f'<th style="{style};font-weight:{400 if n else 600}">{quiet(heading)}</th>'
+        for n, (heading, style) in enumerate(zip(headings, styles, strict=True))
+    )
+    styles = [f"{style};border-top:{LINE}" for style in styles]
+    styles[0] += ";font-weight:600"
+    lines = (
+        f'<tr style="background-color:rgba(0,0,0,0)">{"".join(map(_figure_cell, row, styles))}</tr>' for row in rows
+    )
+    style = "table-layout:auto;margin:0;border-collapse:collapse"
+    table = f'<table class="xcyq-metrics" style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody>'
+    return f'<div class="xcyq-scrolls" style="overflow-x:auto;margin:0 0 10px">{table}</table></div>'
 
 
-def _figure_cell(cell: Cell) -> str:
+def _figure_cell(cell: Cell, style: str) -> str:
     text = escape(cell.text)
     if cell.best:
         text = f"<strong>{text}</strong>"
     elif cell.stands_out:
-        text = f'<span class="xcyq-stands-out" style="color: #b45309">{text}</span>'
-    # Without a theme's variables: an output that is not trusted keeps only plain values.
+        text = f'<span class="xcyq-stands-out" style="font-weight:600">{text}</span>'
+    bar = ""
     if cell.interval:
         low, mark, high = cell.interval
-        within = f"margin-left: {100 * (mark - low) / (high - low):.0f}%" if high > low else ""
-        width = f"width: {max(1, round(100 * (high - low)))}%; margin-left: {min(99, round(100 * low))}%"
-        middle = f'<div class="xcyq-mean" style="{within}; width: 3px; height: 4px; background-color: #3b82f6"></div>'
-        bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: #9ca3af">{middle}</div>'
-        return f"<td>{text}{bar}</td>"
-    if cell.share is None:
-        return f"<td>{text}</td>"
-    width = f"width: {max(1, round(100 * cell.share))}%"
-    colour = "#3b82f6" if cell.best else "#9ca3af"
-    bar = f'<div class="xcyq-bar" style="{width}; height: 4px; background-color: {colour}"></div>'
-    return f"<td>{text}{bar}</td>"
+        width, before = max(1, round(100 * (high - low))), min(99, round(100 * low))
+        mean = _bar("3px", f"0 0 0 {100 * (mark - low) / (high - low):.0f}%" if high > low else "0", "#3b82f6")
+        bar = _bar(f"{width}%", f"1px 0 2px {before}%", "#9ca3af", mean)
+    elif cell.share is not None:
+        width = max(1, round(100 * cell.share))
+        bar = _bar(f"{width}%", "1px 0 2px auto", "#3b82f6" if cell.best else "#9ca3af")
+    return f'<td style="{style}">{text}{bar}</td>'
 
 
-def _figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def _bar(width: str, margin: str, colour: str, within: str = "") -> str:
+    style = f"width:{width};height:4px;margin:{margin};border-radius:2px;background-color:{colour}"
+    return f'<div class="xcyq-bar" style="{style}">{within}</div>'
+
+
+def figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table of figures as Markdown."""
     texts = [[*headings], *([_markdown_cell(c) for c in row] for row in rows)]
     widths = [max(3, width) for width in _widths(texts)]
     lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |" for row in texts]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
+
+
+def table_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts of one line as Markdown."""
+    return figures_markdown(headings, [[*map(Cell, row)] for row in rows])
 
 
 def _markdown_cell(cell: Cell) -> str:
@@ -331,19 +306,18 @@ def aligned(texts: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _word_cell(text: str) -> str:
-    style = ""
-    if " " not in text:  # a name or a number stays on one line, unless it is longer than a line
-        wraps = len(text) > _LONG_WORD
-        style = "overflow-wrap: anywhere; min-width: 16em" if wraps else "white-space: nowrap"
-    return f'<td style="{style}">{escape(text)}</td>' if style else f"<td>{escape(text)}</td>"
+    if " " in text:
+        return f"<td>{escape(text)}</td>"
+    # A name or a number stays on one line, unless it is longer than a line.
+    wraps = "overflow-wrap:anywhere;min-width:16em" if len(text) > _LONG_WORD else "white-space:nowrap"
+    return f'<td style="text-align:left;{wraps}">{escape(text)}</td>'
 
 
-def _table(headings: Sequence[str], rows: Iterable[Iterable[str]], classes: str = "") -> str:
+def _table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as HTML; its cells are HTML."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     lines = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    begin = f'<table class="{classes}">' if classes else "<table>"
-    return f"{begin}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

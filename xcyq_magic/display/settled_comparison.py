@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import html
+import json
+from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import attachments, picture_lines, pictures
 from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pools_that_differ, price, seconds
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown
-from xcyq_magic.display.style import COLUMN_EM, COMPARISON_STYLE, folded, inlined, quiet, reply_body, styled
+from xcyq_magic.display.style import (
+    COLUMN_EM,
+    COMPARISON_STYLE,
+    LINE,
+    folded,
+    inlined,
+    marked,
+    quiet,
+    reply_body,
+    styled,
+)
+from xcyq_magic.display.value_table import compared_html, compared_markdown, folded_value
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
@@ -19,6 +32,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Column, Comparison, Verdict
     from xcyq_magic.display.bundle import Bundle
 
+_IN_TURN = "apputils:run-all-enabled"
+_TYPE_AND_RUN = ["notebook:insert-cell-below", "notebook:replace-selection", "notebook:run-cell"]
 COMPARISON_MIME = "application/vnd.xcyq.comparison+json"
 
 
@@ -47,10 +62,11 @@ def comparison_bundle(
         quiet(_caption(columns, label)),
         *map(quiet, notices),
         attachments(comparison.prompt),
-        _columns_html(_heads(columns), list(map(_reply, columns))),
+        _columns_html(_heads(columns, kept), list(map(_reply, columns))),
+        compared_html(values) if (values := _values(comparison)) else "",
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
-        difference_html(differing) if differing else "",
+        marked(difference_html(differing)) if differing else "",
         quiet(next_step) if next_step else "",
     ]
     plain = [
@@ -75,12 +91,18 @@ def summary_markdown(comparison: Comparison, *, diff: bool = False, kept: str | 
     """
     differing, next_step = _several(comparison) if diff else {}, _next_step(comparison, kept)
     parts = [
+        f"## Values\n\n{compared_markdown(values)}" if (values := _values(comparison)) else "",
         metrics_markdown(comparison.columns),
         _verdict_plain(comparison.verdict) if comparison.verdict else "",
         f"## What differs\n\n{difference_plain(differing)}" if differing else "",
         f"[{next_step}]" if next_step else "",
     ]
     return "\n\n".join(p for p in parts if p)
+
+
+def _values(comparison: Comparison) -> dict[str, Any]:
+    """Return the values that were asked for, by name; none where the replies have no type."""
+    return {c.name: c.completion.data for c in comparison.columns if c.completion and c.completion.data is not None}
 
 
 def _several(comparison: Comparison) -> dict[str, str]:
@@ -100,26 +122,31 @@ def shared_notices(noticed: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 def _columns_html(heads: Sequence[str], bodies: Sequence[str]) -> str:
     """Return columns of HTML side by side, as a table: that is readable wherever its style is lost."""
-    # JupyterLab aligns the cells of any table to the right; in an output that it does not trust, only this is kept.
-    style = 'style="vertical-align: top; text-align: left"'
-    head = "".join(f"<th {style}>{cell}</th>" for cell in heads)
-    body = "".join(f"<td {style}>{cell}</td>" for cell in bodies)
+
+    def cells(tag: str, below: int, contents: Sequence[str]) -> str:
+        style = f"vertical-align:top;text-align:left;line-height:1.6;padding:7px 13px {below}px"
+        first, line = f"{style};padding-left:0", f"{style};border-left:{LINE}"
+        return "".join(f'<{tag} style="{line if n else first}">{cell}</{tag}>' for n, cell in enumerate(contents))
+
+    width = f"table-layout:fixed;width:100%;min-width:{COLUMN_EM * len(heads)}em"
     return (
-        '<div class="xcyq-scrolls" style="overflow-x: auto">'
-        f'<table class="xcyq-columns" style="min-width: {COLUMN_EM * len(heads)}em">'
-        f"<thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>"
+        '<div class="xcyq-scrolls" style="overflow-x:auto;margin:0 0 10px">'
+        f'<table class="xcyq-columns" style="{width};margin:0;border-collapse:collapse">'
+        f"<thead><tr>{cells('th', 2, heads)}</tr></thead><tbody><tr>{cells('td', 7, bodies)}</tr></tbody></table></div>"
     )
 
 
-def head_html(name: str, lines: Sequence[str]) -> str:
-    """Return the head of a column: its name, and quiet lines."""
-    return f'<div class="xcyq-name">{escape(name)}</div>{"".join(map(quiet, lines))}'
+def name_html(name: str) -> str:
+    """Return the name above a column as HTML."""
+    style = "font-size:18px;font-weight:600;line-height:1.4;overflow-wrap:anywhere"
+    return f'<div class="xcyq-name" style="{style}">{escape(name)}</div>'
 
 
 def failed_html(message: str, hint: str) -> str:
     """Return an error in the place of a reply, as HTML."""
     lines = "".join(f"<div>{escape(line)}</div>" for line in (message, hint) if line)
-    return f'<div class="xcyq-failed">{lines}</div>'
+    style = "border-left:3px solid #d32f2f;padding:3px 10px;font-size:13px;line-height:1.6;overflow-wrap:anywhere"
+    return f'<div class="xcyq-failed" style="{style}">{lines}</div>'
 
 
 def _caption(columns: Sequence[Column], label: str) -> str:
@@ -128,16 +155,30 @@ def _caption(columns: Sequence[Column], label: str) -> str:
     return joined(count, label, seconds(max(c.duration_s for c in columns)))
 
 
-def _heads(columns: Sequence[Column]) -> list[str]:
+def _heads(columns: Sequence[Column], kept: str | None) -> list[str]:
     pools = pools_that_differ([c.model for c in columns])
-    return [_head(column, of) for column, of in zip(columns, pools, strict=True)]
+    return [
+        _head(column, of, "" if column.completion is None or column.name == kept else _keep_button(number))
+        for number, (column, of) in enumerate(zip(columns, pools, strict=True), 1)
+    ]
 
 
-def _head(column: Column, pool: str) -> str:
+def _head(column: Column, pool: str, button: str) -> str:
     parts = [pool, seconds(column.duration_s) if column.completion else "no reply"]
     if column.completion and not same_model(column.model, column.completion.model):
         parts.append(f"answered by {column.completion.model}")
-    return head_html(column.name, [joined(*parts)])
+    return name_html(column.name) + quiet(joined(*parts), button)
+
+
+def _keep_button(number: int) -> str:
+    """Return a button that types ``%chat_keep`` and runs it, by commands of JupyterLab's own and without a script.
+
+    JupyterLab and Notebook 7 run what ``data-commandlinker-command`` names, in an output that they trust. All three
+    commands get the same arguments. Elsewhere the button stays hidden, and has no words that could be left over.
+    """
+    typed = {"commands": _TYPE_AND_RUN, "args": {"text": f"%chat_keep {number}"}}
+    command = f'data-commandlinker-command="{_IN_TURN}" data-commandlinker-args="{html.escape(json.dumps(typed))}"'
+    return f'<button class="xcyq-keep" style="display:none" {command}></button>'
 
 
 def _reply(column: Column) -> str:
@@ -145,7 +186,8 @@ def _reply(column: Column) -> str:
     parts = []
     if completion is not None:
         next_step, end = advice(completion), ending(completion)
-        parts = [folded("Reasoning", completion.reasoning), reply_body(inlined(to_html(completion.text)))]
+        text = folded_value(completion) or reply_body(inlined(to_html(completion.text)))
+        parts = [folded("Reasoning", completion.reasoning), text]
         parts.append(pictures(completion.images))
         parts += [quiet(line) for line in (end, next_step) if line]
     if error is not None:
@@ -193,8 +235,10 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
 
 def _verdict_html(verdict: Verdict) -> str:
     first, *rest = _verdict_lines(verdict)
-    reason = reply_body(to_html(verdict.reason)) if verdict.reason else ""
-    return f'<div class="xcyq-verdict"><strong>{escape(first)}</strong>{reason}{"".join(map(quiet, rest))}</div>'
+    reason = reply_body(inlined(to_html(verdict.reason))) if verdict.reason else ""
+    style = "border-left:3px solid #3b82f6;padding:3px 10px;margin:0 0 10px"
+    said = f"<strong>{escape(first)}</strong>{reason}{''.join(map(quiet, rest))}"
+    return f'<div class="xcyq-verdict" style="{style}">{said}</div>'
 
 
 def _verdict_plain(verdict: Verdict) -> str:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.rows import Rows
-from xcyq_magic.display.caption import counted, joined, score_text
+from xcyq_magic.display.caption import counted, joined, price, score_text, seconds
 from xcyq_magic.display.markup import escape, plain_line, without_controls
-from xcyq_magic.display.metrics import scores_html, scores_markdown, table_markdown
+from xcyq_magic.display.metrics import (
+    Cell,
+    Figure,
+    figures_html,
+    figures_markdown,
+    table_markdown,
+    with_best,
+)
 from xcyq_magic.display.settled_rows import (
     answer_cell,
     answer_text,
@@ -24,10 +31,10 @@ from xcyq_magic.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from xcyq_magic.chat.evaluation import Difference, Evaluation
+    from xcyq_magic.chat.evaluation import Difference, Evaluation, ModelScore
     from xcyq_magic.chat.rows import Row
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.session.rows import Progress
+    from xcyq_magic.session.asking import Progress
 
 _SEEN = 10  # cases above the fold
 _MOST_PLAIN = 20  # cases, as text
@@ -47,7 +54,7 @@ def evaluation_bundle(evaluation: Evaluation, label: str = "") -> Bundle:
     parts = [
         COMPARISON_STYLE + ROWS_STYLE,
         quiet(_caption(evaluation, every, label)),
-        scores_html(evaluation),
+        figures_html(*_scores_table(evaluation)),
         *map(quiet, [first, *differences[:_SEEN_LINES]]),
         _folded_lines(differences[_SEEN_LINES:]),
         *map(quiet, others),
@@ -64,7 +71,7 @@ def _plain(evaluation: Evaluation, every: Rows[Any], cases: Sequence[dict[str, R
     table = table_markdown(["row", "case", *evaluation], [_case_row(case) for case in shown]) if shown else ""
     lines = [
         f"[{_caption(evaluation, every, label)}]",
-        scores_markdown(evaluation),
+        figures_markdown(*_scores_table(evaluation)),
         *(f"[{line}]" for line in (first, *_differences(evaluation), *others)),
         table,
         *(f"[{line}]" for line in below),
@@ -81,6 +88,53 @@ def _every(evaluation: Evaluation) -> Rows[Any]:
 def _caption(evaluation: Evaluation, every: Rows[Any], label: str) -> str:
     cases = counted(len(evaluation.cases), "case")
     return joined(counted(len(evaluation), "model"), label, cases, figures(every))
+
+
+# How each model did
+
+_MODEL_FIGURES: tuple[Figure[ModelScore], ...] = (
+    Figure("cost of 1,000", lambda m: m.cost_of_1000, price, less_is_better=True),
+    Figure("first token, p50", lambda m: m.first_token_s, seconds, less_is_better=True),
+    Figure("total, p50", lambda m: m.duration_s, seconds, less_is_better=True),
+)
+
+
+def _scores_table(evaluation: Evaluation) -> tuple[list[str], list[list[Cell]]]:
+    """Return the headings, and a row for each model, the best first."""
+    models = evaluation.models
+    figures = [f for f in _MODEL_FIGURES if any(f.of(m) is not None for m in models)]
+    columns = [[Cell(m.model) for m in models]]
+    headings = ["model"]
+    if any(m.score is not None for m in models):
+        headings += ["score", "95 % interval"]
+        columns += [_score_cells(evaluation, models), _interval_cells(evaluation, models)]
+    columns += [with_best(f, models) for f in figures]
+    columns.append([Cell(f"{m.failed:,}", stands_out=m.failed > 0) for m in models])
+    return [*headings, *(f.heading for f in figures), "failed"], [[*row] for row in zip(*columns, strict=True)]
+
+
+def _score_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
+    """Return the scores; the first is marked as the best where it is not by chance that it is better than each."""
+    of_first = [d for d in evaluation.differences if models[0].model in {d.one, d.other}]
+    sure = bool(of_first) and not any(d.may_be_chance for d in of_first)
+    said = ["" if m.score is None else score_text(m.score.mean, is_share=evaluation.in_shares) for m in models]
+    return [Cell(text, best=sure and n == 0) for n, text in enumerate(said)]
+
+
+def _interval_cells(evaluation: Evaluation, models: Sequence[ModelScore]) -> list[Cell]:
+    """Return the intervals, drawn on one scale: of shares, from nothing to all."""
+    scores, shares = [m.score for m in models if m.score is not None], evaluation.in_shares
+    begin, end = (0.0, 1.0) if shares else (min(s.low for s in scores), max(s.high for s in scores))
+    cells = []
+    for score in (m.score for m in models):
+        if score is None:
+            cells.append(Cell(""))
+            continue
+        low, high = (score_text(value, is_share=shares) for value in (score.low, score.high))
+        ends = (score.low, score.mean, score.high)
+        drawn = [(value - begin) / (end - begin) for value in ends] if end > begin else []
+        cells.append(Cell(f"{low.removesuffix(' %')} to {high}", interval=drawn))
+    return cells
 
 
 # Lines about all

@@ -39,6 +39,8 @@ _LABEL_CHARS, _CASE_CHARS, _FIELD_CHARS, _PLAIN_CHARS = 40, 160, 240, 60
 _READ = 4  # times as many characters of a text are read as are shown of it
 _SHORT_S = 60
 _TAG = re.compile(r'<(?:[^">]|"[^"]*")*>')
+_END = re.compile(r"</(?:t[dh]|li|p|h\d|pre|div)>|<br>")  # of what does not stand on a line with what follows
+_OBJECT = re.compile(r"<.*>")  # what says no more of a picture than that it is one, and where it lies
 _REPLY = "reply"
 
 
@@ -183,13 +185,22 @@ def _failed(row: Row[Any], columns: int) -> str:
     """Return the cell of a row that failed, over all columns of an answer; a sign and a word say it without colour."""
     came = _said(_short(_plain_text(row), _FIELD_CHARS))
     span = f' colspan="{columns}"' if columns > 1 else ""
-    message = escape(_short(_message(row), _FIELD_CHARS))
-    said = f"<strong>⚠ failed</strong> {message}" if not came else f"{came} <strong>⚠</strong> {message}"
-    return f'<td class="xcyq-row-failed"{span} style="text-align:left">{said}</td>'
+    said = f"<strong>{escape(_how(row))}</strong> {escape(_why(row, _FIELD_CHARS))}"
+    return (
+        f'<td class="xcyq-row-failed"{span} style="text-align:left">{said}{f"<div>{came}</div>" if came else ""}</td>'
+    )
 
 
-def _message(row: Row[Any]) -> str:
-    return row.error.message if row.error is not None else ""
+def _how(row: Row[Any]) -> str:
+    return "■ stopped" if _is_stopped(row) else "⚠ failed"
+
+
+def _why(row: Row[Any], chars: int) -> str:
+    return "" if row.error is None or _is_stopped(row) else _short(row.error.message, chars)
+
+
+def _is_stopped(row: Row[Any]) -> bool:
+    return row.completion is not None and row.completion.partial == "stopped"
 
 
 def _media(media: Sequence[Media]) -> str:
@@ -207,8 +218,8 @@ def _media(media: Sequence[Media]) -> str:
 def _row_texts(row: Row[Any], names: Sequence[str]) -> list[str]:
     """Return the cells of a row as text."""
     if row.error is not None:
-        came = _short(_plain_text(row), _PLAIN_CHARS)
-        answer = [joined(came, f"⚠ {_short(_message(row), 2 * _PLAIN_CHARS)}")] + [""] * (len(names) - 1)
+        said = (_how(row), _why(row, 2 * _PLAIN_CHARS), _short(_plain_text(row), _PLAIN_CHARS))
+        answer = [" ".join(filter(None, said)), *[""] * (len(names) - 1)]
     else:
         answer = [_field(row, name, _PLAIN_CHARS) for name in names]
     return [*case_texts(row), *answer]
@@ -232,15 +243,17 @@ def _case(row: Row[Any], chars: int) -> str:
     if isinstance(case, Mapping):
         if {*case} == {"key", "value"} and case["key"] is row.label:  # a pair of a mapping
             return _short(case["value"], chars)
-        each = (f"{name}: {_short(value, chars)}" for name, value in [*case.items()][:_MOST_FIELDS])
-        return _short(", ".join(each), chars)
-    return _short(case, chars)
+        values = {name: _short(value, chars) for name, value in islice(case.items(), _MOST_FIELDS)}
+        seen = (f"{name}: {text}" for name, text in values.items() if not (row.media and _OBJECT.fullmatch(text)))
+        return _short(", ".join(seen), chars)
+    text = _short(case, chars)
+    return "" if row.media and _OBJECT.fullmatch(text) else text
 
 
 def _plain_text(row: Row[Any]) -> str:
     """Return the beginning of a reply as it reads, without the signs of its Markdown."""
     begin = row.text[: _READ * _FIELD_CHARS]
-    text = unescape(_TAG.sub("", to_html(begin)))
+    text = unescape(_TAG.sub("", _END.sub(r"\g<0> ", to_html(begin))))
     return text if len(begin) == len(row.text) else f"{text} …"
 
 
@@ -248,12 +261,20 @@ def _short(value: Any, chars: int) -> str:  # noqa: ANN401  # whatever a case or
     """Return a value on one line of so many characters at most."""
     if value is None:
         return ""
-    try:
-        text = describe(value, _READ * chars)
-    except MediaError:  # its repr fails
-        text = f"<{type(value).__name__}>"
+    if isinstance(value, list | tuple):
+        text = ", ".join(_described(item, chars) for item in value[:_MOST_FIELDS]) + ", …" * (len(value) > _MOST_FIELDS)
+    else:
+        text = _described(value, _READ * chars)
     flat = " ".join(text[: _READ * chars].split())
     return flat if len(flat) <= chars and len(text) <= _READ * chars else f"{flat[: chars - 1].rstrip()}…"
+
+
+def _described(value: Any, chars: int) -> str:  # noqa: ANN401  # as above
+    """Return a value as text of little more than `chars` characters; a string stays whole in `describe`."""
+    try:
+        return describe(value, chars)[: chars + 1]
+    except MediaError:  # its repr fails
+        return f"<{type(value).__name__}>"
 
 
 # Lines about all
@@ -267,7 +288,7 @@ def _caption(rows: Rows[Any], label: str) -> str:
 def figures(rows: Rows[Any]) -> str:
     """Return what rows took, and how many of them have no whole answer."""
     completions = [r.completion for r in rows if r.completion is not None]
-    stopped = sum(r.completion is not None and r.completion.partial == "stopped" for r in rows)
+    stopped = sum(map(_is_stopped, rows))
     unasked = sum(not r.asked for r in rows)
     failed = len(rows.failed) - stopped - unasked
     before = sum(c.cached for c in completions)
@@ -297,5 +318,5 @@ def what_to_do(rows: Rows[Any], what: str = "row") -> list[str]:
     failed = rows.failed
     hints = [r.error.hint for r in failed if r.asked and r.error is not None and r.error.hint]
     again = f"{counted(len(failed), what)} without a whole answer: run the cell again, and only these are asked."
-    once = [h for h in dict.fromkeys(hints) if not h.startswith("Run the cell again")][:_MOST_HINTS]
+    once = [h for h in dict.fromkeys(hints) if "un the cell again" not in h][:_MOST_HINTS]
     return [*once, again] if failed else []

@@ -30,10 +30,12 @@ _REPLY = "jp-RenderedHTMLCommon jp-RenderedMarkdown xcyq-reply"
 # What is wider than its place has a shadow at each edge behind which there is more: the shadows stay at the edges, and
 # what covers them is scrolled along (`local`). A table's stripes let them through. Pages without JupyterLab's variables
 # have none.
+# The editor's colours have a contrast of 3.5 to 4.4 on its ground, in one theme or the other: each gets some of the
+# text's colour.
 STYLE = """<style>
-.xcyq-reply.xcyq-reply{padding:0;line-height:var(--jp-content-line-height,1.6)}
+.xcyq-reply.xcyq-reply{line-height:var(--jp-content-line-height,1.6)}
 .xcyq-reply.xcyq-reply>:first-child{margin-top:0}
-.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{margin-top:.4em}
+.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{margin-top:.6em}
 .xcyq-reply.xcyq-reply>:first-child>.xcyq-math:first-child>mjx-container[display]{
 margin-top:calc(1em - var(--jp-content-font-size1,14px))}
 .xcyq-reply.xcyq-reply table{display:block;width:fit-content;max-width:100%;overflow-x:auto;
@@ -52,48 +54,39 @@ linear-gradient(270deg,var(--jp-border-color1,transparent),transparent) 100% 0/.
 var(--xcyq-back,transparent);background-repeat:no-repeat}
 .xcyq-reply.xcyq-reply pre[style]{background-color:var(--xcyq-back)!important}
 .xcyq-reply.xcyq-reply tbody>tr:not(:hover){background:none}
-.xcyq-reply.xcyq-reply tbody>tr:nth-child(odd):not(:hover){background:rgba(128,128,128,.09)}
-.xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
+.xcyq-reply.xcyq-reply tbody>tr:nth-child(even):not(:hover){background:rgba(128,128,128,.09)}
 .xcyq-reply .task-list-item>ul{padding-left:3em}
-.xcyq-reply .highlight .c{color:var(--jp-mirror-editor-comment-color,#408080);font-style:italic}
-.xcyq-reply .highlight :is(.k,.ow){color:var(--jp-mirror-editor-keyword-color,#008000);font-weight:bold}
-.xcyq-reply .highlight .s{color:var(--jp-mirror-editor-string-color,#ba2121)}
-.xcyq-reply .highlight .m{color:var(--jp-mirror-editor-number-color,#008800)}
-.xcyq-reply .highlight :is(.nf,.nc,.nd){color:var(--jp-mirror-editor-def-color,#0000ff)}
-.xcyq-reply .highlight :is(.nb,.ne){color:var(--jp-mirror-editor-builtin-color,#008000)}
-.xcyq-reply .highlight .nt{color:var(--jp-mirror-editor-tag-color,#117700)}
-.xcyq-reply .highlight .na{color:var(--jp-mirror-editor-attribute-color,#0000cc)}
+.xcyq-reply .highlight [class]{color:color-mix(in srgb,var(--xcyq-ink,currentColor) 80%,
+var(--jp-content-font-color1,#212121))}
+.xcyq-reply .highlight .c{--xcyq-ink:var(--jp-mirror-editor-comment-color,#408080);font-style:italic}
+.xcyq-reply .highlight :is(.k,.ow){--xcyq-ink:var(--jp-mirror-editor-keyword-color,#008000);font-weight:bold}
+.xcyq-reply .highlight .s{--xcyq-ink:var(--jp-mirror-editor-string-color,#ba2121)}
+.xcyq-reply .highlight .m{--xcyq-ink:var(--jp-mirror-editor-number-color,#008800)}
+.xcyq-reply .highlight :is(.nf,.nc,.nd){--xcyq-ink:var(--jp-mirror-editor-def-color,#0000ff)}
+.xcyq-reply .highlight :is(.nb,.ne){--xcyq-ink:var(--jp-mirror-editor-builtin-color,#008000)}
+.xcyq-reply .highlight .nt{--xcyq-ink:var(--jp-mirror-editor-tag-color,#117700)}
+.xcyq-reply .highlight .na{--xcyq-ink:var(--jp-mirror-editor-attribute-color,#0000cc)}
 :is(.xcyq-followed,.xcyq-more).xcyq-reply{display:flow-root;contain-intrinsic-size:auto none auto 3000px;
 animation:1s step-end forwards xcyq-rest}
 .jp-RenderedHTMLCommon>div:last-child:has(>.xcyq-followed){margin-bottom:0}
 @keyframes xcyq-rest{to{content-visibility:auto}}
 .xcyq-followed.xcyq-followed.xcyq-followed>:last-child{margin-bottom:var(--jp-content-font-size1,14px)}
-.xcyq-followed.xcyq-followed.xcyq-followed>:is(h1,h2,h3,h4,h5,h6):last-child{
-margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-more.xcyq-more.xcyq-more>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-quiet{opacity:1!important;color:var(--jp-ui-font-color2,#616161);
 font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif)}
-.xcyq-media{display:flex;flex-wrap:wrap;gap:.4em 1em;margin:.3em 0 .6em}
-.xcyq-media figure{margin:0;max-width:100%}
-.xcyq-media img{display:block;border:1px solid var(--jp-border-color2,#e0e0e0)}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply) .jp-OutputArea-child{padding-top:0}
 body[data-notebook] .jp-mod-outputsScrolled:has(.xcyq-reply)>*>.jp-Cell-outputArea{
 max-height:none;margin-left:0;overflow:visible;box-shadow:none}
-details.xcyq-quiet{margin-bottom:.5em}
 .xcyq-request.xcyq-request :is(th,td){text-align:left;vertical-align:top}
-.xcyq-as-typed{white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
+.xcyq-as-typed{font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
 # What an output may hold, as its HTML names it, and what the rules for it name in their selectors.
 _HELD = {
-    **{
-        name: name
-        for name in ("xcyq-math", "highlight", "task-list-item", "xcyq-media", "xcyq-request", MORE, _FOLLOWED)
-    },
+    **{name: name for name in ("xcyq-math", "highlight", "task-list-item", "xcyq-request", MORE, _FOLLOWED)},
     "xcyq-as-typed": "xcyq-as-typed",
     "xcyq-rest": _FOLLOWED,
-    "details.": "<details",
     ":is(h1": "<h",
     "table": "<table",
     "tbody": "<table",
@@ -102,13 +95,27 @@ _HELD = {
     ":is(pre": "<pre",
     " pre": "<pre",
 }
-# A theme's variables are not let through, nor is `start`; what is half transparent suits light and dark.
+# What JupyterLab leaves to an output that it does not trust. A theme's variables are not let through, nor is `start`;
+# what is half transparent suits light and dark. Headings are smaller than those of the notebook and than the name above
+# a column, and JupyterLab's table of contents leaves out what has their class. Their margin is that of all blocks, so
+# that it is the same before any other, also where a live segment ends with one.
+_PRE = "margin:0 0 14px;padding:7px 11px;overflow-x:auto;white-space:pre"
+_COLOURED = '<div class="highlight">'
+_CODE = '<code style="background-color:rgba(0,0,0,0);white-space:pre">'
 _INLINE = {
+    **{
+        f"<h{level}>": f'<h{level} class="jp-toc-ignore" style="font-size:{size}em;font-weight:600;margin-bottom:14px">'
+        for level, size in enumerate((1.2, 1.1, 1, 1, 1, 1), 1)
+    },
+    "<table>": '<table style="margin:0 0 14px">',
     "<td>": '<td style="text-align:left">',
     "<th>": '<th style="text-align:left">',
-    "<pre><code>": '<pre style="margin:0 0 14px;padding:7px 11px;background-color:rgba(128,128,128,.05)">'
-    '<code style="background-color:rgba(0,0,0,0)">',
+    '<li class="task-list-item">': '<li class="task-list-item" style="list-style:none;margin-left:-1.4em">',
+    "<pre><code>": f'<pre style="{_PRE};background-color:rgba(128,128,128,.08)">{_CODE}',
+    f"{_COLOURED}<pre><code>": f'{_COLOURED}<pre style="{_PRE};background-color:rgba(0,0,0,0)">{_CODE}',
 }
+_TAG = re.compile(rf'(?:{_COLOURED})?<pre><code>|<(?:[^"<>]|"[^"]*")*>')  # also one with "<td>" in a value
+LINE = "1px solid rgba(128,128,128,.3)"
 # While it is live, a part of the reply is a widget: let its content have the whole width. Its last paragraph is not
 # the reply's last, and the pieces of a huge block (`display.sections`) stand below each other without a gap. The output
 # that is open for the next section is hidden, but laid out: MathJax takes the size of the font around it.
@@ -120,13 +127,15 @@ FULL = "xcyq-full"  # a section whose text goes on in the next output, which is 
 STOP = "xcyq-stop"
 HIDDEN = "xcyq-hidden"
 LIVE_STYLE = """<style>
-.xcyq-stop.xcyq-stop{height:20px;line-height:18px;flex:none}
+.xcyq-reply.xcyq-reply :is(h1,h2,h3,h4,h5,h6){font-size:1em;font-weight:600;margin-bottom:14px}
+.xcyq-reply.xcyq-reply.xcyq-reply h1{font-size:1.2em}
+.xcyq-reply .task-list-item{list-style:none;margin-left:-1.4em}
+.xcyq-reply.xcyq-reply.xcyq-reply h2{font-size:1.1em}
+.xcyq-stop.xcyq-stop{height:20px;line-height:18px}
 .xcyq-hidden.xcyq-hidden{display:none}
 .xcyq-live>.widget-htmlmath-content{flex:1 1 0;min-width:0}
 .xcyq-segments.xcyq-segments{display:block}
 .xcyq-segments>*>*>.xcyq-reply>:last-child:not(.xcyq-goes-on){margin-bottom:var(--jp-content-font-size1,14px)}
-.xcyq-segments>*>*>.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):last-child:not(.xcyq-goes-on){
-margin-bottom:var(--jp-content-heading-margin-bottom,.8em)}
 .xcyq-segments>:is(*+*,.xcyq-segments>.xcyq-segments>*)>*>.xcyq-reply.xcyq-reply>:is(h1,h2,h3,h4,h5,h6):first-child{
 margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-font-size1,14px))}
 .xcyq-segments:has(.xcyq-turn-0)~.xcyq-at-1,.xcyq-segments:has(.xcyq-turn-1)~.xcyq-at-0{display:none}
@@ -145,37 +154,23 @@ margin-top:calc(var(--jp-content-heading-margin-top,1.2em) - var(--jp-content-fo
 .xcyq-from-above>table>thead{visibility:collapse}
 </style>"""
 COLUMN_EM = 20  # the least width of a column, in its own font's size
-# JupyterLab has rules of its own for every table in an output: centred cells, stripes, a frame where the mouse is.
+# What stands in a table's cells is in the elements: JupyterLab has rules of its own for every table in an output.
 COMPARISON_STYLE = """<style>
-.xcyq-scrolls{margin:0 0 .75em}
-.xcyq-columns.xcyq-columns.xcyq-columns{table-layout:fixed;width:100%;margin:0;border-collapse:collapse}
 .xcyq-columns.xcyq-columns.xcyq-columns>*>tr,.xcyq-columns.xcyq-columns.xcyq-columns>*>tr:hover{background:none}
-.xcyq-columns.xcyq-columns.xcyq-columns>*>tr>*{vertical-align:top;text-align:start;white-space:normal;font-weight:normal;
-padding:.5em 1em;border-left:1px solid var(--jp-border-color2,#e0e0e0)}
-.xcyq-columns.xcyq-columns.xcyq-columns>thead>tr>*{padding-bottom:0}
-.xcyq-columns.xcyq-columns.xcyq-columns>*>tr>:first-child{padding-left:0;border-left:none}
-.xcyq-name{font:600 var(--jp-ui-font-size2,15px)/1.4 var(--jp-ui-font-family,sans-serif);overflow-wrap:anywhere;
-color:var(--jp-ui-font-color1,#212121)}
-.xcyq-failed{border-left:3px solid var(--jp-error-color1,#d32f2f);padding:.25em .75em;
-font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif);overflow-wrap:anywhere}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics{table-layout:auto;margin:0;border-collapse:collapse;
-font:var(--jp-ui-font-size1,13px)/1.5 var(--jp-ui-font-family,sans-serif);font-variant-numeric:tabular-nums}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr{background:none}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>*{vertical-align:top;text-align:right;white-space:nowrap;
-padding:.25em .75em;min-width:4.5em;border-top:1px solid var(--jp-border-color2,#e0e0e0)}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics>thead>tr>*{border-top:none;font-weight:normal;
-color:var(--jp-ui-font-color2,#616161)}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:is(:first-child,:nth-child(2),:last-child){text-align:left}
-.xcyq-usage.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:is(:nth-child(2),:last-child){text-align:right}
-.xcyq-metrics.xcyq-metrics.xcyq-metrics>*>tr>:first-child{padding-left:0;font-weight:600}
-.xcyq-bar.xcyq-bar{margin:1px 0 2px auto;border-radius:2px;background-color:var(--jp-border-color1,#9ca3af)!important}
-strong+.xcyq-bar.xcyq-bar{background-color:var(--jp-brand-color1,#3b82f6)!important}
-.xcyq-stands-out.xcyq-stands-out{color:var(--jp-warn-color0,#b45309)!important;font-weight:600}
-.xcyq-verdict{border-left:3px solid var(--jp-brand-color1,#3b82f6);padding:.25em .75em;margin:0 0 .75em}
+.xcyq-columns.xcyq-columns.xcyq-columns>*>tr>*{text-align:start!important;font-weight:normal}
+.xcyq-name{color:var(--jp-ui-font-color1,#212121);font-family:var(--jp-ui-font-family,sans-serif)}
+.lm-Widget .xcyq-keep{display:inline-block!important;vertical-align:top;height:20px;margin:0 0 0 8px;padding:0 10px;
+border:none;font:inherit;line-height:18px;cursor:pointer;color:var(--jp-ui-font-color1,#212121);
+background:var(--jp-layout-color2,#eee)}
+.xcyq-keep::before{content:"✓ Keep this"}
+.xcyq-failed{font-family:var(--jp-ui-font-family,sans-serif)}
+.xcyq-metrics.xcyq-metrics.xcyq-metrics{font:var(--jp-ui-font-size1,13px)/1.6 var(--jp-ui-font-family,sans-serif);
+font-variant-numeric:tabular-nums}
+.xcyq-metrics.xcyq-metrics>*>tr:hover{background:none!important}
+.xcyq-stands-out{color:color-mix(in srgb,var(--jp-warn-color0,#b45309) 75%,var(--jp-content-font-color1,#212121))}
 .xcyq-difference.xcyq-difference{font:var(--jp-content-font-size1,14px)/1.6 var(--jp-content-font-family,sans-serif);
-margin-top:.25em;margin-bottom:.75em;overflow-wrap:anywhere}
-:is(.xcyq-difference,.xcyq-quiet) del{background:rgba(220,38,38,.16);text-decoration-color:rgba(220,38,38,.7)}
-:is(.xcyq-difference,.xcyq-quiet) ins{background:rgba(22,163,74,.18);text-decoration:none}
+overflow-wrap:anywhere}
+:is(.xcyq-difference,.xcyq-quiet) :is(del,ins){color:var(--jp-ui-font-color1,#212121)}
 </style>"""
 # While they are live, columns are boxes of widgets that look like the cells of that table. Those that are out of sight
 # are not laid out.
@@ -183,9 +178,10 @@ COLUMNS = "xcyq-live-columns"
 COLUMN = "xcyq-live-column"
 LIVE_COLUMNS_STYLE = f"""<style>
 .xcyq-live-columns.xcyq-live-columns{{display:flex;align-items:stretch;overflow-x:auto;margin:0 0 .75em}}
-.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:.5em 1em;
+.xcyq-live-column.xcyq-live-column{{flex:1 0 {COLUMN_EM}em;flex-direction:column;min-width:0;padding:7px 13px;
 content-visibility:auto;
 font-size:var(--jp-ui-font-size1,13px);border-left:1px solid var(--jp-border-color2,#e0e0e0)}}
+.xcyq-live-column>.widget-hbox{{flex-wrap:wrap;padding-bottom:10px}}
 .xcyq-live-column.xcyq-live-column:first-child{{padding-left:0;border-left:none}}
 </style>"""
 
@@ -197,6 +193,7 @@ color:var(--jp-ui-font-color2,#616161)}
 .xcyq-rows img{display:inline-block;margin:.25em .25em 0 0;border:1px solid var(--jp-border-color2,#e0e0e0)}
 .xcyq-rows .xcyq-quiet{font-size:inherit}
 .xcyq-row-failed.xcyq-row-failed{border-left:3px solid var(--jp-error-color1,#d32f2f)}
+.xcyq-stop.xcyq-stop{flex:none}
 .xcyq-latest.xcyq-latest.xcyq-latest{display:table;table-layout:fixed;width:100%;margin:0}
 .xcyq-latest.xcyq-latest.xcyq-latest td{height:1.6em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .xcyq-latest td:first-child{width:6em}
@@ -232,22 +229,35 @@ def _is_used(rule: str, html: str) -> bool:
 
 def inlined(html: str) -> str:
     """Return settled HTML with those styles in its elements without which it reads worse."""
-    return re.sub("|".join(_INLINE), lambda element: _INLINE[element[0]], html)
+    return _TAG.sub(lambda tag: _INLINE.get(tag[0], tag[0]), html)
+
+
+def marked(difference: str) -> str:
+    """Return the HTML of a difference with a ground for what was removed and one for what was added."""
+    styles = {
+        '<div class="xcyq-quiet">': "font-size:13px;line-height:1.6",  # no opacity: its words have grounds
+        "<del>": "background-color:rgba(220,38,38,.16)",
+        "<ins>": "background-color:rgba(22,163,74,.18);text-decoration:none",
+    }
+    for tag, style in styles.items():
+        difference = difference.replace(tag, f'{tag[:-1]} style="{style}">')
+    return f'<div style="margin:0 0 10px">{difference}</div>'
 
 
 def output(html: str) -> str:
     """Return `html` as an output without a style element: another one of the page has it."""
-    return f"<div>{html}</div>"
+    return f'<div style="padding:0 6px">{html}</div>'
 
 
-def quiet(text: str) -> str:
-    """Return plain text as a small line beside a reply."""
-    return f'<div class="xcyq-quiet" style="opacity:.75;font-size:13px;font-weight:400">{escape(text)}</div>'
+def quiet(text: str, behind: str = "") -> str:
+    """Return plain text as a small line beside a reply, with the HTML `behind` it."""
+    style = "opacity:.65;font-size:13px;font-weight:400;margin:0 0 .4em"
+    return f'<div class="xcyq-quiet" style="{style}">{escape(text)}{behind}</div>'
 
 
 def body(reply_html: str) -> str:
     """Return the frame around rendered Markdown."""
-    return f'<div class="{_REPLY}">{inlined(reply_html)}</div>'
+    return f'<div class="{_REPLY}" style="padding:0">{inlined(reply_html)}</div>'
 
 
 def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
@@ -263,7 +273,7 @@ def reply_body(reply_html: str, *classes: str, unfinished: bool = False) -> str:
         Whether more is to come.
     """
     busy = ' aria-busy="true"' if unfinished else ""
-    return f'<div class="{" ".join([_REPLY, *classes])}" aria-live="polite"{busy}>{reply_html}</div>'
+    return f'<div class="{" ".join([_REPLY, *classes])}" style="padding:0" aria-live="polite"{busy}>{reply_html}</div>'
 
 
 def section_body(reply_html: str, number: int, *, last: bool = False) -> str:
@@ -289,7 +299,8 @@ def folded(summary: str, markdown: str) -> str:
 
 def unfolding(summary: str, html: str) -> str:
     """Return safe HTML that opens with a click on its summary."""
-    return f'<details class="xcyq-quiet"><summary>{escape(summary)}</summary>{body(html)}</details>'
+    head = f'<summary class="xcyq-quiet" style="opacity:.65;font-size:13px">{escape(summary)}</summary>'
+    return f'<details style="margin:0 0 .5em">{head}{body(html)}</details>'
 
 
 def thinking(pieces: Sequence[str]) -> str:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.rows import Rows
     from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
+    from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.live import LiveReply
-    from xcyq_magic.session.rows import Progress
     from xcyq_magic.session.turn import Outcome
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
@@ -62,7 +62,7 @@ class TerminalView:
         if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
             self._said_thinking = True
             dim("thinking …")
-        pieces = builder.text_pieces[self._shown :]
+        pieces = replies[0].shown[self._shown :]
         self._shown += len(pieces)
         if pieces:
             self._text.write("".join(pieces))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from xcyq_magic.errors import AnswerError, GatewayError, TimedOutError
+import anyio
+
+from xcyq_magic.errors import AnswerError, GatewayError, IncompleteReplyError, NotReachedError, TimedOutError, XcyqError
 from xcyq_magic.gateway import refusals
+from xcyq_magic.gateway.route import proxy_of, shown_proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.retries import Retry
 
 
+_AFTER_FINISH_S = 5.0  # after the finish reason, for the usage and [DONE]
 _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
 _LONGEST_REFUSAL = 1024 * 1024  # bytes read of a refusal, which is cut to a few hundred characters
@@ -168,6 +173,32 @@ class Attempt:
             if len(self.body) > _LONGEST_REFUSAL:
                 return
 
+    async def watched(
+        self, chunks: AsyncIterator[bytes], watchdog: anyio.CancelScope, connection: Connection
+    ) -> AsyncIterator[bytes]:
+        """Pass a body on, and put the deadline of `watchdog` off as far as what came allows.
+
+        Parameters
+        ----------
+        chunks
+            The body.
+        watchdog
+            Ends the attempt at its deadline.
+        connection
+            How long to wait.
+        """
+        async for chunk in chunks:
+            self.came_at = time.monotonic()
+            yield chunk
+            # Not before it has been read: the finish reason may be in it.
+            now = anyio.current_time()
+            if self.finished:  # whatever comes then, pings too
+                self.ends_at = self.ends_at or now + _AFTER_FINISH_S
+                watchdog.deadline = self.ends_at
+            elif not self.whole:  # the first word has the patience of the first byte: a model may think before it
+                patience = connection.read_timeout
+                watchdog.deadline = now + (patience if self.begun else max(patience, connection.first_byte_timeout))
+
     def refusal(self, key: ApiKey) -> GatewayError:
         """Return the error of an answer whose status is not 200."""
         if self.status in _REDIRECTS:
@@ -196,3 +227,38 @@ class Attempt:
             msg = f"{connection.where} sent nothing within {connection.first_byte_timeout:g} s."
             hint = "Run the cell again, or raise GatewaySettings.first_byte_timeout."
         return TimedOutError(msg, hint)
+
+    def broken_off(self, connection: Connection, *, damaged: bool) -> IncompleteReplyError:
+        """Return the error of an answer that ended in the middle; `damaged` is one that cannot be unpacked."""
+        why = "could not be unpacked any further" if damaged else "broke off"
+        msg = f"The reply of {connection.where} {why} before it was whole."
+        kept = "What came is kept in _reply and marked. Run" if self.begun else "Nothing of it had come. Run"
+        return IncompleteReplyError(msg, f"{kept} the cell again.")
+
+    def no_http(self, connection: Connection) -> AnswerError:
+        """Return the error of an answer that is not HTTP, or breaks its rules."""
+        return AnswerError(f"{self._nearest(connection)} sent an answer that is not HTTP.", _CHECK)
+
+    def closed(self, connection: Connection) -> NotReachedError:
+        """Return the error of a connection that ended before an answer."""
+        msg = f"{self._nearest(connection)} closed the connection before it answered."
+        check = f"Run the cell again. {_CHECK} %chat_sandbox works offline."
+        return NotReachedError(msg, PERHAPS_PAID if self.final else check)
+
+    def _nearest(self, connection: Connection) -> str:
+        """Return who may have closed the connection, or sent what came: the gateway, or a proxy on the way."""
+        proxy = None if self.status else proxy_of(connection.url)
+        return f"{connection.where}, or the proxy {shown_proxy(proxy)} on the way," if proxy else connection.where
+
+
+def bare(error: XcyqError, key: ApiKey) -> XcyqError:
+    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words."""
+    error.rewrite(key.hide)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def unexpected(error: Exception, key: ApiKey) -> GatewayError:
+    """Return an error for one that is not ours, whose frames hold the request's headers."""
+    what = key.hide(f"{type(error).__name__}: {error}")
+    return GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")

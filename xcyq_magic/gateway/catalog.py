@@ -66,6 +66,7 @@ VARIABLE = "For a variable, write {{ name }}."
 _MOST_WORDS = 200  # expanded words; far above any limit of columns
 _NEAREST = 3
 _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$")
+_BETWEEN_WORDS = re.compile(r"[-.:/@_]+")
 _ELSEWHERE = re.compile(r"[/:@]")
 _NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
 _TWICE = "--repeat 2, repeat=2"  # below a magic, and from Python
@@ -171,19 +172,54 @@ def is_name(text: str) -> bool:
 def suggest(name: str, known: Iterable[str] = ()) -> str | None:
     """Return the name that `name` may be meant for, of the catalogue unless others are `known`; None if none is near.
 
-    What has its maker's name, a route or a tag in it (``sb/gpt-5.5``, ``qwen3:8b``) is no name of the catalogue's kind.
+    Of several that fit it is the newest. What has its maker's name, a route or a tag in it (``sb/gpt-5.5``,
+    ``qwen3:8b``) is no name of the catalogue's kind.
     """
     names = tuple(known) or tuple(MODELS)
     typed = name[:_LONGEST_NAME].lower().replace("_", "-")
     if names[0] in MODELS and _ELSEWHERE.search(typed):
         return None
+    begins = {word for known in names for word in _words(known)[:2]}
+    alone = typed.isalpha() and typed not in begins  # a word such as preview, which tells of no model
 
-    def nearness(known: str) -> tuple[float, int]:
-        # Of two that are equally near, the one without a pool is the likelier.
-        return difflib.SequenceMatcher(None, typed, known.lower()).ratio(), -len(known)
+    def likeness(known: str) -> tuple[int, float, tuple[int, ...], int]:
+        how = 0 if alone else _likeness(_words(typed), _words(known))
+        # Of two that are equally near, the newer one without a pool is the likelier.
+        near = 0.0 if how else difflib.SequenceMatcher(None, typed, known.lower()).ratio()
+        return how, near, _version(_words(known)), -len(known)
 
-    nearest = max(names, key=nearness)
-    return nearest if nearness(nearest)[0] >= _NEAR else None
+    nearest = max(names, key=likeness)
+    how, near, *_ = likeness(nearest)
+    return nearest if how or near >= _NEAR else None
+
+
+def _likeness(typed: list[str], known: list[str]) -> int:
+    """Return how likely a name is meant for another, by their words: from 5, for the same letters, down to 0."""
+    line, version = (_line(typed), _version(typed))
+    same_line = bool(line) and line == _line(known)
+    if "".join(typed) == "".join(known):
+        return 5
+    rest = iter(known)
+    begun = all(
+        any(word == other or (n == len(typed) and other.startswith(word)) for other in rest)
+        for n, word in enumerate(typed, 1)
+    )
+    if typed[-1] and line and begun and version == _version(known)[: len(version)]:
+        return 4 if same_line else 3
+    return (2 if version == _version(known) else 1) if same_line else 0  # of another version
+
+
+def _words(name: str) -> list[str]:
+    return _BETWEEN_WORDS.split(_DATE.sub("", name.lower()))
+
+
+def _line(words: Sequence[str]) -> list[str]:
+    """Return the words of a name that tell which of its maker's models it is, whatever the version."""
+    return [word for word in words if word.isalpha() and word != "preview"]
+
+
+def _version(words: Sequence[str]) -> tuple[int, ...]:
+    return tuple(int(word) for word in words if word.isdecimal())
 
 
 def notice(name: str, listed: Collection[str] = ()) -> str | None:

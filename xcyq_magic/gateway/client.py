@@ -21,12 +21,12 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding, wire
-from xcyq_magic.gateway.attempt import PERHAPS_PAID, Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink
+from xcyq_magic.gateway.attempt import Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink, bare, unexpected
 from xcyq_magic.gateway.loop import LoopThread, Slots
 from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
 from xcyq_magic.gateway.retries import retry_after
-from xcyq_magic.gateway.route import models_url, proxy_of, shown_proxy, variables_of
+from xcyq_magic.gateway.route import models_url, no_connection, proxy_of, refused_by_proxy, unusable, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -43,7 +43,6 @@ ENDED = (
     "The session was closed, or its extension unloaded; nothing was sent.",
     "Type %load_ext xcyq_magic, or make a new Chat().",
 )
-_AFTER_FINISH_S = 5.0  # after the finish reason, for the usage and [DONE]
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CLOSING_S = 0.5  # for the end of a body after [DONE], so that its connection can be used again
 
@@ -121,7 +120,8 @@ class GatewayClient:
 
     def body(self, request: ChatRequest, url: str) -> tuple[dict[str, Any], list[str]]:
         """Return the body of `request`, with what is known of its model at `url` applied; and what to say of that."""
-        body, known = self._repairs.apply(url, request.model, encoding.encode(request))
+        typed = request.response_format is not None
+        body, known = self._repairs.apply(url, request.model, encoding.encode(request), typed=typed)
         return body, [n for r in known if (n := r.notice(request.model))]
 
     def models(self, key: ApiKey, connection: Connection, within_s: float) -> tuple[str, ...]:
@@ -154,11 +154,11 @@ class GatewayClient:
             msg = f"{connection.where} did not list its models within {within_s:g} s."
             return errors.TimedOutError(msg, "Name one with -m.")
         except errors.XcyqError as e:
-            return _bare(e, key)
+            return bare(e, key)
         except asyncio.CancelledError:  # by `close`
             return errors.InputError(*ENDED)
         except Exception as e:  # noqa: BLE001  # as in `_exchange`
-            return _unexpected(e, key)
+            return unexpected(e, key)
 
     async def _list(self, key: ApiKey, connection: Connection) -> tuple[str, ...]:
         attempt = Attempt(whole=True)
@@ -213,7 +213,7 @@ class GatewayClient:
         try:
             await self._until_answered(request, key, connection, sink, slots)
         except errors.XcyqError as e:
-            error = _bare(e, key)
+            error = bare(e, key)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
             sink(
                 Ended(
@@ -222,7 +222,7 @@ class GatewayClient:
             )
             raise
         except Exception as e:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
-            error = _unexpected(e, key)
+            error = unexpected(e, key)
         if error is not None:
             sink(Ended(error, time.monotonic()))
 
@@ -248,7 +248,7 @@ class GatewayClient:
                 slots.refused(request.model, error, attempt.headers)
                 if attempt.final:
                     raise
-                repair = repair_for(error, body)
+                repair = repair_for(error, body, typed=request.response_format is not None)
                 if repair is not None and all(repair.name not in {r.name, r.new_name} for r in repairs):
                     repairs.append(repair)
                     body = repair.apply(body)
@@ -282,7 +282,7 @@ class GatewayClient:
                     if attempt.answered:
                         for repair in attempt.repairs:
                             self._repairs.remember(connection.url, body["model"], repair)
-                    chunks = _watched(response, watchdog, attempt, connection)
+                    chunks = attempt.watched(response.aiter_bytes(), watchdog, connection)
                     attempt.check_encoding()
                     if attempt.refused:
                         await attempt.read_refusal(chunks)
@@ -295,8 +295,8 @@ class GatewayClient:
                     return
         except httpx.HTTPError as e:
             failure = e
-        except httpx.InvalidURL as e:
-            msg = f"The base URL is no address of a gateway: {e}; nothing was sent."
+        except (httpx.InvalidURL, UnicodeError):  # a name that cannot be encoded
+            msg = "The base URL is no address of a gateway; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
         attempt.sent = not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
         if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection
@@ -334,19 +334,6 @@ class GatewayClient:
             yield response
 
 
-def _bare(error: errors.XcyqError, key: ApiKey) -> errors.XcyqError:
-    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words."""
-    error.rewrite(key.hide)
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _unexpected(error: Exception, key: ApiKey) -> errors.GatewayError:
-    """Return an error for one that is not ours, whose frames hold the request's headers."""
-    what = key.hide(f"{type(error).__name__}: {error}")
-    return errors.GatewayError(f"The request failed in an unexpected way: {what}", "Run the cell again.")
-
-
 class _Way(NamedTuple):
     """How an address is reached, as the environment says now: what is set in a cell counts from the next one on.
 
@@ -370,14 +357,11 @@ class _Way(NamedTuple):
             tls = httpx.create_ssl_context() if self.certificates else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             return httpx.AsyncClient(verify=tls, proxy=self.proxy, trust_env=False, follow_redirects=False)
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as e:
-            wrong = _CERTIFICATES if isinstance(e, OSError) else variables_of(self.proxy)
-            wrong = [n for n in wrong if os.environ.get(n)]
+            of_file = isinstance(e, OSError)
+            wrong = [n for n in (_CERTIFICATES if of_file else variables_of(self.proxy)) if os.environ.get(n)]
             if not wrong:
                 raise
-            missing = "it needs the package socksio"
-            why = missing if isinstance(e, ImportError) else f"it is not usable ({type(e).__name__})"
-            msg = f"What {' and '.join(wrong)} names cannot be used: {why}; nothing was sent."
-            raise errors.SettingError(msg, f"Set {wrong[0]} right, or unset it, and run the cell again.") from None
+            raise unusable(wrong, e) from None
 
 
 class _KeyAuth(httpx.Auth):
@@ -397,48 +381,17 @@ class _Coalesced(Coalesced, httpx.AsyncByteStream):
     """As httpx asks for it."""
 
 
-async def _watched(
-    response: httpx.Response, watchdog: anyio.CancelScope, attempt: Attempt, connection: Connection
-) -> AsyncIterator[bytes]:
-    async for chunk in response.aiter_bytes():
-        attempt.came_at = time.monotonic()
-        yield chunk
-        # Not before it has been read: the finish reason may be in it.
-        now = anyio.current_time()
-        if attempt.finished:  # whatever comes then, pings too
-            attempt.ends_at = attempt.ends_at or now + _AFTER_FINISH_S
-            watchdog.deadline = attempt.ends_at
-        elif not attempt.whole:  # the first word has the patience of the first byte: a model may think before it
-            patience = connection.read_timeout
-            watchdog.deadline = now + (patience if attempt.begun else max(patience, connection.first_byte_timeout))
-
-
 def _explain(error: httpx.HTTPError, connection: Connection, attempt: Attempt) -> errors.GatewayError:
     """Return one of our errors for one of httpx's."""
-    proxy = proxy_of(connection.url)
-    where = connection.where
-    check = "Check the network and GatewaySettings.base_url; %chat_sandbox works offline."
     if attempt.answered:
-        msg = f"The connection to {where} broke off before the reply was whole."
-        return errors.IncompleteReplyError(
-            msg, "What came, if anything, is kept in _reply and marked. Run the cell again."
-        )
-    if proxy and not attempt.sent:
-        where = f"{where} through the proxy {shown_proxy(proxy)}"
-        named = " and ".join(variables_of(proxy)) or "the system"
-        check = f"Check the proxy, which {named} names, or go without it: NO_PROXY."
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        check = "If the certificate is your own, name its file: %env SSL_CERT_FILE=/path/to/ca.pem"
+        return attempt.broken_off(connection, damaged=isinstance(error, httpx.DecodingError))
     if isinstance(error, httpx.ConnectTimeout):
-        msg = f"No connection to {where} within {connection.connect_timeout:g} s."
+        msg = f"No connection to {connection.where} within {connection.connect_timeout:g} s."
         return errors.NotReachedError(msg, "Check the network, or raise GatewaySettings.connect_timeout.")
-    if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
-        return errors.AnswerError(f"{where} sent an answer that is not HTTP: {error}", check)
     if isinstance(error, httpx.ProxyError):
-        msg = f"The proxy refused, on the way to {where}: {error}"
-    elif isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
-        msg = f"{where} closed the connection before it answered."
-        check = PERHAPS_PAID if attempt.final else check
-    else:
-        msg = f"No connection to {where}: {error or type(error).__name__}"
-    return errors.NotReachedError(msg, check)
+        return refused_by_proxy(connection.url, str(error))
+    if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
+        return attempt.no_http(connection)
+    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        return attempt.closed(connection)
+    return no_connection(connection.url, error)

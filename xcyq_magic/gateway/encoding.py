@@ -20,7 +20,7 @@ _DATA_URL = re.compile(r"data:(?P<mime>[\w.+-]+/[\w.+-]+);base64,(?P<data>[A-Za-
 
 
 def encode(request: ChatRequest) -> dict[str, Any]:
-    """Return the body of a request. Only what the user set, and usage in streams, which is off otherwise.
+    """Return the body of a request: what the user set, the type of the answer, and usage in streams, else off.
 
     JSON-ready but for its media, which are `DataUrl`s: `to_json` writes them, ``json.dumps(…, default=str)`` does.
     """
@@ -29,6 +29,8 @@ def encode(request: ChatRequest) -> dict[str, Any]:
         "messages": [encode_message(m, request.video_form) for m in request.messages],
         **request.parameters.to_dict(),
     }
+    if request.response_format is not None:
+        body["response_format"] = request.response_format
     if request.stream:
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})

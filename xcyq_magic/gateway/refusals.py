@@ -34,6 +34,7 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
     404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
+    407: (BadRequestError, "A proxy asks for a user name and a password: HTTP_PROXY=http://USER:PASSWORD@HOST:PORT."),
     408: (ServerError, "Run the cell again."),
     413: (BadRequestError, "Attach smaller pictures, or shorten the conversation with %chat_undo."),
     429: (RateLimitError, "Wait a little, or try another pool: the same model with -official or -low."),

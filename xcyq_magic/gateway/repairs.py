@@ -25,6 +25,12 @@ _REFUSALS = {400, 422}
 _NOT_PARAMETERS = {"model", "messages", "stream"}
 _SILENT = "stream_options"  # ours, unless the user set another value: it is left out whatever is wrong with it
 _OURS = {"include_usage": True}
+FORMAT = "response_format"  # ours, where it is made from a type; the prompt says the same
+# Words of a 400 that are about it. What it becomes behind a gateway has other names.
+_ABOUT_THE_FORMAT = (
+    r"response[ _]?(?:format|schema|json_?schema|mime_?type)|json[ _]?schema|structured[ _]outputs?"
+    r"|output[ _]?(?:format|schema|config)|additional_?properties|\bschemas?\b|\$(?:defs|ref)\b|\bguided[ _]"
+)
 _BOUNDS = {"max_tokens", "max_completion_tokens", "max_output_tokens"}  # of what a reply costs: never left out
 _NO_NEW_NAMES = _NOT_PARAMETERS | {"temperature", "top_p", "stop"}  # the value of another field means another thing
 # Words of any sentence, too: without quotation marks they name no field.
@@ -129,15 +135,29 @@ class Repair:
         return f"{model} does not take {self.name} like this: it was {done}."
 
 
-def repair_for(error: GatewayError, body: dict[str, Any]) -> Repair | None:
-    """Return the repair that the words of a 400 ask for; None where they ask for none of a parameter in `body`."""
+def repair_for(error: GatewayError, body: dict[str, Any], *, typed: bool = False) -> Repair | None:
+    """Return the repair that the words of a 400 ask for; None where they ask for none of a parameter in `body`.
+
+    Parameters
+    ----------
+    error
+        The refusal.
+    body
+        What was sent.
+    typed
+        Whether its ``response_format`` is made from a type: it is left out whatever is wrong with it.
+    """
     if not isinstance(error, BadRequestError) or error.status not in _REFUSALS:
         return None
     said, param = error.said, error.param
     if param and param.split(".")[0] == _SILENT:
         param = _SILENT
-    if (param == _SILENT or re.search(rf"\b{_SILENT}\b", said)) and body.get(_SILENT) == _OURS:
-        return Repair(_SILENT, None, always=True, silent=True)
+    for own, words, is_ours in (
+        (_SILENT, rf"\b{_SILENT}\b", body.get(_SILENT) == _OURS),
+        (FORMAT, _ABOUT_THE_FORMAT, typed and FORMAT in body),
+    ):
+        if is_ours and re.search(words, f"{param} {said}", re.IGNORECASE):
+            return Repair(own, None, always=True, silent=True)
     places = {
         name: m.start() for name in body.keys() - _NOT_PARAMETERS if (m := re.search(_named(name), said, re.IGNORECASE))
     }
@@ -225,10 +245,24 @@ class Repairs:
         if repair.always:
             self._known.setdefault((url, model), []).append(repair)
 
-    def apply(self, url: str, model: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
-        """Return the body as the model takes it there, as far as that is known, and what was changed for it."""
+    def apply(
+        self, url: str, model: str, body: dict[str, Any], *, typed: bool = False
+    ) -> tuple[dict[str, Any], list[Repair]]:
+        """Return the body as the model takes it there, as far as that is known, and what was changed for it.
+
+        Parameters
+        ----------
+        url, model
+            Which model, and where.
+        body
+            The body.
+        typed
+            As that of `repair_for`. What is known of such a format says nothing of one that the user set.
+        """
         applied = []
         for repair in self._known.get((url, model), []):
+            if repair.name == FORMAT and repair.silent and not typed:
+                continue
             if repair.name in body and repair.new_name not in body:
                 body = repair.apply(body)
                 applied.append(repair)

@@ -16,7 +16,7 @@ from xcyq_magic.errors import RequestError
 from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VARIABLE, VIDEO_MODELS, interpolation, is_name, takes_video
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.gateway.catalog import VideoForm
@@ -43,13 +43,20 @@ _NOT_SENT = {"name", "note", "original"}  # of a part with media
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One call of the endpoint ``/v1/chat/completions``."""
+    """One call of the endpoint ``/v1/chat/completions``.
+
+    Attributes
+    ----------
+    response_format
+        The field of that name, where it was made from the type of the answer; None where it was not.
+    """
 
     model: str
     messages: tuple[Message, ...]
     parameters: Parameters = field(default_factory=Parameters)
     stream: bool = True
     video_form: VideoForm = "image_url"
+    response_format: Mapping[str, Any] | None = None
 
 
 def meant(field: str, names: Iterable[str]) -> str | None:
@@ -174,7 +181,8 @@ def _json_ready(name: str, value: Any) -> None:  # noqa: ANN401  # any JSON valu
 def digest(request: ChatRequest, gateway: str) -> str:
     """Return the SHA-256 of what is asked of `gateway`.
 
-    How a picture is called does not count, nor whether the reply is streamed.
+    How a picture is called does not count, nor whether the reply is streamed. The schema of a type counts, for the
+    system prompt holds it.
     """
     messages = [
         [m.role, [{k: v for k, v in p.to_dict().items() if k not in _NOT_SENT} for p in m.parts]]

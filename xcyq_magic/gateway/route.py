@@ -1,15 +1,22 @@
-"""The way to a server: its address, who can read on the way, and the proxy that the environment names."""
+"""The way to a server: its address, who can read on the way, the environment's proxy, and what blocks the way."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import re
+import socket
+import ssl
 import urllib.request
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from xcyq_magic.errors import SettingError
+from xcyq_magic.errors import NotReachedError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _AT = re.compile("@|%40|\uff20|\ufe6b", re.IGNORECASE)
 # Fields of a query that hold a key, by what their names hold: api-key, access_token, subscription-key, sig.
@@ -21,6 +28,22 @@ _VERSION = re.compile(r"v\d+(?:\.\d+)*(?:(?:alpha|beta|preview)\d*)?", re.IGNORE
 # What else lies under a version, and is pasted for it.
 _BESIDE = re.compile(r"/(?:chat|completions|responses|messages|models|embeddings)$")
 _PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
+_OFFLINE = "%chat_sandbox works offline."
+_CHECK = f"Check the network and GatewaySettings.base_url; {_OFFLINE}"
+_NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
+# The first that an error is one of.
+_BY_KIND: dict[type[OSError], tuple[str, str]] = {
+    ConnectionRefusedError: (
+        "no server listens there",
+        f"Start it if it is yours, or check GatewaySettings.base_url; {_OFFLINE}",
+    ),
+    ConnectionError: ("the connection was closed while it was set up", _CHECK),
+    PermissionError: ("this machine does not allow it, a firewall perhaps", _CHECK),
+    TimeoutError: ("nothing there answers", _CHECK),
+}
+# OpenSSL's numbers: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
+_UNKNOWN_ISSUER, _NOT_YET, _EXPIRED, _OTHER_NAME = {18, 19, 20, 21}, {9}, {10}, {62, 64}
+_OLD_TLS = re.compile("PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|DH_KEY_TOO_SMALL|LEGACY")
 _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
 
 
@@ -149,3 +172,95 @@ def variables_of(proxy: str | None) -> list[str]:
     """Return the environment's variables that name `proxy`."""
     named = [n for n in os.environ if n.lower() in _PROXY_NAMES]
     return [n for n in named if os.environ[n] and proxy and proxy.endswith(os.environ[n])]
+
+
+def unusable(variables: list[str], error: Exception) -> SettingError:
+    """Return the error for what the environment's `variables` name: certificates, or a proxy."""
+    why = "it is no address of a proxy that is known here"
+    if isinstance(error, ImportError):
+        why = "it needs the package socksio, which %pip install socksio brings"
+    elif isinstance(error, ssl.SSLError):
+        why = "it holds no certificate in the form PEM"
+    elif isinstance(error, OSError):
+        why = "there is no such file, or it cannot be read"
+    msg = f"What {' and '.join(variables)} names cannot be used: {why}; nothing was sent."
+    return SettingError(msg, f"Set {variables[0]} right, or unset it, and run the cell again.")
+
+
+def no_connection(url: str, error: BaseException) -> NotReachedError:
+    """Return the error of a request that got no connection, or none that lasted; `error` is what httpx raised.
+
+    It says why in words of ours: the system's and those of TLS differ from machine to machine.
+    """
+    proxy, parts = proxy_of(url), urlsplit(url)
+    found = [found for cause in _causes(error) if (found := _obstacle(cause, proxy or url))]
+    why, way_on = found[-1] if found else (f"the request failed ({type(error).__name__})", _CHECK)
+    where = f"{parts.scheme}://{parts.netloc}"
+    if proxy:
+        where, way_on = f"{where} through the proxy {shown_proxy(proxy)}", _proxy_hint(url, proxy)
+    return NotReachedError(f"No connection to {where}: {why}.", way_on)
+
+
+def refused_by_proxy(url: str, words: str) -> NotReachedError:
+    """Return the error for a proxy that leads nowhere; `words` are its own, and begin with a status."""
+    proxy = proxy_of(url) or ""
+    msg = f"The proxy {shown_proxy(proxy)} refused, on the way to {urlsplit(url).hostname}: {words}."
+    wants_user = f"It asks for a user name and a password: http://USER:PASSWORD@HOST:PORT. {_proxy_hint(url, proxy)}"
+    return NotReachedError(msg, wants_user if words.startswith("407") else _proxy_hint(url, proxy))
+
+
+def _proxy_hint(url: str, proxy: str) -> str:
+    named = " and ".join(variables_of(proxy)) or "the system"
+    return f"Check the proxy, which {named} names, or go without it: %env NO_PROXY={urlsplit(url).hostname}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what brought it about, the innermost last; a group tries the addresses of one name."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        for tried in getattr(error, "exceptions", ()):
+            yield from _causes(tried)
+        error = error.__cause__ or error.__context__
+
+
+def _obstacle(error: BaseException, url: str) -> tuple[str, str] | None:
+    """Return what an error of the system's or of TLS says of the way to `url`, and what helps; None if it says nothing.
+
+    An error without a number only gathers others.
+    """
+    if isinstance(error, ssl.SSLError):
+        return _untrusted(error.verify_code) if isinstance(error, ssl.SSLCertVerificationError) else _no_tls(error)
+    if isinstance(error, socket.gaierror | UnicodeError):
+        spelling = f"Check how it is spelt, and that this machine is online; {_OFFLINE}"
+        return f"no address is known for {urlsplit(url).hostname}", spelling
+    if not isinstance(error, OSError) or not error.errno:
+        return None
+    if error.errno in _NO_NETWORK:
+        return "no network leads there", f"Check the network, a VPN perhaps; {_OFFLINE}"
+    known = (said for kind, said in _BY_KIND.items() if isinstance(error, kind))
+    return next(known, (f"the system says {os.strerror(error.errno).lower()!r}", _CHECK))
+
+
+def _untrusted(code: int) -> tuple[str, str]:
+    """Return what is wrong with a certificate, by OpenSSL's number for it, and what helps."""
+    if code in _UNKNOWN_ISSUER:
+        own = "If the certificate is your own, name its file: %env SSL_CERT_FILE=/path/to/ca.pem"
+        return "nobody whom this machine trusts has signed its certificate", own
+    if code in _EXPIRED | _NOT_YET:
+        when = "has expired" if code in _EXPIRED else "is not valid yet"
+        return f"its certificate {when}", "Check this machine's clock, or tell those who run the server."
+    if code in _OTHER_NAME:
+        return "its certificate is for another name", "GatewaySettings.base_url takes the name that it is for."
+    return f"its certificate is not accepted (number {code} of OpenSSL)", "Tell those who run the server."
+
+
+def _no_tls(error: ssl.SSLError) -> tuple[str, str]:
+    reason = error.reason or ""
+    if _OLD_TLS.search(reason):
+        return "it offers no TLS that this Python accepts", "Tell those who run the server: TLS 1.2 is the least."
+    if "EOF" in reason or isinstance(error, ssl.SSLEOFError):
+        return "the connection was closed while it was set up", _CHECK
+    plain = "If it has none, GatewaySettings.base_url begins with http://, and the key travels in clear."
+    return "what answers there is no https", plain

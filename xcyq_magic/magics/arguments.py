@@ -1,87 +1,55 @@
-"""The options that magics take, and how their lines are taken apart."""
+"""The options that magics take, and what is said of a line that has others."""
 
 from __future__ import annotations
 
 import argparse
-import builtins
-import contextlib
 import difflib
-import json
-import keyword
 import re
-import unicodedata
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled
+from xcyq_magic.magics.line import EXPRESSION, number, split, unquote, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from xcyq_magic.magics.line import Token
 
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 F = TypeVar("F", bound="Callable[..., None]")
-# {{ expr }}, with strings and one level of braces in it.
-_EXPRESSION = r"""\{\{(?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^{}]*\})*\}\}"""
-_TOKEN = re.compile(rf"""(?:{_EXPRESSION}|"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
-_QUOTED = re.compile(rf"""{_EXPRESSION}|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
 # Among words, braces within braces are those of a pattern: {{a,b},c}.
-_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){_EXPRESSION}(?!\}})")
-# What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
-_BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
+_WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){EXPRESSION}(?!\}})")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
-_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check"}
+_TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check", "as_type"}
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
-
-
-def is_whole(text: str) -> bool:
-    """Tell whether `text` is a whole number in plain digits, of a size that a count may have."""
-    return _WHOLE.fullmatch(text) is not None
-
-
-def number(text: str) -> float | str:
-    """The number that `text` is, for an option; `text` itself if it holds an expression, which is no number yet."""
-    if "{{" in text:
-        return text
-    value = float(text) if _NUMBER.fullmatch(text) else float("inf")
-    if abs(value) == float("inf"):  # 1e400, too
-        raise ValueError(text)
-    return value
-
-
-def whole_number(text: str) -> int | str:
-    """The whole number that `text` is, for an option; `text` itself if it holds an expression, as for `number`."""
-    if "{{" in text:
-        return text
-    if not is_whole(text):
-        raise ValueError(text)
-    return int(text)
-
-
-whole_number.__name__ = "whole number"  # argparse names the type in its error: "invalid whole number value: 'x'"
-
-
-def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
-    """The one number that a magic such as ``%chat_undo 2`` takes.
-
-    Raises
-    ------
-    OptionError
-        It is no number of at least 1.
-    """
-    text = line.strip()
-    if not text:
-        return default
-    if not is_whole(text) or int(text) < 1:
-        msg = f"%{magic} takes {what}, at least 1, not {text!r}."
-        raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
-    return int(text)
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"  # what word processors and pages make of hyphens, too
+_SHORT = 2  # characters of an option whose value may be glued to it
+# For errors, by an option's destination.
+_EXAMPLES = {
+    "model": "gpt-5.5",
+    "judge": "claude-sonnet-4-6",
+    "conversation": "idea",
+    "system": '"Be brief."',
+    "stop": "END",
+    "temperature": "0.7",
+    "top_p": "0.9",
+    "max_tokens": "500",
+    "param": "top_k=5",
+    "attach": "df",
+    "figure": "2",
+    "out": "answer",
+    "as_type": "int",
+    "each": "df",
+    "check": "is_right",
+    "repeat": "3",
+    "turn": "2",
+}
 
 
 def turn_options(function: F) -> F:
@@ -180,6 +148,12 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument_group("the reply"),
         argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
         argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
+        argument(
+            "--as",
+            dest="as_type",
+            metavar="TYPE",
+            help="The type of the answer, a pydantic model, list[int], Literal['a', 'b'] …; its value is _reply.data.",
+        ),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         *more,
     ]
@@ -212,40 +186,6 @@ def takes_words(function: F) -> F:
     return decorate(function)
 
 
-class Token(NamedTuple):
-    """A word of a magic's line, as it is typed, and where it begins; or the JSON that stands behind ``-p``."""
-
-    text: str
-    start: int
-    json: bool = False
-
-
-def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
-    """The words of a magic's line; a JSON object or list behind ``-p`` goes on to its closing brace.
-
-    Parameters
-    ----------
-    line
-        What follows the magic's name.
-    word
-        What a word looks like.
-    """
-    tokens: list[Token] = []
-    at = 0
-    while found := word.search(line, at):
-        start, at = found.span()
-        value = _BEFORE_JSON.match(line, start)
-        if value and (value["option"] or (tokens and tokens[-1].text in {"-p", "--param"})):
-            with contextlib.suppress(ValueError, RecursionError):  # it may be quoted as a shell has it
-                _, end = json.JSONDecoder().raw_decode(line, value.end())
-                if not line[end : end + 1].strip():
-                    tokens.append(Token(line[start:end], start, json=True))
-                    at = end
-                    continue
-        tokens.append(Token(found[0], start))
-    return tokens
-
-
 def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  # a magic with a `parser`
     """The options on a magic's line, and its `words`.
 
@@ -257,6 +197,7 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
     _check_quotes(magic, tokens)
+    _check_dashes(magic, [t.text for t in tokens])
     return options
 
 
@@ -272,6 +213,7 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
     _check_quotes(magic, tokens[: len(tokens) - count])
+    _check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
     text = line[tokens[-count].start :].rstrip() if count else ""
     return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
@@ -287,6 +229,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
     _check_quotes(magic, tokens)
+    _check_dashes(magic, [t.text for t in tokens])
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"The models stand right behind it: %%compare gpt-5.5 {options.model}.")
@@ -299,9 +242,10 @@ def _parsed(
     tokens: list[Token],
 ) -> argparse.Namespace:
     try:
-        options = parse(_with_counts([t.text if t.json else _unquote(t.text) for t in tokens]))
+        options = parse(_with_counts([t.text if t.keeps_quotes else unquote(t.text) for t in tokens]))
     except UsageError as e:
-        raise _explain(str(e), magic) from None
+        _check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
+        raise _explain(str(e), magic, [t.text for t in tokens]) from None
     for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         if action.dest not in _TEXTS and hasattr(options, action.dest):
             setattr(options, action.dest, _filled(magic, action, getattr(options, action.dest)))
@@ -326,25 +270,15 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
     try:
         return action.type(found) if callable(action.type) else found
     except ValueError:
-        wrong = f"argument {'/'.join(action.option_strings)}: {value} is {found!r}"
-        raise _explain(wrong, magic) from None
+        wrong = _wrong(action.type.__name__, f"{value}, which is {found!r}")
+        wrong = f"argument {action.option_strings[0]}: {wrong}"
+        raise _explain(wrong, magic, ()) from None
 
 
 def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
-    if unclosed := next((t.text for t in tokens if _UNCLOSED.match(t.text)), None):
+    if unclosed := next((t.text for t in tokens if not t.keeps_quotes and _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
-
-
-def _unquote(token: str) -> str:
-    return _QUOTED.sub(_content, token)
-
-
-def _content(quoted: re.Match[str]) -> str:
-    """Return what stands in quotes; an expression as it is, with its own."""
-    if quoted[1] is not None:
-        return quoted[1].replace('\\"', '"')
-    return quoted[0] if quoted[2] is None else quoted[2]
 
 
 def _with_counts(words: list[str]) -> list[str]:
@@ -354,42 +288,76 @@ def _with_counts(words: list[str]) -> list[str]:
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 
 
+def _options(magic: Any) -> dict[str, argparse.Action]:  # noqa: ANN401  # as above
+    """The options of a magic, by each of their names."""
+    return {o: a for a in magic.parser._actions for o in a.option_strings}  # noqa: SLF001  # argparse lists them nowhere else
+
+
+def _name(magic: Any) -> str:  # noqa: ANN401  # as above
+    """A magic's name, as it is typed."""
+    return "%" * (not magic.parser.prog.startswith("%")) + str(magic.parser.prog)
+
+
 def _unsent(magic: Any) -> str:  # noqa: ANN401  # as above
     """The end of an error of a magic that would have sent something: such a magic knows of a model."""
-    sends = any(a.dest == "model" for a in magic.parser._actions)  # noqa: SLF001  # argparse lists them nowhere else
-    return "; nothing was sent" if sends else ""
+    return "; nothing was sent" if "--model" in _options(magic) else ""
 
 
-def _explain(message: str, magic: Any) -> OptionError:  # noqa: ANN401  # as above
-    name = "%" * (not magic.parser.prog.startswith("%")) + magic.parser.prog
-    actions, unsent = magic.parser._actions, _unsent(magic)  # noqa: SLF001  # as above
-    known = [o for a in actions if a.help != argparse.SUPPRESS for o in a.option_strings]
-    hint = f"{name}? lists the options, with examples."
+def _explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # noqa: ANN401  # as above
+    """Return our error for one of argparse's, whose `message` names what is wrong on a line of these `words`."""
+    name, unsent, options = _name(magic), _unsent(magic), _options(magic)
+    known = [o for o, a in options.items() if a.help != argparse.SUPPRESS]
+    hint = f"{name}? lists the options, with examples." if known else f"It takes none; {name}? has examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
         typed = unknown[1].split("=")[0]
         near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
         if typed in {"-h", "--help"}:
             return OptionError(f"Help is not an option of {name}{unsent}.", f"Type {name}? for it.")
-        if any(a.nargs == argparse.REMAINDER for a in actions):
-            hint += f" A text that begins with a dash goes behind --: {name} -- {typed}"
+        hint += _behind_dashes(magic, typed)
         return OptionError(f"{name} has no option {typed}{unsent}.", f"Did you mean {near[0]}?" if near else hint)
-    return OptionError(f"{name}: {message}{unsent}.", hint)
+    of = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, re.DOTALL)
+    if of is None or of[1] not in options:
+        return OptionError(f"{name} cannot read its line: {message}{unsent}.", hint)
+    action, wrong = options[of[1]], of[2]
+    option = next((o for o in action.option_strings if any(map(_begins(o), words))), of[1])
+    way_on = f"Write for example {option} {_EXAMPLES.get(action.dest, 'x')}. {hint}"
+    if given := re.fullmatch(r"ignored explicit argument (.*)", wrong, re.DOTALL):
+        return OptionError(f"{option} takes no value, and here is {given[1]}{unsent}.", f"Write {option} alone. {hint}")
+    if wrong.startswith("expected"):
+        if dashed := next((w for o, w in pairwise(words) if o == option and w.startswith("-")), ""):
+            way_on = f"Where it begins with a dash, write {action.option_strings[-1]}={dashed}. {hint}"
+        return OptionError(f"{option} takes a value behind it, and there is none{unsent}.", way_on)
+    kind = getattr(action.type, "__name__", "text")
+    return OptionError(f"{option} takes {kind}, not {wrong.removeprefix(_wrong(kind, ''))}{unsent}.", way_on)
 
 
-def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
-    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
+def _wrong(kind: str, value: str) -> str:
+    """Say as argparse does that a value is of the wrong kind."""
+    return f"invalid {kind} value: {value}"
 
-    Raises
-    ------
-    OptionError
-        It cannot.
-    """
-    if name is None:
-        return
-    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name  # as Python reads it
-    if not plain or keyword.iskeyword(name) or name.startswith("_"):
-        msg = f"-o takes the name of a variable, not {name!r}{unsent}."
-        raise OptionError(msg, "Try -o answer. What begins with an underscore is IPython's.")
-    if hasattr(builtins, name) or name in _SHELLS:
-        msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
-        raise OptionError(msg, "Try -o answer.")
+
+def _begins(option: str) -> Callable[[str], bool]:
+    """Return what tells whether a word is that option, with or without its value."""
+    glued = "" if len(option) == _SHORT else "="
+    return lambda word: word == option or word.startswith(f"{option}{glued}")
+
+
+def _check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # as above
+    """Refuse ``-model``, which means ``-m odel``, and what begins with a dash that a word processor has made."""
+    options = _options(magic)
+    for word in words:
+        typed = word.split("=")[0]
+        bare = typed.lstrip(_DASHES)
+        dashes = typed.removesuffix(bare)
+        meant = f"{'-' * min(len(bare), 2)}{bare}"
+        if not dashes or dashes in {"--", "-" * min(len(bare), 2)} or meant not in options:
+            continue
+        why = "" if {*dashes} == {"-"} else ": its dash is no hyphen"
+        msg = f"{_name(magic)} has no option {typed}{why}{_unsent(magic)}."
+        raise OptionError(msg, f"Did you mean {meant}?{_behind_dashes(magic, typed)}")
+
+
+def _behind_dashes(magic: Any, typed: str) -> str:  # noqa: ANN401  # as above
+    """Say how a text that begins with a dash is typed, for a magic that takes a text."""
+    takes_text = any(a.dest == "text" for a in magic.parser._actions)  # noqa: SLF001  # as above
+    return f" A text that begins with a dash goes behind --: {_name(magic)} -- {typed}" if takes_text else ""

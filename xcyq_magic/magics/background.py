@@ -75,7 +75,10 @@ class Background:
         self._running: list[_Running] = []
 
     def start(
-        self, ask: Callable[[Paint], Outcome], view: View, finish: Callable[[Outcome], BaseException | None]
+        self,
+        ask: Callable[[Paint], Outcome],
+        view: View,
+        finish: Callable[[Outcome], tuple[BaseException | None, bool]],
     ) -> None:
         """Have a reply come; returns once it is on its way.
 
@@ -89,7 +92,7 @@ class Background:
         view
             Shows the reply.
         finish
-            Shows how it ended, and returns what a cell would have to raise.
+            Shows how it ended; returns what a cell would have to raise, and whether it is shown.
         """
         from xcyq_magic.session.grid import open_view
 
@@ -113,14 +116,17 @@ class Background:
             running.left.set()
 
     def _work(
-        self, running: _Running, ask: Callable[[Paint], Outcome], finish: Callable[[Outcome], BaseException | None]
+        self,
+        running: _Running,
+        ask: Callable[[Paint], Outcome],
+        finish: Callable[[Outcome], tuple[BaseException | None, bool]],
     ) -> None:
         try:
             outcome = ask(running.paint)
             if isinstance(outcome.error, Exception):  # no cell fails of it any more, so the output says it
                 outcome.reply.notices.append(f"{type(outcome.error).__name__}: {outcome.error}")
-            error = finish(outcome)
-            if error is not outcome.error:  # nor of an output that fails
+            error, settled = finish(outcome)
+            if error is not None and not settled:  # the output does not say it then
                 sys.stderr.write(f"{type(error).__name__}: {error}\n")
         except _GivenUp:
             pass

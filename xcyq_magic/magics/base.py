@@ -36,8 +36,8 @@ def say(text: str) -> None:
 
 def settle(
     settle: Callable[[], None], error: BaseException | None, kept: str, *, after: str = ""
-) -> BaseException | None:
-    """Settle a view, whatever it raises, and return what its cell has to raise, which prints as a line or two.
+) -> tuple[BaseException | None, bool]:
+    """Settle a view, whatever it raises.
 
     Parameters
     ----------
@@ -49,16 +49,24 @@ def settle(
         Such as ``what came is in _reply``.
     after
         Such as `` after 2.1 s``.
+
+    Returns
+    -------
+    BaseException or None
+        What the cell has to raise; it prints as a line or two.
+    bool
+        Whether the view is settled, and says what it was told to.
     """
+    settled = True
     try:
         settle()
     except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  # whatever a terminal or a widget raises
-        error = error or e
+        error, settled = error or e, False
     if isinstance(error, KeyboardInterrupt):
         shorten(error, f"stopped{after}; {kept}")
     elif error is not None and not isinstance(error, XcyqError):
         shorten(error, f"{error}; the output is not whole, {kept}")
-    return error
+    return error, settled
 
 
 def gateway_lines(access: GatewayAccess) -> list[str]:

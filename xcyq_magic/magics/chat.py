@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
@@ -16,7 +17,6 @@ from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
-from xcyq_magic.magics.each import answer_each
 from xcyq_magic.magics.expand import in_callers_scope
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -73,7 +73,7 @@ class TurnMagics(ExtensionMagics):
             self._wait_for_the_one_before(conversation)
         view = self._view(background=background)
 
-        def finish(outcome: Outcome) -> BaseException | None:
+        def finish(outcome: Outcome) -> tuple[BaseException | None, bool]:
             if outcome.completion is not None:  # before the view settles, which may fail or be interrupted
                 self.context.shell.push({name: outcome.completion for name in ("_reply", out) if name})
             kept = "what came is in _reply" if outcome.completion else "nothing had come"
@@ -85,7 +85,7 @@ class TurnMagics(ExtensionMagics):
             return None
         try:
             outcome = ask(view.paint)
-            error = finish(outcome)
+            error, _ = finish(outcome)
         finally:
             view.close()
         if error is not None:
@@ -136,6 +136,9 @@ class ChatMagics(TurnMagics):
 
             %chat -a scatter.png -a df.describe() do these agree?
 
+            %%chat --as Literal["good", "bad"] --once
+            How is this review? The lamp is bright, but its cable is too short.
+
             %%chat --each df -o reviews
             Is this review good, bad or mixed? {{ row.text }}
         """
@@ -144,6 +147,8 @@ class ChatMagics(TurnMagics):
             self.say("\n".join(state_of(self.session)))
             return
         if options.each is not None:
+            from xcyq_magic.magics.each import answer_each
+
             answer_each(self, options, text, cell)
             return
         self.answer(options, prompt_of(self.context, "chat", options, text, cell))
@@ -156,6 +161,9 @@ class ChatMagics(TurnMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
+        if turn.answer is not None and options.code:
+            msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
+            raise OptionError(msg, "Leave one of them out.")
         if options.background and options.code:
             msg = "--code and --background do not go together; nothing was sent."
             raise OptionError(msg, "%chat_code does it once the reply is there.")
@@ -175,6 +183,7 @@ class ChatMagics(TurnMagics):
         """Ask the last prompt again. The new reply takes the place of the old one.
 
         What is asked is the same: prompt, system prompt and parameters; and the model, unless another one is named.
+        A type (``--as``) is not kept: run the cell again for a value of it.
 
         Examples::
 
@@ -182,19 +191,22 @@ class ChatMagics(TurnMagics):
 
             %chat_retry -m gpt-5.5
         """
-        from xcyq_magic.session.retrying import retry
+        from xcyq_magic.session.turn import retry
 
         options = parse_words(self.chat_retry, line)
         if options.words:
             msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
             raise OptionError(msg, "To ask something else, type %chat and the question.")
         name = self.session.conversations.current
-        outcome = self.run_turn(lambda paint: retry(self.session, options.model, conversation=name, paint=paint), name)
+        conversations, reply = self.session.conversations, self.session.reply
+        outcome = self.run_turn(
+            lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
+        )
         if outcome is not None and outcome.turn is not None:
             self.say("%chat_undo --restore brings the reply before it back.")
 
     def _show_request(self, preview: Preview) -> None:
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
 
         self.show(request_bundle(preview))
 
@@ -320,6 +332,7 @@ class FailureMagics(ChatMagics):
             %chat_error -m claude-opus-4-7 --code
         """
         from xcyq_magic.chat.messages import Message, Text
+        from xcyq_magic.display.bundle import prompt_bundle
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat
         if options.each is not None:
@@ -328,7 +341,7 @@ class FailureMagics(ChatMagics):
         failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
-            self.say(failure)
+            self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
         first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other
         parts = [f"{failure}\n\n{first.text}"] if isinstance(first, Text) else [failure, first]
         self.answer(options, Message.of("user", *parts, *rest))

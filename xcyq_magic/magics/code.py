@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 
 from xcyq_magic.errors import InputError
-from xcyq_magic.magics.arguments import one_count
 from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.line import one_count
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -9,7 +9,6 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import compare_options, parse_models
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
-from xcyq_magic.magics.each import compare_each
 from xcyq_magic.magics.expand import filled
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
@@ -45,6 +44,9 @@ class CompareMagics(ExtensionMagics):
             %%compare claude-haiku-4-5 --repeat 2 --once
             Name an outlier-proof measure of spread.
 
+            %%compare gpt-5.5 gpt-5.5-low --as int
+            How many points of ten does this sentence deserve?
+
             %%compare gpt-5.5{,-low} --each cases --check is_right
             {{ row.question }}
         """
@@ -53,6 +55,8 @@ class CompareMagics(ExtensionMagics):
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if options.each is not None:
+            from xcyq_magic.magics.each import compare_each
+
             compare_each(self, options, cell)
             return
         if options.check is not None:
@@ -79,14 +83,14 @@ class CompareMagics(ExtensionMagics):
             turn = keep(self.session, comparison, column).turn if column and column.completion is not None else None
             came = sum(c.completion is not None for c in comparison.columns)
             kept = f"what came of {came} of {len(comparison)} is in _comparison"
-            error = settle(lambda: view.settle(comparison, turn), compared.error, kept)
+            error, _ = settle(lambda: view.settle(comparison, turn), compared.error, kept)
         finally:
             view.close()
         if error is not None:
             raise error
 
     def _show_requests(self, *asked: Any, **where: Any) -> None:  # noqa: ANN401  # as `previews` takes them
-        from xcyq_magic.display.preview import request_bundle
+        from xcyq_magic.display.bundle import request_bundle
         from xcyq_magic.session.comparing import previews
 
         for preview in previews(*asked, **where):

@@ -23,7 +23,7 @@ from IPython.core.completer import (
     rectify_completions,
 )
 
-from xcyq_magic.magics.cursor import Typed, typed_at
+from xcyq_magic.magics.line import Typed, typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _PRIORITY = 1000.0  # IPython's own have 0: they are asked only where this one offers nothing
 _MOST_SHOWN = 44  # characters of an option's help
 _MEMBER_OF = re.compile(r"(?P<name>[^\W\d]\w*)[.\[(]")
+_WITHIN_A_TYPE = re.compile(r".*[\[(,|]\s*|(?=.*\.)", re.DOTALL)  # what stands before the last name of it
 _IN_A_STRING = re.compile(r"[\"'][^\"']*\Z")
 MOST = 500  # of one folder: nobody reads more
 _NEEDS_QUOTES = re.compile(r"[\s\"']")
@@ -75,6 +76,8 @@ class MagicCompleter:
         """What completes, and the part of the fragment that it replaces."""
         if typed.kind == "expression":
             return self._expressions.complete(typed.fragment)
+        if typed.option == "as_type" and (opened := _WITHIN_A_TYPE.search(typed.fragment)):
+            return self._expressions.complete(typed.fragment[opened.end() :])
         if typed.option == "attach" and self._is_expression(typed.fragment):
             fragment, found = self._expressions.complete(typed.fragment)
             if found:
@@ -187,6 +190,14 @@ def _attachments(context: Context, typed: str) -> Iterable[SimpleCompletion]:
     yield from _files(context, typed)
 
 
+def _types(context: Context, typed: str) -> Iterable[SimpleCompletion]:
+    """Classes of the notebook, and the types that everybody knows."""
+    names, hidden = context.shell.user_ns, context.shell.user_ns_hidden
+    own = [n for n, v in names.items() if isinstance(v, type) and n not in hidden and not n.startswith("_")]
+    found = dict.fromkeys([*own, "bool", "float", "int", "list", "str", "Literal"])
+    return [SimpleCompletion(name, type="class") for name in found if name.startswith(typed)]
+
+
 def _files(_: Context, typed: str) -> Iterable[SimpleCompletion]:
     return [SimpleCompletion(p, type="path") for p in paths_from(typed)]
 
@@ -212,6 +223,7 @@ VALUES: dict[str, Source] = {  # by the destination of an option
     "judge": _models,
     "conversation": _conversations,
     "attach": _attachments,
+    "as_type": _types,
 }
 WORDS: dict[str, Words] = {
     "compare": Words(_models, None),

@@ -14,8 +14,8 @@ from traitlets import TraitError
 
 from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError, encodable
 from xcyq_magic.magics.background import Background
-from xcyq_magic.magics.cell_runs import CellRuns
 from xcyq_magic.magics.image_history import SeenImages
+from xcyq_magic.magics.running_cell import CellRuns
 from xcyq_magic.session.settings import DEFAULT_BASE_URL, ChatSettings, GatewaySettings
 from xcyq_magic.store.forks import PerProcess
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xcyq_magic.display.terminal import TerminalMatrix, TerminalRows
     from xcyq_magic.display.views import MatrixView, RowsView
     from xcyq_magic.magics.base import ExtensionMagics
+    from xcyq_magic.session.asking import Asking
     from xcyq_magic.session.cases import Cases
-    from xcyq_magic.session.rows import Asking
 
 _ROWS, _COMPARISON = "_rows", "_comparison"
 _CHECK = "It names a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
@@ -38,7 +38,7 @@ def answer_each(magics: ExtensionMagics, options: argparse.Namespace, text: str,
     text, cell
         What follows them on the magic's line, and the cell below it; None for a line magic.
     """
-    from xcyq_magic.session.rows import Asking
+    from xcyq_magic.session.asking import Asking
 
     for option, wrong in (("--code", options.code), ("--background", options.background)):
         if wrong:
@@ -163,7 +163,7 @@ class Prompts:
         for line in (*self.cases.notices, *asking.notices, str(asking.outlook)):
             self._magics.say(line)
         if self._options.dry_run:
-            from xcyq_magic.display.preview import request_bundle
+            from xcyq_magic.display.bundle import request_bundle
 
             self._magics.show(request_bundle(asking.preview()))
             return False
@@ -188,7 +188,7 @@ class Prompts:
         """
         out = self._options.out
         self._magics.context.shell.push({n: found for n in (name, out) if n})
-        return settle(show, error, f"what came is in {out or name}")
+        return settle(show, error, f"what came is in {out or name}")[0]
 
 
 def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:

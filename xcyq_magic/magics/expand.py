@@ -10,7 +10,9 @@ import builtins
 import contextlib
 import difflib
 import functools
+import keyword
 import re
+import unicodedata
 import warnings
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
@@ -32,6 +34,7 @@ _OPENING = re.compile(r"(?P<escape>\\?)\{\{")
 _MOST_CLOSINGS = 50  # tried for one expression: `}}` may stand within it, but not that often
 _MOST_SHOWN = 60  # characters of an expression in an error
 _MOST_SAID = 200  # characters of an exception's words
+_SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
 
@@ -129,6 +132,11 @@ def names_of(shell: InteractiveShell) -> dict[str, object]:
     return {**shell.user_global_ns, **within} if within else shell.user_ns
 
 
+def names_within() -> Collection[str]:
+    """Return what expressions see besides the notebook's names: those of a function that calls, or ``row``."""
+    return _LOCALS.get().keys()
+
+
 def in_callers_scope(magic: F) -> F:
     """Let the expressions of a magic see the names of the function that calls it (IPython's ``needs_local_scope``)."""
 
@@ -155,7 +163,13 @@ def seeing(**names: object) -> Iterator[None]:
         _LOCALS.reset(token)
 
 
-def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS_TYPED) -> object:
+def evaluate(
+    shell: InteractiveShell,
+    source: str,
+    shown: str,
+    way_on: str = _AS_TYPED,
+    more: Mapping[str, object] | None = None,
+) -> object:
     """The value of an expression in the user's namespace.
 
     Parameters
@@ -168,6 +182,8 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         How the user wrote it, for the error.
     way_on
         What to type next if it fails.
+    more
+        Names that it may use where the user has none such.
 
     Raises
     ------
@@ -175,8 +191,9 @@ def evaluate(shell: InteractiveShell, source: str, shown: str, way_on: str = _AS
         It fails; the error says how. One of ours is passed on as it is.
     """
     try:
-        within = _LOCALS.get()
-        return shell.ev(source.strip()) if not within else eval(source.strip(), names_of(shell))  # noqa: S307  # the user's
+        within = _LOCALS.get() or more
+        names = {**(more or {}), **names_of(shell)}
+        return shell.ev(source.strip()) if not within else eval(source.strip(), names)  # noqa: S307  # the user's
     except InputError:
         raise
     except Exception as e:  # noqa: BLE001  # whatever a user's expression raises
@@ -223,9 +240,12 @@ def _name(value: object, piece: str | Expression) -> str:
 def _near(error: Exception, names: dict[str, object]) -> str | None:
     """The user's name that the missing one may be meant for."""
     missing = getattr(error, "name", None)
-    if not isinstance(error, NameError) or not isinstance(missing, str):
+    if not isinstance(missing, str):
         return None
-    return nearest_name(missing, names)
+    owner = getattr(error, "obj", None)
+    if isinstance(error, AttributeError) and isinstance(owner, dict):  # a row, whose columns are attributes, too
+        return nearest_name(missing, owner)
+    return nearest_name(missing, names) if isinstance(error, NameError) else None
 
 
 def nearest_name(missing: str, names: Iterable[str]) -> str | None:
@@ -255,3 +275,22 @@ def _free_names(source: str) -> list[str]:
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     return [n for n in used if n not in bound]
+
+
+def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
+    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
+
+    Raises
+    ------
+    OptionError
+        It cannot.
+    """
+    if name is None:
+        return
+    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+    if not plain or keyword.iskeyword(name) or name.startswith("_"):
+        msg = f"-o takes the name of a variable, not {name!r}{unsent}."
+        raise OptionError(msg, "Try -o answer. What begins with an underscore is IPython's.")
+    if hasattr(builtins, name) or name in _SHELLS:
+        msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
+        raise OptionError(msg, "Try -o answer.")

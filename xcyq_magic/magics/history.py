@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError
-from xcyq_magic.magics.arguments import is_whole, one_count, parse_line, parse_words, takes, whole_number
+from xcyq_magic.magics.arguments import parse_line, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, check_no_variable, count, day_and_time, shortened
 from xcyq_magic.magics.expand import in_callers_scope
+from xcyq_magic.magics.line import is_whole, one_count, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -72,18 +74,17 @@ class ConversationMagics(ExtensionMagics):
 
             %chat_history 1
         """
-        from xcyq_magic.display.bundle import completion_bundle
-        from xcyq_magic.display.caption import who
+        from xcyq_magic.display.bundle import kept_turn_bundle
+        from xcyq_magic.display.caption import joined, who
         from xcyq_magic.display.metrics import table_bundle
 
         conversation = self.session.conversation()
         turns = conversation.turns
-        number = one_count(line, "chat_history", None)
+        number = one_count(line, "chat_history", None, "the number of a turn")
         if number is not None:
             _check_number(number, conversation)
             turn = turns[number - 1]
-            self.say(f"[{number}] {turn.prompt.overview}")
-            self.show(completion_bundle(turn.completion))
+            self.show(kept_turn_bundle(turn, joined(f"Turn {number} of {len(turns)}", day_and_time(turn.asked_at))))
             return
         if not turns:
             self.say("No turns yet. Write %%chat on the first line of a cell, and a question below it.")
@@ -315,19 +316,29 @@ class SwitchMagics(ExtensionMagics):
         note = (
             "%chat_switch NAME or ID goes there; --new begins one, --fork [N] one with the first N turns of this one."
         )
-        self.show(table_bundle(["name", "id", "notebook", "turns", "last turn", "state"], rows, note))
+        self.show(table_bundle(["notebook", "name", "id", "turns", "last turn", "state"], rows, note))
 
     def _row(self, summary: Summary) -> list[str]:
         conversations = self.session.conversations
-        here = summary.notebook == conversations.path
-        state = "set aside" if summary.set_aside else ""
-        if here and not summary.set_aside and summary.name == conversations.current:
-            state = "here"
+        here = conversations.is_mine(summary)  # not by its notebook: kernels that ended had none either
+        notebook = _from_here(summary.notebook, conversations.path) if summary.notebook else "none"
+        if here:
+            notebook = "this one" if conversations.path else "none, this kernel"
+        current = here and not summary.set_aside and summary.name == conversations.current
         return [
+            notebook,
             summary.name,
             summary.id,
-            "this one" if here else summary.notebook or "none",
             str(summary.turns),
             day_and_time(summary.last_turn_at),
-            state,
+            "set aside" if summary.set_aside else "here" if current else "",
         ]
+
+
+def _from_here(path: str, notebook: str | None) -> str:
+    """Return the path of another notebook as it is from the folder of this one, where that is shorter."""
+    try:
+        relative = os.path.relpath(path, os.path.dirname(notebook) if notebook else None)  # noqa: PTH120  # a str
+    except (OSError, ValueError):  # the folder is gone, or on another drive
+        return path
+    return min(relative, path, key=len)

@@ -9,8 +9,9 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError, XcyqError
-from xcyq_magic.magics.arguments import check_variable, parse_words, takes, takes_words
+from xcyq_magic.magics.arguments import parse_words, takes, takes_words
 from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.expand import check_variable
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.usage import UsageReport

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
-from xcyq_magic.magics.arguments import check_variable
 from xcyq_magic.magics.base import say
-from xcyq_magic.magics.expand import Expression, evaluate, known_names, missing_name, names_of, nearest_name, parse
+from xcyq_magic.magics.expand import (
+    Expression,
+    check_variable,
+    evaluate,
+    known_names,
+    missing_name,
+    names_of,
+    names_within,
+    nearest_name,
+    parse,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -21,8 +31,10 @@ if TYPE_CHECKING:
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.session.turn import TurnOptions
+    from xcyq_magic.session.typed import AnswerType
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_NAME = re.compile(r"[A-Za-z]+")
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -64,7 +76,7 @@ def prompt_of(
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
-    said = text if cell is None else cell.strip("\n")
+    said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
     attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a, tell))]
     if not said.strip() and not attached:
         msg = "The prompt is empty, so nothing was sent."
@@ -82,6 +94,7 @@ def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> 
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.messages import Text
+    from xcyq_magic.media.kinds import is_missing
     from xcyq_magic.media.resolve import hint_for, resolve
 
     parts: list[Part | str] = []
@@ -93,6 +106,8 @@ def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> 
             block = block and not piece
             continue
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
+        if is_missing(value) and "row" in names_within():
+            tell(f"{piece.shown} is missing in at least one row, which says {value} there.")
         found = resolve(value, name, value_chars=context.chat.value_chars)
         for part in found:
             if not isinstance(part, Text):
@@ -131,6 +146,13 @@ def _apart(before: str, after: str) -> str:
 def _stripped(text: str) -> list[str]:
     """A stretch of text between media, without the line breaks that set them apart; nothing if it is blank."""
     return [text.strip("\n")] if text.strip() else []
+
+
+def _without_blank_ends(cell: str) -> str:
+    """A cell's body without the blank lines above and below what is meant; all else of it is as it was typed."""
+    lines = cell.split("\n")
+    meant = [n for n, line in enumerate(lines) if line.strip()]
+    return "\n".join(lines[meant[0] : meant[-1] + 1]) if meant else ""
 
 
 def _figures(context: Context, count: int | None) -> list[Part]:
@@ -252,7 +274,7 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
     Raises
     ------
     OptionError
-        ``-p`` is no NAME=JSON, or ``-o`` no name.
+        ``-p`` is no NAME=JSON, ``-o`` no name, or ``--as`` no type.
     ExpressionError
         An expression in the system prompt fails.
     """
@@ -277,14 +299,32 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
         once=options.once,
         stream=False if options.no_stream else None,
         cached=True if options.cached else None,
+        answer=None if options.as_type is None else answer_type(context, options.as_type),
     )
+
+
+def answer_type(context: Context, source: str) -> AnswerType[Any]:
+    """The type that stands after ``--as``: an expression of the user's names, and of those of `typing`.
+
+    Raises
+    ------
+    InputError
+        It fails, it is no type, or pydantic is not installed.
+    """
+    from xcyq_magic.session.typed import AnswerType
+
+    if source.startswith("{{") and source.endswith("}}"):  # as in a prompt
+        source = source[2:-2]
+    way_on = "It takes the name of a class, or a type such as list[int] or Literal['a', 'b']."
+    names = {name: getattr(typing, name) for name in _NAME.findall(source) if name in typing.__all__}
+    return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))
 
 
 def _remark_on(fields: dict[str, Any], options: argparse.Namespace) -> None:
     """Say which of the fields that ``-p`` sets is nearly called as an option is: it may be meant."""
     from xcyq_magic.gateway.request import meant
 
-    no_option = {"text", "param", "models"} | ({"model"} if hasattr(options, "models") else set())
+    no_option = {"text", "param", "models", "as_type"} | ({"model"} if hasattr(options, "models") else set())
     for name in fields:
         if near := meant(name, vars(options).keys() - no_option):
             say(f"-p {name} sets a field of that name. Did you mean --{near.replace('_', '-')}?")

@@ -92,7 +92,7 @@ class FileMagics(ExtensionMagics):
         path = _path(line, "chat_load")
         before = self.conversation_at_rest()
         conversations = self.session.conversations
-        read = load(path, self.session.model_of(before), conversations.media, before.name, conversations.path)
+        read = load(path, conversations.media, before.name, conversations.path)
         for notice in read.notices:
             self.say(notice)
         used = self._used_by(before)

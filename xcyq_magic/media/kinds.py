@@ -40,3 +40,10 @@ def has_chunks(value: object) -> bool:
 def is_buffer(value: object) -> TypeGuard[bytes | bytearray | memoryview]:
     """Return whether `value` is bytes in one of their forms."""
     return isinstance(value, bytes | bytearray) or (isinstance(value, memoryview) and value.format in {"B", "b", "c"})
+
+
+def is_missing(value: object) -> bool:
+    """Return whether `value` stands for one that is not there: None, NaN, and pandas' NA and NaT."""
+    named = type(value).__name__ in {"NAType", "NaTType"} and "pandas" in roots(value)
+    is_number = isinstance(value, float) or is_a(value, "numpy.floating")
+    return value is None or named or (is_number and value != value)  # noqa: PLR0124  # NaN alone differs from itself

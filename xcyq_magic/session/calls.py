@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Parameters
@@ -15,7 +15,7 @@ from xcyq_magic.media.resolve import attach
 from xcyq_magic.session.session import ChatSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 _NO_TEXT = 'Values go behind it: chat("What is odd?", values). Ask several prompts one by one.'
 _IN_THE_CALL = 'It goes into the call: chat("…").'
@@ -24,6 +24,7 @@ _ELSEWHERE = {
     "prompt": _IN_THE_CALL,
     "messages": _IN_THE_CALL,
     "once": 'A chat takes it beside the prompt: chat("…", once=True).',
+    "as_": 'A chat takes it beside the prompt: chat("…", as_=Review).',
     "stream": 'A chat takes it beside the prompt: chat("…", stream=False).',
     "cached": "A chat takes it: Chat(cached=True).",
     "repeat": "It is one of compare.",
@@ -150,6 +151,43 @@ def parameters_of(extra: Mapping[str, Any], stop: Sequence[str] | str | None, **
     stops = () if stop is None else tuple(stop) if several else (stop,)
     given: Any = {name: plain(value) for name, value in numbers.items()}
     return Parameters(**given, stop=stops, extra={name: plain(value) for name, value in extra.items()})  # type: ignore[arg-type]  # checked with the request
+
+
+def prompt_about(prompt: object, value: object) -> tuple[object, tuple[object, ...]]:
+    """Return the prompt about one of many cases, and what goes before it.
+
+    Parameters
+    ----------
+    prompt
+        A text with the case's fields in braces, ``"Judge: {text}"``, or the case itself, ``{row}``; or a function of
+        the case that returns a text, or a tuple of a text and what goes before it.
+    value
+        The case.
+
+    Raises
+    ------
+    InputError
+        A field is none of the case's, or the function fails.
+    """
+    if not isinstance(prompt, str):
+        if not callable(prompt):
+            msg = f"The prompt is a text or a function of a case, not {_a(type(prompt).__name__)}; nothing was sent."
+            raise InputError(
+                msg, 'Try ask_each(df, "Judge: {text}"), or ask_each(df, lambda row: f"Judge: {row.text}").'
+            )
+        try:
+            found = prompt(value)
+        except Exception as e:  # whatever a user's function raises
+            msg = f"the prompt's function failed: {type(e).__name__}: {e}; nothing was sent."
+            raise InputError(msg, "Mend it, and call again.") from e
+        return (found[0], tuple(found[1:])) if isinstance(found, tuple) and found else (found, ())
+    fields = {**value} if isinstance(value, Mapping) else {}
+    try:
+        return prompt.format_map({**fields, "row": value}), ()
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as e:
+        have = ", ".join(f"{{{name}}}" for name in (*fields, "row"))
+        msg = f"the prompt's braces name what the case has not ({type(e).__name__}: {e}); nothing was sent."
+        raise InputError(msg, f"It has {have}. Write {{{{ for a brace, or give a function of the case.") from None
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # any value

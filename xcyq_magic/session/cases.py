@@ -9,7 +9,7 @@ from typing import Any
 
 from xcyq_magic.chat.rows import Case, Record
 from xcyq_magic.errors import OptionError
-from xcyq_magic.media.kinds import is_a, is_array
+from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
 _WHAT = "Give a data frame, a list, an array, a mapping or a generator: --each df, --each texts."
 _TEXT = (str, bytes, bytearray, memoryview)
@@ -60,7 +60,8 @@ def cases_of(value: object, name: str, most: int) -> Cases:
 
 
 def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatever the user gave
-    if is_a(value, "pandas.DataFrame"):
+    of_pandas = "pandas" in roots(value)
+    if is_a(value, *FRAMES) and of_pandas:
         columns = [str(c) for c in value.columns]
         if twice := next((c for c in columns if columns.count(c) > 1), None):
             msg = f"{name} has two columns called {twice!r}, so {{{{ row }}}} cannot tell them apart; nothing was sent."
@@ -68,15 +69,15 @@ def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatev
         cells = zip(*(value.iloc[:, n].array for n in range(len(columns))), strict=True)
         records = (Record(zip(columns, row, strict=True)) for row in cells) if columns else ()
         return Cases(tuple(map(Case, value.index, records)), value.index)
-    if is_a(value, "polars.DataFrame"):
+    if is_a(value, *FRAMES):
         return Cases(tuple(Case(n, Record(row)) for n, row in enumerate(value.iter_rows(named=True))))
-    if is_a(value, "pandas.Series"):
+    if is_a(value, *SERIES) and of_pandas:
         return Cases(tuple(map(Case, value.index, value.array)), value.index)
     if isinstance(value, Mapping):
         return Cases(tuple(Case(key, Record(key=key, value=item)) for key, item in value.items()))
     is_one = isinstance(value, (*_TEXT, type)) or (is_array(value) and getattr(value, "ndim", 1) == 0)
     if is_one or not isinstance(value, Iterable):
-        msg = f"--each {name} is a {type(value).__name__}, which has no rows; nothing was sent."
+        msg = f"{name} is of type {type(value).__name__}, which has no rows; nothing was sent."
         raise OptionError(msg, _WHAT)
     if not isinstance(value, Iterator) and hasattr(value, "__len__"):
         return Cases(tuple(Case(n, item) for n, item in enumerate(value)))

@@ -222,7 +222,7 @@ class _Asking:
 
     def _column(self, live: LiveReply) -> Column:
         completion = live.completion
-        error = live.error if isinstance(live.error, XcyqError) else None
+        error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if completion is None and error is None:
             error = IncompleteReplyError("It was stopped before its reply began.", "Ask again.")
         price = self._cost(live.model, completion)

@@ -15,9 +15,9 @@ from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.errors import CheckError, InputError, OptionError, XcyqError
 from xcyq_magic.gateway.catalog import asked_models
 from xcyq_magic.gateway.request import check_model
+from xcyq_magic.session.asking import Asking, Outlook, Progress
 from xcyq_magic.session.comparing import order_of
 from xcyq_magic.session.judging import question, verdict_of
-from xcyq_magic.session.rows import Asking, Outlook, Progress
 from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:

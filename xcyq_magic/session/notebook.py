@@ -270,7 +270,7 @@ class Conversations:
     def names(self) -> list[str]:
         """The names of the notebook's conversations."""
         with self._lock.get():
-            kept = [s.name for s in self.summaries() if self._is_mine(s) and not s.set_aside]
+            kept = [s.name for s in self.summaries() if self.is_mine(s) and not s.set_aside]
             return list(dict.fromkeys([MAIN, self.current, *kept]))
 
     def unused_name(self, stem: str) -> str:
@@ -282,9 +282,13 @@ class Conversations:
         with self._lock.get():
             kept = self._sync.attempt(lambda: latest(self._sync.database, self.path, _OTHERS_LISTED)) or []
             known = self._sync.attempt(self._sync.known) or ()
-            mine = self._standing.summaries(self.path, filter(self._is_mine, kept), known)
+            mine = self._standing.summaries(self.path, filter(self.is_mine, kept), known)
             here = {s.id for s in mine}
-            return [*mine, *(s for s in kept if not self._is_mine(s) and s.id not in here)]
+            return [*mine, *(s for s in kept if not self.is_mine(s) and s.id not in here)]
+
+    def is_mine(self, found: Summary) -> bool:
+        """Whether a conversation began here, or is of the notebook, where that is known."""
+        return found.id in self._begun or (self.path is not None and found.notebook == self.path)
 
     def adopt(self, found: Summary) -> Conversation:
         """Go on with a conversation of `summaries`.
@@ -302,7 +306,7 @@ class Conversations:
             if slot is None:
                 msg = f"The conversation {found.id} cannot be read from the store; nothing was changed."
                 raise InputError(msg, "Run the cell again once the store can be used.")
-            if not self._is_mine(found):
+            if not self.is_mine(found):
                 name = found.name if self._slot(found.name).empty else self.unused_name(found.name)
                 held = self._sync.notebook.contents() if self._sync.notebook else Contents()
                 self.begin(replace(slot.now, name=name, turns=in_cells_here(held, slot.now.turns)))
@@ -333,9 +337,6 @@ class Conversations:
         with self._lock.get():
             self._catch_up()
             self._sync.close()
-
-    def _is_mine(self, found: Summary) -> bool:
-        return found.id in self._begun or (self.path is not None and found.notebook == self.path)
 
     def _new(self, conversation: Conversation, *, wanted: bool = False, joins: bool = False) -> Slot:
         slot = Slot(conversation, wanted=wanted, joins=joins)

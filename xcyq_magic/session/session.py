@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, before_sending
+from xcyq_magic.errors import InputError, OptionError, TypeMismatchError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -22,6 +23,7 @@ from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import Job, Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
+from xcyq_magic.session.typed import ask_again
 from xcyq_magic.store.database import open_database
 from xcyq_magic.store.forks import PerProcess
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.conversation import CellRun
     from xcyq_magic.session.grid import Paint
-    from xcyq_magic.session.live import Arrivals
+    from xcyq_magic.session.live import Arrivals, Send
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
 
@@ -141,12 +143,17 @@ class ChatSession:
         system = (self.system_of(conversation) if options.system is None else options.system).strip() or None
         above = () if options.once else conversation.above(cell, prompt)
         past = context(above, self.chat.keep_media, self.chat.history_turns)
-        messages = (*([Message.of("system", system)] if system else []), *past.messages, prompt)
+        told = "\n\n".join(filter(None, [system, options.answer.instructions() if options.answer else None]))
+        messages = (*([Message.of("system", told)] if told else []), *past.messages, prompt)
         limits = catalog.image_limits(model, sum(len(m.media) for m in messages))
         # Past turns too: a picture over the limit of the model asked now would fail this turn as well.
         messages = tuple(self._fitting.get().message(m, limits) for m in messages)
         stream = self.chat.stream if options.stream is None else options.stream
-        request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form)
+        if options.answer and "response_format" in options.parameters.extra:
+            msg = "response_format is made from the type after --as, so -p cannot set it too; nothing was sent."
+            raise OptionError(msg, "Leave one of them out.")
+        form = options.answer.response_format() if options.answer else None
+        request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form, form)
         check(request, self.gateway.max_video_mb)
         return Prepared(request, system, (*self.access.remarks(model), *past.notices))
 
@@ -252,9 +259,9 @@ class ChatSession:
 
         def ended(interrupt: KeyboardInterrupt | None) -> Outcome:
             turn, live = job.turn, job.live
-            now = conversation if options.once or turn is None else conversation.with_turn(turn)
+            now = conversation if options.once or turn is None else conversation.with_turn(turn.as_kept)
             stopped = broken if isinstance(broken, KeyboardInterrupt) else interrupt
-            return Outcome(live, turn, now, stopped or live.error or broken)
+            return Outcome(live, turn, now, stopped or live.error or live.mismatch or broken)
 
         return even_if_interrupted(ended)
 
@@ -292,7 +299,14 @@ class ChatSession:
         """
         ready = self.request(conversation, prompt, options, cell)
         request = ready.request
-        live = LiveReply(request.model, ready.notices, prompt=request.messages[-1], streamed=request.stream, name=name)
+        live = LiveReply(
+            request.model,
+            ready.notices,
+            prompt=request.messages[-1],
+            streamed=request.stream,
+            name=name,
+            answer=options.answer,
+        )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
         return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
 
@@ -303,12 +317,13 @@ class ChatSession:
 
     def replay(self, job: Job) -> None:
         """End a request with a kept reply, if there is one that will do."""
-        if not self.takes_kept(job.options):
+        if job.live.ended or not self.takes_kept(job.options):
             return
         found = self.conversations.answered(job.digest)
         if found is not None and found.completion.retold:  # an answer without a word is worth another try
             when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
-            job.live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
+            with contextlib.suppress(TypeMismatchError):  # one that does not fit, too
+                job.live.replay(found.completion, f"Asked before{when}: the reply is from the store, nothing was sent.")
 
     def takes_kept(self, options: TurnOptions) -> bool:
         """Return whether a reply that is kept to the same request will do."""
@@ -345,8 +360,7 @@ class ChatSession:
             raise InputError(*ENDED)
         for job in jobs:
             job.asked_at = time.time()
-            if not job.live.ended:
-                self.replay(job)
+            self.replay(job)
         by_reply = {job.live: job for job in jobs}
         if all(live.ended for live in by_reply):
             return None
@@ -355,14 +369,17 @@ class ChatSession:
         for live in by_reply:
             live.notices += [route] if route else []
 
+        def send(request: ChatRequest) -> Send:
+            return partial(self._client.send, request, key, connection, slots=slots)
+
         def start(live: LiveReply, arrivals: Arrivals) -> None:
             by_reply[live].asked_at = time.time()
             request = by_reply[live].request
-            live.start(partial(self._client.send, request, key, connection, slots=slots), arrivals)
+            live.start(send(request), arrivals, lambda reply, why: send(ask_again(request, reply, why)))
 
         def over(lives: Sequence[LiveReply]) -> None:
             found = [by_reply[live] for live in lives]
-            self.conversations.record([turn for job in found if job.recorded and (turn := job.turn) is not None])
+            self.conversations.record([job.turn for job in found if job.recorded and job.turn])
             if ended is not None:
                 ended(found)
 

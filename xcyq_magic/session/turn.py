@@ -1,4 +1,4 @@
-"""One turn on its way: what it asks for, what is ready to be sent, and how it ended."""
+"""One turn: what it asks for, what is ready to be sent, how it ended, and how the last one is asked again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.conversation import Parameters, Turn
-from xcyq_magic.errors import IncompleteReplyError
+from xcyq_magic.errors import IncompleteReplyError, InputError
 from xcyq_magic.gateway.tokens import ignored_media
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.session.typed import AnswerType
     from xcyq_magic.store.slots import Slot
 
 
@@ -37,6 +38,8 @@ class TurnOptions:
         Whether the reply comes in deltas.
     cached
         Whether a reply that is kept to the same request will do.
+    answer
+        The type that the reply is to have; None for any text.
     """
 
     model: str | None = None
@@ -45,6 +48,7 @@ class TurnOptions:
     once: bool = False
     stream: bool | None = None
     cached: bool | None = None
+    answer: AnswerType[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,13 @@ class Outcome:
 
     def result(self) -> Completion:
         """Return the completion; raises `error` if there is one."""
-        if self.error is not None or self.turn is None:
-            raise self.error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
-        return self.turn.completion
+        error, turn = self.error, self.turn
+        if error is None and turn is not None:
+            return turn.completion
+        try:
+            raise error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+        finally:  # the error holds this frame, and would be held by it: a `Chat` would wait for the garbage collector
+            del self, error
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def keep(
         Puts the turn into the conversation. What it takes the place of can be restored; where a cell's run gave no
         whole reply for it, a notice says so.
     """
-    turn, before = outcome.turn, conversations.get(place)
+    turn, before = outcome.turn.as_kept if outcome.turn else None, conversations.get(place)
 
     def kept(interrupt: KeyboardInterrupt | None) -> Outcome:
         if turn is not None:
@@ -209,6 +217,43 @@ def keep(
         return replace(outcome, conversation=now, error=outcome.error or interrupt)
 
     return even_if_interrupted(kept)
+
+
+def retry(
+    conversations: Conversations, reply: Callable[..., Outcome], model: str | None = None, name: str | None = None
+) -> Outcome:
+    """Ask the last prompt again, as it was asked; the new turn takes the place of the old one once it is there.
+
+    Parameters
+    ----------
+    conversations
+        Where it is kept.
+    reply
+        Asks, as `ChatSession.reply` does.
+    model
+        Another model to ask.
+    name
+        Of the conversation, the current one unless given.
+
+    Raises
+    ------
+    InputError
+        There is no turn yet, or the request cannot be sent.
+    """
+    place = conversations.open(name)
+    with conversations.reply_lock(place):
+        before = conversations.get(place)
+        if not before.turns:
+            msg = "There is no turn to ask again yet."
+            raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+        old = before.turns[-1]
+        asked = (old.completion.requested_model or None) if model is None else model
+        options = TurnOptions(asked, old.system or "", old.parameters, cached=False)
+        # All others stand above it, whichever their cells are.
+        above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))
+        outcome = reply(above, old.prompt, options, cell=old.cell)
+        kept = keep(conversations, outcome, place, lambda now, turn: now.with_instead(turn, old))
+        return replace(kept, instead_of=old)
 
 
 def even_if_interrupted(do: Callable[[KeyboardInterrupt | None], Outcome]) -> Outcome:

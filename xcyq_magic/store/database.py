@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import SettingError, StoreError
 from xcyq_magic.store.forks import PerProcess, let_go_at_forks
-from xcyq_magic.store.ownership import ANOTHER, check_path, identity_of, is_store, make_file, move_aside
-from xcyq_magic.store.schema import APPLICATION_ID, MIGRATIONS
+from xcyq_magic.store.schema import (
+    ANOTHER,
+    APPLICATION_ID,
+    MIGRATIONS,
+    check_path,
+    identity_of,
+    is_store,
+    make_file,
+    move_aside,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

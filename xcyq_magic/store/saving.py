@@ -109,14 +109,12 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def load(
-    path: Path, model: str, find: Callable[[set[str]], dict[str, bytes]], name: str, notebook: str | None = None
+    path: Path, find: Callable[[set[str]], dict[str, bytes]], name: str, notebook: str | None = None
 ) -> ReadConversation:
     """Read a conversation from a file. Its turns belong to no cell, unless the file is the open notebook's.
 
     Parameters
     ----------
-    model
-        Whose replies they are, where the file does not say it.
     find
         Gives the bytes of media by their SHA-256.
     name
@@ -150,7 +148,7 @@ def load(
         raise ConversationFileError(msg, takes) from None
     try:
         if suffix == ".json":
-            return openai_json.loads(text, model)
+            return openai_json.loads(text)
         read = ipynb.loads(text, find, name)
     except ConversationFileError as e:
         msg = f"{path} cannot be loaded: {e.message}"

@@ -1,10 +1,27 @@
-"""The tables, as migrations: each takes a file from one version to the next. The first stays as it is for ever.
+"""The store's file: the tables in it, and before SQLite opens it, whether it is ours to open and who may read it.
 
-A turn is written once and never changed. A conversation is a list of places, which name turns: a fork shares
-them, and what is taken back or replaced leaves its place and stays in the file.
+The tables are migrations: each takes a file from one version to the next. The first stays as it is for ever. A turn is
+written once and never changed. A conversation is a list of places, which name turns: a fork shares them, and what is
+taken back or replaced leaves its place and stays in the file.
+
+SQLite takes what it is given. It adds tables to any database, takes a file of one byte for an empty one, and deletes or
+overwrites what stands beside a new one under the names of its own files.
 """
 
 from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import struct
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcyq_magic.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # "xcyq", in the header of our files: https://www.sqlite.org/fileformat.html#application_id
 APPLICATION_ID = 0x78637971
@@ -74,3 +91,96 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 # The tables of a file that has no application id yet, in the versions that there were.
 _FIRST = {"file", "conversations", "notebooks", "turns", "places", "media"}
 UNMARKED_TABLES = (_FIRST, _FIRST | {"cells"})
+ANOTHER = 'Name a new file: %config ChatSettings.store = "chats.sqlite", or "" for the one in the profile.'
+_BESIDE = ("-wal", "-shm", "-journal")
+# With what they begin, unless it is zeros: https://www.sqlite.org/fileformat.html, https://www.sqlite.org/walformat.html.
+_BEGINNINGS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", struct.pack("=I", 3_007_000), b"\xd9\xd5\x05\xf9")
+_OTHERS_MAY_READ = 0o077
+
+
+def check_path(path: Path) -> bool:
+    """Return whether there is something in the file `path`, whosever it is; not, if it is empty or not there yet.
+
+    Raises
+    ------
+    StoreError
+        It is no file, or a new one would cost another file beside it.
+    OSError
+        It cannot be looked at.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        status = None
+    except ValueError as e:
+        msg = f"{path} cannot be the path of a file: {e}."
+        raise StoreError(msg, ANOTHER) from None
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        msg = f"{path} is {what}; conversations are kept in a file."
+        raise StoreError(msg, ANOTHER)
+    if status is not None and status.st_size:
+        return True
+    for beside in (Path(f"{path}{suffix}") for suffix in _BESIDE):
+        if not _may_go(beside):
+            msg = f"{path} cannot be a new store: SQLite would overwrite {beside.name}, which is there already."
+            raise StoreError(msg, ANOTHER)
+    return False
+
+
+def _may_go(beside: Path) -> bool:
+    """Return whether nothing of another program's is in a file that SQLite is about to overwrite."""
+    try:
+        if not stat.S_ISREG(beside.stat().st_mode):
+            return False
+        with beside.open("rb") as file:
+            beginning = file.read(4)
+    except FileNotFoundError:
+        return True
+    return beginning in _BEGINNINGS or not any(beginning)
+
+
+def is_store(execute: Callable[[str], list[tuple[object, ...]]], *, at_our_place: bool) -> bool:
+    """Return whether a database is a store of ours: by its header, or, if it is from before that, by its tables.
+
+    Parameters
+    ----------
+    execute
+        Returns the rows of a statement, and changes nothing.
+    at_our_place
+        Whether one without tables is ours, too.
+    """
+    if execute("PRAGMA application_id") == [(APPLICATION_ID,)]:
+        return True
+    tables = {name for (name,) in execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {name for name in tables if not str(name).startswith("sqlite_")}
+    return tables in UNMARKED_TABLES or (at_our_place and not tables)
+
+
+def make_file(path: Path, *, at_our_place: bool) -> None:
+    """Create the file, unless it is there. One that is new, or `at_our_place`, only its owner can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        # An existing file is not opened here: closing it would end the locks that another session of ours holds.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    mode = path.stat().st_mode  # fails for a link to nowhere
+    if at_our_place and mode & _OTHERS_MAY_READ:
+        path.chmod(mode & 0o700)
+
+
+def move_aside(path: Path) -> Path:
+    """Move a damaged file out of the way, with what SQLite has beside it, and return its new path."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for suffix in ("", *_BESIDE):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105  # a name with a suffix
+    return aside
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None if there is none, or none that can be reached."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

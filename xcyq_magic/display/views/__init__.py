@@ -4,9 +4,9 @@ While replies come, the output is a widget; when they end, the same display id i
 bundle and the widgets are closed: an output that is a widget is empty after a reopen.
 """
 
+from xcyq_magic.display.views.buttons import is_captured
 from xcyq_magic.display.views.columns import ColumnsView
-from xcyq_magic.display.views.maker import is_captured
+from xcyq_magic.display.views.live_rows import MatrixView, RowsView
 from xcyq_magic.display.views.reply import ReplyView
-from xcyq_magic.display.views.rows import MatrixView, RowsView
 
 __all__ = ["ColumnsView", "MatrixView", "ReplyView", "RowsView", "is_captured"]

@@ -11,8 +11,8 @@ from IPython.display import display, update_display
 
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.display.bundle import attachments, pictures
-from xcyq_magic.display.caption import overall_line, pools_that_differ, state_lines
-from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, head_html, shared_notices
+from xcyq_magic.display.caption import overall_line, pools_that_differ, state_line
+from xcyq_magic.display.settled_comparison import comparison_bundle, failed_html, name_html, shared_notices
 from xcyq_magic.display.streaming import Frame, StreamingMarkdown
 from xcyq_magic.display.style import (
     COLUMN,
@@ -25,7 +25,7 @@ from xcyq_magic.display.style import (
     quiet,
     thinking,
 )
-from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
+from xcyq_magic.display.views.buttons import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.errors import XcyqError
 
 if TYPE_CHECKING:
@@ -175,20 +175,20 @@ class _Column:
         self._shown = 0  # pieces of the reply
         self._drawn = 0  # pictures of it
         self._written: tuple[object, ...] = ()
-        self._head = made.lines()
+        self._state = made.lines()
         self._stop = made.stop(reply.stop)
         self._keep = made.keep(partial(keep, number))
         self._thoughts = made.part()
         self._text = GrowingReply(made)
         self._pictures: widgets.HTML | None = None
         self._error: widgets.HTML | None = None
-        buttons = made.box([self._stop, self._keep])
-        self.box = made.box([self._head, buttons, self._thoughts, *self._text.parts], COLUMN)
+        head = [made.lines(name_html(reply.name)), made.line([self._state, self._stop, self._keep])]
+        self.box = made.box([*head, self._thoughts, *self._text.parts], COLUMN)
 
     def show(self) -> bool:
         """Show what came, and return whether there was something to draw."""
         builder = self.reply.builder
-        pieces = builder.text_pieces[self._shown :]
+        pieces = self.reply.shown[self._shown :]
         if pieces and not self._shown:
             self._thoughts.value = folded("Reasoning", "".join(builder.reasoning_pieces))
         self._shown += len(pieces)
@@ -222,7 +222,7 @@ class _Column:
         """
         reply, builder, kept = self.reply, self.reply.builder, chosen == self.number
         self._written = self._situation(chosen)
-        self._head.value = head_html(reply.name, state_lines(reply, self._pool, kept=kept))
+        self._state.value = quiet(state_line(reply, self._pool, kept=kept))
         show_button(self._stop, visible=clickable and not reply.ended)
         show_button(self._keep, visible=clickable and bool(builder.text_pieces or builder.images) and not kept)
         if reply.ended and isinstance(reply.error, XcyqError):

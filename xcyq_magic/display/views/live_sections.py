@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ipywidgets as widgets
 
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker
+    from xcyq_magic.display.views.buttons import GrowingReply, WidgetMaker
 
 _READY_S = 0.3  # after which a new output is on the page, surely
 _BELOW = "The reply goes on here; once it has ended, %chat_history shows it whole."

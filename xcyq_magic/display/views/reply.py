@@ -11,8 +11,8 @@ from IPython.display import display
 from xcyq_magic.display.bundle import attachments, opening_bundle, pictures, turn_bundle, turn_bundles
 from xcyq_magic.display.caption import live_caption
 from xcyq_magic.display.style import LIVE_STYLE, MORE, STYLE, folded, quiet, thinking
+from xcyq_magic.display.views.buttons import GrowingReply, WidgetMaker, clicks_arrive, show_button
 from xcyq_magic.display.views.live_sections import LiveSections
-from xcyq_magic.display.views.maker import GrowingReply, WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class ReplyView:
             return
         if self._sections is None:
             self._sections = self._open(reply)
-        pieces = reply.builder.text_pieces[self._shown :]
+        pieces = reply.shown[self._shown :]
         if pieces and not self._shown:
             self._thoughts.value = folded("Reasoning", "".join(reply.builder.reasoning_pieces))
         self._shown += len(pieces)
@@ -74,7 +74,7 @@ class ReplyView:
     def _open(self, reply: LiveReply) -> LiveSections:
         made = self._made
         self._attached = attachments(reply.prompt)
-        self._status, self._stop = made.lines(), made.stop(reply.stop, in_line=True)
+        self._status, self._stop = made.lines(), made.stop(reply.stop)
         self._top = made.line([self._status, self._stop])
         self._notices, self._thoughts = made.part(), made.part()
         text = GrowingReply(made)
@@ -84,7 +84,9 @@ class ReplyView:
         said = f"{reply.model} was asked at {time.strftime('%H:%M:%S')}; {_WHERE_IT_IS}"
         opening = partial(opening_bundle, reply, self._label)
         # What another thread displays would go to the cell that runs then.
-        return LiveSections(made, (text, output), said, opening, None if self._background else self._further)
+        # JSON stays in one output, for a value is one table.
+        further = None if self._background or reply.answer is not None else self._further
+        return LiveSections(made, (text, output), said, opening, further)
 
     def _further(self) -> tuple[GrowingReply, widgets.VBox]:
         """Return a further section: its text, and the box for all of it. What stood at the top is at its end."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
 from xcyq_magic.gateway.sandbox.media import Address, Picture, Video, media_of
+from xcyq_magic.gateway.sandbox.schemas import is_asked_again, typed_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation
 _MOST_QUOTED = 400
+_MOST_MESSAGES, _FEW_MESSAGES = 5, 3  # up to which all are listed, and how many of more
 
 SECTION = """\
 ## Part {n} of a sample
@@ -66,6 +68,12 @@ def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
 def text_of(message: dict[str, Any]) -> str:
     """Return the text of a message."""
     return "\n".join(p.get("text", "") for p in parts_of(message) if p.get("type") == "text")
+
+
+def prompt_of(messages: list[dict[str, Any]]) -> str:
+    """Return the text of the prompt: of the one before, where its reply is asked for again."""
+    last = text_of(messages[-1])
+    return text_of(messages[-3]) if is_asked_again(messages, last) else last
 
 
 def tokens(text: str) -> int:
@@ -125,7 +133,7 @@ def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
     """
     messages = body["messages"]
     by_message = [media_of([m]) if media else [] for m in messages]
-    received = [medium for its in by_message for medium in its]
+    received = by_message[-1]  # the prompt's: of those before it, the table of messages has the number
     sections = [
         f"**This is the sandbox, not a model.** It can only say what arrived for `{body['model']}`.",
         f"Your prompt, {_words(prompt)}:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
@@ -153,21 +161,27 @@ def _quote(text: str) -> str:
 
 def _message_table(messages: list[dict[str, Any]], by_message: list[list[Medium]]) -> str:
     cells = [(m["role"], _cell(m, its)) for m, its in zip(messages, by_message, strict=True)]
-    rows = "\n".join(f"| {n} | {role} | {cell} |" for n, (role, cell) in enumerate(cells, 1))
+    rows = [f"| {n} | {role} | {cell} |" for n, (role, cell) in enumerate(cells, 1)]
     noun = "message" if len(messages) == 1 else "messages"
-    return f"The request holds {len(messages)} {noun}:\n\n| # | role | content |\n|--:|---|---|\n{rows}"
+    counted = _counted([medium for its in by_message for medium in its])
+    more = f"{counted and f', and {counted}'}; its last three are" if len(rows) > _MOST_MESSAGES else ""
+    shown = "\n".join(rows[-_FEW_MESSAGES:] if more else rows)
+    return f"The request holds {len(messages)} {noun}{more}:\n\n| # | role | content |\n|--:|---|---|\n{shown}"
 
 
 def _cell(message: dict[str, Any], media: Sequence[Medium]) -> str:
     words = " ".join(text_of(message).split())
     short = words if len(words) <= 60 else words[:60] + "…"  # noqa: PLR2004  # fits a line
     safe = "".join(f"\\{c}" if c in "\\`*_[]<>|$#~" else c for c in short)
-    counts = [
-        (sum(isinstance(m, kind) for m in media), noun)
-        for kind, noun in ((Picture, "picture"), (Video, "video"), (Address, "address"))
-    ]
-    notes = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count]
-    return safe + (f" (and {', '.join(notes)})" if notes else "")
+    counted = _counted(media)
+    return safe + (f" (and {counted})" if counted else "")
+
+
+def _counted(media: Sequence[Medium]) -> str:
+    """Such as ``2 pictures, 1 video``."""
+    kinds = ((Picture, "picture", "pictures"), (Video, "video", "videos"), (Address, "address", "addresses"))
+    counts = [(sum(isinstance(m, kind) for m in media), one, many) for kind, one, many in kinds]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
 
 
 def _picture_table(pictures: list[Picture]) -> str:
@@ -218,6 +232,11 @@ def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
         return prompt
     if plan.markdown_chars:
         return sample(plan.markdown_chars)
+    messages = body["messages"]
+    system, again = text_of(messages[0]), is_asked_again(messages, text_of(messages[-1]))
+    typed = typed_answer(plan, body, prompt, system if messages[0]["role"] == "system" else "", again=again)
+    if typed is not None:
+        return typed
     media = not plan.drops_media
     return varied_report(body, prompt) if plan.vary else report(body, prompt, media=media)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.answers import parts_of
 from xcyq_magic.gateway.sandbox.media import holds_video
+from xcyq_magic.gateway.sandbox.schemas import wrong_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def refuse(body: Any) -> Refusal | None:  # noqa: ANN401  # any JSON value
     """Return the refusal of a request's body; None when it keeps all rules."""
     if not isinstance(body, dict) or _is_deep(body):
         return Refusal(400, "We could not parse the JSON body of your request.")
-    return _refuse_model(body) or _refuse_messages(body) or _refuse_parameters(body)
+    return _refuse_model(body) or _refuse_messages(body) or _refuse_parameters(body) or _refuse_format(body)
 
 
 def _is_deep(body: dict[str, Any]) -> bool:
@@ -134,6 +135,11 @@ def _refuse_parameters(body: dict[str, Any]) -> Refusal | None:
     if not isinstance(body.get("stream", False), bool):
         return Refusal(400, "Invalid 'stream': expected a boolean.", param="stream")
     return None
+
+
+def _refuse_format(body: dict[str, Any]) -> Refusal | None:
+    wrong = wrong_format(body["response_format"]) if "response_format" in body else ""
+    return Refusal(400, wrong, param="response_format") if wrong else None
 
 
 def _is_number(value: object) -> bool:

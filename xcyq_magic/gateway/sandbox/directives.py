@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TypeAlias
 
-from xcyq_magic.gateway.sandbox.field import FAILURES
+from xcyq_magic.gateway.sandbox.formats import FAILURES
+from xcyq_magic.gateway.sandbox.schemas import JSON_WORDS
 
 _LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
 
@@ -69,6 +70,8 @@ class Plan:
         Whether it stands in the answer's text, as some models write it.
     asked
         The model that was asked.
+    json
+        How to write a value that a schema asks for: one of `schemas.JSON_WORDS`; ``""`` for JSON alone.
     vary
         Answer in the format and at the pace of the model that was asked.
     """
@@ -101,6 +104,7 @@ class Plan:
     picture: tuple[int, int] | None = None
     in_text: bool = False
     asked: str = ""
+    json: str = ""
     vary: bool = False
 
 
@@ -197,6 +201,11 @@ DIRECTIVES = {
         "picture 320 200",
         "sends a picture of that size with the answer; with a third word, text, within its text",
         lambda p, a: replace(p, picture=(_edge(a[0]), _edge(a[1])), in_text=_is_said("text", a[2:])),
+    ),
+    "json": Directive(
+        "json fenced",
+        f"writes the value that a schema asks for in another way: {', '.join(JSON_WORDS)}; broken, until asked again",
+        lambda p, a: replace(p, json=JSON_WORDS[JSON_WORDS.index(" ".join(a))]),
     ),
     "vary": Directive(
         "vary",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import os
 import re
 import secrets
 import socket
@@ -25,7 +26,7 @@ from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.answers import Reply
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
-from xcyq_magic.gateway.sandbox.field import FAILURES
+from xcyq_magic.gateway.sandbox.formats import FAILURES
 
 PATH = "/gw_llm_power"
 ENDPOINT = f"{PATH}/v1/chat/completions"
@@ -110,7 +111,8 @@ class Sandbox:
             self.port = self._loop.submit(self._listen(port)).result()
         except (OSError, ValueError) as e:
             self._loop.close()
-            msg = f"The sandbox cannot listen on port {port}: {e}"
+            why = os.strerror(e.errno).lower() if isinstance(e, OSError) and e.errno else e
+            msg = f"The sandbox cannot listen on port {port}: {why}."
             raise SandboxError(msg, "Choose another port, or none.") from None
 
     async def _listen(self, port: int) -> int:
@@ -261,7 +263,7 @@ class _Completions(_HeadersFirst):
         self.finish(refusal.body())
 
     async def _answer(self, body: dict[str, Any], log: Received) -> Refusal | None:
-        prompt = answers.text_of(body["messages"][-1])
+        prompt = answers.prompt_of(body["messages"])
         try:
             plan, rest = parse(prompt, body["model"], self.state.plan)
         except UnknownDirectiveError as e:

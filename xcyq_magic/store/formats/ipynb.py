@@ -97,7 +97,7 @@ def _system(system: str | None) -> str:
 def _source(turn: Turn, model: str | None) -> str:
     """The cell that asks a turn again, as far as options can say it."""
     asked, parameters, text = turn.completion.requested_model, turn.parameters, turn.prompt.text
-    options = [] if asked == model else [_option("-m", asked.replace("{{", r"\{{"))]
+    options = [] if asked in {model, ""} else [_option("-m", asked.replace("{{", r"\{{"))]
     for option, value in (
         ("-t", parameters.temperature),
         ("--top-p", parameters.top_p),
@@ -111,8 +111,10 @@ def _source(turn: Turn, model: str | None) -> str:
     options += [_field(name, value) for name, value in parameters.extra.items()]
     # By their hash: a name may be an expression, and the file of a path another one by now.
     options += [_option("-a", m.url if isinstance(m, MediaLink) else f"sha256:{m.sha256}") for m in turn.prompt.media]
-    line = " ".join(["%%chat", *options, *(["--raw"] if "{{" in text else [])])
-    return f"{line}\n{text}"
+    lines = text.split("\n")
+    raw = "{{" in text or not (lines[0].strip() and lines[-1].strip())  # a blank line at an end is meant, too
+    line = " ".join(["%%chat", *options, *(["--raw"] if raw else [])])
+    return f"{line}\n{text}" + "\n" * text.endswith("\n")  # of which IPython takes one for the cell's own
 
 
 def _field(name: str, value: object) -> str:

@@ -50,7 +50,7 @@ def _turn(turn: Turn, number: int) -> Iterator[str]:
     yield f"## {number}. Prompt\n\n"
     for part in turn.prompt.parts:
         yield f"{_part(part)}\n\n"
-    yield f"## {number}. {' '.join(completion.model.split())}\n\n"
+    yield f"## {number}. {' '.join(completion.model.split()) or 'Reply'}\n\n"
     if completion.reasoning:
         yield f"<details><summary>Reasoning</summary>\n\n{completion.reasoning}\n\n</details>\n\n"
     yield f"{completion.text}\n\n"

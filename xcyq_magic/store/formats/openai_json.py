@@ -51,8 +51,8 @@ def is_unchanged(text: str) -> bool:
         return False
 
 
-def loads(text: str, model: str) -> ReadConversation:
-    """A conversation from its messages; its replies count as those of `model`.
+def loads(text: str) -> ReadConversation:
+    """A conversation from its messages; which model gave the replies is not known, nor when.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def loads(text: str, model: str) -> ReadConversation:
         raise ConversationFileError(msg, _HINT)
     messages = [_message(r, n) for n, r in enumerate(records, 1)]
     system = "\n\n".join(m.text for m in messages if m.role == "system") or None
-    return _conversation([m for m in messages if m.role != "system"], system, model)
+    return _conversation([m for m in messages if m.role != "system"], system)
 
 
 def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON value
@@ -104,7 +104,7 @@ def _measured(image: Image, number: int, *, of_a_reply: bool) -> Image:
         raise ConversationFileError(msg, _HINT) from None
 
 
-def _conversation(messages: list[Message], system: str | None, model: str) -> ReadConversation:
+def _conversation(messages: list[Message], system: str | None) -> ReadConversation:
     turns: list[Turn] = []
     prompt: list[Message] = []
     joined = 0
@@ -117,7 +117,7 @@ def _conversation(messages: list[Message], system: str | None, model: str) -> Re
             parts = tuple(p for m in prompt for p in m.parts)
             pictures = [replace(i, name=f"picture {n}") for n, i in enumerate((i for m in said for i in m.images), 1)]
             words = "\n\n".join(m.text for m in said)
-            reply = Completion(words, requested_model=model, model=model, images=tuple(pictures))
+            reply = Completion(words, requested_model="", model="", images=tuple(pictures))
             turns.append(Turn(Message("user", parts), reply, system))
             prompt = []
         else:

@@ -1,17 +1,16 @@
-"""The session from Python."""
+"""A conversation from Python."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from xcyq_magic.chat.comparison import Comparison
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError, printable
 from xcyq_magic.gateway.client import ENDED
+from xcyq_magic.magics.chat import TurnMagics
 from xcyq_magic.magics.context import Context
 from xcyq_magic.session.calls import (
     check_count,
@@ -19,23 +18,25 @@ from xcyq_magic.session.calls import (
     check_session,
     check_texts,
     message_of,
-    model_words,
     parameters_of,
     plain,
 )
-from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.stream import ReplyStream
 from xcyq_magic.session.turn import TurnOptions
+from xcyq_magic.session.typed import AnswerType
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.slots import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.session.grid import Paint
+    from xcyq_magic.session.turn import Outcome
 
-__all__ = ["Chat", "Comparison", "compare"]
+T = TypeVar("T")
 
 
 class _Source:
@@ -189,7 +190,24 @@ class Chat:
         session = self._source.get()
         return self._own.now if self._brings(session) else session.conversation(self._name)
 
-    def __call__(self, prompt: str, *media: object, once: bool = False, stream: bool | None = None) -> Completion:
+    @overload
+    def __call__(
+        self, prompt: str, *media: object, as_: type[T], once: bool = False, stream: bool | None = None
+    ) -> Completion[T]: ...
+
+    @overload
+    def __call__(
+        self, prompt: str, *media: object, as_: None = None, once: bool = False, stream: bool | None = None
+    ) -> Completion[None]: ...
+
+    @overload  # Literal["a", "b"], int | None: no class to a type checker
+    def __call__(
+        self, prompt: str, *media: object, as_: object, once: bool = False, stream: bool | None = None
+    ) -> Completion: ...
+
+    def __call__(
+        self, prompt: str, *media: object, as_: object = None, once: bool = False, stream: bool | None = None
+    ) -> Completion:
         """Ask, and wait for the reply.
 
         Parameters
@@ -198,6 +216,9 @@ class Chat:
             The text.
         *media
             What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
+        as_
+            The type that the reply is to have: a pydantic model, a dataclass, ``list[int]``, ``Literal["a", "b"]`` …
+            The value is the reply's ``data``. A reply that does not fit is asked for again, once.
         once
             Neither read nor write the history.
         stream
@@ -207,16 +228,94 @@ class Chat:
         ------
         XcyqError
             The request cannot be sent, or failed. A reply that broke off is kept in the
-            conversation, marked.
+            conversation, marked; so is one that does not fit its type.
         KeyboardInterrupt
             The user's; what came is kept as well.
         """
+        return self._asking(prompt, media, as_, once=once, stream=stream)(None).result()
+
+    def _asking(
+        self, prompt: str, media: Sequence[object], as_: object, *, once: bool, stream: bool | None = None
+    ) -> Callable[[Paint | None], Outcome]:
+        """Return what sends the prompt, paints what comes, and returns how it ended; see `__call__`."""
         session = self._session()
         message = message_of(session, prompt, media)
-        options = replace(self._options, once=once, stream=stream)
+        answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
+        options = replace(self._options, once=once, stream=stream, answer=answer)
         current = Context.current() if self._name else None
         cell = current.runs.current if current else None
-        return session.ask(message, options, conversation=self._name or self._own, cell=cell).result()
+        where = self._name or self._own
+        return lambda paint: session.ask(message, options, conversation=where, cell=cell, paint=paint)
+
+    @overload
+    def stream(self, prompt: str, *media: object, as_: type[T], once: bool = False) -> ReplyStream[T]: ...
+    @overload
+    def stream(self, prompt: str, *media: object, as_: None = None, once: bool = False) -> ReplyStream[None]: ...
+    @overload
+    def stream(self, prompt: str, *media: object, as_: object, once: bool = False) -> ReplyStream: ...
+    def stream(self, prompt: str, *media: object, as_: object = None, once: bool = False) -> ReplyStream:
+        """Ask, and go through the reply while it comes: with ``for`` or ``async for``.
+
+        Parameters
+        ----------
+        prompt, *media, as_, once
+            As in a call of the chat.
+
+        Returns
+        -------
+        ReplyStream
+            Its deltas, and its `completion` at the end. It raises what a call would raise. Whoever leaves it half-way
+            stops the reply, and what came is kept.
+
+        Examples
+        --------
+        >>> for delta in chat.stream("Tell me more."):   # doctest: +SKIP
+        ...     print(delta.text, end="")
+        """
+        return ReplyStream(self._asking(prompt, media, as_, once=once, stream=True))
+
+    @overload
+    async def ask(self, prompt: str, *media: object, as_: type[T], once: bool = False) -> Completion[T]: ...
+    @overload
+    async def ask(self, prompt: str, *media: object, as_: None = None, once: bool = False) -> Completion[None]: ...
+    @overload
+    async def ask(self, prompt: str, *media: object, as_: object, once: bool = False) -> Completion: ...
+    async def ask(self, prompt: str, *media: object, as_: object = None, once: bool = False) -> Completion:
+        """Ask, and await the reply: ``await chat.ask("…")`` is a call that leaves the event loop free.
+
+        Cancelled, it stops the reply, and what came is kept.
+
+        Parameters
+        ----------
+        prompt, *media, as_, once
+            As in a call of the chat.
+        """
+        reply = ReplyStream[Any](self._asking(prompt, media, as_, once=once))
+        async for _ in reply:
+            pass
+        return reply.completion
+
+    def show(self, prompt: str, *media: object, as_: object = None, once: bool = False) -> Completion:
+        """Ask, and see the reply come in the cell's output, as that of ``%%chat``.
+
+        Parameters
+        ----------
+        prompt, *media, as_, once
+            As in a call of the chat.
+
+        Raises
+        ------
+        InputError
+            No extension is loaded that could show it.
+        XcyqError
+            As for a call.
+        """
+        if (current := Context.current()) is None:
+            msg = "There is no notebook or IPython with xcyq_magic loaded that could show it; nothing was sent."
+            raise InputError(msg, 'Type %load_ext xcyq_magic before, or call the chat: chat("…").')
+        magics = next(m for m in current.magics if isinstance(m, TurnMagics))
+        outcome = magics.run_turn(self._asking(prompt, media, as_, once=once), None)
+        return cast("Outcome", outcome).result()  # there is none only in the background
 
     def _session(self) -> ChatSession:
         """Return the session to use now, with what a named conversation brought along, unless it is known there."""
@@ -248,84 +347,3 @@ class Chat:
         check_count(plain(count))
         conversations = self._session().conversations
         conversations.take_back(self._name or self._own, lambda now: now.without_last(count))
-
-
-def compare(
-    models: str | Sequence[str],
-    prompt: str,
-    *media: object,
-    repeat: int = 1,
-    judge: str | None = None,
-    system: str | None = None,
-    conversation: str | None = None,
-    session: ChatSession | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    max_tokens: int | None = None,
-    stop: Sequence[str] | str | None = (),
-    stream: bool | None = None,
-    **extra: Any,  # noqa: ANN401  # any JSON value
-) -> Comparison:
-    """Ask several models the same at once, and wait for all of them.
-
-    Parameters
-    ----------
-    models
-        Names, patterns such as ``claude-*`` and braces such as ``gpt-5.5{,-low}``: a list, or a string
-        with spaces between.
-    prompt
-        The text.
-    *media
-        What goes before it: figures, arrays, pictures, videos, paths, addresses; any other value as text.
-    repeat
-        How many times each model is asked; the columns are then called ``NAME#1``, ``NAME#2``.
-    judge
-        A model that says which reply is the best, without knowing whose it is.
-    system
-        The system prompt; the settings' unless given, ``""`` for none.
-    conversation
-        The name of one of the notebook's conversations, whose turns are sent along. Without it, the prompt is
-        sent alone.
-    session
-        The session to use; in a notebook with the extension loaded it is the notebook's.
-    temperature, top_p, max_tokens, stop
-        As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
-    stream
-        Whether to have the replies sent in deltas; the settings decide unless given. Without, no first token is seen.
-    **extra
-        Any other field of the request's body; one that is nearly called as an argument is refused.
-
-    Returns
-    -------
-    Comparison
-        An ordered mapping of names to what came: a `Completion`, or the error of a model that failed.
-
-    Raises
-    ------
-    XcyqError
-        Nothing can be sent, or not one model answered.
-    KeyboardInterrupt
-        The user's. In a notebook, what came is in ``_comparison``.
-
-    Examples
-    --------
-    >>> found = compare(["gpt-5.5", "claude-opus-4-7"], "What is odd here?", "scatter.png")   # doctest: +SKIP
-    >>> found.to_frame()[["duration_s", "tokens_per_s"]]                                      # doctest: +SKIP
-    """
-    check_names(compare, extra)
-    check_texts(judge=judge, system=system, conversation=conversation)
-    check_session(session)
-    words = model_words(models)
-    parameters = parameters_of(extra, stop, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-    options = TurnOptions(None, system, parameters, once=conversation is None, stream=stream)
-    current = Context.current()
-    with contextlib.ExitStack() as stack:
-        if session is None:
-            session = current.session if current else stack.enter_context(contextlib.closing(ChatSession()))
-        message = message_of(session, prompt, media)
-        compared = compare_in(
-            session, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
-        )
-    if current is not None and session is current.session:
-        current.shell.push({"_comparison": compared.comparison})
-    return compared.result()

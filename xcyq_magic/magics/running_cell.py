@@ -1,4 +1,4 @@
-"""Which run of which cell asks, whatever else the kernel runs meanwhile."""
+"""Which cell runs, in which run of it, whatever else the kernel runs meanwhile."""
 
 from __future__ import annotations
 

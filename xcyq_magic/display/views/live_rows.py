@@ -15,7 +15,7 @@ from xcyq_magic.display.markup import attribute, escape
 from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
 from xcyq_magic.display.settled_rows import label_of, latest_html, rows_bundle
 from xcyq_magic.display.style import LIVE_STYLE, ROWS_STYLE, STYLE, body, quiet
-from xcyq_magic.display.views.maker import WidgetMaker, clicks_arrive, show_button
+from xcyq_magic.display.views.buttons import WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.evaluation import Evaluation
     from xcyq_magic.chat.rows import Row, Rows
     from xcyq_magic.display.bundle import Bundle
-    from xcyq_magic.session.rows import Progress
+    from xcyq_magic.session.asking import Progress
 
 _FRAME_S = 0.25  # many rows begin and end in a frame of the engine's, and nobody reads faster
 _WINDOW = 40  # frames over which the rows of a second are counted: 10 s
@@ -82,7 +82,7 @@ class _GridView(ABC, Generic[Found]):
     def _open(self, progress: Progress) -> None:
         made = self._made
         self._status = made.lines()
-        self._stop = made.stop(self._send_no_more, in_line=True, tooltip="Send nothing more and keep what came")
+        self._stop = made.stop(self._send_no_more, tooltip="Send nothing more and keep what came")
         self._rows = made.lines()
         top, style = made.line([self._status, self._stop]), made.lines(STYLE + LIVE_STYLE + ROWS_STYLE)
         self._output = made.output([top, style, self._rows])

@@ -1,29 +1,165 @@
-"""What is being typed at the cursor of a cell: an option, its value, a word of the magic's, an expression.
+"""A magic's line, taken apart: into words and numbers, and what is being typed at its end.
 
-Pure: text in, a value out. What completes there is `completer`'s business.
+Pure: text in, values out. What the words mean is said in `arguments`, what completes at the cursor in `completer`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from xcyq_magic.magics.arguments import split
+from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import open_expression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# {{ expr }}, with strings and one level of braces in it.
+EXPRESSION = r"""\{\{(?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^{}]*\})*\}\}"""
+_TOKEN = re.compile(rf"""(?:{EXPRESSION}|"(?:[^"\\]|\\.)*"|'[^']*'|\S)+""")
+_QUOTED = re.compile(rf"""{EXPRESSION}|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
+# What may stand before JSON that is taken as it stands: -p, glued or before it, and the name of a field.
+_BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[])")
+# Options whose value is a Python expression, and one that is glued to its value.
+_OF_PYTHON = {"--as", "--each", "--check"}
+_BEFORE_PYTHON = re.compile(r"--(?:as|each|check)=")
+_BAR = re.compile(r"\s*\|\s*")  # of a union, which may have spaces around it
 _CELL = re.compile(
     r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?P<body>\n.*)?", re.DOTALL
 )  # after empty lines, as IPython has it
 _LINE = re.compile(r"[ \t]*%(?P<name>\w+)(?P<line>[ \t].*)")
-# As `arguments` takes a line apart, but for a quote that is not closed yet: it goes on to the cursor.
+# As `_TOKEN`, but for a quote that is not closed yet: it goes on to the cursor.
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']|"(?:[^"\\]|\\.)*\\?\Z|'[^']*\Z)+""")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _OPTIONAL = "figure"  # the option whose value may be left out
 _GLUED = 2  # characters of an option before a value without a space, as in -mgpt-5.5
+
+
+class Token(NamedTuple):
+    """A word of a magic's line, as it is typed, and where it begins; or what keeps its quotes, as `split` says."""
+
+    text: str
+    start: int
+    keeps_quotes: bool = False
+
+
+def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
+    """The words of a magic's line.
+
+    A JSON object or list behind ``-p`` goes on to its closing brace, and an expression behind ``--as``, ``--each`` or
+    ``--check`` to its closing bracket.
+
+    Parameters
+    ----------
+    line
+        What follows the magic's name.
+    word
+        What a word looks like.
+    """
+    tokens: list[Token] = []
+    at = 0
+    while found := word.search(line, at):
+        start, at = found.span()
+        before = tokens[-1].text if tokens else ""
+        value = _BEFORE_JSON.match(line, start)
+        if value and (value["option"] or before in {"-p", "--param"}):
+            with contextlib.suppress(ValueError, RecursionError):  # it may be quoted as a shell has it
+                _, end = json.JSONDecoder().raw_decode(line, value.end())
+                if not line[end : end + 1].strip():
+                    tokens.append(Token(line[start:end], start, keeps_quotes=True))
+                    at = end
+                    continue
+        glued = _BEFORE_PYTHON.match(found[0])
+        if glued or before in _OF_PYTHON:
+            source = start + (glued.end() if glued else 0)
+            if line[source : source + 1] not in {'"', "'"}:  # it may be quoted as a shell has it, too
+                at = _end_of_expression(line, source)
+                tokens.append(Token(line[start:at], start, keeps_quotes=True))
+                continue
+        tokens.append(Token(found[0], start))
+    return tokens
+
+
+def _end_of_expression(line: str, at: int) -> int:
+    """Return where an expression ends that begins at `at`: at the first space outside its brackets and quotes."""
+    depth, quote = 0, ""
+    while at < len(line):
+        sign = line[at]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif depth <= 0 and (bar := _BAR.match(line, at)):
+            at = bar.end()
+            continue
+        elif depth <= 0 and sign.isspace():
+            return at
+        else:
+            depth += (sign in "[({") - (sign in "])}")
+        at += 1
+    return at
+
+
+def unquote(token: str) -> str:
+    """Return a word as it is meant, without the quotes in it; an expression as it is, with its own."""
+    return _QUOTED.sub(_content, token)
+
+
+def _content(quoted: re.Match[str]) -> str:
+    """Return what stands in quotes; an expression as it is, with its own."""
+    if quoted[1] is not None:
+        return quoted[1].replace('\\"', '"')
+    return quoted[0] if quoted[2] is None else quoted[2]
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether `text` is a whole number in plain digits, of a size that a count may have."""
+    return _WHOLE.fullmatch(text) is not None
+
+
+def number(text: str) -> float | str:
+    """The number that `text` is, for an option; `text` itself if it holds an expression, which is no number yet."""
+    if "{{" in text:
+        return text
+    value = float(text) if _NUMBER.fullmatch(text) else float("inf")
+    if abs(value) == float("inf"):  # 1e400, too
+        raise ValueError(text)
+    return value
+
+
+def whole_number(text: str) -> int | str:
+    """The whole number that `text` is, for an option; `text` itself if it holds an expression, as for `number`."""
+    if "{{" in text:
+        return text
+    if not is_whole(text):
+        raise ValueError(text)
+    return int(text)
+
+
+# What errors call them.
+number.__name__, whole_number.__name__ = "a number", "a whole number"
+
+
+def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
+    """The one number that a magic such as ``%chat_undo 2`` takes.
+
+    Raises
+    ------
+    OptionError
+        It is no number of at least 1.
+    """
+    text = line.strip()
+    if not text:
+        return default
+    if not is_whole(text) or int(text) < 1:
+        msg = f"%{magic} takes {what}, at least 1, not {text!r}."
+        raise OptionError(msg, f"Try %{magic} 2, or %{magic} alone.")
+    return int(text)
 
 
 @dataclass(frozen=True)

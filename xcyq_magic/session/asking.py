@@ -337,14 +337,16 @@ class Asking:
     def _row(self, job: Job, model: str, place: int, ended: Ended | None) -> Row[Any]:
         live, case = job.live, self.cases.all[place]
         completion = live.completion
-        error = live.error if isinstance(live.error, XcyqError) else None
+        error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if error is None and (completion is None or completion.partial):
             error = _NOT_ASKED if completion is None else IncompleteReplyError("It was stopped.", "Run the cell again.")
-        spent = 0.0 if completion is not None and completion.cached else None
-        if completion is not None and completion.usage is not None:
-            spent = cost(completion.usage, self._session.gateway.price_of(model))
+        price = self._session.gateway.price_of(model)
+        spent = cost(completion.usage, price) if completion is not None else None
+        if completion is not None and completion.cached and price is not None:
+            spent = 0.0
         asked, media = error is not _NOT_ASKED, job.prompt.media
-        row: Row[Any] = Row(case.label, case.value, completion, None, error, spent, media=media, asked=asked)
+        data = completion.data if completion is not None else None
+        row: Row[Any] = Row(case.label, case.value, completion, data, error, spent, media=media, asked=asked)
         return row if ended is None else ended(model, place, row)
 
 

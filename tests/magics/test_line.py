@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.errors import ExpressionError
-from xcyq_magic.magics.cursor import Typed, typed_at
 from xcyq_magic.magics.expand import open_expression, parse
+from xcyq_magic.magics.line import Typed, typed_at
 
 
 def parser_of_a_turn() -> argparse.ArgumentParser:

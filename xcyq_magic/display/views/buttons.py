@@ -1,4 +1,4 @@
-"""The widgets of the live views: each kind is made here, with its layout and its classes."""
+"""The Stop button, and the other widgets of the live views: each kind is made here, with its layout and its classes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 _FLUSH = {"margin": "0", "width": "auto", "overflow": "visible"}
-_OUTPUT = {**_FLUSH, "padding": "0 20px 0 0"}  # as wide as a settled output, whose element leaves room at its right
+_OUTPUT = {
+    **_FLUSH,
+    "padding": "0 26px 0 6px",
+}  # as wide as a settled output, which leaves 20 px at its right besides its own 6
 _ROW = {"width": "auto"}  # how it scrolls is its class's business
 _LINE = {"margin": "0", "align_items": "center"}
-_BUTTON = {"width": "auto", "margin": "0 8px 6px 0"}
-_BUTTON_IN_LINE = {"width": "auto", "margin": "0 0 0 8px"}
+_BUTTON = {"width": "auto", "margin": "0 0 0 8px"}
 _LONG_S = 2.0  # after which somebody may have saved the notebook, and loaded its page anew
 _MOST_LEFT = 4  # replies that a page which is loaded anew finds
 _left: deque[set[widgets.Widget]] = deque()
@@ -66,22 +68,17 @@ class WidgetMaker:
         """Return the box that an output shows, its children below each other."""
         return self._make(widgets.VBox, _OUTPUT, *classes, children=tuple(children))
 
-    def stop(
-        self, click: Callable[[], None], *, in_line: bool = False, tooltip: str = "End this reply and keep what came"
-    ) -> widgets.Button:
-        """Return a Stop button, hidden at first; with `in_line`, it stands behind text."""
-        return self._button("Stop", "stop", tooltip, click, in_line=in_line)
+    def stop(self, click: Callable[[], None], *, tooltip: str = "End this reply and keep what came") -> widgets.Button:
+        """Return a Stop button, hidden at first."""
+        return self._button("Stop", "stop", tooltip, click)
 
     def keep(self, click: Callable[[], None]) -> widgets.Button:
         """Return a button that keeps an answer, hidden at first."""
         return self._button("Keep this", "check", "Take this answer into the conversation", click)
 
-    def _button(
-        self, description: str, icon: str, tooltip: str, click: Callable[[], None], *, in_line: bool = False
-    ) -> widgets.Button:
-        layout = _BUTTON_IN_LINE if in_line else _BUTTON
+    def _button(self, description: str, icon: str, tooltip: str, click: Callable[[], None]) -> widgets.Button:
         traits = {"description": description, "icon": icon, "tooltip": tooltip}
-        button = self._make(widgets.Button, layout, STOP, HIDDEN, **traits)
+        button = self._make(widgets.Button, _BUTTON, STOP, HIDDEN, **traits)
         button.on_click(lambda _: click())
         let_clicks_through(button)
         return button
