@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -311,7 +312,7 @@ def test_a_reply_is_kept_whatever_its_output_does(kernel, sandbox):
     kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nhi")
     assert kernel.value("len(_comparison)") == "2"
     rows = kernel.run("%chat --each range(3) hi {{ row }}")
-    assert "no room; the output is not whole, what came of 3 of 3 is in _rows" in rows.error[0]
+    assert "no room; the output is not whole, what came is in _rows" in rows.error[0]
     assert kernel.value("len(_rows)") == "3"
     kernel.run("%chat and on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]
@@ -347,7 +348,8 @@ def test_a_picture_of_a_reply_is_shown_live_and_settled(kernel, text, more):
     record = turn_of(ran)
     assert [i["sha256"] for i in record["completion"]["images"]] == [kernel.value("_reply.images[0].sha256")]
     assert "base64" not in json.dumps(record)
-    assert kernel.value(COUNT_WIDGETS) == "0"
+    # Of a reply that took over 2 s, five stay for a page that is loaded anew.
+    assert kernel.value(COUNT_WIDGETS) in {"0", "5"}
 
 
 def test_a_picture_that_nobody_can_read_is_named(kernel):
@@ -365,11 +367,11 @@ def test_a_turn_of_the_history_shows_what_went_along_as_it_is(kernel):
     above = html[: html.index("This is the sandbox")]
     assert "Turn 1 of 1" in above
     assert above.count('<img src="data:image/') == 1
-    assert "<figcaption>sky · 8×6, " in above
-    assert "<summary>notes</summary>" in above
+    assert re.search(r"<figcaption>(<[^>]+>)?sky · 8×6, ", above)
+    assert re.search(r"<summary[^>]*>notes</summary>", above)
     assert ">[1, 2]</code></pre>" in above
-    assert '<div class="xcyq-as-typed">What **is** this?</div>' in above
-    assert '<div class="xcyq-as-typed">  And that?</div>' in above
+    assert '<div class="xcyq-as-typed" style="white-space:pre-wrap">What **is** this?</div>' in above
+    assert '<div class="xcyq-as-typed" style="white-space:pre-wrap">  And that?</div>' in above
     assert "```" not in above
     assert 'class="highlight"' in above
     assert "What **is** this?\n```python\nx = 1" in shown["text/plain"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kernels import COUNT_WIDGETS, TIMEOUT_S
 
 from xcyq_magic.chat.records import TURN_MIME
@@ -29,7 +31,7 @@ def test_a_value_is_a_table_live_json_and_a_variable(kernel, sandbox):
     (output,) = ran.outputs
     assert output["text/plain"] == kernel.value("_reply.text")
     assert ">label</th>" in output["text/html"]
-    assert "<summary>JSON</summary>" in output["text/html"]
+    assert re.search(r"<summary[^>]*>JSON</summary>", output["text/html"])
     assert "It was asked for again." in output["text/html"]
     assert "data" not in output[TURN_MIME]["completion"]
     live = [str(m["content"]) for _, m in ran.messages if m["msg_type"] == "comm_msg"]
