@@ -92,6 +92,49 @@ def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, n
     assert page.foreign == []
 
 
+OVER_CASES = """%%compare gpt-5.5 claude-opus-4-7 --each range(24) --check is_small
+sandbox: vary
+sandbox: for claude-*: stall 10
+Is {{ row }} small?"""
+
+
+def test_a_matrix_is_seen_stopped_and_stands_after_a_reopen(jupyters, notebook, sandbox):
+    path = notebook(
+        f"{LOAD}\ndef is_small(reply, case): return case < 3\n%config ChatSettings.concurrency = 6", OVER_CASES
+    )
+    page = jupyters.open(path, width=700)
+    raw = page.page
+    page.start_all()
+    raw.wait_for_selector(".xcyq-matrix .xcyq-no", timeout=60_000)
+    marks = raw.locator(".xcyq-matrix tr").nth(0).locator("i")
+    assert marks.count() == 24
+    assert [marks.nth(n).inner_text() for n in range(4)] == ["✓", "✓", "✓", "✗"]
+    assert marks.nth(0).get_attribute("title") == "0: yes"
+    assert raw.get_by_role("progressbar").get_attribute("aria-valuemax") == "48"
+    raw.screenshot(path=str(page.output / "matrix-live.png"))
+    raw.get_by_role("button", name="Stop").click()
+    page.wait(30)
+    raw.wait_for_selector(".xcyq-metrics", timeout=10_000)
+    page.picture("matrix-settled")
+    text = page.outputs()[1]
+    page.save()
+    assert page.foreign == []
+    assert page.errors == []
+    assert "Scored by is_small" in text
+    assert "not asked" in text
+    assert eventually(lambda: {r.ending for r in sandbox.received} <= {"finished", "closed by the client"})
+    jupyters.clear()
+    page = jupyters.open(path, theme="dark", width=1200)
+    raw = page.page
+    raw.wait_for_selector(".xcyq-metrics", timeout=20_000)
+    page.picture("matrix-reopened")
+    assert page.outputs()[1].split() == text.split()
+    drawn = "() => [...document.querySelectorAll('.xcyq-bar .xcyq-bar')].map(b => b.getBoundingClientRect().width)"
+    assert raw.evaluate(drawn) == [3]
+    assert page.foreign == []
+    assert page.errors == []
+
+
 @pytest.mark.parametrize(("app", "theme"), [("lab", "dark"), ("notebook", "light")])
 def test_an_answer_is_kept_after_the_last_one_came_and_nothing_moves(jupyters, notebook, sandbox, app, theme):
     cell = "%%compare gpt-5.5 claude-opus-4-7 --judge gpt-5.4\nsandbox: vary\nsandbox: for gpt-5.4: first 2\nWhich one?"

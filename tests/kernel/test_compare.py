@@ -153,3 +153,53 @@ def test_a_slow_column_does_not_slow_the_others(kernel, sandbox):
     comms = sum(m["msg_type"] == "comm_msg" for _, m in ran.messages)
     assert comms < 1000 * wall  # a Jupyter server drops more
     assert all(len(c["completion"]["text"]) in {36, 2400} for c in ran.outputs[-1][COMPARISON]["columns"])
+
+
+def test_models_over_cases_are_a_matrix_that_settles_to_one_static_bundle(kernel, sandbox):
+    kernel.run("%config ChatSettings.concurrency = 50")
+    page = Page()
+    line = '%%compare gpt-5.5 claude-opus-4-7 --each range(300) --go --check "lambda r, c: c % 2 == 1"'
+    cell = f"{line}\nsandbox: vary\nIs {{{{ row }}}} odd?"
+    began = time.monotonic()
+    ran = kernel.finish(kernel.start(cell), until=follow(page))
+    wall = time.monotonic() - began
+    assert ran.status == "ok", ran.error
+    assert [set(o) for o in ran.outputs] == [{"text/html", "text/plain"}]
+    assert "2 models · " in page.text
+    assert re.search(r"\d+ yes, \d+ no", page.text)
+    assert len(sandbox.received) == 600
+    assert len(ran.messages) <= 40 + 20 * wall  # 40 open the view and settle it
+    assert "50 %" in ran.outputs[0]["text/plain"]
+    assert kernel.value("len(_comparison.cases), len(_comparison)") == "300 2"
+    assert [set(o) for o in kernel.run("_comparison").outputs] == [{"text/html", "text/plain"}]
+
+
+def test_a_judge_is_seen_and_an_interrupt_keeps_the_answers(kernel, sandbox):
+    kernel.run("%config ChatSettings.concurrency = 2")
+    page = Page()
+    stall = "sandbox: vary\nsandbox: for gpt-5.4: stall 1"
+    cell = kernel.start(
+        f"%%compare gpt-5.5 claude-opus-4-7 --each range(4) --judge gpt-5.4\n{stall}\nIs {{{{ row }}}} odd?"
+    )
+    kernel.finish(cell, until=follow(page, until=lambda p: p.showing("gpt-5.4 judges")))
+    kernel.interrupt()
+    ran = kernel.finish(cell, until=follow(page))
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert "Scored by gpt-5.4" in ran.outputs[-1]["text/plain"]
+    assert "no verdict about 4 cases" in ran.outputs[-1]["text/plain"]
+    assert kernel.value("[len(rows.failed) for rows in _comparison.values()]") == "[0, 0]"
+
+
+@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
+def test_a_click_stops_the_cases_that_are_to_come(kernel, sandbox):
+    kernel.run("%config ChatSettings.concurrency = 4")
+    subshell = open_subshell(kernel)
+    page = Page()
+    slow = "sandbox: for claude-*: stall 0"
+    cell = kernel.start(f"%%compare gpt-5.5 claude-opus-4-7 --each range(10)\n{slow}\nIs {{{{ row }}}} odd?")
+    kernel.finish(cell, until=follow(page, until=lambda p: p.buttons("Stop") and p.showing("•")))
+    click(kernel, page.buttons("Stop")[0], subshell)
+    ran = kernel.finish(cell, until=follow(page))
+    assert ran.status == "ok", ran.error
+    assert len(sandbox.received) < 20
+    assert "not asked" in ran.outputs[-1]["text/plain"]

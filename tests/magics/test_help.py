@@ -38,7 +38,13 @@ def names():
     """What the examples mention."""
     figure, axes = plt.subplots()
     axes.plot([1, 2, 4])
-    yield {"fig": figure, "df": pd.DataFrame({"weight": [1.5, 2.5]}), "name": "plants"}
+    yield {
+        "fig": figure,
+        "df": pd.DataFrame({"weight": [1.5, 2.5], "text": ["It bends.", "It breaks."]}),
+        "name": "plants",
+        "cases": pd.DataFrame({"question": ["6 x 7?", "6 + 7?"], "answer": ["42", "13"]}),
+        "is_right": lambda reply, case: case.answer in reply.text,
+    }
     plt.close(figure)
 
 
@@ -68,7 +74,8 @@ def test_a_page_has_its_examples_before_its_options_in_groups(run, capsys):
     run("%%chat?")
     page = capsys.readouterr().out
     headings = re.findall(r"^\S.*:$", page, re.MULTILINE)
-    assert headings[-5:] == ["Examples:", "The model:", "The prompt:", "The conversation:", "The reply:"]
+    options = ["The model:", "The prompt:", "The conversation:", "Many cases:", "The reply:"]
+    assert headings[-6:] == ["Examples:", *options]
     assert "usage" not in page
     assert "``" not in page
     for option in ("-m, --model NAME", "-p, --param NAME=JSON", "--dry-run", "-o, --out VAR"):

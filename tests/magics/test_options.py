@@ -26,7 +26,7 @@ def said(run, cell: str) -> tuple[str, str]:
     return raised.value.message, raised.value.hint
 
 
-@pytest.mark.parametrize("option", ["--code", "--cached", "--background", "--mod", "--model-name", "--modell"])
+@pytest.mark.parametrize("option", ["--code", "--background", "--mod", "--model-name", "--modell"])
 def test_compare_names_only_options_that_it_has(run, sandbox, option):
     message, hint = said(run, f"%%compare gpt-5.5 gpt-5.4 {option}\nHello")
     assert message == f"%%compare has no option {option}; nothing was sent."
@@ -43,11 +43,11 @@ def test_compare_says_where_its_models_stand(run, option):
 def test_what_the_readme_says_that_compare_does_not_take_is_not_in_its_help(shell):
     parsers = shell.magics_manager.registry["xcyq_magic"].context.parsers
     chat, compare = (help_page("", parsers[name]) for name in ("chat", "compare"))
-    for option in ("--model", "--background", "--cached", "--code"):
+    for option in ("--model", "--background", "--code"):
         assert option in chat
         assert option not in compare
     listed = {word.strip(",") for word in chat.split() if word.startswith("--")}
-    assert {o for o in listed if o not in compare} == {"--model", "--background", "--cached", "--code"}
+    assert {o for o in listed if o not in compare} == {"--model", "--background", "--code"}
 
 
 @pytest.mark.parametrize(

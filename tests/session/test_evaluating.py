@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from functools import partial
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +15,11 @@ from servers import ScriptedServer
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.scores import chance_of, holm, score_of
-from xcyq_magic.errors import CheckError, OptionError
+from xcyq_magic.errors import CheckError, GatewayError, InputError, OptionError, RequestError
+from xcyq_magic.session.asking import Outlook, Progress
 from xcyq_magic.session.cases import cases_of
 from xcyq_magic.session.evaluating import Evaluating
+from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
@@ -154,6 +159,141 @@ def test_a_judge_scores_the_replies_to_each_case(gateway):
     assert not any("gpt" in q or "claude" in q for q in questions)
     assert evaluating(session, judge="gemini-2.5-pro").evaluate().result().scored_by == "gemini-2.5-pro"
     assert len(server.received) == 60
+
+
+def numbered(progresses: list):
+    """What paints: notes each progress once, and how far it was at the last time."""
+
+    def paint(progress) -> None:
+        if progress not in progresses:
+            progresses.append(progress)
+
+    return paint
+
+
+def test_a_judge_is_seen_at_work(gateway):
+    session, _ = gateway(concurrency=1)
+    seen: list = []
+    evaluating(session, CASES[:4], judge="gemini-2.5-pro").evaluate(numbered(seen)).result()
+    asked, judged = seen
+    assert (asked.outlook.judge, asked.done, asked.outlook.in_all) == ("", 8, 8)
+    assert (judged.outlook.judge, judged.done, judged.outlook.in_all) == ("gemini-2.5-pro", 4, 4)
+    assert (judged.prompt_tokens, judged.cost) == (40, 40.0)
+    assert all(r.score is not None for r in judged.rows["gpt-5.5"])
+    assert len(judged.replies) == 4
+
+
+def test_a_judge_may_be_stopped_and_what_it_judged_is_kept(gateway):
+    session, server = gateway(concurrency=1)
+
+    def paint(progress) -> None:
+        if progress.outlook.judge and progress.done:
+            progress.stop()
+
+    found = evaluating(session, judge="gemini-2.5-pro").evaluate(paint).result()
+    scored = [r for r in found["gpt-5.5"] if r.score is not None]
+    assert 0 < len(scored) < 20
+    assert len(server.received) < 60
+    assert all(r.text for r in found["gpt-5.5"])
+
+
+class Sent:
+    """A request on its way, which is stopped by somebody else while it is being sent."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def test_a_stop_while_a_request_is_being_sent_is_heard():
+    live, arrivals, sent = LiveReply("gpt-5.5"), SimpleQueue(), Sent()
+
+    def send(_) -> Sent:
+        live.stop()  # a click, on another thread
+        return sent
+
+    live.start(send, arrivals)
+    assert arrivals.get_nowait() == (live, None)
+    assert sent.cancelled == 1
+
+
+def test_a_stop_begins_with_what_is_still_to_be_sent():
+    """One that is stopped gives its slot to the next, which must not be sent any more."""
+    stopped: list[int] = []
+    replies = [SimpleNamespace(stop=partial(stopped.append, n)) for n in range(3)]
+    Progress(Outlook(3, 3, 0, 0, None), replies, {}).stop()
+    assert stopped == [2, 1, 0]
+
+
+def test_who_stops_the_answers_pays_no_judge(gateway):
+    session, server = gateway(concurrency=1)
+
+    def paint(progress) -> None:
+        if progress.done >= 4:
+            progress.stop()
+
+    found = evaluating(session, judge="gemini-2.5-pro").evaluate(paint).result()
+    assert not [b for b in server.received if "BEST" in b["messages"][-1]["content"]]
+    assert found["gpt-5.5"][0].text == "0"
+
+
+def test_a_judge_that_fails_for_some_leaves_these_without_a_score(gateway):
+    def answer(n: int, body: dict):
+        prompt = body["messages"][-1]["content"]
+        return (400, {}) if "BEST" in prompt and "\n7\n" in prompt else reply(n, body)
+
+    session, _ = gateway(answer)
+    found = evaluating(session, judge="gemini-2.5-pro").evaluate().result()
+    assert [n for n, r in enumerate(found["gpt-5.5"]) if r.score is None] == [7]
+
+
+def test_a_judge_that_fails_for_all_fails_the_cell_and_the_answers_are_kept(gateway):
+    session, server = gateway(
+        lambda n, body: (400, {}) if "BEST" in body["messages"][-1]["content"] else reply(n, body), concurrency=1
+    )
+    evaluated = evaluating(session, judge="gemini-2.5-pro").evaluate()
+    assert isinstance(evaluated.error, GatewayError)
+    assert all(r.text and r.error is None for r in evaluated.evaluation["gpt-5.5"])
+    assert len(server.received) == 50  # after ten failures, it is not asked again and again
+
+
+def test_a_judge_that_cannot_be_asked_keeps_the_answers(gateway):
+    session, server = gateway()
+    with pytest.raises(RequestError, match="one word"):
+        evaluating(session, judge="no model")
+    assert server.received == []
+
+    def paint(progress) -> None:
+        if progress.done == 40:
+            session.close()  # as by %unload_ext
+
+    evaluated = evaluating(session, judge="gemini-2.5-pro").evaluate(paint)
+    assert len(server.received) == 40
+    assert isinstance(evaluated.error, InputError)
+    assert all(r.text for r in evaluated.evaluation["gpt-5.5"])
+
+
+def test_equal_questions_to_a_judge_are_sent_once(gateway):
+    session, server = gateway()
+    found = evaluating(session, [CASES[2]] * 5, judge="gemini-2.5-pro").evaluate().result()
+    assert len(server.received) == 2 + 1
+    assert [r.score for r in found["gpt-5.5"]] == [1.0] * 5
+
+
+def test_cases_that_were_not_scored_do_not_differ(gateway):
+    session, _ = gateway()
+
+    def only_odd(reply, case) -> bool:
+        if case["n"] % 2 == 0:
+            msg = "even"
+            raise ValueError(msg)
+        return True
+
+    found = evaluating(session, check=only_odd).evaluate().result()
+    assert found.disagreements == []
+    assert len(evaluating(session).evaluate().result().disagreements) == 10  # by their texts
 
 
 def test_a_check_and_a_judge_together_are_refused_and_so_is_what_is_no_function(gateway):

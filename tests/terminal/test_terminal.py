@@ -123,6 +123,19 @@ def test_a_stop_leaves_what_came_and_no_preview(coloured, sandbox):
     assert any("stopped" in line for line in lines)
 
 
+def test_models_over_cases_are_a_line_and_then_tables(coloured):
+    call = r"get_ipython().run_cell_magic('compare', '{} --each range(3)', 'sandbox: vary\n{{{{ row }}}}')"
+    coloured.sendline("is_even = lambda reply, case: case % 2 == 0")
+    coloured.expect(PROMPT)
+    coloured.sendline(call.format("gpt-5.5 gpt-5.4 --check is_even"))
+    coloured.expect(PROMPT)
+    screen = screen_of(coloured.before)
+    assert "67 %" in screen
+    assert "21 to 94 %" in screen
+    assert "gpt-5.5 and gpt-5.4 may be equally good: 3 cases are too few to tell." in screen
+    assert "answers" not in screen.split("score")[0].split("rows")[-1]  # the line that was written anew is gone
+
+
 def test_rows_have_one_line_that_is_written_anew_and_a_table_at_the_end(coloured):
     prompt = r"sandbox: echo\nsandbox: first 0\n{{ chr(10) + 'sandbox: first 1.5' if row > 1 else '' }}\nSay {{ row }}"
     coloured.sendline(f'get_ipython().run_cell_magic("chat", "--each range(4)", "{prompt}")')

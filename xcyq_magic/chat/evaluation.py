@@ -71,15 +71,18 @@ class Evaluation(Mapping[str, Rows[Any]]):
         Those of each model, one for each case.
     scored_by
         The name of the check, or of the judge; ``""`` where nothing was scored.
+    judged
+        Whether a judge scored it.
 
     Examples
     --------
     >>> found.to_frame().groupby("model").score.mean()   # doctest: +SKIP
     """
 
-    def __init__(self, rows: Mapping[str, Rows[Any]], scored_by: str = "") -> None:
+    def __init__(self, rows: Mapping[str, Rows[Any]], scored_by: str = "", *, judged: bool = False) -> None:
         self._rows = dict(rows)
         self.scored_by = scored_by
+        self.judged = judged
 
     def __getitem__(self, model: str) -> Rows[Any]:
         """Return the rows of a model."""
@@ -102,8 +105,14 @@ class Evaluation(Mapping[str, Rows[Any]]):
     @property
     def models(self) -> list[ModelScore]:
         """How each model did, the best first; in the order asked where nothing was scored."""
-        found = [_model_score(model, rows) for model, rows in self._rows.items()]
+        found = [_model_score(model, rows, shares=self.judged) for model, rows in self._rows.items()]
         return sorted(found, key=lambda m: -m.score.mean if m.score else float("inf"))
+
+    @property
+    def in_shares(self) -> bool:
+        """Whether the scores are shares, 0 to 1: of yes and no, or of what a judge found the best."""
+        scores = [m.score for m in self.models if m.score]
+        return bool(scores) and all(s.is_share for s in scores)
 
     @property
     def differences(self) -> list[Difference]:
@@ -123,9 +132,9 @@ class Evaluation(Mapping[str, Rows[Any]]):
 
     @property
     def disagreements(self) -> list[dict[str, Row[Any]]]:
-        """The cases whose models got different scores, or gave different answers of a type: their rows by model."""
+        """The cases whose models got different scores, or, unscored, gave different answers: their rows by model."""
         cases = [dict(zip(self._rows, rows, strict=True)) for rows in zip(*self._rows.values(), strict=True)]
-        return [case for case in cases if _differ([*case.values()])]
+        return [case for case in cases if _differ([*case.values()], scored=bool(self.scored_by))]
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame`` with a row for each model and case."""
@@ -147,13 +156,13 @@ class Evaluation(Mapping[str, Rows[Any]]):
         )
 
 
-def _model_score(model: str, rows: Rows[Any]) -> ModelScore:
+def _model_score(model: str, rows: Rows[Any], *, shares: bool) -> ModelScore:
     costs = [r.cost for r in rows if r.cost is not None and r.completion is not None and not r.completion.cached]
     sent = [r.completion for r in rows if r.completion is not None and not r.completion.cached]
     firsts = [c.first_token_s for c in sent if c.first_token_s is not None]
     return ModelScore(
         model,
-        score_of([r.score for r in rows if r.score is not None]),
+        score_of([r.score for r in rows if r.score is not None], shares=shares),
         _THOUSAND * sum(costs) / len(costs) if costs else None,
         median(firsts) if firsts else None,
         median(c.duration_s for c in sent) if sent else None,
@@ -161,8 +170,8 @@ def _model_score(model: str, rows: Rows[Any]) -> ModelScore:
     )
 
 
-def _differ(rows: Sequence[Row[Any]]) -> bool:
-    answered = [r for r in rows if r.completion is not None]
-    if any(r.score is not None for r in rows):
-        return len({r.score for r in answered}) > 1
-    return any(r.data != answered[0].data for r in answered)
+def _differ(rows: Sequence[Row[Any]], *, scored: bool) -> bool:
+    if scored:
+        return len({r.score for r in rows if r.score is not None}) > 1
+    answers = [r.text.strip() if r.data is None else r.data for r in rows if r.completion is not None]
+    return any(answer != answers[0] for answer in answers)

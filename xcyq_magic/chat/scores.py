@@ -46,11 +46,19 @@ class Score:
     is_share: bool
 
 
-def score_of(values: Sequence[float]) -> Score | None:
-    """Return the score of what each case got, bools or numbers; None where there are none."""
+def score_of(values: Sequence[float], *, shares: bool = False) -> Score | None:
+    """Return the score of what each case got; None where there is none.
+
+    Parameters
+    ----------
+    values
+        Bools or numbers.
+    shares
+        Whether numbers are parts of a yes, 0 to 1, as a judge gives them.
+    """
     if not values:
         return None
-    mean, shares = fmean(values), all(isinstance(v, bool) for v in values)
+    mean, shares = fmean(values), shares or all(isinstance(v, bool) for v in values)
     low, high = _wilson(sum(values), len(values)) if shares else _bootstrap(values)
     return Score(len(values), mean, low, high, shares)
 

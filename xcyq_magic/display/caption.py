@@ -20,6 +20,7 @@ _WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
 _MINUTE_S = 60
 _HOUR_S = 3600
+_WHOLE_FROM = 1_000  # of a score, which has no more than three digits below
 _COST_DIGITS = 4  # a reply costs a fraction of a cent
 _ENDINGS = {
     "length": "cut off by the token limit",
@@ -74,6 +75,13 @@ def tokens(usage: Usage) -> str:
 def counted(number: int, what: str) -> str:
     """Return a number of things, such as ``1 token`` or ``1,200 tokens``."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def score_text(value: float, *, is_share: bool) -> str:
+    """Return a score, such as ``85 %`` of a share, or ``0.731``."""
+    if is_share:
+        return f"{100 * value:.0f} %"
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.3g}"
 
 
 def who(asked: str, answered_by: Sequence[str]) -> str:
@@ -170,15 +178,20 @@ def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None
     clickable
         Whether a Stop button stands beside it.
     """
-    all_rows, failed, waiting = progress.outlook.rows, progress.failed, progress.waiting
+    outlook, failed, waiting = progress.outlook, progress.failed, progress.waiting
     counts = progress.prompt_tokens, progress.completion_tokens
+    whose, what = progress.replies[0].model, "row"
+    if outlook.judge:
+        whose, what = f"{outlook.judge} judges", "case"
+    elif outlook.models > 1:
+        whose, what = f"{outlook.models} models", "answer"
     return joined(
-        progress.replies[0].model,
+        whose,
         label,
-        f"{progress.done:,} of {counted(all_rows, 'row')}",
+        f"{progress.done:,} of {counted(outlook.in_all, what)}",
         f"{failed:,} failed" if failed else "",
         f"{waiting:,} to be sent again" if waiting else "",
-        "" if per_s is None else f"{pace(per_s)} rows/s",
+        "" if per_s is None else f"{pace(per_s)} {what}s/s",
         "" if progress.left_s is None else f"{duration(progress.left_s)} left",
         tokens(Usage(*counts)) if any(counts) else "",
         "" if progress.cost is None else f"cost {price(progress.cost)}",

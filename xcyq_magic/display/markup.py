@@ -112,6 +112,11 @@ def escape(text: str) -> str:
     return as_text(show_directions(text))
 
 
+def attribute(text: str) -> str:
+    """Return `text` for an attribute of ours in HTML, in double quotes."""
+    return html.escape(show_directions(text))
+
+
 def as_text(said: str) -> str:
     """Return what a reply says for a place in HTML where no markup is meant, nor math."""
     return _without_stray_math(html.escape(said))

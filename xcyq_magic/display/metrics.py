@@ -33,6 +33,8 @@ class Cell:
     ----------
     share
         Of the column's largest, 0 to 1, for a bar; None for none.
+    interval
+        Where a bar begins, where its mark is, and where it ends, 0 to 1; nothing for none.
     best
         Whether it is the best of its column.
     stands_out
@@ -43,10 +45,11 @@ class Cell:
     share: float | None = None
     best: bool = False
     stands_out: bool = False
+    interval: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
-class _Figure(Generic[_Item]):
+class Figure(Generic[_Item]):
     """One column of a table of figures.
 
     Attributes
@@ -66,6 +69,7 @@ class _Figure(Generic[_Item]):
     bar: bool = True
 
     def cell(self, item: _Item) -> Cell:
+        """Return the cell of one row, without a bar."""
         value = self.of(item)
         return Cell("" if value is None else self.text(value))
 
@@ -77,37 +81,37 @@ class _Figure(Generic[_Item]):
         return [replace(self.cell(item), share=share) for item, share in zip(items, shares, strict=True)]
 
 
-def _known(figures: Iterable[_Figure[_Item]], items: Sequence[_Item]) -> list[_Figure[_Item]]:
+def _known(figures: Iterable[Figure[_Item]], items: Sequence[_Item]) -> list[Figure[_Item]]:
     """Return the figures without the cost, where no item has one."""
     return [f for f in figures if f.heading != "cost" or any(f.of(item) is not None for item in items)]
 
 
 # A comparison
 
-_COLUMN_FIGURES: tuple[_Figure[Column], ...] = (
-    _Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
-    _Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
-    _Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
-    _Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
-    _Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
-    _Figure("cost", lambda c: c.cost, price, less_is_better=True),
+_COLUMN_FIGURES: tuple[Figure[Column], ...] = (
+    Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
+    Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
+    Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
+    Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
+    Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
+    Figure("cost", lambda c: c.cost, price, less_is_better=True),
 )
 
 
 def metrics_html(columns: Sequence[Column]) -> str:
     """Return the figures of a comparison as HTML. Its bars need no style element: their width is their own."""
-    return _figures_html(*metrics_table(columns))
+    return figures_html(*metrics_table(columns))
 
 
 def metrics_markdown(columns: Sequence[Column]) -> str:
     """Return the figures of a comparison as a table of Markdown."""
-    return _figures_markdown(*metrics_table(columns))
+    return figures_markdown(*metrics_table(columns))
 
 
 def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]]]:
     """Return the headings, and a row for each column of the comparison; a cost and who answered where they tell."""
     figures = _known(_COLUMN_FIGURES, columns)
-    headings, cells = [f.heading for f in figures], [_with_best(f, columns) for f in figures]
+    headings, cells = [f.heading for f in figures], [with_best(f, columns, _is_whole) for f in figures]
     answered = list(map(_answered_by, columns))
     if any(cell.stands_out for cell in answered):
         headings, cells = [_ANSWERED_BY, *headings], [answered, *cells]
@@ -115,15 +119,32 @@ def metrics_table(columns: Sequence[Column]) -> tuple[list[str], list[list[Cell]
     return ["model", *headings, _ENDED], [[Cell(c.name), *row, _ended(c)] for c, row in zip(columns, rows, strict=True)]
 
 
-def _with_best(figure: _Figure[Column], columns: Sequence[Column]) -> list[Cell]:
-    cells, values = figure.cells(columns), [figure.of(c) for c in columns]
-    # Of a reply that is not whole, no figure is a record.
-    whole = [c.completion is not None and c.completion.partial is None for c in columns]
+def with_best(
+    figure: Figure[_Item], items: Sequence[_Item], is_whole: Callable[[_Item], bool] = lambda _: True
+) -> list[Cell]:
+    """Return the cells of all rows, the best of them marked; none where they read alike.
+
+    Parameters
+    ----------
+    figure
+        What the cells show.
+    items
+        The rows.
+    is_whole
+        Whether a row may be the best.
+    """
+    cells, values = figure.cells(items), [figure.of(item) for item in items]
+    whole = list(map(is_whole, items))
     ranked = [v for v, w in zip(values, whole, strict=True) if w and v is not None]
-    if figure.less_is_better is None or len(set(ranked)) <= 1:
+    if figure.less_is_better is None or len({figure.text(v) for v in ranked}) <= 1:  # a sum rounds
         return cells
-    best = min(ranked) if figure.less_is_better else max(ranked)
-    return [replace(c, best=w and v == best) for c, v, w in zip(cells, values, whole, strict=True)]
+    best = figure.text(min(ranked) if figure.less_is_better else max(ranked))
+    return [replace(c, best=w and c.text == best) for c, w in zip(cells, whole, strict=True)]
+
+
+def _is_whole(column: Column) -> bool:
+    """Return whether a reply is whole: of another, no figure is a record."""
+    return column.completion is not None and column.completion.partial is None
 
 
 def _answered_by(column: Column) -> Cell:
@@ -142,13 +163,13 @@ def _ended(column: Column) -> Cell:
 
 # Usage
 
-_USAGE_FIGURES: tuple[_Figure[ModelUsage], ...] = (
-    _Figure("turns", lambda m: m.turns, "{:,.0f}".format),
-    _Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
-    _Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
-    _Figure("time", lambda m: m.duration_s, seconds),
-    _Figure("first token", lambda m: m.first_token_s, seconds),
-    _Figure("cost", lambda m: m.cost, price),
+_USAGE_FIGURES: tuple[Figure[ModelUsage], ...] = (
+    Figure("turns", lambda m: m.turns, "{:,.0f}".format),
+    Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
+    Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
+    Figure("time", lambda m: m.duration_s, seconds),
+    Figure("first token", lambda m: m.first_token_s, seconds),
+    Figure("cost", lambda m: m.cost, price),
 )
 
 
@@ -158,8 +179,8 @@ def usage_bundle(report: UsageReport) -> Bundle:
         return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
     headings, rows = _usage_table(report)
     notes = list(_notes(report))
-    table = _figures_html(headings, rows)
-    plain = "\n\n".join([_figures_markdown(headings, rows), *notes])
+    table = figures_html(headings, rows)
+    plain = "\n\n".join([figures_markdown(headings, rows), *notes])
     return {
         "text/html": styled(COMPARISON_STYLE + table + "".join(map(quiet, notes))),
         "text/plain": plain_line(plain),
@@ -193,7 +214,7 @@ def _notes(report: UsageReport) -> Iterator[str]:
 # Tables of figures, in both forms
 
 
-def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table."""
     sides = ["left" if n == 0 or heading in {_ANSWERED_BY, _ENDED} else "right" for n, heading in enumerate(headings)]
     styles = [f"{_FIGURE};text-align:{side}" for side in sides]
@@ -219,20 +240,34 @@ def _figure_cell(cell: Cell, style: str) -> str:
     elif cell.stands_out:
         text = f'<span class="xcyq-stands-out" style="font-weight:600">{text}</span>'
     bar = ""
-    if cell.share is not None:
-        width = f"width:{max(1, round(100 * cell.share))}%"
-        colour = "#3b82f6" if cell.best else "#9ca3af"
-        style_of_bar = f"{width};height:4px;margin:1px 0 2px auto;border-radius:2px;background-color:{colour}"
-        bar = f'<div class="xcyq-bar" style="{style_of_bar}"></div>'
+    if cell.interval:
+        low, mark, high = cell.interval
+        width, before = max(1, round(100 * (high - low))), min(99, round(100 * low))
+        mean = _bar("3px", f"0 0 0 {100 * (mark - low) / (high - low):.0f}%" if high > low else "0", "#3b82f6")
+        bar = _bar(f"{width}%", f"1px 0 2px {before}%", "#9ca3af", mean)
+    elif cell.share is not None:
+        width = max(1, round(100 * cell.share))
+        bar = _bar(f"{width}%", "1px 0 2px auto", "#3b82f6" if cell.best else "#9ca3af")
     return f'<td style="{style}">{text}{bar}</td>'
 
 
-def _figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def _bar(width: str, margin: str, colour: str, within: str = "") -> str:
+    style = f"width:{width};height:4px;margin:{margin};border-radius:2px;background-color:{colour}"
+    return f'<div class="xcyq-bar" style="{style}">{within}</div>'
+
+
+def figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table of figures as Markdown."""
     texts = [[*headings], *([_markdown_cell(c) for c in row] for row in rows)]
     widths = [max(3, width) for width in _widths(texts)]
     lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |" for row in texts]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
+
+
+def table_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts of one line as Markdown."""
+    return figures_markdown(headings, [[*map(Cell, row)] for row in rows])
 
 
 def _markdown_cell(cell: Cell) -> str:

@@ -20,7 +20,7 @@ from xcyq_magic.errors import MediaError, show_directions
 from xcyq_magic.media.values import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.messages import Media
     from xcyq_magic.chat.rows import Row, Rows
@@ -48,36 +48,51 @@ def rows_bundle(rows: Rows[Any], label: str = "") -> Bundle:
     """Return the settled output of rows; `label` stands in its caption."""
     order = _in_order(rows)
     names, hidden_fields = _fields_of(order)
-    written = _written(order, lambda row: _row_html(row, names), _MOST_HTML)
+    lines = within_bounds(_row_html(row, names) for row in order)
     head = "".join(f"<th>{escape(name)}</th>" for name in _headings(names))
-    caption, below = _caption(rows, label), _below(rows)
-    left_out = _left_out(rows, order[len(written) :], hidden_fields)
-    seen, folded = ("".join(part) for part in (written[:_SEEN], written[_SEEN:]))
-    parts = [ROWS_STYLE, quiet(caption)]
-    if seen:
-        parts.append(body(_table(head, seen)))
-    if folded:
-        parts.append(unfolding(f"{counted(len(written) - _SEEN, 'more row')}", _table(head, folded)))
+    caption, below = _caption(rows, label), what_to_do(rows)
+    left_out = _left_out(rows, order[len(lines) :], hidden_fields)
+    parts = [ROWS_STYLE, quiet(caption), folded_table(head, lines, _SEEN, "row")]
     parts += map(quiet, [*left_out, *below])
     return {"text/html": styled("".join(parts)), "text/plain": _plain(rows, label)}
 
 
 def latest_html(rows: Iterable[Row[Any]]) -> str:
     """Return the rows that ended last, a line each, as HTML."""
-    lines = "".join(
-        f"<tr><td>{_said(_label(row))}</td><td>{_said(_case(row, _CASE_CHARS))}</td>{_answer_in_a_line(row)}</tr>"
-        for row in rows
-    )
+    lines = "".join(f"<tr>{case_cells(row)}{answer_cell(row)}</tr>" for row in rows)
     return body(f'<table class="xcyq-rows xcyq-latest"><tbody>{lines}</tbody></table>') if lines else ""
 
 
-def _answer_in_a_line(row: Row[Any]) -> str:
+def case_cells(row: Row[Any], *, media: bool = False) -> str:
+    """Return the cells that say which case a row is about, as HTML; its pictures are in them with `media`."""
+    case = _said(_case(row, _CASE_CHARS))
+    return f"<td>{_said(label_of(row))}</td><td>{case}{_media(row.media) if media else ''}</td>"
+
+
+def answer_cell(row: Row[Any], score: str = "") -> str:
+    """Return one cell for an answer, or for its failure, as HTML; `score` stands before an answer."""
     if row.error is not None:
         return _failed(row, 1)
+    before = f"<strong>{escape(score)}</strong> " if score else ""
+    return f"<td>{before}{_said(_answer_in_a_line(row, _FIELD_CHARS))}</td>"
+
+
+def _answer_in_a_line(row: Row[Any], chars: int) -> str:
     names = [*row.fields]
-    cells = [_field(row, name, _FIELD_CHARS) for name in names]
-    said = cells if names == [_REPLY] else [f"{name}: {cell}" for name, cell in zip(names, cells, strict=True)]
-    return f"<td>{_said(', '.join(said))}</td>"
+    cells = [_field(row, name, chars) for name in names]
+    return ", ".join(cells if names == [_REPLY] else [f"{n}: {cell}" for n, cell in zip(names, cells, strict=True)])
+
+
+def case_texts(row: Row[Any]) -> list[str]:
+    """Return the texts of `case_cells`."""
+    return [label_of(row), _case(row, _PLAIN_CHARS)]
+
+
+def answer_text(row: Row[Any], score: str = "") -> str:
+    """Return the text of `answer_cell`."""
+    if row.error is not None:
+        return _row_texts(row, [_REPLY])[-1]
+    return f"{score} {_answer_in_a_line(row, _PLAIN_CHARS)}".lstrip()
 
 
 def _plain(rows: Rows[Any], label: str) -> str:
@@ -86,7 +101,7 @@ def _plain(rows: Rows[Any], label: str) -> str:
     shown = order[:_MOST_PLAIN]
     names, hidden_fields = _fields_of(shown)
     table = aligned([_headings(names), *(_row_texts(row, names) for row in shown)]) if shown else []
-    lines = [*_left_out(rows, order[len(shown) :], hidden_fields), *_below(rows)]
+    lines = [*_left_out(rows, order[len(shown) :], hidden_fields), *what_to_do(rows)]
     said = [plain_line(f"[{line}]") for line in (_caption(rows, label), *lines)]
     return without_controls("\n".join([said[0], "", *table, "", *said[1:]]).rstrip())
 
@@ -107,16 +122,16 @@ def _fields_of(rows: Sequence[Row[Any]]) -> tuple[list[str], int]:
     return names[:_MOST_FIELDS], max(0, len(names) - _MOST_FIELDS)
 
 
-def _written(rows: Sequence[Row[Any]], write: Callable[[Row[Any]], str], most: int) -> list[str]:
-    """Return the first rows as text, as many as stay within `most` characters."""
-    written: list[str] = []
-    for row in rows[:_MOST_ROWS]:
-        text = write(row)
-        most -= len(text)
-        if most < 0:
+def within_bounds(lines: Iterable[str]) -> list[str]:
+    """Return the first lines of a table, as many as a notebook can hold and still be opened."""
+    within: list[str] = []
+    room = _MOST_HTML
+    for line in islice(lines, _MOST_ROWS):
+        room -= len(line)
+        if room < 0:
             break
-        written.append(text)
-    return written
+        within.append(line)
+    return within
 
 
 def _headings(names: Sequence[str]) -> list[str]:
@@ -126,14 +141,32 @@ def _headings(names: Sequence[str]) -> list[str]:
 # One row
 
 
+def folded_table(head: str, lines: Sequence[str], seen: int, what: str) -> str:
+    """Return a table as HTML, the lines after the first ones folded; nothing if there are none.
+
+    Parameters
+    ----------
+    head, lines
+        HTML of the headings' cells, and of each line.
+    seen
+        How many lines are seen.
+    what
+        What a line is.
+    """
+    first, others = ("".join(part) for part in (lines[:seen], lines[seen:]))
+    parts = [body(_table(head, first))] if first else []
+    if others:
+        parts.append(unfolding(f"{counted(len(lines) - seen, f'more {what}')}", _table(head, others)))
+    return "".join(parts)
+
+
 def _table(head: str, lines: str) -> str:
     return f'<table class="xcyq-rows"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
 
 
 def _row_html(row: Row[Any], names: Sequence[str]) -> str:
-    case = f"<td>{_said(_case(row, _CASE_CHARS))}{_media(row.media)}</td>"
     answer = _failed(row, len(names)) if row.error is not None else _answer(row, names)
-    return f"<tr><td>{_said(_label(row))}</td>{case}{answer}</tr>"
+    return f"<tr>{case_cells(row, media=True)}{answer}</tr>"
 
 
 def _answer(row: Row[Any], names: Sequence[str]) -> str:
@@ -189,7 +222,7 @@ def _row_texts(row: Row[Any], names: Sequence[str]) -> list[str]:
         answer = [" ".join(filter(None, said)), *[""] * (len(names) - 1)]
     else:
         answer = [_field(row, name, _PLAIN_CHARS) for name in names]
-    return [_label(row), _case(row, _PLAIN_CHARS), *answer]
+    return [*case_texts(row), *answer]
 
 
 # Values in short
@@ -200,7 +233,8 @@ def _said(text: str) -> str:
     return as_text(show_directions(text, within="a reply"))
 
 
-def _label(row: Row[Any]) -> str:
+def label_of(row: Row[Any]) -> str:
+    """Return what tells a row from others, in short."""
     return _short(row.label, _LABEL_CHARS)
 
 
@@ -247,6 +281,12 @@ def _described(value: Any, chars: int) -> str:  # noqa: ANN401  # as above
 
 
 def _caption(rows: Rows[Any], label: str) -> str:
+    whose = who(rows.model, [r.completion.model for r in rows if r.completion is not None])
+    return joined(whose, label, counted(len(rows), "row"), figures(rows))
+
+
+def figures(rows: Rows[Any]) -> str:
+    """Return what rows took, and how many of them have no whole answer."""
     completions = [r.completion for r in rows if r.completion is not None]
     stopped = sum(map(_is_stopped, rows))
     unasked = sum(not r.asked for r in rows)
@@ -256,9 +296,6 @@ def _caption(rows: Rows[Any], label: str) -> str:
     usage = Usage(sum(u.prompt_tokens or 0 for u in spent), sum(u.completion_tokens or 0 for u in spent))
     took = rows.duration_s
     return joined(
-        who(rows.model, [c.model for c in completions]),
-        label,
-        counted(len(rows), "row"),
         *(f"{n:,} {what}" for n, what in ((failed, "failed"), (stopped, "stopped"), (unasked, "not asked")) if n),
         f"{before:,} answered before" if before else "",
         "" if took is None else seconds(took) if took < _SHORT_S else duration(took),
@@ -276,10 +313,10 @@ def _left_out(rows: Rows[Any], hidden: Sequence[Row[Any]], fields: int) -> list[
     return lines
 
 
-def _below(rows: Rows[Any]) -> list[str]:
-    """Return what to do about rows that have no answer."""
+def what_to_do(rows: Rows[Any], what: str = "row") -> list[str]:
+    """Return what to do about rows that have no answer; `what` is said of one."""
     failed = rows.failed
     hints = [r.error.hint for r in failed if r.asked and r.error is not None and r.error.hint]
-    again = f"{counted(len(failed), 'row')} without a whole answer: run the cell again, and only these are asked."
+    again = f"{counted(len(failed), what)} without a whole answer: run the cell again, and only these are asked."
     once = [h for h in dict.fromkeys(hints) if "un the cell again" not in h][:_MOST_HINTS]
     return [*once, again] if failed else []

@@ -197,6 +197,14 @@ color:var(--jp-ui-font-color2,#616161)}
 .xcyq-latest.xcyq-latest.xcyq-latest{display:table;table-layout:fixed;width:100%;margin:0}
 .xcyq-latest.xcyq-latest.xcyq-latest td{height:1.6em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .xcyq-latest td:first-child{width:6em}
+.xcyq-matrix.xcyq-matrix.xcyq-matrix{width:100%;margin:0}
+.xcyq-matrix.xcyq-matrix.xcyq-matrix td:nth-child(2){white-space:nowrap;text-align:right!important;
+font-variant-numeric:tabular-nums}
+.xcyq-matrix.xcyq-matrix.xcyq-matrix td:last-child{width:99%;min-width:12em}
+.xcyq-matrix i{display:inline-block;width:1.1em;font-style:normal;text-align:center;cursor:default}
+.xcyq-matrix .xcyq-yes{color:var(--jp-success-color0,#1b7f37)}
+.xcyq-matrix .xcyq-no{color:var(--jp-warn-color0,#b45309)}
+.xcyq-matrix .xcyq-bad{color:var(--jp-error-color1,#d32f2f);font-weight:700}
 .xcyq-progress{display:flex;height:6px;margin:.15em 0 .6em;border-radius:3px;overflow:hidden;
 background:var(--jp-layout-color3,#bdbdbd)}
 .xcyq-progress>:first-child{background:var(--jp-brand-color1,#1976d2)}

@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import picture_lines
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption, rows_line
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, rows_line
 from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
+from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
 from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import XcyqError, encodable
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.chat.evaluation import Evaluation
     from xcyq_magic.chat.rows import Rows
     from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
@@ -152,8 +154,8 @@ class TerminalColumns:
         """Do nothing: in a terminal, nothing stays open."""
 
 
-class TerminalRows:
-    """Writes how far many rows are, in one line that is written anew, and a table at the end.
+class _TerminalProgress:
+    """Writes how far many answers are, in one line that is written anew.
 
     Parameters
     ----------
@@ -171,14 +173,12 @@ class TerminalRows:
         if not sys.stdout.isatty() or now - self._painted < _CLOCK_S:
             return
         self._painted = now
-        line = encodable(plain_line(rows_line(progress, self._label, clickable=False)))
+        line = encodable(plain_line(self._line(progress)))
         width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be written anew
         self._begin_line(f"{_DIM}{line[:width]}{_PLAIN}")
 
-    def settle(self, rows: Rows[Any]) -> None:
-        """Write the table in the place of the line."""
-        self.close()
-        write(rows_bundle(rows, self._label)["text/plain"] + "\n")
+    def _line(self, progress: Progress) -> str:
+        return rows_line(progress, self._label, clickable=False)
 
     def close(self) -> None:
         """Take the line away, if it is there."""
@@ -189,6 +189,42 @@ class TerminalRows:
     def _begin_line(self, text: str) -> None:
         sys.stdout.write(f"{_LINE_ANEW}{text}")
         sys.stdout.flush()
+
+
+class TerminalRows(_TerminalProgress):
+    """Writes how far many rows are, and a table at the end."""
+
+    def settle(self, rows: Rows[Any]) -> None:
+        """Write the table in the place of the line."""
+        self.close()
+        write(rows_bundle(rows, self._label)["text/plain"] + "\n")
+
+
+class TerminalMatrix(_TerminalProgress):
+    """Writes how far several models are with many cases, and their scores; at the end, tables.
+
+    Parameters
+    ----------
+    label
+        A word for the line.
+    colours
+        The shell's theme, such as ``linux`` or ``lightbg``.
+    """
+
+    def __init__(self, label: str = "", colours: str = "nocolor") -> None:
+        super().__init__(label)
+        self._colours = colours
+
+    def _line(self, progress: Progress) -> str:
+        scores = (f"{model} {mean}" for model, mean in means(progress) if mean)
+        return joined(", ".join(scores), super()._line(progress))
+
+    def settle(self, evaluation: Evaluation) -> None:
+        """Write the tables in the place of the line."""
+        self.close()
+        text = _text_of(self._colours)
+        text.write(evaluation_bundle(evaluation, self._label)["text/plain"] + "\n")
+        text.finish()
 
 
 def write(text: str) -> None:

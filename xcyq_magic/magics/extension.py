@@ -136,6 +136,12 @@ def _comparison(comparison: Any, include: Any = None, exclude: Any = None) -> An
     return comparison_bundle(comparison)
 
 
+def _evaluation(evaluation: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.settled_evaluation import evaluation_bundle
+
+    return evaluation_bundle(evaluation)
+
+
 def _rows(rows: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
     from xcyq_magic.display.settled_rows import rows_bundle
 
@@ -152,6 +158,7 @@ def _usage(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noq
 _SHOWN = {
     ("xcyq_magic.chat.completion", "Completion"): _completion,
     ("xcyq_magic.chat.comparison", "Comparison"): _comparison,
+    ("xcyq_magic.chat.evaluation", "Evaluation"): _evaluation,
     ("xcyq_magic.chat.rows", "Rows"): _rows,
     ("xcyq_magic.chat.usage", "UsageReport"): _usage,
 }

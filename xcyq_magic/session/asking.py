@@ -46,6 +46,8 @@ class Outlook:
         About how many tokens the others take, without their replies.
     cost
         What these tokens cost; None without a price.
+    judge
+        The model that is asked which reply to each case is the best; ``""`` where the cases themselves are asked about.
     """
 
     rows: int
@@ -54,6 +56,7 @@ class Outlook:
     tokens: int
     cost: float | None
     models: int = 1
+    judge: str = ""
 
     @property
     def in_all(self) -> int:
@@ -143,9 +146,14 @@ class Progress:
             self.cost = (self.cost or 0.0) + first.cost
         self.latest.extend(rows[-_LATEST:])
 
+    def stop_if_hopeless(self) -> None:
+        """Send nothing more where so many have failed, and not one was answered."""
+        if self.done >= _ENOUGH_FAILURES and not self.answered:
+            self.stop()
+
     def stop(self) -> None:
         """Send nothing more, and keep what came."""
-        for reply in self.replies:
+        for reply in reversed(self.replies):  # one that is stopped gives its slot to the next, which is not sent then
             reply.stop()
 
 
@@ -315,8 +323,7 @@ class Asking:
                 for (model, place), row in zip(own, found, strict=True):
                     rows[model][place] = row
                 progress.add(found)
-            if progress.done >= _ENOUGH_FAILURES and not progress.answered:
-                progress.stop()
+            progress.stop_if_hopeless()
 
         over([job for job in jobs if job.live.ended])
         error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over)

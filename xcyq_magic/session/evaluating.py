@@ -6,25 +6,26 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.chat.evaluation import Evaluation
 from xcyq_magic.chat.rows import Row, Rows
-from xcyq_magic.errors import CheckError, OptionError
+from xcyq_magic.errors import CheckError, InputError, OptionError, XcyqError
 from xcyq_magic.gateway.catalog import asked_models
-from xcyq_magic.session.asking import Asking
+from xcyq_magic.gateway.request import check_model
+from xcyq_magic.session.asking import Asking, Outlook, Progress
 from xcyq_magic.session.comparing import order_of
 from xcyq_magic.session.judging import question, verdict_of
 from xcyq_magic.session.turn import TurnOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
-    from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.cases import Cases
     from xcyq_magic.session.session import ChatSession
     from xcyq_magic.session.turn import Job
@@ -95,6 +96,8 @@ class Evaluating(Asking):
         if check is not None and not callable(check):
             msg = f"A check is a function of a reply and its case, not a {type(check).__name__}; nothing was sent."
             raise OptionError(msg, "For example: def is_right(reply, case): return case.answer in reply.text")
+        if judge is not None:
+            check_model(judge)
         names = asked_models(models, 1, session.chat.compare_limit, partial(session.models, anew=False))
         super().__init__(session, cases, message_of, options, models=[*names.values()], **more)
         self._check = check
@@ -106,14 +109,14 @@ class Evaluating(Asking):
         Parameters
         ----------
         paint
-            Called with how far it is, on this thread.
+            Called with how far it is, on this thread: while the cases are asked about, and while they are judged.
         """
         asked = self.ask(paint, self._checked if self._check else None)
         rows, error = dict(asked.by_model), asked.error
-        if self._judge is not None and error is None:
-            rows, error = self._judged(rows, self._judge)
+        if self._judge is not None and error is None and not _was_stopped(rows):
+            rows, error = self._judged(rows, self._judge, paint)
         scored_by = self._judge or (_name_of(self._check) if self._check else "")
-        return Evaluated(Evaluation(rows, scored_by), error)
+        return Evaluated(Evaluation(rows, scored_by, judged=self._judge is not None), error)
 
     def _checked(self, _: str, __: int, row: Row[Any]) -> Row[Any]:
         """Return a row with what the check gives its reply; one that fails is the row's error."""
@@ -132,26 +135,58 @@ class Evaluating(Asking):
         msg = f"{name} returned {given!r:.60}, which is neither yes or no nor a number."
         return replace(row, error=CheckError(msg, "Return True or False, or a number such as 0.5."))
 
-    def _judged(self, rows: dict[str, Rows[Any]], judge: str) -> tuple[dict[str, Rows[Any]], BaseException | None]:
+    def _judged(
+        self, rows: Mapping[str, Rows[Any]], judge: str, paint: Callable[[Progress], None] | None
+    ) -> tuple[dict[str, Rows[Any]], BaseException | None]:
         """Return the rows with what the judge gives them: 1 to the best of a case, in a tie a part to each."""
-        by_case = list(zip(*rows.values(), strict=True))
-        jobs: dict[int, tuple[Job, list[str]]] = {}
-        for place, case in enumerate(by_case):
-            if asked := self._question(place, dict(zip(rows, case, strict=True)), judge):
-                jobs[place] = asked
-        error = self._session.send([job for job, _ in jobs.values()], lambda _: None)
-        scores: list[dict[str, float]] = [{} for _ in by_case]
-        for place, (job, names) in jobs.items():
-            completion = job.live.completion
-            if completion is not None and completion.partial is None:
-                winner, _ = verdict_of(completion.text, names)
-                scores[place] = {n: float(n == winner) if winner else 1 / len(names) for n in names}
-        found = {
-            model: Rows(
-                [replace(row, score=scores[place].get(model)) for place, row in enumerate(of)], model, self.cases.index
-            )
-            for model, of in rows.items()
-        }
+        questions, error = self._questions(rows, judge)
+        scored: dict[str, list[Row[Any] | None]] = {model: [*of] for model, of in rows.items()}
+        jobs = [q.job for q in questions.values()]
+        for job in jobs:
+            self._session.replay(job)
+        kept, count = sum(job.live.ended for job in jobs), sum(len(q.places) for q in questions.values())
+        outlook = Outlook(count, len(jobs), kept, 0, None, judge=judge)
+        progress = Progress(outlook, [job.live for job in jobs], scored)
+
+        def over(some: Sequence[Job]) -> None:
+            for job in some:
+                asked = questions.pop(job.digest, None)
+                if asked is None:  # after an interrupt, it is called with the same again
+                    continue
+                for place, (model, score) in product(asked.places, _scores_of(asked).items()):
+                    scored[model][place] = replace(rows[model][place], score=score)
+                progress.add([self._row(job, judge, place, None) for place in asked.places])
+            progress.stop_if_hopeless()
+
+        over([job for job in jobs if job.live.ended])
+        try:
+            error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over) or error
+        except InputError as e:  # there is no key, say: the replies that are judged were kept ones
+            error = e
+        over([job for job in jobs if job.live.ended])
+        failed = (job.live.error for job in jobs if isinstance(job.live.error, XcyqError))
+        if not progress.answered:
+            error = error or next(failed, None)
+        elif isinstance(error, XcyqError):  # some were judged
+            error = None
+        index = self.cases.index
+        found = {m: Rows([r for r in of if r], m, index, rows[m].duration_s) for m, of in scored.items()}
+        return found, error
+
+    def _questions(
+        self, rows: Mapping[str, Rows[Any]], judge: str
+    ) -> tuple[dict[str, _Question], BaseException | None]:
+        """Return the questions to the judge by their digests, and why one cannot be asked."""
+        found: dict[str, _Question] = {}
+        error: InputError | None = None
+        for place, case in enumerate(zip(*rows.values(), strict=True)):
+            try:
+                asked = self._question(place, dict(zip(rows, case, strict=True)), judge)
+            except InputError as e:  # noqa: PERF203  # the other cases can be judged
+                error = error or e
+            else:
+                if asked is not None:
+                    found.setdefault(asked[0].digest, _Question(*asked, [])).places.append(place)
         return found, error
 
     def _question(self, place: int, rows: dict[str, Row[Any]], judge: str) -> tuple[Job, list[str]] | None:
@@ -168,5 +203,30 @@ class Evaluating(Asking):
         return self._session.job(self.history, message, options, recorded=True), names
 
 
+@dataclass(frozen=True)
+class _Question:
+    """A question to the judge, the models in the order in which it sees their replies, and its cases' places."""
+
+    job: Job
+    names: Sequence[str]
+    places: list[int]
+
+
+def _scores_of(question: _Question) -> dict[str, float]:
+    """Return what each model gets by the judge's answer; nothing if it is not whole."""
+    completion, names = question.job.live.completion, question.names
+    if completion is None or completion.partial is not None:
+        return {}
+    winner, _ = verdict_of(completion.text, names)
+    return {n: n == winner if winner else 1 / len(names) for n in names}
+
+
+def _was_stopped(rows: Mapping[str, Rows[Any]]) -> bool:
+    """Return whether the user stopped it: then nothing more is sent, nor to a judge."""
+    each = (row for of in rows.values() for row in of)
+    return any(not r.asked or (r.completion is not None and r.completion.partial == "stopped") for r in each)
+
+
 def _name_of(check: Check) -> str:
-    return str(getattr(check, "__name__", type(check).__name__))
+    name = str(getattr(check, "__name__", type(check).__name__))
+    return name if name.isidentifier() else "the check"  # a lambda

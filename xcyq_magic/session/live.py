@@ -107,6 +107,8 @@ class LiveReply:
         self._arrivals, self._again = arrivals, again
         self._started = time.monotonic()
         self._exchange = send(self._sink(arrivals))
+        if self._unwanted:  # its end was asked for meanwhile, by a click, and there was nothing to cancel
+            self.stop()
 
     def _sink(self, arrivals: Arrivals) -> Sink:
         """Return what passes on all that arrives up to the end; what comes later does not count."""
