@@ -109,11 +109,11 @@ def test_the_same_prompt_has_the_same_answer_and_another_one_another(session):
     assert any(first != other for other in others)
 
 
-def test_models_answer_alike_unless_they_are_to_vary(session):
-    for vary, count in (("", 1), ("sandbox: vary\n", 2)):
-        found = compare("gpt-5.5 gpt-5.4 gemini-2.5-pro", f"{FAST}{vary}Review", as_=list[Review], session=session)
-        assert len({found[name].text for name in found}) >= count
-        assert (len({found[name].text for name in found}) == 1) is (count == 1)
+def test_each_model_answers_in_its_own_way_and_always_the_same(session):
+    models = "gpt-5.5 gpt-5.4 gemini-2.5-pro"
+    first, again = (compare(models, f"{FAST}Review", as_=list[Review], session=session) for _ in range(2))
+    assert len({first[name].text for name in first}) > 1
+    assert [first[name].text for name in first] == [again[name].text for name in again]
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,10 @@ def test_json_that_is_always_broken_fails(session):
 def test_a_model_that_refuses_the_format_is_told_the_schema_by_its_prompt(session):
     chat = Chat("gpt-5.5", session=session)
     prompt = f"{FAST}sandbox: unsupported response_format\nJudge it."
-    plain = Chat("gpt-5.4", session=session)(f"{FAST}Judge it.", as_=Review, once=True).data
-    assert [chat(prompt, as_=Review, once=True).data for _ in range(2)] == [plain, plain]
-    assert ["response_format" in r.body for r in session.access.sandbox.received] == [True, True, False, False]
+    first, again = (chat(prompt, as_=Review, once=True).data for _ in range(2))
+    assert first == again
+    assert isinstance(first, Review)
+    assert ["response_format" in r.body for r in session.access.sandbox.received] == [True, False, False]
 
 
 def test_a_reply_that_max_tokens_cuts_is_asked_for_again(session):

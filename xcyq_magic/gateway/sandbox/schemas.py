@@ -1,6 +1,6 @@
 """The sandbox's answer to a request with a JSON schema: a value that fits it, made of the prompt's words.
 
-It says nothing about the prompt. The same prompt has the same answer, and another one has another.
+It says nothing about the prompt. The same prompt has the same answer of the same model, and another one has another.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def typed_answer(plan: Plan, body: dict[str, Any], prompt: str, system: str, *, 
     schema = _schema_of(body, system)
     if schema is None:
         return None
-    seed = f"{body['model']} {prompt}" if plan.vary else prompt
+    seed = f"{body['model']} {json.dumps(body['messages'][-1])}"  # its pictures, too
     value = _Maker(schema, seed, prompt).value(schema)
     text = json.dumps(value, ensure_ascii=False, indent=2)
     if plan.json == "always broken" or (plan.json == "broken" and not again):
