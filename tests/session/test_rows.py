@@ -283,6 +283,11 @@ def test_cases_are_rows_items_and_pairs(value, labels, values):
     assert [np.asarray(c.value).tolist() if isinstance(c.value, np.ndarray) else c.value for c in cases.all] == values
 
 
+def test_the_fields_of_a_dict_are_attributes_too():
+    for value in ([{"q": 1}], iter([{"q": 1}])):
+        assert cases_of(value, "x", 4).all[0].value.q == 1
+
+
 def test_of_what_has_no_end_the_first_are_taken_and_that_is_said():
     cases = cases_of(iter(int, 1), "endless", 4)
     assert len(cases.all) == 4

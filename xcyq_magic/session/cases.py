@@ -80,7 +80,12 @@ def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatev
         msg = f"{name} is of type {type(value).__name__}, which has no rows; nothing was sent."
         raise OptionError(msg, _WHAT)
     if not isinstance(value, Iterator) and hasattr(value, "__len__"):
-        return Cases(tuple(Case(n, item) for n, item in enumerate(value)))
-    taken = tuple(Case(n, item) for n, item in enumerate(islice(value, most)))
+        return Cases(tuple(Case(n, _row(item)) for n, item in enumerate(value)))
+    taken = tuple(Case(n, _row(item)) for n, item in enumerate(islice(value, most)))
     notice = f"{name} has no length: its first {len(taken):,} were taken (ChatSettings.each_limit)."
     return Cases(taken, notices=(notice,) if len(taken) == most else ())
+
+
+def _row(item: object) -> object:
+    """Return an item as a prompt sees it: a dict's fields are attributes, too."""
+    return Record(item) if type(item) is dict else item
