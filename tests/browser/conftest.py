@@ -7,9 +7,6 @@ from pathlib import Path
 
 import jupyter
 import pytest
-from kernels import AT_ONCE, KEY
-
-from xcyq_magic.gateway.sandbox.server import Sandbox
 
 
 def pytest_collection_modifyitems(items):
@@ -24,34 +21,30 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.skip(reason="no Chromium: install one, or set CHROMIUM to its path"))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """End the servers and the browser where others follow: playwright has an event loop in this thread."""
-    if "jupyters" in (item.funcargs or {}) and (nextitem is None or "jupyters" not in nextitem.fixturenames):
-        item.funcargs["jupyters"].close()
+    """End what they share where others follow: playwright has an event loop in this thread, and some count threads."""
+    shared = item.funcargs.get("jupyters")
+    try:
+        return (yield)
+    finally:
+        if shared and (nextitem is None or "jupyters" not in nextitem.fixturenames):
+            shared.close()
 
 
 @pytest.fixture(scope="session")
-def gateway():
-    server = Sandbox(key=KEY, plan=AT_ONCE)
-    yield server
-    server.close()
+def jupyters(tmp_path_factory):
+    """Servers whose kernels ask a sandbox, and a browser, once for all tests."""
+    running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"))
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def sandbox(gateway):
-    """The gateway of the kernels, with a log that is the test's own."""
-    gateway.received.clear()
-    return gateway
-
-
-@pytest.fixture(scope="session")
-def jupyters(tmp_path_factory, gateway):
-    """Servers whose kernels ask the sandbox, and a browser, once for all tests."""
-    env = {"XCYQ_BASE_URL": gateway.base_url, "XCYQ_API_KEY": KEY}
-    running = jupyter.Jupyters(tmp_path_factory.mktemp("jupyters"), env)
-    yield running
-    running.close()
+def gateway(jupyters):
+    """The sandbox of the kernels, with a log that is the test's own."""
+    jupyters.gateway.received.clear()
+    return jupyters.gateway
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+from kernels import AT_ONCE, KEY
+
+from xcyq_magic.gateway.sandbox.server import Sandbox
 
 OUTPUT = Path(__file__).parents[1] / "output"
 START_S = 60.0
@@ -256,26 +259,34 @@ class NotebookPage:
 
 
 class Jupyters:
-    """Servers over the folder `root`, one for each app and theme, and one browser; each starts when it is needed first.
+    """Servers over the folder `root`, one for each app and theme, a browser, and the sandbox that their kernels ask.
 
-    They are for many tests: to start them, and to load JupyterLab into an empty cache, takes longer than most tests do.
+    Each starts when it is needed first. They are for many tests: to start them, and to load JupyterLab into an empty
+    cache, takes longer than most tests do.
     """
 
-    def __init__(self, home: Path, env: dict[str, str]) -> None:
+    def __init__(self, home: Path) -> None:
         self.root = home / "work"
         self.root.mkdir()
         self._home = home
-        self._env = env
         self._running = contextlib.ExitStack()
         self._urls: dict[tuple[str, str], str] = {}
         self._context = None
+        self._gateway: Sandbox | None = None
+
+    @property
+    def gateway(self) -> Sandbox:
+        if self._gateway is None:
+            self._gateway = self._running.enter_context(contextlib.closing(Sandbox(key=KEY, plan=AT_ONCE)))
+        return self._gateway
 
     def open(
         self, path: Path, app: str = "lab", theme: str = "light", width: int = 1100, height: int = 900
     ) -> NotebookPage:
         """Open a notebook in a page of its own."""
         if (app, theme) not in self._urls:
-            running = server(self.root, self._home / f"{app}-{theme}", app=app, theme=theme, env=self._env)
+            env = {"XCYQ_BASE_URL": self.gateway.base_url, "XCYQ_API_KEY": KEY}
+            running = server(self.root, self._home / f"{app}-{theme}", app=app, theme=theme, env=env)
             self._urls[app, theme] = self._running.enter_context(running)
         if self._context is None:
             self._context = self._running.enter_context(browser(self._home / "profile")).context
@@ -294,4 +305,4 @@ class Jupyters:
         """End all that runs; what is opened then starts anew."""
         self._running.close()
         self._urls.clear()
-        self._context = None
+        self._context = self._gateway = None

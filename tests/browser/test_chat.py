@@ -186,7 +186,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-def test_the_stop_button_ends_the_reply_and_keeps_what_came(jupyters, notebook, sandbox):
+def test_the_stop_button_ends_the_reply_and_keeps_what_came(jupyters, notebook, gateway):
     chat = "%%chat\nsandbox: markdown 3000\nsandbox: stall 300"
     page = jupyters.open(notebook(LOAD, chat, "print('partial:', _reply.partial)"))
     page.start_all()
@@ -199,7 +199,7 @@ def test_the_stop_button_ends_the_reply_and_keeps_what_came(jupyters, notebook, 
     assert "stopped" in outputs[1]
     assert "Part 1" in outputs[1]
     assert live_widgets(page) == 0
-    assert sandbox.received[-1].ending == "closed by the client"
+    assert gateway.received[-1].ending == "closed by the client"
 
 
 def test_a_hostile_reply_neither_runs_nor_fetches_live_settled_and_reopened(jupyters, notebook):

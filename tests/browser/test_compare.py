@@ -37,7 +37,7 @@ def beside_each_other(places: dict) -> bool:
     return len(set(places["tops"])) == 1 and places["inside"] and not places["pageScrolls"]
 
 
-def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, notebook, sandbox):
+def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, notebook, gateway):
     path = notebook(LOAD, CELL, "%chat and now?")
     page = jupyters.open(path, width=1200)
     raw = page.page
@@ -73,10 +73,10 @@ def test_columns_are_clicked_while_they_come_and_readable_afterwards(jupyters, n
     assert page.errors == []
     assert "claude-opus-4-7 is kept" in text
     assert "Part 1 of a sample" in text
-    by_model = {r.body["model"]: r for r in sandbox.received}
+    by_model = {r.body["model"]: r for r in gateway.received}
     assert eventually(lambda: by_model["gpt-5.5"].ending == "closed by the client")
     assert by_model["claude-opus-4-7"].ending == by_model["gemini-3-flash-preview"].ending == "finished"
-    asked = sandbox.received[-1].body["messages"]
+    asked = gateway.received[-1].body["messages"]
     assert [m["role"] for m in asked] == ["user", "assistant", "user"]
     assert "A model would go on from here" in asked[1]["content"]
     jupyters.clear()
