@@ -124,7 +124,7 @@ def test_wherever_a_reply_is_cut_the_settled_one_has_the_same_distances(jupyters
     directives = ("sandbox: echo", f"sandbox: pace 10 {CHUNK}", NEVER_ENDS)
     title = "# A" + " " * (CHUNK - 5) + "\n"
     cell = write_prompt(folder, "prompt.md", *directives, title, text, options=options)
-    path = notebook(LOAD, cell, *([] if options else ["%chat_history 1"]))  # which has one output
+    path = notebook(LOAD, cell, *([] if options else ["_reply"]))  # which has one output
     page = jupyters.open(path)
     page.start_all()
     wait_for_live(page, "The very last.")
