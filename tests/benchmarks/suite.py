@@ -40,6 +40,7 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "memory": (),
     "figures": (),
     "saved": (),
+    "rows": (),
 }
 VERSIONS = ("xcyq-magic", "ipython", "ipykernel", "ipywidgets", "httpx", "openai")
 

@@ -106,7 +106,8 @@ class CellRun:
         return CellRun, (self.cell_id, self.run)
 
 
-def _new_id() -> str:
+def new_turn_id() -> str:
+    """Return what tells a new turn from every other."""
     return uuid.uuid4().hex
 
 
@@ -141,7 +142,7 @@ class Turn:
     cell: CellRun | None = None
     asked_at: float = 0.0
     kept_at: float = field(default=0.0, compare=False)
-    id: str = field(default_factory=_new_id, compare=False, repr=False)
+    id: str = field(default_factory=new_turn_id, compare=False, repr=False)
     request: str | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -139,6 +139,17 @@ class Conversations:
         if turns:
             self._sync.record(turns)
 
+    def keep_draft(self, slot: Slot, turn: Turn) -> None:
+        """Keep what came so far of a turn that goes into a conversation once its reply has ended."""
+        with self._lock.get():
+            if slot.own:
+                return
+            if not slot.worth_keeping:  # the first turn of a conversation: the store does not know of it yet
+                slot.wanted = True
+                self._sync.note(slot)
+                self._write()
+            self._sync.keep_draft(slot, turn)
+
     def answered(self, request: str) -> Answered | None:
         """The latest whole reply to the request of that hash; None if there is none."""
         return self._sync.attempt(lambda: self._sync.store.answered(request))

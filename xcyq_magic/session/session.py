@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from xcyq_magic.chat.comparison import Comparison
-    from xcyq_magic.chat.conversation import CellRun
+    from xcyq_magic.chat.conversation import CellRun, Turn
     from xcyq_magic.session.grid import Paint
     from xcyq_magic.session.live import Arrivals, Send
     from xcyq_magic.store.slots import Slot
@@ -223,7 +223,9 @@ class ChatSession:
             return self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
         place = self.conversations.open(conversation)
         with self.conversations.reply_lock(place):
-            outcome = self.reply(self.conversations.get(place), prompt, options, cell=cell, paint=paint)
+            keep_draft = partial(self.conversations.keep_draft, place)
+            now = self.conversations.get(place)
+            outcome = self.reply(now, prompt, options, cell=cell, paint=paint, keep_draft=keep_draft)
             return keep(self.conversations, outcome, place, Conversation.with_turn)
 
     def reply(
@@ -234,6 +236,7 @@ class ChatSession:
         *,
         cell: CellRun | None = None,
         paint: Paint | None = None,
+        keep_draft: Callable[[Turn], None] | None = None,
     ) -> Outcome:
         """Send `prompt` after the turns of `conversation`, and wait for the reply.
 
@@ -241,6 +244,8 @@ class ChatSession:
         ----------
         paint
             Called with the reply while it comes, on this thread, at most 20 times a second.
+        keep_draft
+            Called with what came so far, every few seconds.
 
         Returns
         -------
@@ -255,7 +260,14 @@ class ChatSession:
         options = options or TurnOptions()
         with before_sending():
             job = self.job(conversation, prompt, options, cell)
-        broken = self.send([job], paint or (lambda _: None))
+
+        def painted(replies: Sequence[LiveReply]) -> None:
+            if paint is not None:
+                paint(replies)
+            if keep_draft is not None:
+                job.draft(keep_draft)
+
+        broken = self.send([job], painted)
 
         def ended(interrupt: KeyboardInterrupt | None) -> Outcome:
             turn, live = job.turn, job.live

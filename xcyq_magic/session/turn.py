@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from xcyq_magic.chat.conversation import Parameters, Turn
+from xcyq_magic.chat.conversation import Parameters, Turn, new_turn_id
 from xcyq_magic.errors import IncompleteReplyError, InputError
 from xcyq_magic.gateway.tokens import ignored_media
+
+_DRAFT_S = 3.0  # of a reply, between what is kept of it while it comes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,15 +102,27 @@ class Job:
     recorded: bool = False
     asked_at: float = 0.0
     _turn: Turn | None = field(default=None, init=False, repr=False)
+    _id: str = field(default_factory=new_turn_id, init=False, repr=False)
+    _drafted_at: float = field(default_factory=time.monotonic, init=False, repr=False)
 
     @property
     def turn(self) -> Turn | None:
         """The turn that came of it, always the same one; None while it has not ended, or if no word of a reply came."""
         if self._turn is None and self.live.ended and (completion := self.live.completion) is not None:
-            system, parameters = self.ready.system if self.ready else None, self.options.parameters
-            turn = Turn(self.prompt, completion, system, parameters, self.cell, self.asked_at)
-            self._turn = replace(turn, request=self.digest or None)
+            self._turn = self._turn_of(completion)
         return self._turn
+
+    def _turn_of(self, completion: Completion) -> Turn:
+        system, parameters = self.ready.system if self.ready else None, self.options.parameters
+        turn = Turn(self.prompt, completion, system, parameters, self.cell, self.asked_at, id=self._id)
+        return replace(turn, request=self.digest or None)
+
+    def draft(self, keep: Callable[[Turn], None]) -> None:
+        """Keep what came so far, if nothing was kept of it for a few seconds."""
+        now, live = time.monotonic(), self.live
+        if live.state == "streaming" and now - self._drafted_at >= _DRAFT_S and (completion := live.completion):
+            keep(self._turn_of(replace(completion, partial="incomplete", data=None)))
+            self._drafted_at = time.monotonic()
 
     @property
     def request(self) -> ChatRequest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -99,6 +101,12 @@ class ConversationStore:
         if not self.database.exists:
             return []
         return [*map(spent_of, self.database.read(f"SELECT {SPENT} FROM turns WHERE json_valid(completion)"))]
+
+    def drafts(self, identifier: str) -> list[Turn]:
+        """What came of replies in a conversation whose ends were not written; what cannot be read is left out."""
+        rows = self.database.read("SELECT turn, cell_id, record FROM drafts WHERE conversation = ?", identifier)
+        media = self.media(set().union(*(hashes(row[2], "prompt", "parts") for row in rows)))
+        return [turn for row in rows if (turn := draft_of(row, media)) is not None]
 
     def _media_of(self, rows: Sequence[Row]) -> dict[str, bytes]:
         found = [hashes(row[2], "parts") | (hashes(row[3], "images") if _IMAGES in row[3] else set()) for row in rows]
@@ -227,10 +235,29 @@ class ConversationStore:
             It can never be written: the error is `refused`, and the transaction goes on without it.
         """
         with together(execute, "One turn"):
-            for file in turn.files:
-                if not execute("SELECT 1 FROM media WHERE sha256 = ?", file.sha256):
-                    execute("INSERT INTO media VALUES (?, ?)", file.sha256, file.data)
+            self._record_files(execute, turn)
+            execute("DELETE FROM drafts WHERE turn = ?", turn.id)
             execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", *row_of(turn))
+
+    @staticmethod
+    def _record_files(execute: Execute, turn: Turn) -> None:
+        for file in turn.files:
+            if not execute("SELECT 1 FROM media WHERE sha256 = ?", file.sha256):
+                execute("INSERT INTO media VALUES (?, ?)", file.sha256, file.data)
+
+    def keep_draft(self, execute: Execute, identifier: str, turn: Turn) -> None:
+        """Keep what came so far of a turn of a conversation, in the place of what was kept of it before.
+
+        Raises
+        ------
+        StoreError
+            It can never be written: the error is `refused`, and the transaction goes on without it.
+        """
+        with together(execute, "What came of a reply"):
+            self._record_files(execute, turn)
+            cell_id = column(turn.cell.lasting_id) if turn.cell else None
+            record = json.dumps(turn.to_dict())
+            execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)", turn.id, identifier, cell_id, record)
 
     def choose(self, execute: Execute, notebook: str, identifier: str) -> None:
         """Let `identifier` be the conversation that `notebook` is in."""
@@ -272,10 +299,11 @@ def row_of(turn: Turn) -> Row:
     )
 
 
-def hashes(record: str, where: str) -> set[str]:
+def hashes(record: str, *where: str) -> set[str]:
     """The SHA-256 of the media of a prompt or a reply, as its row has it, `where` it names them."""
     try:
-        return {part["sha256"] for part in json.loads(record)[where] if "sha256" in part}
+        parts = functools.reduce(operator.getitem, where, json.loads(record))
+        return {part["sha256"] for part in parts if "sha256" in part}
     except _UNREADABLE:
         return set()
 
@@ -307,6 +335,17 @@ def turn_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
     if cell is not None and not cell.lasting_id:
         cell = replace(cell, run=REDRAWN)
     return replace(turn, cell=cell, id=identifier, request=request)
+
+
+def draft_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
+    """The turn of a draft's row, whose reply broke off; None if it cannot be read."""
+    identifier, cell_id, record = row
+    try:
+        turn = Turn.from_dict(json.loads(record), media)
+    except _UNREADABLE:
+        return None
+    completion = replace(turn.completion, partial="incomplete")
+    return replace(turn, completion=completion, cell=cell_id and CellRun(cell_id, EARLIER), id=identifier)
 
 
 def spent_of(row: Row) -> ReplyUsage:

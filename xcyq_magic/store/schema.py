@@ -86,6 +86,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # When a turn was taken from a comparison; 0 for one that was asked in its conversation.
     ("ALTER TABLE turns ADD COLUMN kept_at REAL NOT NULL DEFAULT 0",),
     (f"PRAGMA application_id = {APPLICATION_ID}",),  # a new file has it before its first table
+    (
+        # What came so far of replies that are on their way; their turns take the place of these.
+        """
+        CREATE TABLE drafts (
+            turn TEXT PRIMARY KEY,
+            conversation TEXT NOT NULL,
+            cell_id TEXT,
+            record TEXT NOT NULL        -- JSON of the turn
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 # The tables of a file that has no application id yet, in the versions that there were.

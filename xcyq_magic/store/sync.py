@@ -131,11 +131,28 @@ class Sync:
         if loaded.unreadable:
             what = f"{loaded.unreadable} of the kept turns of {found.name}"
             self._notices.append(f"{what} cannot be read; they stay in the file.")
+        alone = not self._kernel_locks.held_elsewhere(self._path or found.id)
         self._hold(found.id)
         known = {self.database.identity: Kept(loaded.conversation, found.set_aside)}
         slot = Slot(loaded.conversation, known, writable=not self.in_memory, joins=True, id=found.id)
         self._put_in_cells(slot)
+        if alone:  # otherwise they may still be coming, in another kernel
+            self._recover(slot)
         return slot
+
+    def _recover(self, slot: Slot) -> None:
+        """Put what came of replies whose kernel ended with them into their conversation, marked.
+
+        It takes the place of no whole reply: that of a cell that was run again goes to the end.
+        """
+        found = self.attempt(lambda: self.store.drafts(slot.id)) or ()
+        for turn in found:
+            cells = {t.cell.cell_id for t in slot.now.turns if t.cell}
+            apart = turn.cell is not None and turn.cell.cell_id in cells
+            slot.now = slot.now.with_turn(replace(turn, cell=None) if apart else turn)
+        if found:
+            what = "The reply that was coming" if len(found) == 1 else f"The {len(found)} replies that were coming"
+            self._notices.append(f"{what} when the kernel ended is kept in {slot.now.name}, as far as it had come.")
 
     def look_again(self, slot: Slot) -> None:
         """Look for the cells of turns whose cells may have other ids by now: the notebook's file may have changed."""
@@ -161,6 +178,16 @@ class Sync:
                     self._record(execute, turn)
 
         if kept:
+            self.attempt(write)
+
+    def keep_draft(self, slot: Slot, turn: Turn) -> None:
+        """Keep what came so far of a turn, for the next kernel, should this one end before the reply does."""
+
+        def write() -> None:
+            with self.database.transaction() as execute:
+                self.store.keep_draft(execute, slot.id, turn)
+
+        if not self.in_memory and not self.conceals(turn):
             self.attempt(write)
 
     def _record(self, execute: Execute, turn: Turn) -> None:
