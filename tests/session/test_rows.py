@@ -165,6 +165,20 @@ def test_one_refusal_among_answers_holds_nobody_back(gateway):
     assert server.times[11] - server.times[0] < 0.5  # the first refusal is the fourth request
 
 
+def test_one_of_many_rows_that_is_told_to_wait_again_and_again_is_answered_in_the_end(gateway):
+    refused = iter(range(5))
+    session, server = gateway(
+        lambda _, body: (
+            (429, {"Retry-After": "0.01"})
+            if body["messages"][-1]["content"] == "text 3" and next(refused, None) is not None
+            else "fine"
+        ),
+        concurrency=4,
+    )
+    assert not asking(session).ask().rows.failed
+    assert server.prompts().count("text 3") == 6
+
+
 # Ending early
 
 

@@ -254,7 +254,7 @@ class GatewayClient:
                     body = repair.apply(body)
                     tell(repair.notice(request.model))
                     continue
-                retry = retry_after(error, attempt.headers, number)
+                retry = retry_after(error, attempt.headers, number, one_of_many=slots.many)
                 if retry is None:
                     raise
                 sink(Retrying(retry))

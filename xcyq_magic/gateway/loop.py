@@ -93,9 +93,12 @@ class Slots:
     ----------
     count
         How many at once.
+    many
+        Whether there are more requests than that.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, many: bool = False) -> None:
+        self.many = many
         self._free = asyncio.Semaphore(count)
         self._holds: defaultdict[str, Hold] = defaultdict(Hold)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ATTEMPTS = 3
+MANY_ATTEMPTS = 10  # of one of many requests that is told how long to wait: with so many, some are refused often
 LONGEST_WAIT_S = 120.0  # a server that asks for more is not waited for
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S, _JITTER = 0.5, 8.0, 0.25
@@ -54,7 +55,9 @@ class Retry:
         return f"{self.reason}, again in {wait} s, {self.number} of {self.of}"
 
 
-def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -> Retry | None:
+def retry_after(
+    error: GatewayError, headers: Mapping[str, str], attempt: int, *, one_of_many: bool = False
+) -> Retry | None:
     """Return the wait before the attempt after `attempt` (from 1); None if there is to be none.
 
     Parameters
@@ -63,15 +66,18 @@ def retry_after(error: GatewayError, headers: Mapping[str, str], attempt: int) -
         How the attempt failed, before any byte of an answer's body came.
     headers
         Of the refusal, in any case; empty if there was none.
+    one_of_many
+        Whether it is one of more requests than can be sent at once.
     """
-    if attempt >= ATTEMPTS or not _worth_it(error, _named(headers).get("x-should-retry", "").lower()):
-        return None
     told = _told_wait_s(error, headers)
+    most = MANY_ATTEMPTS if one_of_many and told is not None else ATTEMPTS
+    if attempt >= most or not _worth_it(error, _named(headers).get("x-should-retry", "").lower()):
+        return None
     if told is not None and told > LONGEST_WAIT_S:
         return None
     delay = min(_FIRST_DELAY_S * 2 ** (attempt - 1), _LONGEST_DELAY_S)
     wait_s = told if told is not None else delay * (1 - _JITTER * random.random())  # noqa: S311  # no secret
-    return Retry(_reason(error), wait_s, attempt)
+    return Retry(_reason(error), wait_s, attempt, most - 1)
 
 
 def _reason(error: GatewayError) -> str:

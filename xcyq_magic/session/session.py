@@ -377,7 +377,7 @@ class ChatSession:
         if all(live.ended for live in by_reply):
             return None
         key, connection, route = self.access.key(), self.access.connection(), self.access.route_notice()
-        slots = Slots(self.chat.concurrency)
+        slots = Slots(self.chat.concurrency, many=len(jobs) > self.chat.concurrency)
         for live in by_reply:
             live.notices += [route] if route else []
 
