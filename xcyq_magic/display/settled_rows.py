@@ -22,6 +22,7 @@ from xcyq_magic.media.values import describe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Media
     from xcyq_magic.chat.rows import Row, Rows
     from xcyq_magic.display.bundle import Bundle
@@ -256,7 +257,7 @@ def _caption(rows: Rows[Any], label: str) -> str:
     usage = Usage(sum(u.prompt_tokens or 0 for u in spent), sum(u.completion_tokens or 0 for u in spent))
     took = rows.duration_s
     return joined(
-        who(rows.model, [c.model for c in completions]),
+        _who(rows.model, completions),
         label,
         counted(len(rows), "row"),
         *(f"{n:,} {what}" for n, what in ((failed, "failed"), (stopped, "stopped"), (unasked, "not asked")) if n),
@@ -265,6 +266,17 @@ def _caption(rows: Rows[Any], label: str) -> str:
         tokens(usage) if spent else "",
         "" if rows.cost is None else f"cost {price(rows.cost)}",
     )
+
+
+def _who(model: str, completions: Sequence[Completion]) -> str:
+    """Return the model that was asked and who answered; of a chain, how many rows each was asked about."""
+    if "," not in model:
+        return who(model, [c.model for c in completions])
+    by: dict[str, list[str]] = {}
+    for completion in completions:
+        by.setdefault(completion.requested_model, []).append(completion.model)
+    counts = ", ".join(f"{len(names):,} by {who(asked, names)}" for asked, names in by.items())
+    return f"{model} ({counts})" if counts else model
 
 
 def _left_out(rows: Rows[Any], hidden: Sequence[Row[Any]], fields: int) -> list[str]:
