@@ -256,6 +256,7 @@ class LiveReply:
             self._close_fence()
         self.state = state
         self._ended = at
+        self._again = None  # it holds the request, and with it this reply
 
     @property
     def completion(self) -> Completion | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -191,8 +192,12 @@ class ChatSession:
 
     def resting(self) -> dict[str, str]:
         """Return the models that chains pass over now, each with the reason and the seconds that are left."""
-        now, resting = time.monotonic(), self._client.resting(self.access.connection().url)
-        return {model: f"{rest.why}, {rest.until - now:.0f} s more" for model, rest in resting.items()}
+        try:
+            url = self.access.connection().url
+        except InputError:  # it is no address
+            return {}
+        now = time.monotonic()
+        return {m: f"{rest.why}, {math.ceil(rest.until - now)} s more" for m, rest in self._client.resting(url).items()}
 
     def models(self, *, anew: bool = True) -> Collection[str]:
         """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
