@@ -14,6 +14,8 @@ from traitlets import TraitError
 from xcyq_magic import Chat, ask_each, compare
 from xcyq_magic.chat.messages import Message, Video
 from xcyq_magic.display.bundle import turn_bundle
+from xcyq_magic.display.caption import live_caption, state_line
+from xcyq_magic.display.settled_comparison import comparison_bundle
 from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import (
     AnswerError,
@@ -27,9 +29,11 @@ from xcyq_magic.errors import (
     RequestError,
     ServerError,
 )
+from xcyq_magic.session.comparing import compare as compare_in
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions, retry
+from xcyq_magic.store.formats import ipynb
 
 A, B, C = "claude-opus-4-7-official", "claude-opus-4-7", "claude-opus-4-7-fd"
 ABC = "claude-opus-4-7{-official,,-fd}"
@@ -111,6 +115,13 @@ def test_the_next_is_asked_at_once_and_the_reply_says_why(raw, answer, why):
     reply = Chat(f"{A},{B}", session=session)("Hello")
     assert models_of(server) == [A, B]
     assert (reply.text, reply.requested_model, reply.instead_of) == ("Hello", B, f"{A} {why}")
+
+
+def test_a_whole_answer_that_was_refused_is_asked_of_the_next(raw):
+    body = http('{"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}')
+    session, server = raw(Answer(http(NO_CHANNEL, "503 Service Unavailable")), Answer(body))
+    assert Chat(f"{A},{B}", session=session)("Hello", stream=False).instead_of == f"{A} had no channel"
+    assert models_of(server) == [A, B]
 
 
 @pytest.mark.parametrize("then", ["close", "reset", "silence"])
@@ -393,3 +404,41 @@ def test_the_preview_names_who_is_behind(gateway):
     preview = session.preview(Message.of("user", "Hello"), TurnOptions(model=ABC))
     assert preview.body["model"] == A
     assert preview.notices[-1] == f"Where it cannot answer, {B}, then {C} is asked."
+
+
+def test_a_chain_goes_into_a_notebook_and_is_asked_by_its_cells(gateway):
+    session, _ = gateway()
+    outcome = session.ask(Message.of("user", "Hello"), TurnOptions(model=ABC))
+    assert f"%%chat -m {A},{B},{C}" in ipynb.dumps(outcome.conversation, lambda _: {"text/plain": ""})
+
+
+# What is seen
+
+
+def test_the_live_line_says_who_is_asked_and_why(gateway):
+    session, _ = gateway()
+    seen = []
+    session.ask(
+        Message.of("user", "Hello"),
+        TurnOptions(model=f"{A},{B}"),
+        paint=lambda live: seen.append(live_caption(live[0])),
+    )
+    assert seen[0].startswith(f"{A} · ")
+    assert seen[-1].startswith(f"{B}, for {A} failed with 503 · ")
+
+
+def test_the_head_of_a_column_says_it_live_and_settled(gateway):
+    session, _ = gateway()
+    seen = []
+    compared = compare_in(
+        session, [f"{A},{B}", C], Message.of("user", "Hello"), paint=lambda live: seen.append(state_line(live[0], ""))
+    )
+    assert seen[-1].startswith(f"{B}, for {A} failed with 503 · done")
+    assert f"{B}, for {A} failed with 503 · " in comparison_bundle(compared.comparison)["text/html"]
+
+
+def test_a_failed_chain_says_it_in_its_line(gateway):
+    session, _ = gateway({B: 400})
+    outcome = session.ask(Message.of("user", "Hello"), TurnOptions(model=f"{A},{B}"))
+    assert turn_bundle(outcome)["text/plain"].startswith(f"[{B}, for {A} failed with 503 · ")
+    assert isinstance(outcome.error, BadRequestError)
