@@ -52,6 +52,13 @@ def test_a_conversation_has_a_chain(run, server, capsys):
     assert f"model {A},{B}" in capsys.readouterr().out
 
 
+def test_an_unknown_name_in_a_chain_is_remarked_on(run, shell, capsys):
+    run(f"%chat_model claude-opus-47,{B}")  # in the sandbox, whose names are those of the catalogue
+    said = capsys.readouterr().out
+    assert "claude-opus-47 is not in the catalogue; it is sent all the same. Did you mean claude-opus-4-7?" in said
+    assert f"{B} is not" not in said
+
+
 def test_a_chain_that_is_none_is_refused(run, server):
     for line in (f"%chat -m {A}, {B} Hello", f"%chat -m {A},claude-* Hello", f"%chat_model {A},"):
         with pytest.raises(OptionError, match="takes the names of models"):

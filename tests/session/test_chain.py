@@ -231,6 +231,14 @@ def test_who_failed_is_passed_over_and_said(gateway):
     assert models_of(server) == [A, B, B]
 
 
+def test_who_failed_at_one_address_does_not_rest_at_another(gateway):
+    session, _ = gateway()
+    Chat(f"{A},{B}", session=session)("One")
+    _, other = gateway({A: "from A"})
+    session.gateway.base_url = other.base_url
+    assert Chat(f"{A},{B}", session=session)("Two").text == "from A"
+
+
 def test_after_its_rest_it_is_asked_again(gateway):
     session, server = gateway(rest=0.001)
     chat = Chat(f"{A},{B}", session=session)
@@ -269,8 +277,10 @@ def test_how_a_chain_is_written(gateway, model):
     assert Chat(model, session=session)("Hello").text == "from B"
     session.choose(model=model)
     assert session.ask(Message.of("user", "Hello")).completion.requested_model == B
-    settings = ChatSettings(store=":memory:", model=model)
-    assert " " not in settings.model
+    named = ChatSettings(store=":memory:", model=model).model.split(",")
+    assert named[:2] == [A, B]
+    assert len({*named}) == len(named)
+    assert not set(" {}") & {*"".join(named)}
     assert models_of(server) == [A, B, B]
 
 
@@ -397,6 +407,14 @@ def test_a_kept_reply_is_found_by_the_chain_that_fell_over_and_not_by_the_first_
     now = ask(kept)  # the first one's own answer is the better one
     assert (now.cached, now.text, now.instead_of) == (True, "from A", "")
     assert models_of(server) == [A, B, A]
+
+
+def test_what_the_first_of_a_chain_answered_is_found_by_it_alone(gateway):
+    session, server = gateway({A: "from A"})
+    prompt = Message.of("user", "Hello")
+    for model in (f"{A},{B}", A, f"{A},{C}"):
+        session.ask(prompt, TurnOptions(model=model, once=True, cached=True))
+    assert models_of(server) == [A]
 
 
 def test_the_preview_names_who_is_behind(gateway):

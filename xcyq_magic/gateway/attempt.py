@@ -114,7 +114,7 @@ class Connection:
 
     @property
     def until_the_next(self) -> Connection:
-        """The same with the patience for a model that has another behind it in a chain."""
+        """The same with the patience for the stream of a model that has another behind it in a chain."""
         return replace(self, first_byte_timeout=min(self.first_byte_timeout, self.fallback_after_silence))
 
 

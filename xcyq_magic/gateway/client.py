@@ -258,7 +258,7 @@ class GatewayClient:
             if chain.said:
                 sink(Instead(request, chain.said))
             another = chain.at_hand if len(requests) > 1 else None
-            patience = connection.until_the_next if another and request.stream else connection
+            patience = connection.until_the_next if another else connection
             try:
                 failed = await self._ask(request, key, patience, sink, slots, another=another)
                 if failed is None:
