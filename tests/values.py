@@ -28,6 +28,8 @@ completions = st.builds(
     partial=st.sampled_from([None, "stopped", "incomplete"]),
     id=st.none() | texts,
     created=counts,
+    chain=texts,
+    instead_of=texts,
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,

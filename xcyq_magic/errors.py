@@ -278,6 +278,8 @@ class StatusError(GatewayError):
         Seconds that the answer's body asks to wait; None if it does not say.
     lasting
         Whether waiting does not help: the quota is used up, or no channel serves the model.
+    unserved
+        Whether it is the model that is not served: it has no channel, or its name is not known.
     """
 
     def __init__(
@@ -292,10 +294,12 @@ class StatusError(GatewayError):
         code: str | None = None,
         wait_s: float | None = None,
         lasting: bool = False,
+        unserved: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.wait_s = wait_s
         self.lasting = lasting
+        self.unserved = unserved
         self.status = status
         self.said = printable(said)
         self.kind = kind

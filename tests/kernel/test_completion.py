@@ -71,6 +71,7 @@ OFFERED = [
     ("%chat --model=gpt-5.5-o¦ Hello", "%chat --model=gpt-5.5-official Hello", "GPT, official"),
     ("%chat -mgemini-3.1-p¦", "%chat -mgemini-3.1-pro-preview", ""),
     ("%chat -m opus-4-7¦", "%chat -m claude-opus-4-7", ""),
+    ("%chat -m gpt-5.4,gpt-5.4-l¦ Hello", "%chat -m gpt-5.4,gpt-5.4-low Hello", "GPT, budget"),
     ("%chat_model gpt-5.4-l¦", "%chat_model gpt-5.4-low", "GPT, budget"),
     ("%chat_models gemini-2.5-f¦", "%chat_models gemini-2.5-flash-lite", ""),
     ("for n in range(2):\n    %chat -m gpt-5.5-h¦", "for n in range(2):\n    %chat -m gpt-5.5-hc", ""),

@@ -139,6 +139,10 @@ class Completion(Generic[DataT_co]):
         Whether it is from the store: nothing was sent for it, and nothing is paid.
     images
         The pictures that came with it. They are not sent again.
+    chain
+        The models that were to be asked one after the other, ``A,B``; empty where it was one.
+    instead_of
+        Why none before `requested_model` in that chain answered: ``A had no channel``; empty where it was the first.
     data
         The reply as a value of the type that was asked for (``--as``, ``as_=``); None without a type, and where the
         reply does not fit it. What a conversation keeps, and a file, is the text alone.
@@ -157,6 +161,8 @@ class Completion(Generic[DataT_co]):
     created: int | None = None
     cached: bool = False
     images: tuple[Image, ...] = ()
+    chain: str = ""
+    instead_of: str = ""
     data: DataT_co = field(default=None, compare=False)  # type: ignore[assignment]  # without a type, it is None
 
     @property
@@ -177,6 +183,9 @@ class Completion(Generic[DataT_co]):
         """Return the JSON-ready form, with pictures named by their hash."""
         record = asdict(replace(self, images=(), data=None))  # type: ignore[arg-type]  # as above
         del record["images"], record["data"]
+        for name in ("chain", "instead_of"):
+            if not record[name]:
+                del record[name]
         return record | ({"images": [i.to_dict() for i in self.images]} if self.images else {})
 
     @classmethod
@@ -206,6 +215,8 @@ class Completion(Generic[DataT_co]):
             created=count(record.get("created")),
             cached=record.get("cached") is True,
             images=tuple(_images(record.get("images"), media or {})),
+            chain=text(record.get("chain")) or "",
+            instead_of=text(record.get("instead_of")) or "",
         )
 
 

@@ -90,6 +90,11 @@ def who(asked: str, answered_by: Sequence[str]) -> str:
     return asked if names.keys() <= {asked} else f"{asked}, answered by {' and '.join(names)}"
 
 
+def asked(name: str, instead_of: str) -> str:
+    """Return the model that was asked, and why it was not one before it in its chain."""
+    return f"{name}, for {instead_of}" if instead_of else name
+
+
 def pools_that_differ(models: Sequence[str]) -> list[str]:
     """Return the pool of each model, as `pool` does; ``""`` for each where all are of one."""
     pools = list(map(pool, models))
@@ -122,14 +127,13 @@ def live_caption(reply: LiveReply, label: str = "", *, clickable: bool = True) -
     """
     count, exact = _tokens_so_far(reply)
     about = f"about {counted(count, 'token')}" if count and not exact else ""
-    return joined(
-        reply.model, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else _WAY_OUT
-    )
+    name = asked(reply.model, reply.instead_of)
+    return joined(name, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else _WAY_OUT)
 
 
 def opening_caption(reply: LiveReply, label: str = "") -> str:
     """Return the line for the first section of a long reply, whose end is not known yet."""
-    return joined(reply.model, label, "goes on below")
+    return joined(asked(reply.model, reply.instead_of), label, "goes on below")
 
 
 def overall_line(
@@ -161,7 +165,8 @@ def state_line(reply: LiveReply, pool: str, *, kept: bool = False) -> str:
     elapsed = f"{reply.elapsed_s:.1f} s" if reply.state != "failed" or reply.first_token_s is not None else ""
     count, exact = _tokens_so_far(reply)
     so_far = f"{'' if exact else '~'}{counted(count, 'token')}" if count else ""
-    return joined(pool, state, elapsed, so_far, "to be kept" if kept else "")
+    instead = asked(reply.model, reply.instead_of) if reply.chain else ""
+    return joined(instead, pool, state, elapsed, so_far, "to be kept" if kept else "")
 
 
 def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None, clickable: bool = True) -> str:
@@ -180,7 +185,7 @@ def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None
     """
     outlook, failed, waiting = progress.outlook, progress.failed, progress.waiting
     counts = progress.prompt_tokens, progress.completion_tokens
-    whose, what = progress.replies[0].model, "row"
+    whose, what = progress.replies[0].name, "row"
     if outlook.judge:
         whose, what = f"{outlook.judge} judges", "case"
     elif outlook.models > 1:
@@ -223,7 +228,7 @@ def completion_caption(completion: Completion, label: str = "") -> str:
     """Return the line for a completion, whole or partial."""
     if not completion.requested_model:
         return joined("from a file", label, ending(completion))
-    name = who(completion.requested_model, [completion.model])
+    name = asked(who(completion.requested_model, [completion.model]), completion.instead_of)
     time = "from the store" if completion.cached else f"{completion.duration_s:.1f} s"
     return joined(name, label, time, tokens(completion.usage) if completion.usage else "", ending(completion))
 
@@ -231,7 +236,7 @@ def completion_caption(completion: Completion, label: str = "") -> str:
 def failure_caption(reply: LiveReply, label: str = "") -> str:
     """Return the line for a reply that ended without a word of the model's."""
     how = "stopped before the reply began" if reply.state == "stopped" else "no reply"
-    return joined(reply.model, label, f"{reply.elapsed_s:.1f} s", how)
+    return joined(asked(reply.model, reply.instead_of), label, f"{reply.elapsed_s:.1f} s", how)
 
 
 def ending(completion: Completion) -> str:

@@ -7,7 +7,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import attachments, picture_lines, pictures
-from xcyq_magic.display.caption import advice, completion_caption, ending, joined, pools_that_differ, price, seconds
+from xcyq_magic.display.caption import (
+    advice,
+    asked,
+    completion_caption,
+    ending,
+    joined,
+    pools_that_differ,
+    price,
+    seconds,
+)
 from xcyq_magic.display.difference import difference_html, difference_plain
 from xcyq_magic.display.markup import escape, to_html, without_controls
 from xcyq_magic.display.metrics import metrics_html, metrics_markdown
@@ -167,6 +176,8 @@ def _head(column: Column, pool: str, button: str) -> str:
     parts = [pool, seconds(column.duration_s) if column.completion else "no reply"]
     if column.completion and not same_model(column.model, column.completion.model):
         parts.append(f"answered by {column.completion.model}")
+    if column.completion and column.completion.chain:
+        parts.insert(0, asked(column.model, column.completion.instead_of))
     return name_html(column.name) + quiet(joined(*parts), button)
 
 

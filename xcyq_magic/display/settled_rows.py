@@ -22,6 +22,7 @@ from xcyq_magic.media.values import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Media
     from xcyq_magic.chat.rows import Row, Rows
     from xcyq_magic.display.bundle import Bundle
@@ -281,7 +282,7 @@ def _described(value: Any, chars: int) -> str:  # noqa: ANN401  # as above
 
 
 def _caption(rows: Rows[Any], label: str) -> str:
-    whose = who(rows.model, [r.completion.model for r in rows if r.completion is not None])
+    whose = _who(rows.model, [r.completion for r in rows if r.completion is not None])
     return joined(whose, label, counted(len(rows), "row"), figures(rows))
 
 
@@ -302,6 +303,17 @@ def figures(rows: Rows[Any]) -> str:
         tokens(usage) if spent else "",
         "" if rows.cost is None else f"cost {price(rows.cost)}",
     )
+
+
+def _who(model: str, completions: Sequence[Completion]) -> str:
+    """Return the model that was asked and who answered; of a chain, how many rows each was asked about."""
+    if "," not in model:
+        return who(model, [c.model for c in completions])
+    by: dict[str, list[str]] = {}
+    for completion in completions:
+        by.setdefault(completion.requested_model, []).append(completion.model)
+    counts = ", ".join(f"{len(names):,} by {who(asked, names)}" for asked, names in by.items())
+    return f"{model} ({counts})" if counts else model
 
 
 def _left_out(rows: Rows[Any], hidden: Sequence[Row[Any]], fields: int) -> list[str]:

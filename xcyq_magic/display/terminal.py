@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.display.bundle import picture_lines
-from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, rows_line
+from xcyq_magic.display.caption import advice, asked, completion_caption, failure_caption, joined, rows_line
 from xcyq_magic.display.markup import plain_line, without_controls
 from xcyq_magic.display.settled_comparison import summary_markdown
 from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
@@ -52,6 +52,7 @@ class TerminalView:
         self._shown = 0
         self._said_thinking = False
         self._retry_said: Retry | None = None
+        self._instead_said = ""
 
     def paint(self, replies: Sequence[LiveReply]) -> None:
         """Write what came since the last frame."""
@@ -59,6 +60,9 @@ class TerminalView:
         if retry is not None and retry is not self._retry_said:
             self._retry_said = retry
             dim(f"{replies[0].model}: {retry}")
+        if (instead := replies[0].instead_of) != self._instead_said:
+            self._instead_said = instead
+            dim(asked(replies[0].model, instead))
         if builder.reasoning_pieces and not builder.text_pieces and not self._said_thinking:
             self._said_thinking = True
             dim("thinking …")

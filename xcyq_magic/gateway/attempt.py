@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import anyio
 
 from xcyq_magic.errors import AnswerError, GatewayError, IncompleteReplyError, NotReachedError, TimedOutError, XcyqError
 from xcyq_magic.gateway import refusals
+from xcyq_magic.gateway.retries import why_another
 from xcyq_magic.gateway.route import proxy_of, shown_proxy
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
     from xcyq_magic.gateway.repairs import Repair
+    from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.gateway.retries import Retry
 
 
@@ -51,6 +53,14 @@ class Retrying:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """Another model of a chain is asked now: its request, and who was not to answer, in words with the reason."""
+
+    request: ChatRequest
+    why: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """A line for the user about this exchange."""
 
@@ -65,7 +75,7 @@ class Ended:
     at: float
 
 
-Arrival: TypeAlias = Deltas | Retrying | Notice | Ended
+Arrival: TypeAlias = Deltas | Retrying | Instead | Notice | Ended
 Sink: TypeAlias = Callable[[Arrival], None]
 
 
@@ -79,6 +89,11 @@ class Connection:
         Seconds for a connection, for a stream's first byte, and of silence within it.
     answer_timeout
         Seconds for a whole answer, which is not streamed.
+    fallback_after, fallback_after_silence
+        Seconds after which the next model of a chain is asked: of a wait that a limit asks for, and without a first
+        byte of a stream.
+    fallback_rest
+        Seconds for which a model of a chain that failed is passed over.
     """
 
     url: str
@@ -87,12 +102,20 @@ class Connection:
     first_byte_timeout: float = 120.0
     read_timeout: float = 180.0
     answer_timeout: float = 600.0
+    fallback_after: float = 5.0
+    fallback_after_silence: float = 30.0
+    fallback_rest: float = 60.0
 
     @property
     def where(self) -> str:
         """The gateway's scheme, host and port, for errors."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def until_the_next(self) -> Connection:
+        """The same with the patience for the stream of a model that has another behind it in a chain."""
+        return replace(self, first_byte_timeout=min(self.first_byte_timeout, self.fallback_after_silence))
 
 
 @dataclass
@@ -146,6 +169,28 @@ class Attempt:
         """
         unknown = self.status in _PROXY_WAITED or (self.sent and not self.status)
         return self.answered or (self.whole and unknown)
+
+    def why_another(
+        self, error: GatewayError, retry: Retry | None, connection: Connection, *, at_hand: bool
+    ) -> str | None:
+        """Return why another model of its chain is worth asking, as `retries.why_another` does; None if it is not.
+
+        Parameters
+        ----------
+        error
+            How the attempt failed.
+        retry
+            The wait before the same model could be asked again; None for none.
+        connection
+            How long to wait.
+        at_hand
+            Whether another one is there that does not rest: then this one is not asked again first.
+        """
+        # Where nothing is sent again, nobody else is asked. But a stream of which no byte came is given up: whether it
+        # had a status line does not tell whether the model is at work.
+        if (self.final and (self.whole or self.came_at)) or (retry is not None and not at_hand):
+            return None
+        return why_another(error, retry, connection.fallback_after, connection.first_byte_timeout)
 
     @property
     def refused(self) -> bool:

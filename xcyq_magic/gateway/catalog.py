@@ -258,7 +258,7 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
     Parameters
     ----------
     words
-        Names, patterns and braces, in the order of the columns.
+        Names, chains of them (``A,B``), patterns and braces, in the order of the columns.
     repeat
         How many times each model is asked; from two on, the columns are called ``NAME#1``, ``NAME#2``.
     most
@@ -280,6 +280,8 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
         what = f"{models[0]} alone" if models else "no model"
         msg = f"A comparison takes at least two models, and here is {what}; nothing was sent."
         way_on = f"Name another one, or ask it twice ({_TWICE})." if models else f"Name them: {_EXAMPLE}."
+        if models and "," in models[0]:
+            way_on = f"With a comma, it is a chain, of which one answers. Write spaces between columns: {_EXAMPLE}."
         raise OptionError(msg, way_on)
     if len(names) > most:
         times = f" ({len(models)} models, {repeat} times each)" if repeat > 1 else ""
@@ -289,7 +291,11 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
 
 
 def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
-    named = [name for word in words for name in _braces(word)]
+    for word in words:
+        if word.endswith(","):
+            msg = f"The models stand there with a comma ({word!r}); nothing was sent."
+            raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+    named = [",".join(chain_of(name)) for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
             msg = f"{name} stands there {times} times; nothing was sent."
@@ -297,11 +303,36 @@ def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
 
 
+def chain_of(text: str) -> tuple[str, ...]:
+    """Return the models that `text` names, the first to be asked first: ``A,B,C`` or ``A{-official,,-fd}``.
+
+    Where it holds no comma, it is the one name, whatever it looks like.
+
+    Raises
+    ------
+    OptionError
+        One of them is no name.
+    """
+    if "," not in text:
+        return (text,)
+    if text.count("{") != text.count("}"):
+        raise _half_a_brace(text)
+    names = [name.strip() for name in _braces(f"{{{text}}}")]
+    for name in names:
+        if not is_name(name) or _WILDCARDS.search(name):
+            what = f"{name!r} stands in it" if name else "one is missing"
+            msg = f"The chain {text} takes the names of models, and {what}; nothing was sent."
+            raise OptionError(msg, f"Write it without spaces: {_EXAMPLE.replace(' ', ',')}.")
+    return tuple(dict.fromkeys(names))
+
+
+def _half_a_brace(word: str) -> OptionError:
+    msg = f"A brace in {word} has no other half; nothing was sent."
+    return OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
+
+
 def _braces(word: str) -> list[str]:
     """Return the words that the braces of `word` stand for, as a shell expands them."""
-    if word.endswith(",") or ("," in word and "{" not in word):
-        msg = f"The models stand there with a comma ({word!r}); nothing was sent."
-        raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
     if "$" in word:
         msg = f"No model's name holds a dollar ({word[:_MOST_BRACES]!r}); nothing was sent."
         raise OptionError(msg, VARIABLE)
@@ -325,8 +356,7 @@ def _expanded(word: str) -> Iterator[str]:
         if depth == 0:
             break
     if depth or "}" in (word if start < 0 else word[:start]):
-        msg = f"A brace in {word} has no other half; nothing was sent."
-        raise OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
+        raise _half_a_brace(word)
     if len(cuts) == 2 and "{" not in word[start + 1 : cuts[1]]:  # noqa: PLR2004  # its braces: a variable of IPython's
         msg = f"There is no comma in {word[start : cuts[1] + 1]}, so nothing was sent."
         raise OptionError(msg, VARIABLE)

@@ -21,15 +21,26 @@ import httpx
 
 from xcyq_magic import errors
 from xcyq_magic.gateway import encoding, wire
-from xcyq_magic.gateway.attempt import Attempt, Connection, Deltas, Ended, Notice, Retrying, Sink, bare, unexpected
+from xcyq_magic.gateway.attempt import (
+    Attempt,
+    Connection,
+    Deltas,
+    Ended,
+    Instead,
+    Notice,
+    Retrying,
+    Sink,
+    bare,
+    unexpected,
+)
 from xcyq_magic.gateway.loop import LoopThread, Slots
 from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
-from xcyq_magic.gateway.retries import retry_after
+from xcyq_magic.gateway.retries import Chain, Rest, Rests, retry_after
 from xcyq_magic.gateway.route import models_url, no_connection, proxy_of, refused_by_proxy, unusable, variables_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
     from concurrent.futures import Future
 
     from xcyq_magic.chat.completion import Delta
@@ -68,6 +79,7 @@ class GatewayClient:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._repairs = Repairs()
+        self._rests = Rests()
 
     def send(
         self,
@@ -77,6 +89,7 @@ class GatewayClient:
         sink: Sink,
         *,
         slots: Slots | None = None,
+        further: Sequence[ChatRequest] = (),
     ) -> Exchange:
         """Send `request` and return at once; `sink` hears every arrival, `Ended` last.
 
@@ -93,13 +106,19 @@ class GatewayClient:
         slots
             Those of the requests that it is one of; one of its own unless given. It takes one for each attempt, and
             gives it up while it waits.
+        further
+            The same for the models behind it in a chain: each is asked where those before it cannot answer.
 
         Raises
         ------
         InputError
             It was closed for good. Nothing was sent.
         """
-        return Exchange(self._submit(self._begin(request, key, connection, sink, slots or Slots(1))))
+        return Exchange(self._submit(self._begin((request, *further), key, connection, sink, slots or Slots(1))))
+
+    def resting(self, url: str) -> dict[str, Rest]:
+        """Return the models that chains pass over at `url` now, on the clock of `time.monotonic`."""
+        return self._rests.at(url, time.monotonic())
 
     def prepare(self, connection: Connection) -> None:
         """Create the HTTP client (TLS context, proxies) before the clock starts.
@@ -200,18 +219,20 @@ class GatewayClient:
         finally:
             self._under_way.discard(task)
 
-    async def _begin(self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots) -> None:
+    async def _begin(
+        self, requests: Sequence[ChatRequest], key: ApiKey, connection: Connection, sink: Sink, slots: Slots
+    ) -> None:
         """Exchange in a task group: it makes anyio's cancellation of a task's, which httpcore needs to clean up."""
         with self._noted():
             async with anyio.create_task_group() as group:
-                group.start_soon(self._exchange, request, key, connection, sink, slots)
+                group.start_soon(self._exchange, requests, key, connection, sink, slots)
 
     async def _exchange(
-        self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots
+        self, requests: Sequence[ChatRequest], key: ApiKey, connection: Connection, sink: Sink, slots: Slots
     ) -> None:
         error: errors.XcyqError | None = None
         try:
-            await self._until_answered(request, key, connection, sink, slots)
+            await self._until_answered(requests, key, connection, sink, slots)
         except errors.XcyqError as e:
             error = bare(e, key)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
@@ -227,9 +248,53 @@ class GatewayClient:
             sink(Ended(error, time.monotonic()))
 
     async def _until_answered(
-        self, request: ChatRequest, key: ApiKey, connection: Connection, sink: Sink, slots: Slots
+        self, requests: Sequence[ChatRequest], key: ApiKey, connection: Connection, sink: Sink, slots: Slots
     ) -> None:
-        """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait."""
+        """Ask the models of a chain in their order, until one answers; or the one model that there is."""
+        chain = Chain([request.model for request in requests])
+        while True:
+            model = chain.next(self.resting(connection.url))
+            request = next(r for r in requests if r.model == model)
+            if chain.said:
+                sink(Instead(request, chain.said))
+            another = chain.at_hand if len(requests) > 1 else None
+            patience = connection.until_the_next if another else connection
+            try:
+                failed = await self._ask(request, key, patience, sink, slots, another=another)
+                if failed is None:
+                    return
+                until = time.monotonic() + connection.fallback_rest
+                self._rests.begin(connection.url, model, Rest(failed.why, until))
+                if not chain.failed(model, failed.why):
+                    raise failed.error
+            except errors.GatewayError as error:
+                if chain.said:
+                    error.begin_with(f"{model}, for {chain.said}")
+                raise
+
+    async def _ask(
+        self,
+        request: ChatRequest,
+        key: ApiKey,
+        connection: Connection,
+        sink: Sink,
+        slots: Slots,
+        *,
+        another: bool | None,
+    ) -> _Failed | None:
+        """Attempt, and attempt again where that helps: with a parameter repaired, or after a wait.
+
+        Parameters
+        ----------
+        another
+            Whether another model of its chain is at hand, so that this one is not asked again first; None without a
+            chain.
+
+        Returns
+        -------
+        _Failed or None
+            None if it was answered. Where another model is worth asking instead, the failure is not raised.
+        """
 
         def tell(*notices: str | None) -> None:
             for notice in filter(None, notices):
@@ -242,10 +307,13 @@ class GatewayClient:
         while True:
             attempt = Attempt(whole=not request.stream, repairs=tuple(repairs))
             try:
-                async with slots.one(request.model):
+                async with slots.one(request.model) as sent_at:
                     await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
-                slots.refused(request.model, error, attempt.headers)
+                retry = retry_after(error, attempt.headers, number, one_of_many=slots.many)
+                if another is not None and (why := attempt.why_another(error, retry, connection, at_hand=another)):
+                    return _Failed(error, why)
+                slots.refused(request.model, error, attempt.headers, sent_at)
                 if attempt.final:
                     raise
                 repair = repair_for(error, body, typed=request.response_format is not None)
@@ -254,14 +322,13 @@ class GatewayClient:
                     body = repair.apply(body)
                     tell(repair.notice(request.model))
                     continue
-                retry = retry_after(error, attempt.headers, number, one_of_many=slots.many)
                 if retry is None:
                     raise
                 sink(Retrying(retry))
                 await asyncio.sleep(retry.wait_s)
                 number += 1
             else:
-                return
+                return None
 
     async def _attempt(
         self, attempt: Attempt, body: dict[str, Any], key: ApiKey, connection: Connection, sink: Sink
@@ -280,6 +347,7 @@ class GatewayClient:
                 async with self._open(body, key, connection) as response:
                     attempt.status, attempt.headers = response.status_code, response.headers
                     if attempt.answered:
+                        self._rests.end(connection.url, body["model"])
                         for repair in attempt.repairs:
                             self._repairs.remember(connection.url, body["model"], repair)
                     chunks = attempt.watched(response.aiter_bytes(), watchdog, connection)
@@ -332,6 +400,13 @@ class GatewayClient:
         ) as response:
             response.stream = _Coalesced(cast("httpx.AsyncByteStream", response.stream))  # an AsyncClient's is async
             yield response
+
+
+class _Failed(NamedTuple):
+    """How a model of a chain failed, and why that is a reason to ask another."""
+
+    error: errors.GatewayError
+    why: str
 
 
 class _Way(NamedTuple):

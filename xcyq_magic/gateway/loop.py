@@ -103,15 +103,25 @@ class Slots:
         self._holds: defaultdict[str, Hold] = defaultdict(Hold)
 
     @contextlib.asynccontextmanager
-    async def one(self, model: str) -> AsyncIterator[None]:
+    async def one(self, model: str) -> AsyncIterator[float]:
         """Take a slot for an attempt to ask `model`, once it is not held back. It is answered if nothing raises."""
         hold = self._holds[model]
         async with self._free:
             while (wait_s := hold.wait_s(time.monotonic())) > 0:  # noqa: ASYNC110  # another refusal may prolong it
                 await asyncio.sleep(wait_s)
-            yield
+            yield time.monotonic()
             hold.answered()
 
-    def refused(self, model: str, error: GatewayError, headers: Mapping[str, str]) -> None:
-        """Note how an attempt to ask `model` failed, and the headers of its answer."""
-        self._holds[model].refused(error, headers, time.monotonic())
+    def refused(self, model: str, error: GatewayError, headers: Mapping[str, str], sent_at: float) -> None:
+        """Note how an attempt to ask `model` failed.
+
+        Parameters
+        ----------
+        model
+            The model that was asked.
+        error, headers
+            How it failed, and the headers of its answer.
+        sent_at
+            When it took its slot, as `one` said.
+        """
+        self._holds[model].refused(error, headers, sent_at, time.monotonic())

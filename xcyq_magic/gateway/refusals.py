@@ -42,11 +42,18 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
 
 
 class _Cause(NamedTuple):
-    """What the words of a failure tell of its cause, and what helps; `lasting` is one that waiting does not mend."""
+    """What the words of a failure tell of its cause, and what helps.
+
+    Attributes
+    ----------
+    lasting, unserved
+        As in `StatusError`.
+    """
 
     words: re.Pattern[str]
     hint: str
     lasting: bool = False
+    unserved: bool = False
 
 
 _CAUSES = (
@@ -85,6 +92,7 @@ _CAUSES = (
         ),
         "This pool has no channel for the model now: try the same model with -official, -fd or -low.",
         lasting=True,
+        unserved=True,
     ),
     _Cause(
         re.compile(
@@ -98,9 +106,12 @@ _CAUSES = (
     ),
     _Cause(
         re.compile(
-            r"invalid model name|\bmodel.{0,40}(?:does not exist|not.found)|(?:unknown|no such) model", re.IGNORECASE
+            r"invalid model name|\bmodel.{0,40}(?:does not exist|not.found)|(?:unknown|no such|not a valid) model"
+            r"|\u6a21\u578b.{0,40}\u4e0d\u5b58\u5728",
+            re.IGNORECASE,
         ),
         "Check the model's name (%chat_models) and the address (%config GatewaySettings.base_url).",
+        unserved=True,
     ),
     # LiteLLM without a database says of a key that it does not know that it could not look it up.
     _Cause(
@@ -191,4 +202,5 @@ def status_error(status: int, body: bytes) -> StatusError:
         code=failure.code,
         wait_s=failure.wait_s,
         lasting=cause is not None and cause.lasting,
+        unserved=cause is not None and cause.unserved,
     )

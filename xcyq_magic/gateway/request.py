@@ -13,7 +13,15 @@ from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.given import has_surrogates
 from xcyq_magic.chat.messages import Video
 from xcyq_magic.errors import RequestError
-from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VARIABLE, VIDEO_MODELS, interpolation, is_name, takes_video
+from xcyq_magic.gateway.catalog import (
+    MAX_VIDEO_MB,
+    VARIABLE,
+    VIDEO_MODELS,
+    chain_of,
+    interpolation,
+    is_name,
+    takes_video,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,13 +101,16 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
 
 
 def check_model(name: str) -> None:
-    """Refuse a name that no model can have.
+    """Refuse a name that no model can have, and a chain with one.
 
     Raises
     ------
-    RequestError
+    InputError
         It is not one word, or holds braces or a dollar.
     """
+    if "," in name:
+        chain_of(name)
+        return
     if shown := interpolation(name):
         msg = f"No model's name holds {shown}; nothing was sent."
         raise RequestError(msg, f"{VARIABLE} %chat_models lists the names.")

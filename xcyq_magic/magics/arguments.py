@@ -67,7 +67,7 @@ def compare_options(function: F) -> F:
     function = _decorated(
         function,
         argument_group("the comparison"),
-        argument("models", nargs="*", help="Names, patterns (claude-*) and braces (gpt-5.5{,-low})."),
+        argument("models", nargs="*", help="Names, patterns (claude-*), braces (gpt-5.5{,-low}), chains (A,B)."),
         argument("--repeat", metavar="N", type=whole_number, default=1, help="How many times each model is asked."),
         argument("--check", metavar="FN", help="With --each, a function of a reply and its case that scores it."),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
@@ -86,7 +86,12 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
     decorators = [
         magic_arguments(),
         argument_group("the model"),
-        argument("-m", "--model", metavar="NAME", help="The model to ask, for this turn."),
+        argument(
+            "-m",
+            "--model",
+            metavar="NAME",
+            help="The model to ask, for this turn; or a chain: A,B or A{-official,,-fd}.",
+        ),
         argument("-s", "--system", metavar="TEXT", help="The system prompt, for this turn; '' for none."),
         argument("-t", "--temperature", metavar="T", type=number, help="Sampling temperature, 0 to 2."),
         argument(

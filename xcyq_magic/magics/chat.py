@@ -136,6 +136,9 @@ class ChatMagics(TurnMagics):
 
             %chat -a scatter.png -a df.describe() do these agree?
 
+            %%chat -m claude-opus-4-7{-official,,-fd}
+            Whichever of these pools has a channel, the first one first: what is a median?
+
             %%chat --as Literal["good", "bad"] --once
             How is this review? The lamp is bright, but its cable is too short.
 
@@ -232,6 +235,8 @@ def state_of(session: ChatSession) -> list[str]:
     if failure := session.conversations.failure():
         lines.append(f"Store: {failure}")
     lines += gateway_lines(access)
+    if resting := session.resting():
+        lines.append(f"Passed over: {'; '.join(f'{model} ({why})' for model, why in resting.items())}")
     try:
         source = access.key().source
         key = f"from {source}" if source else "none, which a server on this machine may not need"

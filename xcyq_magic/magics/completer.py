@@ -159,10 +159,10 @@ def _belongs(completion: Completion, source: str) -> bool:
 
 
 def _models(context: Context, typed: str) -> Iterable[SimpleCompletion]:
-    """Models whose names begin with what was typed, else those that hold it: ``opus`` is enough."""
-    known = context.models
-    names = [n for n in known if n.startswith(typed)] or [n for n in known if typed.lower() in n.lower()]
-    return [SimpleCompletion(n, type=_pool(n)) for n in names]
+    """Models whose names begin with what was typed, of a chain behind its last comma, else those that hold it."""
+    known, (before, comma, last) = context.models, typed.rpartition(",")
+    names = [n for n in known if n.startswith(last)] or [n for n in known if last.lower() in n.lower()]
+    return [SimpleCompletion(before + comma + n, type=_pool(n)) for n in names]
 
 
 def _pool(name: str) -> str:

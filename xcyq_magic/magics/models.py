@@ -28,11 +28,14 @@ class ModelMagics(ExtensionMagics):
     def chat_model(self, line: str) -> None:
         """Choose the model of the conversation, or show it.
 
-        A name that is not in the catalogue is taken as well: the gateway may know it.
+        A name that is not in the catalogue is taken as well: the gateway may know it. Of several with commas between, a
+        chain, the next is asked where those before it have no channel, fail, or are silent.
 
         Examples::
 
             %chat_model claude-opus-4-7
+
+            %chat_model claude-opus-4-7-official,claude-opus-4-7
 
             %chat_model gpt-5.5-low
 
@@ -49,7 +52,7 @@ class ModelMagics(ExtensionMagics):
             session.models(anew=False)  # so that a name that its server has is not remarked on
             for remark in session.access.remarks(name):
                 self.say(remark)
-            session.choose(model=name)
+            session.choose(model=",".join(catalog.chain_of(name)))
         current = session.model_of(session.conversation())
         model = catalog.MODELS.get(current)
         self.say(f"Model: {current}" + (f" ({model.family.name}, {model.pool} pool)" if model else ""))

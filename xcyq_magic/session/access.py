@@ -100,7 +100,10 @@ class GatewayAccess:
         return self._listed.get(address) or catalog.MODELS
 
     def remarks(self, model: str) -> list[str]:
-        """Return a line on a name that is in no list of models; once for each name and address."""
+        """Return a line on each name, of a model or a chain, that is in no list; once for each name and address."""
+        return [remark for name in catalog.chain_of(model) for remark in self._remark(name)]
+
+    def _remark(self, model: str) -> list[str]:
         asked = self.base_url, model
         notice = catalog.notice(model, self._listed.get(asked[0], ()))
         if notice is None or asked in self._remarked:
@@ -216,6 +219,9 @@ class GatewayAccess:
             settings.first_byte_timeout,
             settings.read_timeout,
             settings.answer_timeout,
+            settings.fallback_after,
+            settings.fallback_after_silence,
+            settings.fallback_rest,
         )
 
     def start_sandbox(self) -> Sandbox:

@@ -13,6 +13,7 @@ from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, XcyqError, before_sending
+from xcyq_magic.gateway.catalog import chain_of
 from xcyq_magic.gateway.tokens import estimated_tokens
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class Asking:
         self._conversation = conversation
         self.options = replace(options, once=conversation is None, cached=not fresh)
         self.history = Conversation() if conversation is None else session.conversation(conversation)
-        self.models = [*models] or [options.model or session.model_of(self.history)]
+        self.models = [*models] or [",".join(chain_of(options.model or session.model_of(self.history)))]
         with before_sending():
             self.prompts = [self._prompt(message_of, case) for case in cases.all]
             self._jobs = self._distinct()
@@ -340,7 +341,7 @@ class Asking:
         error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if error is None and (completion is None or completion.partial):
             error = _NOT_ASKED if completion is None else IncompleteReplyError("It was stopped.", "Run the cell again.")
-        price = self._session.gateway.price_of(model)
+        price = self._session.gateway.price_of(live.model)  # of a chain, of the one that answered
         spent = cost(completion.usage, price) if completion is not None else None
         if completion is not None and completion.cached and price is not None:
             spent = 0.0

@@ -263,7 +263,7 @@ class _Asking:
             broken = self.session.send([job], paint)
         except InputError as e:
             return Verdict(model, names, error=e), None
-        completion, error = job.live.completion, broken or job.live.error
+        completion, error, model = job.live.completion, broken or job.live.error, job.live.model
         winner, reason = verdict_of(completion.text, names) if completion else (None, "")
         return (
             Verdict(

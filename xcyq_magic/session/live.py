@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Partial
 from xcyq_magic.errors import InputError, TypeMismatchError
-from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Notice, Retrying
+from xcyq_magic.gateway.attempt import Arrival, Deltas, Ended, Instead, Notice, Retrying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +32,15 @@ class LiveReply:
     Attributes
     ----------
     model
-        The model that was asked.
+        The model that was asked; of a chain, the one that is asked now.
+    chain
+        The models of a chain, ``A,B``; empty for one model.
+    instead_of
+        Why those before it in the chain are not asked; empty where there are none.
     prompt
         The prompt as it is sent, its media fitted for the model.
     name
-        What tells it from others of its model; the model's name unless given.
+        What tells it from others of its model; the name of the model, or of the chain, unless given.
     answer
         The type that it is to have; None for any text. A reply that does not fit is asked for again, once.
     builder
@@ -61,10 +65,13 @@ class LiveReply:
         prompt: Message | None = None,
         streamed: bool = True,
         name: str = "",
+        chain: str = "",
         answer: AnswerType[Any] | None = None,
     ) -> None:
         self.model = model
-        self.name = name or model
+        self.chain = chain
+        self.instead_of = ""
+        self.name = name or chain or model
         self.prompt = prompt
         self._streamed = streamed
         self.notices = list(notices)
@@ -133,8 +140,18 @@ class LiveReply:
         data = self.answer.parse(completion.text) if self.answer else None
         self.notices.append(notice)
         self.builder.add(Delta(completion.text, completion.reasoning, images=completion.images))
+        if self.chain:
+            self.model, self.instead_of = completion.requested_model, completion.instead_of
         self._kept = replace(
-            completion, usage=None, first_token_s=None, duration_s=self.elapsed_s, partial=None, cached=True, data=data
+            completion,
+            usage=None,
+            first_token_s=None,
+            duration_s=self.elapsed_s,
+            partial=None,
+            cached=True,
+            chain=self.chain,
+            instead_of=self.instead_of,
+            data=data,
         )
         self._end("done", time.monotonic())
 
@@ -187,6 +204,9 @@ class LiveReply:
             self.notices.append(arrival.notice)
         elif isinstance(arrival, Retrying):
             self.retry = arrival.retry
+        elif isinstance(arrival, Instead):
+            self.model, self.instead_of, self.retry = arrival.request.model, arrival.why, None
+            self.prompt = arrival.request.messages[-1]
         else:
             self._grow(arrival)
 
@@ -238,6 +258,7 @@ class LiveReply:
             self._close_fence()
         self.state = state
         self._ended = at
+        self._again = None  # it holds the request, and with it this reply
 
     @property
     def completion(self) -> Completion | None:
@@ -255,7 +276,7 @@ class LiveReply:
         )
         if self._first is not None:
             built = self._both(self._first, built)
-        return replace(built, data=self._data)
+        return replace(built, data=self._data, chain=self.chain, instead_of=self.instead_of)
 
     def _both(self, first: Completion, second: Completion) -> Completion:
         """Return the second reply, or the first one where no word of the second came, with the tokens of both."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, OptionError, TypeMismatchError, before_sending
+from xcyq_magic.errors import InputError, OptionError, RequestError, TypeMismatchError, before_sending
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
@@ -157,6 +158,47 @@ class ChatSession:
         check(request, self.gateway.max_video_mb)
         return Prepared(request, system, (*self.access.remarks(model), *past.notices))
 
+    def chain(
+        self, conversation: Conversation, prompt: Message, options: TurnOptions, cell: CellRun | None = None
+    ) -> list[Prepared]:
+        """Return the requests of a turn to each model of its chain that can take it; without a chain, the one.
+
+        Parameters
+        ----------
+        conversation, prompt, options, cell
+            As for `request`.
+
+        Raises
+        ------
+        InputError
+            None can be sent. Nothing is.
+        """
+
+        def request(model: str) -> Prepared | RequestError:
+            try:
+                return self.request(conversation, prompt, replace(options, model=model), cell)
+            except RequestError as e:
+                return e
+
+        names = catalog.chain_of(self.model_of(conversation) if options.model is None else options.model)
+        tried = list(map(request, names))
+        found = [ready for ready in tried if isinstance(ready, Prepared)]
+        refused = [e for e in tried if isinstance(e, RequestError)]
+        if not found:
+            raise refused[0]
+        passed = [e.message.replace("nothing was sent", "it is passed over") for e in refused]
+        notices = tuple(dict.fromkeys([*(n for ready in found for n in ready.notices), *passed]))
+        return [replace(found[0], notices=notices), *found[1:]]
+
+    def resting(self) -> dict[str, str]:
+        """Return the models that chains pass over now, each with the reason and the seconds that are left."""
+        try:
+            url = self.access.connection().url
+        except InputError:  # it is no address
+            return {}
+        now = time.monotonic()
+        return {m: f"{rest.why}, {math.ceil(rest.until - now)} s more" for m, rest in self._client.resting(url).items()}
+
     def models(self, *, anew: bool = True) -> Collection[str]:
         """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
         return self.access.models(self._client, anew=anew)
@@ -187,9 +229,11 @@ class ChatSession:
         InputError
             It could not be sent.
         """
-        ready = self.request(self.conversation(conversation), prompt, options or TurnOptions(), cell)
+        ready, *further = self.chain(self.conversation(conversation), prompt, options or TurnOptions(), cell)
         url = self.access.connection().url
         body, told = self._client.body(ready.request, url)
+        behind = ", then ".join(other.request.model for other in further)
+        told += [f"Where it cannot answer, {behind} is asked."] if behind else []
         return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)))
 
     def ask(
@@ -309,18 +353,25 @@ class ChatSession:
         InputError
             It breaks a rule.
         """
-        ready = self.request(conversation, prompt, options, cell)
+        ready, *further = self.chain(conversation, prompt, options, cell)
         request = ready.request
+        chain = ",".join(catalog.chain_of(options.model or self.model_of(conversation)))
+        chain = chain if "," in chain else ""
         live = LiveReply(
             request.model,
             ready.notices,
             prompt=request.messages[-1],
             streamed=request.stream,
             name=name,
+            chain=chain,
             answer=options.answer,
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
-        return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+        job = Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+        if chain:
+            job.further = tuple(other.request for other in further)
+            job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self._gateway)
+        return job
 
     @property
     def _gateway(self) -> str:
@@ -331,7 +382,8 @@ class ChatSession:
         """End a request with a kept reply, if there is one that will do."""
         if job.live.ended or not self.takes_kept(job.options):
             return
-        found = self.conversations.answered(job.digest)
+        kept = (self.conversations.answered(each) for each in (job.first_digest, job.digest) if each)
+        found = next(filter(None, kept), None)
         if found is not None and found.completion.retold:  # an answer without a word is worth another try
             when = time.strftime(", on %Y-%m-%d %H:%M", time.localtime(found.asked_at)) if found.asked_at else ""
             with contextlib.suppress(TypeMismatchError):  # one that does not fit, too
@@ -381,13 +433,14 @@ class ChatSession:
         for live in by_reply:
             live.notices += [route] if route else []
 
-        def send(request: ChatRequest) -> Send:
-            return partial(self._client.send, request, key, connection, slots=slots)
+        def send(request: ChatRequest, further: Sequence[ChatRequest] = ()) -> Send:
+            return partial(self._client.send, request, key, connection, slots=slots, further=further)
 
         def start(live: LiveReply, arrivals: Arrivals) -> None:
             by_reply[live].asked_at = time.time()
-            request = by_reply[live].request
-            live.start(send(request), arrivals, lambda reply, why: send(ask_again(request, reply, why)))
+            job = by_reply[live]
+            again = lambda reply, why: send(ask_again(job.request, reply, why))  # noqa: E731  # of the model that answered
+            live.start(send(job.request, job.further), arrivals, again)
 
         def over(lives: Sequence[LiveReply]) -> None:
             found = [by_reply[live] for live in lives]

@@ -16,8 +16,8 @@ from traitlets import Bool, Dict, Enum, Float, Int, TraitError, TraitType, Unico
 from traitlets.config import Configurable
 
 from xcyq_magic.chat.usage import Price
-from xcyq_magic.errors import SettingError, StoreError
-from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_FORMS
+from xcyq_magic.errors import OptionError, SettingError, StoreError
+from xcyq_magic.gateway.catalog import MAX_VIDEO_MB, VIDEO_FORMS, chain_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +92,17 @@ class GatewaySettings(Settings):
         config=True
     )
 
+    fallback_after = Float(
+        5.0,
+        help="Of a chain of models (-m A,B), the next is asked where a limit asks to wait for more seconds.",
+    ).tag(config=True)
+    fallback_after_silence = Float(
+        30.0,
+        help="Of a chain, the next is asked after so many seconds without a byte of a streamed answer. The stream is "
+        "closed; a gateway may count what it had begun.",
+    ).tag(config=True)
+    fallback_rest = Float(60.0, help="Seconds for which a model that failed is passed over in chains.").tag(config=True)
+
     video_form = Enum(
         VIDEO_FORMS,
         "image_url",
@@ -138,7 +149,15 @@ class GatewaySettings(Settings):
             raise self.refusal(proposal["trait"], f"max_video_mb is more than 0 MB, not {size:g}")
         return size
 
-    @validate("connect_timeout", "first_byte_timeout", "read_timeout", "answer_timeout")
+    @validate(
+        "connect_timeout",
+        "first_byte_timeout",
+        "read_timeout",
+        "answer_timeout",
+        "fallback_after",
+        "fallback_after_silence",
+        "fallback_rest",
+    )
     def _positive(self, proposal: dict[str, Any]) -> float:
         value: float = proposal["value"]
         if not value > 0:
@@ -169,7 +188,7 @@ class GatewaySettings(Settings):
 class ChatSettings(Settings):
     """What a chat uses unless its cell says otherwise."""
 
-    model = Unicode(help="The model of a new conversation. Environment: XCYQ_MODEL.").tag(
+    model = Unicode(help="The model of a new conversation, or a chain of them: A,B. Environment: XCYQ_MODEL.").tag(
         config=True, example=DEFAULT_MODEL
     )
     system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(
@@ -206,10 +225,14 @@ class ChatSettings(Settings):
     @validate("model")
     def _one_name(self, proposal: dict[str, Any]) -> str:
         name: str = proposal["value"].strip()
-        if len(name.split()) != 1:
-            why = f"a model's name is one word, not {name!r}; %chat_models lists the names"
+        try:
+            names = chain_of(name)
+        except OptionError as e:
+            raise self.refusal(proposal["trait"], e.message.replace("; nothing was sent.", "")) from None
+        if wrong := [each for each in names if len(each.split()) != 1]:
+            why = f"a model's name is one word, not {wrong[0]!r}; %chat_models lists the names"
             raise self.refusal(proposal["trait"], why)
-        return name
+        return ",".join(names)
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Refuse to keep conversations in what is another program's."""

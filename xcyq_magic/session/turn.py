@@ -86,7 +86,9 @@ class Job:
     ready
         The request; None where it is refused.
     digest
-        The SHA-256 of the request; ``""`` where it is refused.
+        The SHA-256 of the request, or of a whole chain; ``""`` where it is refused.
+    further, first_digest
+        Of a chain: the same requests of the models behind the first, and the SHA-256 of the first one's.
     recorded
         Whether its turn is kept without a place in a conversation, for whoever asks the same again.
     asked_at
@@ -101,6 +103,8 @@ class Job:
     digest: str = ""
     recorded: bool = False
     asked_at: float = 0.0
+    further: tuple[ChatRequest, ...] = ()
+    first_digest: str = ""
     _turn: Turn | None = field(default=None, init=False, repr=False)
     _id: str = field(default_factory=new_turn_id, init=False, repr=False)
     _drafted_at: float = field(default_factory=time.monotonic, init=False, repr=False)
@@ -115,7 +119,9 @@ class Job:
     def _turn_of(self, completion: Completion) -> Turn:
         system, parameters = self.ready.system if self.ready else None, self.options.parameters
         turn = Turn(self.prompt, completion, system, parameters, self.cell, self.asked_at, id=self._id)
-        return replace(turn, request=self.digest or None)
+        # What the first of a chain answered is what it answers alone, too; what another did is the chain's alone.
+        first = self.ready is not None and self.live.model == self.ready.request.model
+        return replace(turn, request=(self.first_digest if first else "") or self.digest or None)
 
     def draft(self, keep: Callable[[Turn], None]) -> None:
         """Keep what came so far, if nothing was kept of it for a few seconds."""
@@ -126,12 +132,13 @@ class Job:
 
     @property
     def request(self) -> ChatRequest:
-        """The request of one that was not refused."""
-        return cast("Prepared", self.ready).request
+        """The request of one that was not refused; of a chain, to the model that is asked now."""
+        first = cast("Prepared", self.ready).request
+        return next((r for r in self.further if r.model == self.live.model), first)
 
     def note_ignored_media(self) -> None:
         """Have the reply say so where its usage shows that the request's media did not reach the model."""
-        messages = self.ready.request.messages if self.ready else ()
+        messages = self.request.messages if self.ready else ()
         if ignored := ignored_media(messages, self.live.model, self.live.builder.usage):
             self.live.notices.append(ignored)
 
@@ -262,7 +269,7 @@ def retry(
             msg = "There is no turn to ask again yet."
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
         old = before.turns[-1]
-        asked = (old.completion.requested_model or None) if model is None else model
+        asked = (old.completion.chain or old.completion.requested_model or None) if model is None else model
         options = TurnOptions(asked, old.system or "", old.parameters, cached=False)
         # All others stand above it, whichever their cells are.
         above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _METADATA = "xcyq_magic"  # of the notebook: what was chosen for the conversation
-_NAME = re.compile(r"[\w.:/@+][\w.:/@+-]*", re.ASCII)  # of a model, on the line of %chat_model
+_NAME = re.compile(r"[\w.:/@+][\w.:/@+,-]*", re.ASCII)  # of a model, or a chain, on the line of %chat_model
 _FIELD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as -p takes it before a `=`
 _ENDING = "--"  # of the options: argparse of Python before 3.13 drops it also as the value of one
 _OWN_CELL = re.compile(r"setup|model|(?:system|turn)-.+")
@@ -96,7 +96,8 @@ def _system(system: str | None) -> str:
 
 def _source(turn: Turn, model: str | None) -> str:
     """The cell that asks a turn again, as far as options can say it."""
-    asked, parameters, text = turn.completion.requested_model, turn.parameters, turn.prompt.text
+    completion, parameters, text = turn.completion, turn.parameters, turn.prompt.text
+    asked = completion.chain or completion.requested_model
     options = [] if asked in {model, ""} else [_option("-m", asked.replace("{{", r"\{{"))]
     for option, value in (
         ("-t", parameters.temperature),
