@@ -9,7 +9,9 @@ import os
 import re
 import socket
 import ssl
+import sys
 import urllib.request
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -28,6 +30,8 @@ _VERSION = re.compile(r"v\d+(?:\.\d+)*(?:(?:alpha|beta|preview)\d*)?", re.IGNORE
 # What else lies under a version, and is pasted for it.
 _BESIDE = re.compile(r"/(?:chat|completions|responses|messages|models|embeddings)$")
 _PROXY_NAMES = {"http_proxy", "https_proxy", "all_proxy"}  # in any case, as httpx reads them
+# What a proxy depends on, as it is usually written; in a server's script, REQUEST_METHOD, too.
+_PROXIES = [*_PROXY_NAMES, "no_proxy", *(name.upper() for name in _PROXY_NAMES), "NO_PROXY", "REQUEST_METHOD"]
 _OFFLINE = "%chat_sandbox works offline."
 _CHECK = f"Check the network and GatewaySettings.base_url; {_OFFLINE}"
 _NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
@@ -135,6 +139,17 @@ def route_notice(url: str) -> str | None:
 
 def proxy_of(url: str) -> str | None:
     """Return the proxy that the environment names for `url`, or None: loopback is never reached through one."""
+    if sys.platform in {"darwin", "win32"}:  # there, the system names some, too
+        return _proxy_of(url)
+    return _proxy_within(url, tuple(map(os.environ.get, _PROXIES)))
+
+
+@lru_cache(maxsize=64)  # to read all of the environment takes a tenth of what a request does
+def _proxy_within(url: str, environment: tuple[str | None, ...]) -> str | None:  # noqa: ARG001  # it tells one from another
+    return _proxy_of(url)
+
+
+def _proxy_of(url: str) -> str | None:
     parts, proxies = urlsplit(url), urllib.request.getproxies()
     address = proxies.get(parts.scheme) or proxies.get("all")
     if not address or is_loopback(url) or _goes_without(parts, proxies.get("no", "")):
