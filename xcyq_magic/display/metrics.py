@@ -12,7 +12,7 @@ from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
     from xcyq_magic.chat.usage import ModelUsage, UsageReport
@@ -37,12 +37,15 @@ class Cell:
         Whether it is the best of its column.
     stands_out
         Whether it is not what one expects.
+    below
+        A small line below it.
     """
 
     text: str
     share: float | None = None
     best: bool = False
     stands_out: bool = False
+    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ _COLUMN_FIGURES: tuple[_Figure[Column], ...] = (
 
 def metrics_html(columns: Sequence[Column]) -> str:
     """Return the figures of a comparison as HTML. Its bars need no style element: their width is their own."""
-    return _figures_html(*metrics_table(columns))
+    return figures_html(*metrics_table(columns))
 
 
 def metrics_markdown(columns: Sequence[Column]) -> str:
@@ -158,7 +161,7 @@ def usage_bundle(report: UsageReport) -> Bundle:
         return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
     headings, rows = _usage_table(report)
     notes = list(_notes(report))
-    table = _figures_html(headings, rows)
+    table = figures_html(headings, rows)
     plain = "\n\n".join([_figures_markdown(headings, rows), *notes])
     return {
         "text/html": styled(COMPARISON_STYLE + table + "".join(map(quiet, notes))),
@@ -193,9 +196,21 @@ def _notes(report: UsageReport) -> Iterator[str]:
 # Tables of figures, in both forms
 
 
-def _figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table."""
-    sides = ["left" if n == 0 or heading in {_ANSWERED_BY, _ENDED} else "right" for n, heading in enumerate(headings)]
+def figures_html(
+    headings: Sequence[str], rows: Iterable[Sequence[Cell]], words: Collection[str] = (_ANSWERED_BY, _ENDED)
+) -> str:
+    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table.
+
+    Parameters
+    ----------
+    headings
+        One for each column.
+    rows
+        The cells, row by row.
+    words
+        The headings of the columns that hold words, or marks.
+    """
+    sides = ["left" if n == 0 or heading in words else "right" for n, heading in enumerate(headings)]
     styles = [f"{_FIGURE};text-align:{side}" for side in sides]
     styles[0] += ";padding-left:0"
     head = "".join(
@@ -224,7 +239,7 @@ def _figure_cell(cell: Cell, style: str) -> str:
         colour = "#3b82f6" if cell.best else "#9ca3af"
         style_of_bar = f"{width};height:4px;margin:1px 0 2px auto;border-radius:2px;background-color:{colour}"
         bar = f'<div class="xcyq-bar" style="{style_of_bar}"></div>'
-    return f'<td style="{style}">{text}{bar}</td>'
+    return f'<td style="{style}">{text}{bar}{quiet(cell.below) if cell.below else ""}</td>'
 
 
 def _figures_markdown(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

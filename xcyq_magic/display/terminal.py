@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.display.bundle import picture_lines
 from xcyq_magic.display.caption import advice, completion_caption, failure_caption, rows_line
 from xcyq_magic.display.markup import plain_line, without_controls
+from xcyq_magic.display.settled_checks import checks_bundle, checks_line
 from xcyq_magic.display.settled_comparison import summary_markdown
 from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import XcyqError, encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from xcyq_magic.chat.checks import CheckReport
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.session.asking import Progress
+    from xcyq_magic.session.checking import CheckProgress
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome
 
@@ -152,8 +155,8 @@ class TerminalColumns:
         """Do nothing: in a terminal, nothing stays open."""
 
 
-class TerminalRows:
-    """Writes how far many rows are, in one line that is written anew, and a table at the end.
+class _LineAnew:
+    """A line on how far something is, written anew as it goes on.
 
     Parameters
     ----------
@@ -165,20 +168,15 @@ class TerminalRows:
         self._label = label
         self._painted = 0.0
 
-    def paint(self, progress: Progress) -> None:
-        """Write the line anew, at most once a second; nothing where each would be a line of its own, as in a file."""
+    def _write_anew(self, line_of: Callable[[], str]) -> None:
+        """Write the line, at most once a second; nothing where each would be a line of its own, as in a file."""
         now = time.monotonic()
         if not sys.stdout.isatty() or now - self._painted < _CLOCK_S:
             return
         self._painted = now
-        line = encodable(plain_line(rows_line(progress, self._label, clickable=False)))
+        line = encodable(plain_line(line_of()))
         width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be written anew
         self._begin_line(f"{_DIM}{line[:width]}{_PLAIN}")
-
-    def settle(self, rows: Rows[Any]) -> None:
-        """Write the table in the place of the line."""
-        self.close()
-        write(rows_bundle(rows, self._label)["text/plain"] + "\n")
 
     def close(self) -> None:
         """Take the line away, if it is there."""
@@ -189,6 +187,32 @@ class TerminalRows:
     def _begin_line(self, text: str) -> None:
         sys.stdout.write(f"{_LINE_ANEW}{text}")
         sys.stdout.flush()
+
+
+class TerminalRows(_LineAnew):
+    """Writes how far many rows are, and a table at the end."""
+
+    def paint(self, progress: Progress) -> None:
+        """Write the line anew."""
+        self._write_anew(lambda: rows_line(progress, self._label, clickable=False))
+
+    def settle(self, rows: Rows[Any]) -> None:
+        """Write the table in the place of the line."""
+        self.close()
+        write(rows_bundle(rows, self._label)["text/plain"] + "\n")
+
+
+class TerminalChecks(_LineAnew):
+    """Writes how far a check of pools is, and a table at the end."""
+
+    def paint(self, progress: CheckProgress) -> None:
+        """Write the line anew."""
+        self._write_anew(lambda: checks_line(progress, self._label, clickable=False))
+
+    def settle(self, report: CheckReport) -> None:
+        """Write the table in the place of the line."""
+        self.close()
+        write(checks_bundle(report, self._label)["text/plain"] + "\n")
 
 
 def write(text: str) -> None:

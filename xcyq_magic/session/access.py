@@ -99,6 +99,13 @@ class GatewayAccess:
                 self._listed[address] = client.models(self.key(), self.connection(), patience)
         return self._listed.get(address) or catalog.MODELS
 
+    def listed(self, client: GatewayClient) -> tuple[str, ...]:
+        """Return the names of the models that the server lists, whosever it is; none where it gives no list."""
+        try:
+            return client.models(self.key(), self.connection(), _LIST_S)
+        except XcyqError:
+            return ()
+
     def remarks(self, model: str) -> list[str]:
         """Return a line on a name that is in no list of models; once for each name and address."""
         asked = self.base_url, model

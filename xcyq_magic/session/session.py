@@ -161,6 +161,10 @@ class ChatSession:
         """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
         return self.access.models(self._client, anew=anew)
 
+    def listed(self) -> Collection[str]:
+        """Return the names of the models that the server itself lists; none where it gives no list."""
+        return self.access.listed(self._client)
+
     def preview(
         self,
         prompt: Message,
@@ -308,10 +312,10 @@ class ChatSession:
             answer=options.answer,
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
-        return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+        return Job(prompt, options, cell, live, ready, digest(request, self.place), recorded)
 
     @property
-    def _gateway(self) -> str:
+    def place(self) -> str:
         """Where a reply comes from: what is kept of one gateway is no reply of another."""
         return "sandbox" if self.access.sandbox else self.access.base_url
 

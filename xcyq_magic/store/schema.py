@@ -86,6 +86,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # When a turn was taken from a comparison; 0 for one that was asked in its conversation.
     ("ALTER TABLE turns ADD COLUMN kept_at REAL NOT NULL DEFAULT 0",),
     (f"PRAGMA application_id = {APPLICATION_ID}",),  # a new file has it before its first table
+    (
+        # What the checks of pools saw.
+        """
+        CREATE TABLE checks (
+            gateway TEXT NOT NULL,      -- its address, or sandbox
+            model TEXT NOT NULL,
+            at REAL NOT NULL,
+            figures TEXT NOT NULL,      -- JSON: seconds, tokens a second, a ratio of tokens
+            kept TEXT NOT NULL          -- JSON: what was as it should be
+        )
+        """,
+        "CREATE INDEX checks_by_model ON checks (gateway, model, at)",
+    ),
 )
 
 # The tables of a file that has no application id yet, in the versions that there were.
