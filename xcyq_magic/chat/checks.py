@@ -19,6 +19,7 @@ EARLIER = 20  # checks of a pool whose median is what is usual for it
 _WORSE = 3.0  # times, from which on a figure stands out
 _LEAST_COUNTED, _MOST_COUNTED = 0.7, 1.5  # prompt tokens as they were counted, of those that were sent
 _AT_ONCE = 0.8  # of a text, within 50 ms
+REFUSED = "not taken"  # what is said of a parameter that a pool refuses
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Aspect:
 
 ASPECTS: dict[str, Aspect] = {
     "reachable": Aspect("reached", "it answered", "did not answer"),
-    "answered_by": Aspect("answered by", "the answer names the model that was asked", "answered as another model"),
+    "answered_by": Aspect("own name", "the answer names the model that was asked", "answered as another model"),
     "streams": Aspect("streams", "the words came as they were written", "sent nearly all of its words at once"),
     "system": Aspect(
         "system", "used the word that only the system prompt has", "did not use the word from the system prompt"
@@ -130,7 +131,7 @@ def counted(tokens: int | None, sent: int) -> Finding:
 def streamed(most_at_once: int, chars: int) -> Finding:
     """Return what it says that of a text of so many characters, `most_at_once` came within 50 ms."""
     share = most_at_once / chars
-    return Finding(share <= _AT_ONCE, "" if share <= _AT_ONCE else "at once")
+    return Finding(share <= _AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -184,17 +185,13 @@ class PoolCheck:
 
 
 def _sentence(name: str, finding: Finding) -> str:
-    broken = ASPECTS[name].broken
     if finding.said == REFUSED:
         return f"does not take {name}"
     if name == "answered_by":
         return f"answered as {finding.said}"
     if name == "prompt_tokens":
-        return f"counted {finding.said} the prompt tokens that were sent"
-    return broken
-
-
-REFUSED = "not taken"
+        return f"counted {finding.value:.2f} times the prompt tokens that were sent"
+    return ASPECTS[name].broken
 
 
 @dataclass(frozen=True)
@@ -207,6 +204,8 @@ class CheckReport:
         A check for each, in the order in which they were named.
     duration_s
         Seconds that all took.
+    looked_at
+        The names of the aspects that were looked at, also where nothing was seen of one.
 
     Examples
     --------
@@ -215,11 +214,12 @@ class CheckReport:
 
     pools: tuple[PoolCheck, ...]
     duration_s: float = 0.0
+    looked_at: tuple[str, ...] = ()
 
     @property
     def aspects(self) -> dict[str, Aspect]:
-        """Those that something was seen of, in their order."""
-        seen = {name for pool in self.pools for name in pool.findings}
+        """Those that were looked at, in their order."""
+        seen = {*self.looked_at, *(name for pool in self.pools for name in pool.findings)}
         return {name: aspect for name, aspect in ASPECTS.items() if name in seen}
 
     @property

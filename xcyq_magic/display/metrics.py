@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _LONG_WORD = 40  # characters
 _ANSWERED_BY, _ENDED = "answered by", "ended"  # the columns that hold words
-_FIGURE = "vertical-align:top;padding:3px 10px;white-space:nowrap;line-height:1.6"
+_FIGURE = "vertical-align:top;padding:3px {side_px}px;white-space:nowrap;line-height:1.6"
 _NOTHING = "No turns yet, so nothing was spent."
 
 
@@ -197,7 +197,10 @@ def _notes(report: UsageReport) -> Iterator[str]:
 
 
 def figures_html(
-    headings: Sequence[str], rows: Iterable[Sequence[Cell]], words: Collection[str] = (_ANSWERED_BY, _ENDED)
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    words: Collection[str] = (_ANSWERED_BY, _ENDED),
+    side_px: int = 10,
 ) -> str:
     """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table.
 
@@ -209,9 +212,11 @@ def figures_html(
         The cells, row by row.
     words
         The headings of the columns that hold words, or marks.
+    side_px
+        Pixels beside the text of a cell.
     """
     sides = ["left" if n == 0 or heading in words else "right" for n, heading in enumerate(headings)]
-    styles = [f"{_FIGURE};text-align:{side}" for side in sides]
+    styles = [f"{_FIGURE.format(side_px=side_px)};text-align:{side}" for side in sides]
     styles[0] += ";padding-left:0"
     head = "".join(
         f'<th style="{style};font-weight:{400 if n else 600}">{quiet(heading)}</th>'

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.checks import EARLIER, REFUSED, Finding
 from xcyq_magic.display.caption import WAY_OUT, counted, joined, pace, price, seconds, tokens
-from xcyq_magic.display.markup import plain_line, without_controls
+from xcyq_magic.display.markup import escape, plain_line, without_controls
 from xcyq_magic.display.metrics import Cell, aligned, figures_html
-from xcyq_magic.display.style import COMPARISON_STYLE, quiet, styled
+from xcyq_magic.display.style import COMPARISON_STYLE, quiet, styled, unfolding
 from xcyq_magic.errors import show_directions
 
 if TYPE_CHECKING:
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 _KEPT, _BROKEN, _UNKNOWN, _WORSE, _COMING = "✓", "✗", "—", "▲", "…"
 _MARKS = (
-    f"{_KEPT} as it should be, {_BROKEN} not, {_UNKNOWN} could not be told, {_WORSE} three times worse than usual, "
-    f"which is the median of its last {EARLIER} checks."
+    f"{_KEPT} as it should be, {_BROKEN} not, {_UNKNOWN} could not be told, {_WORSE} three times worse than usual. "
+    f"What is usual stands below a figure: the median of the pool's last {EARLIER} checks."
 )
 _MOST_SAID = 12  # pools whose sentences are shown
 _MOST_NAMED = 6
 _MOST_HINTS = 3
 _WORD_CHARS, _LINE_CHARS = 40, 300
 _POOL = "pool"
+_SIDE_PX = 5  # beside the text of a cell: there are many columns
 
 
 def checks_line(progress: CheckProgress, label: str = "", *, clickable: bool = True) -> str:
@@ -62,16 +63,19 @@ def checks_html(report: CheckReport, *, coming: bool = False) -> str:
         [Cell(_shown(pool.model)), *(_cell(pool, *item, coming=coming) for item in aspects.items())]
         for pool in report.pools
     ]
-    return figures_html(headings, rows, words={aspect.heading for aspect in aspects.values() if aspect.means})
+    words = {aspect.heading for aspect in aspects.values() if aspect.means}
+    return figures_html(headings, rows, words=words, side_px=_SIDE_PX)
 
 
 def checks_bundle(report: CheckReport, label: str = "") -> Bundle:
     """Return the settled output of a check; `label` stands in its caption."""
     caption, below = _caption(report, label), [*_below(report)]
-    means = [f"{a.heading}: {a.means}." for a in report.aspects.values() if a.means]
-    legend = " ".join([_MARKS, *means])
-    parts = [COMPARISON_STYLE, quiet(caption), checks_html(report), *map(quiet, [*below, legend])]
-    said = [plain_line(f"[{line}]") for line in (caption, *below, legend)]
+    means = {a.heading: a.means for a in report.aspects.values() if a.means}
+    legend = "".join(f"<li><strong>{escape(heading)}</strong>: {escape(what)}</li>" for heading, what in means.items())
+    parts = [COMPARISON_STYLE, quiet(caption), checks_html(report), *map(quiet, [*below, _MARKS])]
+    parts.append(unfolding(f"What {_KEPT} means in each column", f"<ul>{legend}</ul>"))
+    plain_legend = ", ".join(f"{heading}: {what}" for heading, what in means.items())
+    said = [plain_line(f"[{line}]") for line in (caption, *below, _MARKS, plain_legend)]
     plain = "\n".join([said[0], "", *_plain(report), "", *said[1:]])
     return {"text/html": styled("".join(parts)), "text/plain": without_controls(plain)}
 
@@ -80,20 +84,15 @@ def _cell(pool: PoolCheck, name: str, aspect: Aspect, *, coming: bool) -> Cell:
     finding = pool.findings.get(name)
     if finding is None:
         return Cell(_COMING if coming and not pool.whole and pool.error is None else _UNKNOWN)
-    usual = "" if finding.usual is None else f"usually {_figure(name)(finding.usual)}"
+    usual = "" if finding.usual is None else f"{_figure(name)(finding.usual)}"
     if aspect.means:
         mark = {True: _KEPT, False: _BROKEN, None: _UNKNOWN}[finding.kept]
         said = "" if name == "answered_by" and finding.kept else finding.said
-        return Cell(joined_words(mark, said), below=usual, stands_out=finding.stands_out)
+        return Cell(f"{mark} {_shown(said)}".rstrip(), below=usual, stands_out=finding.stands_out)
     if finding.value is None:
         return Cell(_UNKNOWN)
     mark = f"{_WORSE} " if finding.worse else ""
     return Cell(mark + _figure(name)(finding.value), below=usual, stands_out=finding.worse)
-
-
-def joined_words(mark: str, said: str) -> str:
-    """Return a mark and what was said beside it."""
-    return f"{mark} {_shown(said)}" if said else mark
 
 
 def _figure(name: str) -> Callable[[float], str]:
@@ -102,7 +101,7 @@ def _figure(name: str) -> Callable[[float], str]:
 
 def _shown(text: str, chars: int = _WORD_CHARS) -> str:
     """Return what a gateway said, on one line of so many characters."""
-    flat = show_directions(" ".join(text[: 4 * chars].split()), within="a reply")
+    flat = show_directions(plain_line(" ".join(text[: 4 * chars].split())), within="a reply")
     return flat if len(flat) <= chars else f"{flat[: chars - 1]}…"
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.checks import CheckReport, Finding, PoolCheck
+from xcyq_magic.chat.checks import ASPECTS, CheckReport, Finding, PoolCheck
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import OptionError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import models_named
@@ -58,6 +58,8 @@ class CheckProgress:
         What was about to be sent.
     pools
         What was seen so far, in the order of the pools.
+    looked_at
+        The names of the aspects that are looked at.
     replies
         The replies that come, for Stop.
     started_at
@@ -66,6 +68,7 @@ class CheckProgress:
 
     outlook: CheckOutlook
     pools: list[PoolCheck]
+    looked_at: tuple[str, ...]
     replies: Sequence[LiveReply]
     started_at: float = field(default_factory=time.monotonic)
 
@@ -73,6 +76,11 @@ class CheckProgress:
     def elapsed_s(self) -> float:
         """Seconds since it began."""
         return time.monotonic() - self.started_at
+
+    @property
+    def report(self) -> CheckReport:
+        """What was seen so far."""
+        return CheckReport(tuple(self.pools), self.elapsed_s, self.looked_at)
 
     def stop(self) -> None:
         """Send nothing more, and keep what came."""
@@ -134,6 +142,8 @@ class Checking:
         self.models = models_named(words, lambda: session.models(anew=False))
         with before_sending():
             self._probes = {model: probes_of(session, model, deep=deep) for model in self.models}
+        # Of the list of models it is not known yet whether there is one.
+        self._looked_at = tuple(n for n, a in ASPECTS.items() if n != "listed" and (deep or not a.deep))
         self.outlook = self._outlook()
 
     def _outlook(self) -> CheckOutlook:
@@ -155,7 +165,9 @@ class Checking:
         earlier = session.conversations.earlier_checks(session.place, self.models)
         by_reply = {probe.job.live: model for model, of in self._probes.items() for probe in of}
         jobs = [probe.job for of in self._probes.values() for probe in of]
-        progress = CheckProgress(self.outlook, [PoolCheck(model) for model in self.models], [*by_reply])
+        progress = CheckProgress(
+            self.outlook, [PoolCheck(model) for model in self.models], self._looked_at, [*by_reply]
+        )
 
         def over(some: Sequence[Job]) -> None:
             for model in dict.fromkeys(by_reply[job.live] for job in some):
@@ -164,7 +176,7 @@ class Checking:
         error = session.send(jobs, lambda _: paint(progress) if paint else None, over)
         over(jobs)
         session.conversations.record_checks(session.place, [pool for pool in progress.pools if pool.whole])
-        return Checked(CheckReport(tuple(progress.pools), progress.elapsed_s), error)
+        return Checked(progress.report, error)
 
     def _seen(self, model: str, listed: Collection[str], earlier: Mapping[str, Sequence[Figures]]) -> PoolCheck:
         """Return what was seen of a pool until now."""

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display, update_display
 
-from xcyq_magic.chat.checks import CheckReport
 from xcyq_magic.display.settled_checks import checks_bundle, checks_html, checks_line
 from xcyq_magic.display.style import COMPARISON_STYLE, LIVE_STYLE, STYLE, quiet
 from xcyq_magic.display.views.buttons import WidgetMaker, clicks_arrive, show_button
 
 if TYPE_CHECKING:
+    from xcyq_magic.chat.checks import CheckReport
     from xcyq_magic.session.checking import CheckProgress
 
 _FRAME_S = 0.25  # as for many rows
+_CHARS_PER_S = 100_000  # of a table that is sent anew: that of 45 pools is nearly as long
 
 
 class ChecksView:
@@ -44,7 +45,7 @@ class ChecksView:
     def paint(self, progress: CheckProgress) -> None:
         """Show how far the check is, unless that was done a moment ago; the first call opens the view."""
         now = time.monotonic()
-        if not self._live or now - self._painted < _FRAME_S:
+        if not self._live or now - self._painted < max(_FRAME_S, len(self._shown) / _CHARS_PER_S):
             return
         if self._display_id is None:
             self._open(progress)
@@ -68,7 +69,7 @@ class ChecksView:
         clickable = clicks_arrive(self._kernel)
         self._status.value = quiet(checks_line(progress, self._label, clickable=clickable))
         show_button(self._stop, visible=clickable)
-        table = checks_html(CheckReport(tuple(progress.pools)), coming=True)
+        table = checks_html(progress.report, coming=True)
         if table != self._shown:  # of many pools it is long, and most frames bring nothing new
             self._table.value = self._shown = table
 

@@ -91,9 +91,9 @@ def base_of(name: str) -> str:
     return name.partition(_SIGN)[0]
 
 
-def unknown_cheat(name: str) -> str:
-    """Return the first cheat in a model's name that there is not; ``""`` where all are known."""
-    return next((cheat for cheat in name.split(_SIGN)[1:] if cheat not in CHEATS), "")
+def unknown_cheat(name: str) -> str | None:
+    """Return the first cheat in a model's name that there is not; None where all are known."""
+    return next((cheat for cheat in name.split(_SIGN)[1:] if cheat not in CHEATS), None)
 
 
 def cheated(plan: Plan, body: Body) -> tuple[Plan, Body]:

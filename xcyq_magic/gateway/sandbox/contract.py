@@ -64,7 +64,7 @@ def _refuse_model(body: dict[str, Any]) -> Refusal | None:
         return Refusal(400, "you must provide a model parameter", param="model")
     if base_of(model) not in MODELS:
         return Refusal(404, f"The model `{model}` does not exist.", param="model", code="model_not_found")
-    if cheat := unknown_cheat(model):
+    if (cheat := unknown_cheat(model)) is not None:
         return Refusal(404, f"The sandbox knows no cheat `{cheat}`, only {', '.join(CHEATS)}.", param="model")
     return None
 
