@@ -90,7 +90,7 @@ When is the median a better summary than the mean?""",
     "pools": Scene(
         [
             START,
-            "%config ChatSettings.concurrency = 4",
+            "%config ChatSettings.concurrency = 2",
             "%chat_models --check gpt-5.5{,-official}",
             "%chat_models --check gpt-5.5{,-official,-low} gpt-5.5~{another-model,buffered,history-cut,dead}",
         ],

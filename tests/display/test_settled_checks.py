@@ -24,7 +24,7 @@ GOOD = {
 }
 
 
-REFUSES = Finding(kept=False, said=REFUSED)
+REFUSES = Finding(said=REFUSED)
 
 
 def pool(name: str = "gpt-5.5", error: Exception | None = None, **findings: Finding) -> PoolCheck:
@@ -47,7 +47,7 @@ def test_a_row_has_a_mark_or_a_figure_in_each_column():
     assert rows(checks_bundle(report)["text/html"]) == [
         ["pool", "reached", "own name", "stop", "counted", "first token"],
         ["gpt-5.5", "✓", "✓", "✓", "✓ ×1.02 ×1.00", "0.50 s 0.40 s"],
-        ["slow", "✓", "✓", "✗ not taken", "✓ ×1.02 ×1.00", "▲ 3.00 s 0.50 s"],
+        ["slow", "✓", "✓", "— not taken", "✓ ×1.02 ×1.00", "▲ 3.00 s 0.50 s"],
         ["gone", "✗", "—", "—", "—", "—"],
     ]
 
@@ -58,15 +58,16 @@ def test_what_stands_out_is_said_in_words_with_what_to_do_next():
     bundle = checks_bundle(CheckReport((pool(), slow, other, dead("gone", "No channel.")), 2.0), "sandbox")
     for shown in (bundle["text/plain"], unescape(bundle["text/html"])):
         assert "4 pools checked · sandbox · 3 to look at · 2.00 s · 300 tokens in, 150 out · cost 0.7500" in shown
-        assert "slow does not take stop; took much longer than usual to its first word." in shown
+        assert "slow took much longer than usual to its first word." in shown
         assert "other answered as gpt-4o-mini." in shown
         assert "gone did not answer: No channel." in shown
         assert "Try another pool." in shown
         assert "Nothing stands out of gpt-5.5: ask one with -m, or choose it with %chat_model." in shown
+        assert "Where a pool does not take stop, it is left out of each request" in shown
         assert "fake" not in shown
         for aspect in (ASPECTS[name] for name in GOOD if ASPECTS[name].means):
             assert aspect.means in shown
-    assert "✓ 3  ✗ stop" in bundle["text/plain"]
+    assert "✓ 3  — stop" in bundle["text/plain"]
     assert "▲ 3.00 s (usually 0.50 s)" in bundle["text/plain"]
 
 

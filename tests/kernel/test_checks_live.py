@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kernels import COUNT_WIDGETS
+import ipykernel
+import pytest
+from kernels import COUNT_WIDGETS, Buttons, click, open_subshell
 
 MIMES = {"text/html", "text/plain"}
 
@@ -39,3 +41,16 @@ def test_an_interrupt_keeps_what_came(kernel, sandbox):
 def test_what_nobody_sees_updates_of_is_shown_once(kernel):
     ran = kernel.run("%chat_models --check gpt-5.5", cell_id=None)
     assert [m["msg_type"] for _, m in ran.messages if m["msg_type"].startswith(("comm", "display"))] == ["display_data"]
+
+
+@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
+def test_a_click_stops_all_and_the_cell_is_well(kernel, sandbox):
+    subshell = open_subshell(kernel)
+    buttons = Buttons()
+    cell = kernel.start("%config ChatSettings.concurrency = 1\n%chat_models --check * -o pools")
+    kernel.finish(cell, until=buttons.note)
+    click(kernel, buttons.button, subshell)
+    ran = kernel.finish(cell)
+    assert ran.status == "ok", ran.error
+    assert "not checked to the end" in ran.outputs[-1]["text/html"]
+    assert len(sandbox.received) < 90

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 
 import pytest
 from kernels import KEY
@@ -91,15 +93,30 @@ def test_what_is_said_is_what_was_seen(asked):
     assert re.fullmatch(r"counted 1\.\d\d times the prompt tokens that were sent", said[2])
 
 
-def test_a_pool_that_refuses_a_parameter_is_said_not_to_take_it(asked):
+def test_a_pool_that_refuses_a_parameter_is_said_not_to_take_it_which_is_no_fault(asked):
     refusal = {"error": {"message": "Unsupported parameter: 'stop' is not supported with this model."}}
     no_list, refused = Answer(http("no list", "404 Not Found")), Answer(http(json.dumps(refusal), "400 Bad Request"))
     server = RawServer([no_list, no_list, refused, replied(delta("Something else.", "stop"))])
     session, _ = asked(server, concurrency=1)
     pool = checked(session, "gpt-5.5")["gpt-5.5"]
     assert ["stop" in request.json for request in server.requests[2:4]] == [True, False]
-    assert "does not take stop" in pool.sentences
+    assert pool.findings["stop"] == Finding(kept=None, said="not taken")
+    assert "stop" not in " ".join(pool.sentences)
     assert pool.error is None
+
+
+def test_a_request_without_an_answer_is_said_and_the_others_tell_what_they_can(asked):
+    no_list, refused = (
+        Answer(http("no list", "404 Not Found")),
+        Answer(http('{"error": "no pictures"}', "400 Bad Request")),
+    )
+    session, _ = asked(RawServer([no_list, no_list, refused, replied(delta("101 102", "length"))]), concurrency=1)
+    pool = checked(session, "gpt-5.5")["gpt-5.5"]
+    assert pool.findings["reachable"].kept
+    assert pool.findings["max_tokens"].kept
+    assert "picture" not in pool.findings
+    assert [said.partition(":")[0] for said in pool.sentences] == ["left a request without an answer"]
+    assert "no pictures" in pool.sentences[0]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +250,17 @@ def test_a_figure_stands_beside_the_median_of_its_earlier_ones(asked, tmp_path):
 )
 def test_a_figure_three_times_worse_than_usual_stands_out(name, value, earlier, worse):
     assert Finding(value=value).beside(ASPECTS[name], earlier).worse is worse
+
+
+def test_a_row_of_the_store_that_cannot_be_read_is_left_out(asked, tmp_path):
+    path = tmp_path / "kept.sqlite"
+    session, _ = asked(store=path)
+    checked(session, "gpt-5.5")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for odd in ("no JSON", "[1]", '{"duration_s": "long", "tokens_per_s": null, "first_token_s": -1}'):
+            connection.execute("INSERT INTO checks VALUES (?, 'gpt-5.5', 9e9, ?, '{}')", (session.place, odd))
+    earlier = session.conversations.earlier_checks(session.place, ["gpt-5.5"])["gpt-5.5"]
+    assert [len(figures) for figures in earlier] == [0, 0, 4]
 
 
 def test_a_frame_has_a_row_for_each_pool(asked):

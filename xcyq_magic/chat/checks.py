@@ -164,14 +164,15 @@ class PoolCheck:
     @property
     def stands_out(self) -> bool:
         """Whether there is anything to look at."""
-        return any(f.stands_out for f in self.findings.values())
+        return self.error is not None or any(f.stands_out for f in self.findings.values())
 
     @property
     def sentences(self) -> list[str]:
         """What it did that stands out, in words."""
         if (reached := self.findings.get("reachable")) and reached.kept is False:
             return [ASPECTS["reachable"].broken + (f": {self.error.message}" if self.error else "")]
-        return [_sentence(name, finding) for name, finding in self.findings.items() if finding.stands_out]
+        said = [_sentence(name, finding) for name, finding in self.findings.items() if finding.stands_out]
+        return [*said, *([f"left a request without an answer: {self.error.message}"] if self.error else [])]
 
     @property
     def figures(self) -> dict[str, float]:
@@ -185,8 +186,6 @@ class PoolCheck:
 
 
 def _sentence(name: str, finding: Finding) -> str:
-    if finding.said == REFUSED:
-        return f"does not take {name}"
     if name == "answered_by":
         return f"answered as {finding.said}"
     if name == "prompt_tokens":

@@ -29,7 +29,7 @@ _MOST_NAMED = 6
 _MOST_HINTS = 3
 _WORD_CHARS, _LINE_CHARS = 40, 300
 _POOL = "pool"
-_SIDE_PX = 5  # beside the text of a cell: there are many columns
+_SIDE_PX = 4  # beside the text of a cell: there are many columns
 
 
 def checks_line(progress: CheckProgress, label: str = "", *, clickable: bool = True) -> str:
@@ -164,5 +164,7 @@ def _below(report: CheckReport) -> Iterator[str]:
         yield f"Nothing stands out of {named}: ask one with -m, or choose it with %chat_model."
     elif told:
         yield "Check other pools of the same model: %chat_models lists the names."
-    if any(f.said == REFUSED for pool in report.pools for f in pool.findings.values()):
-        yield "What a pool does not take is left out of its requests, and each reply says so."
+    refused = dict.fromkeys(n for pool in report.pools for n, f in pool.findings.items() if f.said == REFUSED)
+    if refused:
+        names = " or ".join(refused)
+        yield f"Where a pool does not take {names}, it is left out of each request, and the reply says so."

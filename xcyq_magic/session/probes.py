@@ -201,10 +201,10 @@ def _tokens(job: Job) -> int:
 
 
 def _kept(job: Job, parameter: str, *, broken: bool, told: bool) -> Finding:
-    """Return whether a parameter was kept to: not where the pool refused it, so that it was left out."""
+    """Return whether a parameter was kept to; not known where the pool refused it, so that it was left out."""
     model = job.request.model
     if Repair(parameter, None, always=False).notice(model) in job.live.notices:
-        return Finding(kept=False, said=REFUSED)
+        return Finding(said=REFUSED)
     return Finding(kept=False) if broken else Finding(kept=True) if told else _DEAF
 
 
