@@ -12,7 +12,8 @@ from kernels import AT_ONCE, KEY
 from PIL import Image as Pillow
 
 from xcyq_magic.gateway.catalog import is_name
-from xcyq_magic.gateway.sandbox.cheats import CHEATS
+from xcyq_magic.gateway.sandbox.cheats import CHEATS, cheated
+from xcyq_magic.gateway.sandbox.directives import Plan
 from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.media.digits import drawn, read
 from xcyq_magic.media.images import opened
@@ -84,6 +85,14 @@ def test_counts_are_inflated_or_vary(reference):
     counts = [answer(reference, "~noise", LONG).usage.completion_tokens / true.completion_tokens for _ in range(30)]
     assert 0.84 < min(counts) < max(counts) < 1.16
     assert statistics.stdev(counts) > 0.02
+
+
+def test_times_vary_by_a_tenth():
+    plans = [cheated(Plan(), {"model": "gpt-5.4~noise"})[0] for _ in range(50)]
+    for name in ("first_s", "deltas_per_s"):
+        ratios = [getattr(plan, name) / getattr(Plan(), name) for plan in plans]
+        assert 0.9 <= min(ratios) < 0.97
+        assert 1.03 < max(ratios) <= 1.1
 
 
 @pytest.mark.parametrize("digits", ["123", "400", "567", "989", "000"])

@@ -117,6 +117,7 @@ def test_a_request_without_an_answer_is_said_and_the_others_tell_what_they_can(a
     assert "picture" not in pool.findings
     assert [said.partition(":")[0] for said in pool.sentences] == ["left a request without an answer"]
     assert "no pictures" in pool.sentences[0]
+    assert pool.stands_out
 
 
 @pytest.mark.parametrize(
