@@ -1,6 +1,6 @@
-"""Draw the pictures that the README shows: a reply to a figure, and a comparison.
+"""Draw the pictures that the README shows: a reply to a figure, a comparison, and a check of pools.
 
-    python tests/browser/readme_pictures.py [reply] [compare]
+    python tests/browser/readme_pictures.py [reply] [compare] [pools]
 
 Runs each on the sandbox in JupyterLab, live in the light theme and settled in the dark one, and puts both into
 `notebooks/pictures/`.
@@ -85,6 +85,18 @@ When is the median a better summary than the mean?""",
         1120,
         lambda raw: raw.locator(".xcyq-live-column").nth(2).get_by_text("measured it").wait_for(),
         ".xcyq-verdict",
+        beside=False,
+    ),
+    "pools": Scene(
+        [
+            START,
+            "%config ChatSettings.concurrency = 2",
+            "%chat_models --check gpt-5.5{,-official}",
+            "%chat_models --check gpt-5.5{,-official,-low} gpt-5.5~{another-model,buffered,history-cut,dead}",
+        ],
+        1180,
+        lambda raw: raw.locator(".jp-CodeCell").last.get_by_text("✗ gpt-4o-mini").first.wait_for(),
+        ".jp-CodeCell:last-child details",
         beside=False,
     ),
 }

@@ -18,7 +18,7 @@ import pytest
 
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import Database
-from xcyq_magic.store.schema import MIGRATIONS
+from xcyq_magic.store.schema import MIGRATIONS, UNMARKED_TABLES
 
 MEDIA = "INSERT INTO media VALUES (?, ?)"
 UNMARKED = next(n for n, statements in enumerate(MIGRATIONS) if "application_id" in statements[0])  # the last version
@@ -289,8 +289,11 @@ def overwrite(path: Path) -> None:
 
 
 def unmark(path: Path) -> None:
-    """Make it a file from before stores were marked."""
+    """Make it a file from before stores were marked, without the tables that came later."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if table not in UNMARKED_TABLES[-1]:
+                connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
         connection.execute("DROP TABLE drafts")  # it is younger

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xcyq_magic.session.asking import Progress
     from xcyq_magic.session.live import LiveReply
 
-_WAY_OUT = "■ interrupts"  # where no click arrives
+WAY_OUT = "■ interrupts"  # where no click arrives
 _CHARS_PER_TOKEN = 4  # until the gateway has counted
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -128,7 +128,7 @@ def live_caption(reply: LiveReply, label: str = "", *, clickable: bool = True) -
     count, exact = _tokens_so_far(reply)
     about = f"about {counted(count, 'token')}" if count and not exact else ""
     name = asked(reply.model, reply.instead_of)
-    return joined(name, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else _WAY_OUT)
+    return joined(name, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else WAY_OUT)
 
 
 def opening_caption(reply: LiveReply, label: str = "") -> str:
@@ -155,7 +155,7 @@ def overall_line(
     ended = sum(r.ended for r in replies)
     elapsed = max(r.elapsed_s for r in (*replies, *judging))
     judges = [f"{j.model} judges" for j in judging]
-    way_out = "" if clickable else _WAY_OUT
+    way_out = "" if clickable else WAY_OUT
     return joined(f"{ended} of {len(replies)} ended", label, f"{elapsed:.1f} s", *judges, way_out)
 
 
@@ -200,7 +200,7 @@ def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None
         "" if progress.left_s is None else f"{duration(progress.left_s)} left",
         tokens(Usage(*counts)) if any(counts) else "",
         "" if progress.cost is None else f"cost {price(progress.cost)}",
-        "" if clickable else _WAY_OUT,
+        "" if clickable else WAY_OUT,
     )
 
 

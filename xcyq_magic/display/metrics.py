@@ -12,7 +12,7 @@ from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway.catalog import same_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
     from xcyq_magic.chat.usage import ModelUsage, UsageReport
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _LONG_WORD = 40  # characters
 _ANSWERED_BY, _ENDED = "answered by", "ended"  # the columns that hold words
-_FIGURE = "vertical-align:top;padding:3px 10px;white-space:nowrap;line-height:1.6"
+_FIGURE = "vertical-align:top;padding:3px {side_px}px;white-space:nowrap;line-height:1.6"
 _NOTHING = "No turns yet, so nothing was spent."
 
 
@@ -39,6 +39,8 @@ class Cell:
         Whether it is the best of its column.
     stands_out
         Whether it is not what one expects.
+    below
+        A small line below it.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Cell:
     best: bool = False
     stands_out: bool = False
     interval: Sequence[float] = ()
+    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,27 @@ def _notes(report: UsageReport) -> Iterator[str]:
 # Tables of figures, in both forms
 
 
-def figures_html(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table."""
-    sides = ["left" if n == 0 or heading in {_ANSWERED_BY, _ENDED} else "right" for n, heading in enumerate(headings)]
-    styles = [f"{_FIGURE};text-align:{side}" for side in sides]
+def figures_html(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    words: Collection[str] = (_ANSWERED_BY, _ENDED),
+    side_px: int = 10,
+) -> str:
+    """Return a table of figures as HTML. All its looks are in its elements: JupyterLab has rules for every table.
+
+    Parameters
+    ----------
+    headings
+        One for each column.
+    rows
+        The cells, row by row.
+    words
+        The headings of the columns that hold words, or marks.
+    side_px
+        Pixels beside the text of a cell.
+    """
+    sides = ["left" if n == 0 or heading in words else "right" for n, heading in enumerate(headings)]
+    styles = [f"{_FIGURE.format(side_px=side_px)};text-align:{side}" for side in sides]
     styles[0] += ";padding-left:0"
     head = "".join(
         f'<th style="{style};font-weight:{400 if n else 600}">{quiet(heading)}</th>'
@@ -248,7 +268,7 @@ def _figure_cell(cell: Cell, style: str) -> str:
     elif cell.share is not None:
         width = max(1, round(100 * cell.share))
         bar = _bar(f"{width}%", "1px 0 2px auto", "#3b82f6" if cell.best else "#9ca3af")
-    return f'<td style="{style}">{text}{bar}</td>'
+    return f'<td style="{style}">{text}{bar}{quiet(cell.below) if cell.below else ""}</td>'
 
 
 def _bar(width: str, margin: str, colour: str, within: str = "") -> str:

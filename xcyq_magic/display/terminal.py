@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.display.bundle import picture_lines
 from xcyq_magic.display.caption import advice, asked, completion_caption, failure_caption, joined, rows_line
 from xcyq_magic.display.markup import plain_line, without_controls
+from xcyq_magic.display.settled_checks import checks_bundle, checks_line
 from xcyq_magic.display.settled_comparison import summary_markdown
 from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
 from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import XcyqError, encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from xcyq_magic.chat.checks import CheckReport
     from xcyq_magic.chat.comparison import Comparison
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from xcyq_magic.display.rich_terminal import ColouredText
     from xcyq_magic.gateway.retries import Retry
     from xcyq_magic.session.asking import Progress
+    from xcyq_magic.session.checking import CheckProgress
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome
 
@@ -158,8 +161,8 @@ class TerminalColumns:
         """Do nothing: in a terminal, nothing stays open."""
 
 
-class _TerminalProgress:
-    """Writes how far many answers are, in one line that is written anew.
+class _LineAnew:
+    """A line on how far something is, written anew as it goes on.
 
     Parameters
     ----------
@@ -171,18 +174,15 @@ class _TerminalProgress:
         self._label = label
         self._painted = 0.0
 
-    def paint(self, progress: Progress) -> None:
-        """Write the line anew, at most once a second; nothing where each would be a line of its own, as in a file."""
+    def _write_anew(self, line_of: Callable[[], str]) -> None:
+        """Write the line, at most once a second; nothing where each would be a line of its own, as in a file."""
         now = time.monotonic()
         if not sys.stdout.isatty() or now - self._painted < _CLOCK_S:
             return
         self._painted = now
-        line = encodable(plain_line(self._line(progress)))
+        line = encodable(plain_line(line_of()))
         width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be written anew
         self._begin_line(f"{_DIM}{line[:width]}{_PLAIN}")
-
-    def _line(self, progress: Progress) -> str:
-        return rows_line(progress, self._label, clickable=False)
 
     def close(self) -> None:
         """Take the line away, if it is there."""
@@ -195,8 +195,12 @@ class _TerminalProgress:
         sys.stdout.flush()
 
 
-class TerminalRows(_TerminalProgress):
+class TerminalRows(_LineAnew):
     """Writes how far many rows are, and a table at the end."""
+
+    def paint(self, progress: Progress) -> None:
+        """Write the line anew."""
+        self._write_anew(lambda: rows_line(progress, self._label, clickable=False))
 
     def settle(self, rows: Rows[Any]) -> None:
         """Write the table in the place of the line."""
@@ -204,7 +208,7 @@ class TerminalRows(_TerminalProgress):
         write(rows_bundle(rows, self._label)["text/plain"] + "\n")
 
 
-class TerminalMatrix(_TerminalProgress):
+class TerminalMatrix(_LineAnew):
     """Writes how far several models are with many cases, and their scores; at the end, tables.
 
     Parameters
@@ -219,9 +223,13 @@ class TerminalMatrix(_TerminalProgress):
         super().__init__(label)
         self._colours = colours
 
+    def paint(self, progress: Progress) -> None:
+        """Write the line anew."""
+        self._write_anew(lambda: self._line(progress))
+
     def _line(self, progress: Progress) -> str:
         scores = (f"{model} {mean}" for model, mean in means(progress) if mean)
-        return joined(", ".join(scores), super()._line(progress))
+        return joined(", ".join(scores), rows_line(progress, self._label, clickable=False))
 
     def settle(self, evaluation: Evaluation) -> None:
         """Write the tables in the place of the line."""
@@ -229,6 +237,19 @@ class TerminalMatrix(_TerminalProgress):
         text = _text_of(self._colours)
         text.write(evaluation_bundle(evaluation, self._label)["text/plain"] + "\n")
         text.finish()
+
+
+class TerminalChecks(_LineAnew):
+    """Writes how far a check of pools is, and a table at the end."""
+
+    def paint(self, progress: CheckProgress) -> None:
+        """Write the line anew."""
+        self._write_anew(lambda: checks_line(progress, self._label, clickable=False))
+
+    def settle(self, report: CheckReport) -> None:
+        """Write the table in the place of the line."""
+        self.close()
+        write(checks_bundle(report, self._label)["text/plain"] + "\n")
 
 
 def write(text: str) -> None:

@@ -290,6 +290,29 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
     return names
 
 
+def models_named(words: Sequence[str], known: Known = MODELS.keys) -> list[str]:
+    """Return the models that are meant by names, parts of names, patterns and braces, each once.
+
+    Parameters
+    ----------
+    words
+        What was typed.
+    known
+        Gives the names that may be meant; the catalogue's unless given. A name that is no part of any stands for
+        itself.
+
+    Raises
+    ------
+    OptionError
+        A pattern matches nothing, or a brace has no other half.
+    """
+    found: list[str] = []
+    for name in (name for word in words for name in _braces(word)):
+        parts_of = [] if _WILDCARDS.search(name) or name in known() else known()
+        found += [model for model in parts_of if name.lower() in model.lower()] or _matches(name, known)
+    return list(dict.fromkeys(found))
+
+
 def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     for word in words:
         if word.endswith(","):

@@ -228,7 +228,7 @@ VALUES: dict[str, Source] = {  # by the destination of an option
 WORDS: dict[str, Words] = {
     "compare": Words(_models, None),
     "chat_model": Words(_models),
-    "chat_models": Words(_models),
+    "chat_models": Words(_models, None),
     "chat_keep": Words(_answers),
     "chat_switch": Words(_conversations),
     "chat_save": Words(_saved(".md", ".json", ".ipynb")),

@@ -154,6 +154,12 @@ def _usage(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noq
     return usage_bundle(report)
 
 
+def _checks(report: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401, ARG001  # as above
+    from xcyq_magic.display.settled_checks import checks_bundle
+
+    return checks_bundle(report)
+
+
 # By module and name: their modules are imported with the first of them.
 _SHOWN = {
     ("xcyq_magic.chat.completion", "Completion"): _completion,
@@ -161,6 +167,7 @@ _SHOWN = {
     ("xcyq_magic.chat.evaluation", "Evaluation"): _evaluation,
     ("xcyq_magic.chat.rows", "Rows"): _rows,
     ("xcyq_magic.chat.usage", "UsageReport"): _usage,
+    ("xcyq_magic.chat.checks", "CheckReport"): _checks,
 }
 
 

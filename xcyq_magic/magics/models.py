@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, OptionError, XcyqError
+from xcyq_magic.errors import InputError, OptionError, XcyqError, before_sending
 from xcyq_magic.magics.arguments import parse_words, takes, takes_words
-from xcyq_magic.magics.base import ExtensionMagics
+from xcyq_magic.magics.base import ExtensionMagics, settle
 from xcyq_magic.magics.expand import check_variable
 
 if TYPE_CHECKING:
+    import argparse
+
     from xcyq_magic.chat.usage import UsageReport
+    from xcyq_magic.display.terminal import TerminalChecks
+    from xcyq_magic.display.views import ChecksView
     from xcyq_magic.gateway.catalog import Model
 
 
@@ -59,11 +63,22 @@ class ModelMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
+    @takes(
+        argument("--check", action="store_true", help="Send each a few small requests, and show what came back."),
+        argument("--deep", action="store_true", help="With --check, a request with a response_format, too."),
+        argument("-o", "--out", metavar="VAR", help="With --check, a variable for what was seen; VAR.to_frame()."),
+    )
     def chat_models(self, line: str) -> None:
-        """Show the catalogue of models, or those whose names match.
+        """Show the catalogue of models, or those whose names match; with ``--check``, how their pools answer.
 
         A pattern is a part of the name, or has wildcards. Where ``GatewaySettings.base_url`` is another server's, the
         names are those that it lists.
+
+        A check sends each pool two requests, of 1,500 tokens at most with their answers, and says before what that
+        takes. It shows whether it answers, under which name and how fast, whether its words come as they are written,
+        and whether it keeps the system prompt, the history, a picture, ``stop`` and ``max_tokens``; and whether it
+        counts about the tokens that were sent. Figures stand beside those of its earlier checks. What a check cannot
+        see is which model it is that answers.
 
         Examples::
 
@@ -72,11 +87,27 @@ class ModelMagics(ExtensionMagics):
             %chat_models opus
 
             %chat_models claude-*-official
+
+            %chat_models --check gpt-5.5{,-official,-low}
+
+            %chat_models --check --deep claude-opus-4-7* -o pools
         """
+        options = parse_words(self.chat_models, line)
+        check_variable(options.out, unsent="")
+        if options.check:
+            check_pools(self, options)
+            return
+        for option, wrong in (("--deep", options.deep), ("-o", options.out)):
+            if wrong:
+                msg = f"{option} goes together with --check only; nothing was sent."
+                raise OptionError(msg, "For example: %chat_models --check claude-opus-4-7*")
+        self._list(" ".join(options.words))
+
+    def _list(self, pattern: str) -> None:
         from xcyq_magic.display.metrics import table_bundle
         from xcyq_magic.gateway import catalog
 
-        session, pattern, names = self.session, line.strip(), [*catalog.MODELS]
+        session, names = self.session, [*catalog.MODELS]
         if not session.access.has_catalogue and (route := session.access.route_notice()):
             self.say(route)
         try:
@@ -91,6 +122,48 @@ class ModelMagics(ExtensionMagics):
             raise InputError(msg, f"Did you mean {near}?" if near else "%chat_models alone lists all of them.")
         rows = [[name, *_facts(catalog.MODELS.get(name))] for name in found]
         self.show(table_bundle(["model", "family", "pool", "takes"], rows, f"{len(found)} of {len(names)} models"))
+
+
+def check_pools(magics: ExtensionMagics, options: argparse.Namespace) -> None:
+    """Check the pools that are named, and show what was seen.
+
+    Parameters
+    ----------
+    magics
+        Whose shell and session it is.
+    options
+        Those of ``%chat_models``.
+    """
+    from xcyq_magic.session.checking import Checking
+
+    session = magics.session
+    checking = Checking(session, options.words, deep=options.deep)
+    for line in filter(None, (checking.notice, str(checking.outlook))):
+        magics.say(line)
+    view = _checks_view(magics)
+    try:
+        checked = checking.check(view.paint)
+        if options.out:
+            magics.context.shell.push({options.out: checked.report})
+        where = f"what came is in {options.out}" if options.out else "what came is shown"
+        error = settle(lambda: view.settle(checked.report), checked.error, where)[0]
+    finally:
+        view.close()
+    for notice in session.conversations.take_notices():
+        magics.say(notice)
+    if error is not None:
+        raise error
+
+
+@before_sending()
+def _checks_view(magics: ExtensionMagics) -> TerminalChecks | ChecksView:
+    if magics.in_terminal:
+        from xcyq_magic.display.terminal import TerminalChecks
+
+        return TerminalChecks(magics.label)
+    from xcyq_magic.display.views import ChecksView
+
+    return ChecksView(magics.shell, magics.label, live=magics.is_watched)
 
 
 def _facts(model: Model | None) -> list[str]:

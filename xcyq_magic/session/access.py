@@ -99,6 +99,13 @@ class GatewayAccess:
                 self._listed[address] = client.models(self.key(), self.connection(), patience)
         return self._listed.get(address) or catalog.MODELS
 
+    def listed(self, client: GatewayClient) -> tuple[str, ...]:
+        """Return the names of the models that the server lists, whosever it is; none where it gives no list."""
+        try:
+            return client.models(self.key(), self.connection(), _LIST_S)
+        except XcyqError:
+            return ()
+
     def remarks(self, model: str) -> list[str]:
         """Return a line on each name, of a model or a chain, that is in no list; once for each name and address."""
         return [remark for name in catalog.chain_of(model) for remark in self._remark(name)]

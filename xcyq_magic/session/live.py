@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["waiting", "streaming", "done", "stopped", "failed"]
 _PARTIAL: dict[State, Partial] = {"stopped": "stopped", "failed": "incomplete"}
+_AT_ONCE_S = 0.05  # what comes within it was not written meanwhile: no model writes a line in that time
 
 
 class LiveReply:
@@ -55,6 +57,8 @@ class LiveReply:
         Why it failed; None while it has not.
     mismatch
         Why the whole reply does not fit its type; None if it does.
+    most_at_once
+        The most characters of its text that came within 50 ms.
     """
 
     def __init__(
@@ -93,6 +97,9 @@ class LiveReply:
         self._again: Callable[[str, TypeMismatchError], Send] | None = None
         self._data: Any = None
         self._in_fence = False  # of what is shown
+        self.most_at_once = 0
+        self._lately: deque[tuple[float, int]] = deque()  # when text came within those 50 ms, and its characters
+        self._chars_lately = 0
 
     def start(
         self, send: Send, arrivals: Arrivals, again: Callable[[str, TypeMismatchError], Send] | None = None
@@ -237,6 +244,7 @@ class LiveReply:
         for delta in arrival.deltas:
             self.builder.add(delta)
             self.notices += delta.notes
+        self._note_pace(arrival.at, sum(len(delta.text) for delta in arrival.deltas))
         if self.answer is not None and (pieces := self.builder.text_pieces[shown:]):
             if not shown and "".join(pieces).lstrip().startswith(("{", "[")):
                 self.shown.append("```json\n")
@@ -245,6 +253,13 @@ class LiveReply:
         if not self.builder.empty:
             self._first_content = self._first_content or arrival.at
             self.state = "streaming"
+
+    def _note_pace(self, at: float, chars: int) -> None:
+        self._lately.append((at, chars))
+        self._chars_lately += chars
+        while self._lately[0][0] < at - _AT_ONCE_S:
+            self._chars_lately -= self._lately.popleft()[1]
+        self.most_at_once = max(self.most_at_once, self._chars_lately)
 
     def _close_fence(self) -> None:
         if self._in_fence:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
+from xcyq_magic.store.checks import earlier_checks, record_checks
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.recognition import Contents, find, in_cells_here
@@ -19,8 +20,9 @@ from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from xcyq_magic.chat.checks import Figures, PoolCheck
     from xcyq_magic.chat.conversation import Turn
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
@@ -166,6 +168,14 @@ class Conversations:
         with self._lock.get():
             kept = self._sync.attempt(self._sync.store.spent) or []
             return [*kept, *(ReplyUsage.of(t.completion) for t in self._standing.turns)]
+
+    def record_checks(self, gateway: str, pools: Sequence[PoolCheck]) -> None:
+        """Keep what a check saw of pools; `gateway` is where their answers came from."""
+        self._sync.attempt(lambda: record_checks(self._sync.database, gateway, pools))
+
+    def earlier_checks(self, gateway: str, models: Sequence[str]) -> Mapping[str, Sequence[Figures]]:
+        """Return the figures of the last checks of each model there, the latest first."""
+        return self._sync.attempt(lambda: earlier_checks(self._sync.database, gateway, models)) or {}
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""

@@ -203,6 +203,10 @@ class ChatSession:
         """Return the names of the models that can be asked, as `GatewayAccess.models` does."""
         return self.access.models(self._client, anew=anew)
 
+    def listed(self) -> Collection[str]:
+        """Return the names of the models that the server itself lists; none where it gives no list."""
+        return self.access.listed(self._client)
+
     def preview(
         self,
         prompt: Message,
@@ -367,14 +371,14 @@ class ChatSession:
             answer=options.answer,
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
-        job = Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+        job = Job(prompt, options, cell, live, ready, digest(request, self.place), recorded)
         if chain:
             job.further = tuple(other.request for other in further)
-            job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self._gateway)
+            job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self.place)
         return job
 
     @property
-    def _gateway(self) -> str:
+    def place(self) -> str:
         """Where a reply comes from: what is kept of one gateway is no reply of another."""
         return "sandbox" if self.access.sandbox else self.access.base_url
 

@@ -97,6 +97,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # What the checks of pools saw.
+        """
+        CREATE TABLE checks (
+            gateway TEXT NOT NULL,      -- its address, or sandbox
+            model TEXT NOT NULL,
+            at REAL NOT NULL,
+            figures TEXT NOT NULL,      -- JSON: seconds, tokens a second, a ratio of tokens
+            kept TEXT NOT NULL          -- JSON: what was as it should be
+        )
+        """,
+        "CREATE INDEX checks_by_model ON checks (gateway, model, at)",
+    ),
 )
 
 # The tables of a file that has no application id yet, in the versions that there were.

@@ -9,10 +9,11 @@ import json
 import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.gateway.sandbox.cheats import CHEATS, probe_answer
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
 from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
 from xcyq_magic.gateway.sandbox.media import Address, Picture, Video, media_of
@@ -116,7 +117,12 @@ def usage_help() -> str:
     """Return the directives, as Markdown."""
     rows = "\n".join(f"| `sandbox: {d.example}` | {d.help} |" for d in DIRECTIVES.values())
     intro = "A line of the prompt that begins with `sandbox:` is a directive."
-    return f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n"
+    cheats = "\n".join(f"| `gpt-5.5~{name}` | {cheat.help} |" for name, cheat in CHEATS.items())
+    pools = "A model's name may end with what a bad pool does; `%chat_models --check` finds it."
+    return (
+        f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n\n"
+        f"{pools}\n\n| model | what its pool does |\n|---|---|\n{cheats}\n"
+    )
 
 
 def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
@@ -277,7 +283,10 @@ class Reply:
         prompt
             What was said besides directives.
         """
-        text = _text(plan, body, prompt)
+        probed = probe_answer([(m["role"], text_of(m)) for m in body["messages"]], body)
+        if probed is not None:  # a token at a time: how it comes is what is looked at
+            plan = replace(plan, delta_chars=_CHARS_PER_TOKEN)
+        text = _text(plan, body, prompt) if probed is None else probed
         if plan.picture and plan.in_text:
             text += f"\n\n![a gradient]({gradient(*plan.picture)})"
         if plan.tags:
@@ -290,6 +299,7 @@ class Reply:
         """Return about how many tokens were asked and answered."""
         asked = prompt_tokens(self.body["messages"], media=not self.plan.drops_media)
         said = self._count * (tokens(self.text) + tokens(self._thoughts))
+        asked, said = (round(self.plan.counts * count) for count in (asked, said))
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
     @property

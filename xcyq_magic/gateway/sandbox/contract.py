@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
 from xcyq_magic.gateway.sandbox.answers import parts_of
+from xcyq_magic.gateway.sandbox.cheats import CHEATS, base_of, unknown_cheat
 from xcyq_magic.gateway.sandbox.media import holds_video
 from xcyq_magic.gateway.sandbox.schemas import wrong_format
 
@@ -61,8 +62,10 @@ def _refuse_model(body: dict[str, Any]) -> Refusal | None:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         return Refusal(400, "you must provide a model parameter", param="model")
-    if model not in MODELS:
+    if base_of(model) not in MODELS:
         return Refusal(404, f"The model `{model}` does not exist.", param="model", code="model_not_found")
+    if (cheat := unknown_cheat(model)) is not None:
+        return Refusal(404, f"The sandbox knows no cheat `{cheat}`, only {', '.join(CHEATS)}.", param="model")
     return None
 
 
@@ -78,7 +81,7 @@ def _refuse_messages(body: dict[str, Any]) -> Refusal | None:
         content = message.get("content")
         if not isinstance(content, str | list) or not content:
             return Refusal(400, f"{where}.content must be a non-empty string or array of parts.", param=where)
-        if refusal := _refuse_parts(message, where, MODELS[body["model"]].family.video):
+        if refusal := _refuse_parts(message, where, MODELS[base_of(body["model"])].family.video):
             return refusal
     return None
 

@@ -74,6 +74,10 @@ class Plan:
         How to write a value that a schema asks for: one of `schemas.JSON_WORDS`; ``""`` for JSON alone.
     vary
         Answer in the format and at the pace of the model that was asked.
+    counts
+        Times the true number of tokens, as it is reported.
+    buffered
+        Whether the answer is streamed only once all of it is there.
     """
 
     markdown_chars: int = 0
@@ -106,6 +110,8 @@ class Plan:
     asked: str = ""
     json: str = ""
     vary: bool = False
+    counts: float = 1.0
+    buffered: bool = False
 
 
 Change: TypeAlias = Callable[[Plan, list[str]], Plan]

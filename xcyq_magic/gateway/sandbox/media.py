@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.errors import MediaError
+from xcyq_magic.media import digits
 from xcyq_magic.media.images import decoding, opened
 from xcyq_magic.media.video import TAKEN, duration_s, mime_of
 
@@ -23,13 +24,20 @@ _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,", re.ASCII)
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that came with a request, decoded."""
+    """A picture that came with a request, decoded.
+
+    Attributes
+    ----------
+    digits
+        Those that a check drew in it; ``""`` for any other picture.
+    """
 
     form: str
     width: int
     height: int
     n_bytes: int
     mean: tuple[int, int, int]
+    digits: str = ""
     tokens: int = _TOKENS_PER_IMAGE
 
 
@@ -110,12 +118,13 @@ def _picture(data: bytes) -> Picture:
     try:
         with decoding("The picture"):
             picture = opened(data, "The picture")
+            read = digits.read(picture)
             small = picture.convert("RGB").resize((1, 1), PIL.Image.Resampling.BOX)
     except MediaError as e:
         msg = "Could not process image"
         raise ValueError(msg) from e
     red, green, blue = small.tobytes()
-    return Picture(picture.format or "?", *picture.size, len(data), (red, green, blue))
+    return Picture(picture.format or "?", *picture.size, len(data), (red, green, blue), read)
 
 
 def _video(data: bytes, mime: str, kind: str) -> Video:

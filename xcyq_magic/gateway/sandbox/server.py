@@ -24,6 +24,7 @@ from xcyq_magic.gateway.credentials import ApiKey
 from xcyq_magic.gateway.loop import LoopThread
 from xcyq_magic.gateway.sandbox import answers
 from xcyq_magic.gateway.sandbox.answers import Reply
+from xcyq_magic.gateway.sandbox.cheats import cheated
 from xcyq_magic.gateway.sandbox.contract import Refusal, refuse
 from xcyq_magic.gateway.sandbox.directives import Plan, UnknownDirectiveError, parse
 from xcyq_magic.gateway.sandbox.formats import FAILURES
@@ -268,6 +269,7 @@ class _Completions(_HeadersFirst):
             plan, rest = parse(prompt, body["model"], self.state.plan)
         except UnknownDirectiveError as e:
             return Refusal(400, str(e))
+        plan, body = cheated(plan, body)
         if plan.status and self._still_refused(plan, (body["model"], prompt)):
             if plan.retry_after is not None:
                 self.set_header("Retry-After", f"{plan.retry_after:g}")
@@ -298,10 +300,13 @@ class _Completions(_HeadersFirst):
             del self.state.refused[next(iter(self.state.refused))]
         return not plan.status_times or times <= plan.status_times
 
-    async def _whole(self, reply: Reply, log: Received) -> None:
-        # What a whole answer takes is what its stream would take.
+    async def _written(self, reply: Reply) -> None:
+        """Wait until all of an answer is there: what that takes is what its stream would take."""
         pace = reply.plan.delta_chars * reply.plan.deltas_per_s
         await asyncio.sleep(min(len(reply.text) / pace, _LONGEST_STALL_S))
+
+    async def _whole(self, reply: Reply, log: Received) -> None:
+        await self._written(reply)
         log.chars_sent = len(reply.text)
         if await self._misbehave(reply, log):
             return
@@ -313,6 +318,8 @@ class _Completions(_HeadersFirst):
         self.set_header("Cache-Control", "no-cache")
         started = time.monotonic()
         log.first_at = started
+        if reply.plan.buffered:
+            await self._written(reply)
         for n, (content, chunk) in enumerate(reply.chunks()):
             behind = started + n / reply.plan.deltas_per_s - time.monotonic()
             if behind > 0:
