@@ -265,7 +265,7 @@ def progress_of(found: Evaluation, *, judge: str = "", waiting: int = 0, **more)
     rows = {model: [*of] + [None] * waiting for model, of in found.items()}
     count = len(next(iter(rows.values())))
     outlook = Outlook(count, count * len(rows), 0, 0, None, 1 if judge else len(rows), judge)
-    return Progress(outlook, [SimpleNamespace(model="gpt-5.5", retry=None)], rows, **more)
+    return Progress(outlook, [SimpleNamespace(name="gpt-5.5", retry=None)], rows, **more)
 
 
 def marks_of(html: str) -> list[str]:

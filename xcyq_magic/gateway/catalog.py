@@ -308,6 +308,7 @@ def models_named(words: Sequence[str], known: Known = MODELS.keys) -> list[str]:
     """
     found: list[str] = []
     for name in (name for word in words for name in _braces(word)):
+        _check_comma(name, "," in name)
         parts_of = [] if _WILDCARDS.search(name) or name in known() else known()
         found += [model for model in parts_of if name.lower() in model.lower()] or _matches(name, known)
     return list(dict.fromkeys(found))
@@ -315,15 +316,19 @@ def models_named(words: Sequence[str], known: Known = MODELS.keys) -> list[str]:
 
 def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     for word in words:
-        if word.endswith(","):
-            msg = f"The models stand there with a comma ({word!r}); nothing was sent."
-            raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+        _check_comma(word, word.endswith(","))
     named = [",".join(chain_of(name)) for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
             msg = f"{name} stands there {times} times; nothing was sent."
             raise OptionError(msg, f"Name it once, and have it asked {times} times (--repeat {times}, repeat={times}).")
     return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
+
+
+def _check_comma(word: str, wrong: bool) -> None:  # noqa: FBT001  # where a comma may stand depends on the caller
+    if wrong:
+        msg = f"The models stand there with a comma ({word!r}); nothing was sent."
+        raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
 
 
 def chain_of(text: str) -> tuple[str, ...]:
