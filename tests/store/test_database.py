@@ -293,6 +293,7 @@ def unmark(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
+        connection.execute("DROP TABLE requests")  # it is younger
 
 
 OURS_BEYOND_DOUBT = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.chat.evaluation import Evaluation
 from xcyq_magic.chat.rows import Row, Rows
-from xcyq_magic.errors import CheckError, OptionError
+from xcyq_magic.errors import CheckError, InputError, OptionError
 from xcyq_magic.gateway.catalog import asked_models
 from xcyq_magic.session.asking import Asking
 from xcyq_magic.session.comparing import order_of
@@ -139,7 +139,11 @@ class Evaluating(Asking):
         for place, case in enumerate(by_case):
             if asked := self._question(place, dict(zip(rows, case, strict=True)), judge):
                 jobs[place] = asked
-        error = self._session.send([job for job, _ in jobs.values()], lambda _: None)
+        error: BaseException | None
+        try:
+            error = self._session.send([job for job, _ in jobs.values()], lambda _: None)
+        except InputError as e:  # over the budget, say: the replies are there all the same
+            error = e
         scores: list[dict[str, float]] = [{} for _ in by_case]
         for place, (job, names) in jobs.items():
             completion = job.live.completion
@@ -165,7 +169,7 @@ class Evaluating(Asking):
         mark = f"{order.getrandbits(32):08x}"
         message = question(self.prompts[place], system.strip() or None, [judged[n] for n in names], mark)
         options = TurnOptions(model=judge, system="", once=self.options.once, cached=self.options.cached)
-        return self._session.job(self.history, message, options, recorded=True), names
+        return self._session.job(self.history, message, options, recorded=True, kind="judge"), names
 
 
 def _name_of(check: Check) -> str:

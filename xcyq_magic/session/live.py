@@ -236,6 +236,7 @@ class LiveReply:
             self._close_fence()
         self.state = state
         self._ended = at
+        self._again = None  # it holds the job, which holds this
 
     @property
     def completion(self) -> Completion | None:

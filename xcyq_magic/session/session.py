@@ -22,6 +22,7 @@ from xcyq_magic.session.grid import Grid
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.spending import Spending
 from xcyq_magic.session.turn import Job, Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
 from xcyq_magic.session.typed import ask_again
 from xcyq_magic.store.database import open_database
@@ -58,6 +59,8 @@ class ChatSession:
         The last one; None before the first.
     compared_in
         The conversation that it followed, as `Conversations.open` gave it.
+    spending
+        The ledger, and the budget.
     closed
         Whether it has ended: nothing more is sent.
     """
@@ -74,6 +77,7 @@ class ChatSession:
         self.access = GatewayAccess(self.gateway)
         self.comparison: Comparison | None = None
         self.compared_in: Slot | None = None
+        self.spending = Spending(self.gateway, self.chat, self.conversations)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
         self._fitting = PerProcess(Fitting)
@@ -190,7 +194,8 @@ class ChatSession:
         ready = self.request(self.conversation(conversation), prompt, options or TurnOptions(), cell)
         url = self.access.connection().url
         body, told = self._client.body(ready.request, url)
-        return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)))
+        estimate = self.spending.estimate([ready.request])
+        return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)), estimate)
 
     def ask(
         self,
@@ -274,6 +279,7 @@ class ChatSession:
         *,
         name: str = "",
         recorded: bool | None = None,
+        kind: str | None = None,
     ) -> Job:
         """Return a request that is ready to be sent, and the reply that waits for it. Nothing is sent.
 
@@ -291,6 +297,8 @@ class ChatSession:
             What tells the reply from others of its model; the model's name unless given.
         recorded
             Whether the turn is kept without a place in a conversation; where kept replies will do unless given.
+        kind
+            What it is, for the ledger; a turn, or once, unless given.
 
         Raises
         ------
@@ -308,7 +316,8 @@ class ChatSession:
             answer=options.answer,
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
-        return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded)
+        kind = kind or ("once" if options.once else "turn")
+        return Job(prompt, options, cell, live, ready, digest(request, self._gateway), recorded, kind=kind)
 
     @property
     def _gateway(self) -> str:
@@ -354,7 +363,7 @@ class ChatSession:
         Raises
         ------
         InputError
-            There is no key, or no address, or the session is closed. Nothing was sent.
+            There is no key, or no address, or the session is closed, or it would pass the budget. Nothing was sent.
         """
         if self.closed:  # before the key is looked for: its sandbox has ended, too
             raise InputError(*ENDED)
@@ -365,27 +374,33 @@ class ChatSession:
         if all(live.ended for live in by_reply):
             return None
         key, connection, route = self.access.key(), self.access.connection(), self.access.route_notice()
+        self.spending.check(jobs)
         slots = Slots(self.chat.concurrency)
         for live in by_reply:
             live.notices += [route] if route else []
 
-        def send(request: ChatRequest) -> Send:
-            return partial(self._client.send, request, key, connection, slots=slots)
+        def send(job: Job, request: ChatRequest) -> Send:
+            send = partial(self._client.send, request, key, connection, slots=slots)
+            return self.spending.entered(job, request, send)
 
         def start(live: LiveReply, arrivals: Arrivals) -> None:
-            by_reply[live].asked_at = time.time()
-            request = by_reply[live].request
-            live.start(send(request), arrivals, lambda reply, why: send(ask_again(request, reply, why)))
+            job = by_reply[live]
+            job.asked_at = time.time()
+            again = partial(ask_again, job.request)
+            live.start(send(job, job.request), arrivals, lambda reply, why: send(job, again(reply, why)))
 
         def over(lives: Sequence[LiveReply]) -> None:
             found = [by_reply[live] for live in lives]
-            self.conversations.record([job.turn for job in found if job.recorded and job.turn])
+            self.spending.end(found)
             if ended is not None:
                 ended(found)
 
         grid = Grid([*by_reply], paint, slots=self.chat.concurrency, ended=over)
         # What preparing takes is none of the gateway's time: it is done before the clocks start.
-        error = grid.run(lambda: self._client.prepare(connection), start)
+        try:
+            error = grid.run(lambda: self._client.prepare(connection), start)
+        finally:
+            self.spending.settle(jobs)
         for job in jobs:
             job.note_ignored_media()
         return error
