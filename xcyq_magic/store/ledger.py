@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from xcyq_magic.chat.completion import Usage
-from xcyq_magic.chat.given import count, moment, number, seconds
+from xcyq_magic.chat.given import MOST_COUNTED, MOST_SECONDS, count, moment
 from xcyq_magic.chat.usage import LedgerEntry, cost
 from xcyq_magic.store.forks import PROCESS, PerProcess
 from xcyq_magic.store.summaries import column
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _FIELDS = ", ".join("CAST(answered_by AS BLOB)" if f == "answered_by" else f for f in LedgerEntry._fields)
 _SELECT = f"SELECT {_FIELDS} FROM requests"  # noqa: S608  # our own names
 _PUT = f"INSERT OR REPLACE INTO requests VALUES ({', '.join('?' * len(LedgerEntry._fields))})"  # noqa: S608  # question marks
-_MOST_FOR_MEAN = 500  # replies of a model
+_LATEST = 2_000  # requests, for the mean length of a model's replies
 
 
 class Entries(NamedTuple):
@@ -179,14 +179,13 @@ class Ledger:
         return sum(_spent(e, price_of) for e in held if e.asked_at >= moment_s)
 
     def mean_completion(self, database: Database, model: str) -> float | None:
-        """Return how many tokens a reply of the model has, on average of the last ones; None before the first."""
+        """Return how many tokens a reply of the model has, on average of the latest; None before the first."""
         counts = [e.completion_tokens for e in self._unkept.values() if e.model == model]
         if database.exists:
             rows = database.read(
-                "SELECT completion_tokens FROM requests WHERE model = ? AND completion_tokens IS NOT NULL"
-                " ORDER BY asked_at DESC LIMIT ?",
+                "SELECT completion_tokens FROM (SELECT * FROM requests ORDER BY asked_at DESC LIMIT ?) WHERE model = ?",
+                _LATEST,
                 column(model),
-                _MOST_FOR_MEAN,
             )
             counts += [count(tokens) for (tokens,) in rows]
         known = [tokens for tokens in counts if tokens is not None]
@@ -200,27 +199,28 @@ def _spent(entry: LedgerEntry, price_of: Callable[[str], Price | None]) -> float
 
 def _entry_of(row: Row) -> LedgerEntry:
     """Return the entry of a row; what cannot be is not known."""
-    entry = LedgerEntry._make(row)
+    identifier, asked_at, kernel, notebook, kind, model, answered_by = row[:7]
+    sent, came, cached, reasoning, spent, estimate, first, took, ended = row[7:]
     return LedgerEntry(
-        str(entry.id),
-        moment(entry.asked_at),
-        str(entry.kernel),
-        None if entry.notebook is None else str(entry.notebook),
-        str(entry.kind),
-        str(entry.model),
-        entry.answered_by.decode("utf-8", "replace") if isinstance(entry.answered_by, bytes) else "",
-        count(entry.prompt_tokens),
-        count(entry.completion_tokens),
-        count(entry.cached_tokens),
-        count(entry.reasoning_tokens),
-        _known(entry.cost),
-        _known(entry.estimate),
-        seconds(entry.first_token_s),
-        seconds(entry.duration_s) or 0.0,
-        None if entry.ended is None else str(entry.ended),
+        str(identifier),
+        moment(asked_at),
+        str(kernel),
+        None if notebook is None else str(notebook),
+        str(kind),
+        str(model),
+        answered_by.decode("utf-8", "replace"),
+        count(sent),
+        count(came),
+        count(cached),
+        count(reasoning),
+        _figure(spent, MOST_COUNTED),
+        _figure(estimate, MOST_COUNTED),
+        _figure(first, MOST_SECONDS),
+        _figure(took, MOST_SECONDS) or 0.0,
+        None if ended is None else str(ended),
     )
 
 
-def _known(value: object) -> float | None:
-    found = number(value)
-    return float(found) if found is not None and found >= 0 else None
+def _figure(value: object, most: float) -> float | None:
+    """Return a number of a column of type REAL, if it can be."""
+    return value if type(value) is float and 0 <= value <= most else None

@@ -132,7 +132,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             model, coalesce(nullif(json_extract(completion, '$.model'), ''), model),
             {", ".join(map(_counted, ("prompt", "completion", "cached", "reasoning")))},
             NULL, NULL, {_seconds("first_token_s")}, coalesce({_seconds("duration_s")}, 0),
-            coalesce(json_extract(completion, '$.partial'), 'done')
+            CASE json_extract(completion, '$.partial') WHEN 'stopped' THEN 'stopped' WHEN 'incomplete' THEN 'failed'
+                ELSE 'done' END
         FROM turns
         WHERE json_valid(completion) AND model != '' AND json_extract(completion, '$.cached') IS NOT 1
         GROUP BY model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')
