@@ -13,7 +13,9 @@ HERE = Path(__file__).parent
 
 # The soak counts its sockets in /proc; what renders loops is limited in memory.
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and resource limits")
-@pytest.mark.parametrize("name", ["fuzz", "soak", "interrupt", "render", "comparison", "store", "killed", "suite"])
+@pytest.mark.parametrize(
+    "name", ["fuzz", "soak", "interrupt", "render", "comparison", "store", "killed", "ledger", "suite"]
+)
 def test_a_benchmark_runs(name):
     command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)

@@ -54,9 +54,7 @@ def test_the_sums_are_those_of_pandas(entries, by):
             assert mine[field] == group[field].fillna(0).sum()
         assert mine.duration_s == pytest.approx(group.duration_s.sum())
         assert mine.first_token_s == pytest.approx(group.first_token_s.astype(float).mean(), nan_ok=True)
-        then = [
-            e.cost if e.cost is not None else cost(e.usage, PRICES.get(e.model)) for e in entries if e.id in {*group.id}
-        ]
+        then = [e.cost if e.cost is not None else cost(e, PRICES.get(e.model)) for e in entries if e.id in {*group.id}]
         known = [c for c in then if c is not None]
         assert mine.cost == pytest.approx(sum(known) if known else float("nan"), nan_ok=True)
 

@@ -8,13 +8,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from xcyq_magic.chat.completion import Usage
 from xcyq_magic.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from xcyq_magic.chat.completion import Completion
+    from xcyq_magic.chat.completion import Completion, Usage
 
 
 By: TypeAlias = Literal["model", "day", "notebook", "kind"]
@@ -77,14 +76,9 @@ class LedgerEntry(NamedTuple):
         """Whether the gateway counted its tokens."""
         return self.prompt_tokens is not None or self.completion_tokens is not None
 
-    @property
-    def usage(self) -> Usage:
-        """Its tokens."""
-        return Usage(self.prompt_tokens, self.completion_tokens, None, self.cached_tokens, self.reasoning_tokens)
-
     def cost_at(self, price_of: Callable[[str], Price | None]) -> float | None:
         """Return what it cost: at the price of then, or at that of now if it had none."""
-        return cost(self.usage, price_of(self.model)) if self.cost is None else self.cost
+        return cost(self, price_of(self.model)) if self.cost is None else self.cost
 
     def key(self, by: By) -> str:
         """Return the row of a report that it belongs to."""
@@ -277,7 +271,7 @@ def tokens_within(count: int, seconds: float) -> float | None:
     return count / seconds if seconds >= _LEAST_S else None
 
 
-def cost(usage: Usage | None, price: Price | None) -> float | None:
+def cost(usage: Usage | LedgerEntry | None, price: Price | None) -> float | None:
     """Return what the tokens cost; None without a price or a count."""
     if usage is None or price is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
