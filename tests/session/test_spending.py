@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
+from typing import Annotated
 
 import pytest
+from pydantic import AfterValidator
 from servers import Answer, RawServer, ScriptedServer, chunked, delta, event
 
 from xcyq_magic import Chat, ask_each, compare
-from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.messages import Message, Video
 from xcyq_magic.chat.usage import LedgerEntry
-from xcyq_magic.errors import BudgetError, IncompleteReplyError, XcyqError
+from xcyq_magic.errors import BudgetError, IncompleteReplyError, TypeMismatchError, XcyqError
+from xcyq_magic.session.cases import cases_of
+from xcyq_magic.session.comparing import compare as compare_in
+from xcyq_magic.session.evaluating import Evaluating
+from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions, retry
 from xcyq_magic.session.typed import AnswerType
+from xcyq_magic.store.database import Database
 
 HI = Message.of("user", "hi")
 ONE = {"*": (100_000, 100_000)}  # 0.1 a token: an answer of the scripted server costs 1.5
@@ -26,12 +33,12 @@ def gateway():
     """Begin a server, and a session that asks it."""
     opened = []
 
-    def begin(server=lambda _, __: "BEST: 1", prices=ONE, **settings):
+    def begin(server=lambda _, __: "BEST: 1", prices=ONE, delay_s=0.0, conversations=None, **settings):
         if not isinstance(server, RawServer):
-            server = ScriptedServer(server)
-        session = ChatSession(
-            GatewaySettings(base_url=server.base_url, prices=prices), ChatSettings(store=":memory:", **settings)
-        )
+            server = ScriptedServer(server, delay_s)
+        settings = {"store": ":memory:", **settings}
+        prices = GatewaySettings(base_url=server.base_url, prices=prices)
+        session = ChatSession(prices, ChatSettings(**settings), conversations)
         opened.extend([session.close, server.close])
         return session, server
 
@@ -73,14 +80,26 @@ def test_whatever_asks_is_in_the_ledger_and_what_the_store_answers_is_not(gatewa
 
 
 def test_a_reply_that_is_asked_for_again_is_two_requests(gateway):
-    session, _ = gateway(lambda n, _: ("five", "5")[n])
-    assert Chat(session=session)("hi", as_=int).data == 5
+    session, _ = gateway(lambda n, _: ("five", "5")[n], delay_s=0.05)
+    reply = Chat(session=session)("hi", as_=int)
+    assert reply.data == 5
     first, second = entries(session)
     assert (first.prompt_tokens, second.prompt_tokens) == (10, 10)
     assert first.first_token_s is not None
-    assert first.duration_s > 0
-    assert second.duration_s > 0
-    assert second.asked_at >= first.asked_at + first.duration_s - 0.05
+    assert 0.05 <= first.duration_s <= reply.duration_s - 0.05
+    assert 0.05 <= second.duration_s <= reply.duration_s - 0.05
+
+
+def test_a_second_request_that_cannot_be_sent_is_no_entry(gateway, tmp_path):
+    session, _ = gateway(lambda *_: "5", store=str(tmp_path / "kept.sqlite"))
+
+    def close(_: int) -> int:
+        session.close()
+        raise ValueError
+
+    with pytest.raises(TypeMismatchError):
+        Chat(session=session)("hi", as_=Annotated[int, AfterValidator(close)], once=True)
+    assert Database(tmp_path / "kept.sqlite").read("SELECT kind, ended FROM requests") == [("once", "done")]
 
 
 def test_a_request_that_is_refused_is_no_entry_and_one_that_is_tried_again_is_one(gateway):
@@ -107,23 +126,32 @@ def test_what_broke_off_or_was_stopped_counts_as_far_as_the_gateway_counted(gate
     assert (other.ended, other.prompt_tokens, other.cost) == ("stopped", None, None)
 
 
+class Interrupted(Database):
+    """A database amid whose first writes of an end the user interrupts."""
+
+    left = 0
+
+    @contextlib.contextmanager
+    def transaction(self):
+        if self.left:
+            self.left -= 1
+            raise KeyboardInterrupt
+        with super().transaction() as execute:
+            yield execute
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_leaves_nothing_on_its_way(gateway, times):
-    session, _ = gateway(lambda _, body: "yes")
-    left = [times]
-
-    def interrupt(rows) -> None:
-        if left[0]:
-            left[0] -= 1
-            raise KeyboardInterrupt
-
+    database = Interrupted(None)
+    session, _ = gateway(lambda _, body: "yes", conversations=Conversations(database))
     jobs = [session.job(session.conversation(), Message.of("user", f"{n}"), TurnOptions(once=True)) for n in range(4)]
+    database.left = times
     with contextlib.suppress(KeyboardInterrupt):
-        session.send(jobs, lambda _: None, interrupt)
-    pending = session.conversations._sync.database.read("SELECT count(*) FROM requests WHERE ended IS NULL")
-    assert pending == [(0,)]
+        session.send(jobs, lambda _: None)
+    assert database.left == 0
+    assert database.read("SELECT count(*) FROM requests WHERE ended IS NULL") == [(0,)]
     assert all(job.entry is None for job in jobs)
-    assert {e.ended for e in entries(session)} <= {"done", "stopped"}
+    assert "done" in {e.ended for e in entries(session)}
 
 
 def test_a_chat_on_a_closed_session_leaves_no_entry(gateway):
@@ -172,11 +200,21 @@ def test_many_rows_are_refused_together_and_those_of_the_store_are_free(gateway)
     ask_each(range(10), "{row}", session=session)  # each a token before the first, and 1.5 in truth
     assert len(server.received) == 10
     ask_each(range(10), "{row}", session=session)
+    with pytest.raises(BudgetError, match=r"These 2 requests would cost about 1\.2000"):
+        ask_each(range(12), "{row}", session=session)
     with pytest.raises(BudgetError, match=r"These 10 requests would cost about 6\.0000, and 1\.0000 of"):
         ask_each(range(10, 20), "{row}", session=session)
     with pytest.raises(BudgetError, match="These 2 requests"):
         compare("gpt-5.5 gpt-5.4", "x" * 40, session=session)
     assert len(server.received) == 10
+
+
+def test_a_column_that_is_refused_takes_nothing_of_the_budget(gateway):
+    session, server = gateway(budget=0.1)
+    film = Message.of("user", Video(b"v", "video/mp4"), "hi")
+    compared = compare_in(session, ["gemini-2.5-pro", "claude-opus-4-7"], film).comparison
+    assert [c.error is None for c in compared.columns] == [True, False]
+    assert len(server.received) == 1
 
 
 def test_a_judge_over_the_budget_costs_no_reply(gateway):
@@ -185,9 +223,11 @@ def test_a_judge_over_the_budget_costs_no_reply(gateway):
     assert isinstance(compared.verdict.error, BudgetError)
     assert [c.text for c in compared.columns] == ["BEST: 1"] * 2
     session.chat.budget = 6.4
-    found = []
-    with pytest.raises(BudgetError):
-        found.append(compare("gpt-5.5 gpt-5.4", "{row}", each=["a"], session=session, judge="gpt-5.5-low"))
+    models, cases = ["gpt-5.5", "gpt-5.4"], cases_of(["a"], "cases", 9)
+    asking = Evaluating(session, models, cases, lambda _: HI, TurnOptions(), judge="gpt-5.5-low")
+    evaluated = asking.evaluate()
+    assert isinstance(evaluated.error, BudgetError)
+    assert [row.text for model in models for row in evaluated.evaluation[model]] == ["BEST: 1"] * 2
     assert len(server.received) == 4
 
 

@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -155,11 +156,22 @@ def test_what_could_not_be_written_is_seen_and_written_later(kernel, path):
 def test_a_request_does_not_wait_for_another_kernel_that_writes(kernel, path):
     conversations, other = kernel(), Database(path)
     asked(conversations, 1)
-    with other.transaction() as execute:
-        entry = sent(conversations)
-        assert conversations.take_notices() == []
-        assert execute("SELECT count(*) FROM requests") == [(1,)]
-    conversations.record((), [entry._replace(prompt_tokens=2, ended="done")])
+    begun, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with other.transaction():
+            begun.set()
+            done.wait(2)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    begun.wait()
+    entry = sent(conversations)
+    assert conversations._sync.ledger.behind  # it would be written by now, had it waited
+    threading.Timer(0.2, done.set).start()
+    conversations.record((), [entry._replace(prompt_tokens=2, ended="done")])  # with its end, one waits
+    writing.join()
+    assert conversations.take_notices() == []
     assert tokens(kernel()) == [1, 2]
     other.close()
 
@@ -207,11 +219,11 @@ def test_what_an_older_version_kept_counts_once(kernel, path):
         replace(t, completion=replace(t.completion, usage=usage, first_token_s=0.5, duration_s=1.0 + n))
         for n, t in enumerate(turns)
     ]
-    again = replace(turns[0], id="again", asked_at=9.0)  # taken from the store, or from a file
+    again, once_more = (replace(turns[0], id=i, asked_at=9.0) for i in ("0", "z"))  # taken from the store, or a file
     cached = replace(turns[1], id="cached", completion=replace(turns[1].completion, cached=True, duration_s=7.0))
     imported = replace(turns[1], id="no model", completion=replace(turns[1].completion, requested_model="", model=""))
-    old.edit(None, lambda now: replace(now, turns=(*turns, again, cached, imported)))
-    old.take_back(None, lambda now: replace(now, turns=now.turns[1:]))
+    old.edit(None, lambda now: replace(now, turns=(again, *turns, once_more, cached, imported)))
+    old.take_back(None, lambda now: replace(now, turns=turns[1:]))
     old.begin(Conversation("fork", turns=old.get().turns[:2]))
     old.close()
     now = kernel()
