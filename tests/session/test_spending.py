@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pytest
 from pydantic import AfterValidator
-from servers import Answer, RawServer, ScriptedServer, chunked, delta, event
+from servers import DONE, Answer, RawServer, ScriptedServer, chunked, delta, event
 
 from xcyq_magic import Chat, ask_each, compare
 from xcyq_magic.chat.messages import Message, Video
@@ -124,6 +124,16 @@ def test_what_broke_off_or_was_stopped_counts_as_far_as_the_gateway_counted(gate
     assert (one.ended, one.answered_by, one.prompt_tokens, one.cached_tokens) == ("failed", "gpt-x", 10, 4)
     assert one.cost == pytest.approx(0.9)
     assert (other.ended, other.prompt_tokens, other.cost) == ("stopped", None, None)
+
+
+def test_a_reply_that_took_no_tokens_was_not_counted(gateway):
+    counts = {"prompt_tokens": 10, "completion_tokens": 0}
+    whole = chunked(delta("yes", "stop"), event({"choices": [], "usage": counts}), DONE)
+    session, _ = gateway(RawServer([Answer(whole)]))
+    completion = session.ask(HI).completion
+    (entry,) = entries(session)
+    assert completion.usage.completion_tokens is entry.completion_tokens is entry.cost is None
+    assert entry.prompt_tokens == 10
 
 
 class Interrupted(Database):
