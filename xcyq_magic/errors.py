@@ -6,6 +6,7 @@
     ├── InputError                what was typed cannot be used; nothing was sent
     │   ├── OptionError           an option, a name or a number on a magic's line, an argument from Python
     │   ├── RequestError          a rule of the gateway that the request would break
+    │   ├── BudgetError           it would pass ``ChatSettings.budget``
     │   ├── SettingError          a value in ipython_config.py or the environment
     │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
     │   ├── MissingKeyError       no API key at all
@@ -48,6 +49,7 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "BudgetError",
     "CheckError",
     "ConversationFileError",
     "ExpressionError",
@@ -196,6 +198,10 @@ class OptionError(InputError):
 
 class RequestError(InputError):
     """A rule of the gateway that the request would break."""
+
+
+class BudgetError(InputError):
+    """It would pass ``ChatSettings.budget``, a day's."""
 
 
 class SettingError(InputError):

@@ -14,7 +14,8 @@ HERE = Path(__file__).parent
 # The soak counts its sockets in /proc; what renders loops is limited in memory.
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and resource limits")
 @pytest.mark.parametrize(
-    "name", ["fuzz", "soak", "interrupt", "render", "comparison", "store", "killed", "outages", "pools", "suite"]
+    "name",
+    ["fuzz", "soak", "interrupt", "render", "comparison", "store", "killed", "outages", "pools", "ledger", "suite"],
 )
 def test_a_benchmark_runs(name):
     command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]

@@ -106,11 +106,14 @@ def test_the_nearest_price_counts():
     assert settings.price_of("gpt-5.4") == Price(1, 2)
     assert settings.price_of("claude-opus-4-7") is None
     assert cost(Usage(1_000_000, 500_000, None), Price(3, 4)) == 5.0
+    assert cost(Usage(1_000_000, 500_000, None, 400_000), Price(3, 4, 1)) == 4.2
+    assert cost(Usage(1_000_000, 500_000, None, 400_000), Price(3, 4)) == 5.0
+    assert cost(Usage(1_000_000, 0, None, 2_000_000), Price(3, 4, 1)) == 1.0  # no more than there were
     assert cost(None, Price(3, 4)) is cost(Usage(1), Price(3, 4)) is cost(Usage(1, 2, 3), None) is None
 
 
-@pytest.mark.parametrize("wrong", [3, (1,), (1, 2, 3), ("a", "b"), (-1, 2), (1, float("nan")), None])
-def test_a_price_is_two_numbers(wrong):
+@pytest.mark.parametrize("wrong", [3, (1,), (1, 2, 3, 4), (1, 2, -3), ("a", "b"), (-1, 2), (1, float("nan")), None])
+def test_a_price_is_two_numbers_or_three(wrong):
     with pytest.raises(Exception, match="the price of m is two numbers"):
         GatewaySettings(prices={"m": wrong})
 

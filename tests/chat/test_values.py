@@ -18,9 +18,8 @@ from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usa
 from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
-from xcyq_magic.chat.usage import Price, ReplyUsage, UsageReport, cost
+from xcyq_magic.chat.usage import Price, cost
 from xcyq_magic.display.bundle import attachments, completion_bundle
-from xcyq_magic.display.metrics import usage_bundle
 from xcyq_magic.display.settled_comparison import comparison_bundle
 from xcyq_magic.errors import MediaError
 from xcyq_magic.magics.base import day_and_time
@@ -190,11 +189,8 @@ def test_whatever_a_record_holds_it_is_read_or_refused(wrong):
     conversations = Conversations(Database(None))
     conversations.edit("main", lambda now: now.with_turn(turn))
     assert conversations.take_notices() == []
-    assert [*map(ReplyUsage.of, [turn.completion])] == [*{*conversations.spent()}]
     conversations.close()
     day_and_time(turn.asked_at)
-    report = UsageReport.from_replies("main", [ReplyUsage.of(turn.completion)], lambda _: Price(1.25, 10))
-    usage_bundle(report)
     completion_bundle(turn.completion)
     attachments(turn.prompt)
     kept = Conversation(turns=(turn,))

@@ -11,7 +11,7 @@ from inspector import maths, problems
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.messages import Image, Message
-from xcyq_magic.chat.usage import ReplyUsage, UsageReport
+from xcyq_magic.chat.usage import BY, LedgerEntry, UsageReport
 from xcyq_magic.display.bundle import completion_bundle
 from xcyq_magic.display.markup import to_html, without_controls
 from xcyq_magic.display.metrics import table_bundle, usage_bundle
@@ -122,9 +122,10 @@ def test_a_name_that_turns_the_text_around_it_is_shown_as_what_it_is(capsys):
     comparison = Comparison(
         Message.of("user", Image(PIXEL, "image/png", 1, 1, TURNED)), (column, other), verdict=verdict
     )
-    usage = UsageReport.from_replies(TURNED, [ReplyUsage(TURNED, None, None, 0.0, f"a{TURNED}")], lambda _: None)
+    entry = LedgerEntry("1", 0.0, "", TURNED, TURNED, TURNED, f"a{TURNED}", 1, 2, ended="done")
+    usages = [usage_bundle(UsageReport.of_entries(TURNED, [entry], lambda _: None, by=by)) for by in BY]
     table = table_bundle(["model"], [[TURNED]], TURNED)
-    for shown in (completion_bundle(completion), comparison_bundle(comparison, TURNED), usage_bundle(usage), table):
+    for shown in (completion_bundle(completion), comparison_bundle(comparison, TURNED), *usages, table):
         for mime in ("text/html", "text/plain"):
             assert not set(shown[mime]) & set(TURNED) - set(AS_IT_IS), mime
         assert AS_IT_IS in shown["text/html"]

@@ -7,6 +7,7 @@ import os
 
 import pytest
 from kernels import KEY, Kernel, write_notebook
+from servers import eventually
 
 NOTEBOOK = "analysis.ipynb"
 SAID = (
@@ -201,3 +202,21 @@ def test_the_open_notebook_is_not_saved_over_also_under_a_new_name(page, tmp_pat
         assert (tmp_path / name).read_bytes() == before
     for _ in range(2):  # Run All, twice
         assert "Saved 2 turns" in page.do(f"%chat_save {tmp_path}/chat.ipynb")
+
+
+def test_what_was_on_its_way_when_the_kernel_was_killed_is_said_to_be_unknown(page):
+    page.start()
+    page.cells = {"a": "%%chat\nsandbox: first 0\none", "b": "%%chat\nsandbox: first 0\nsandbox: stall\ntwo"}
+    page.run("a")
+    usage = page._sandbox.received[-1]
+    page.kernel.start(page.cells["b"], cell_id="b")
+    assert eventually(lambda: page._sandbox.received[-1] is not usage)
+    page.kernel.kill()
+    page.kernel.close(now=True)
+    page.kernel = None
+    page.start()
+    ran = page.kernel.run("%chat_usage -o spent")
+    (shown,) = ran.outputs
+    assert "1 request was on its way when its kernel ended: what it took is not known." in shown["text/html"]
+    total = "(spent.total.requests, spent.total.prompt_tokens > 0, spent.unknown)"
+    assert page.kernel.value(total) == "(1, True, 1)"

@@ -213,7 +213,7 @@ def test_a_file_that_names_no_model_and_no_time_is_given_none(run, sandbox, caps
         run(line)
     said = capsys.readouterr().out
     assert "Hi" in said
-    assert "No turns yet, so nothing was spent." in said
+    assert "Nothing was answered yet, so nothing was spent." in said
     for suffix in (".md", ".ipynb"):
         run(f"%chat_save {path.with_suffix(suffix)}")
         said += path.with_suffix(suffix).read_text("utf-8")

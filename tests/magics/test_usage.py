@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from kernels import KEY
@@ -40,7 +37,7 @@ def test_by_model_and_in_all_and_as_a_table_for_pandas(run, shell, shown):
     for model in ("gpt-5.5", "gpt-5.5", "claude-opus-4-7"):
         run(f"%%chat -m {model}\n{FAST}Hello")
     head, *rows = cells(shown("%chat_usage -o spent"))
-    assert head == ["main", "turns", "tokens in", "tokens out", "time", "first token", "cost"]
+    assert head == ["this notebook", "requests", "tokens in", "tokens out", "time", "first token", "cost"]
     usages = [t.completion.usage for t in session_of(shell).conversation().turns]
     gpt = usages[:2]
     by_name = {row[0]: row for row in rows}
@@ -52,49 +49,37 @@ def test_by_model_and_in_all_and_as_a_table_for_pandas(run, shell, shown):
     assert by_name["in all"][1] == "3"
     frame = shell.user_ns["spent"].to_frame()
     assert isinstance(frame, pd.DataFrame)
-    assert frame.turns.to_dict() == {"gpt-5.5": 2, "claude-opus-4-7": 1}
+    assert frame.requests.to_dict() == {"gpt-5.5": 2, "claude-opus-4-7": 1}
     html = shell.display_formatter.format(shell.user_ns["spent"])[0]["text/html"]
-    assert html.count('class="xcyq-bar"') == 2 * 5 + 1  # turns, tokens, seconds of each; one cost
+    assert html.count('class="xcyq-bar"') == 2 * 5 + 1  # requests, tokens, seconds of each; one cost
     assert "without claude-opus-4-7" in html
 
 
-def test_all_are_those_of_the_store_also_where_they_were_taken_back(run, shell, sandbox, shown, monkeypatch):
+def test_all_that_was_asked_counts_also_where_it_was_taken_back(run, shell, sandbox, shown):
     run(f"%%chat\n{FAST}one")
     run(f"%%chat\n{FAST}two")
     run("%chat_undo")
     run(f"%%chat --once\n{FAST}three")
-    assert cells(shown("%chat_usage"))[1][1] == "1"
-    assert cells(shown("%chat_usage --all"))[1][1] == "2"
+    run("%chat_retry")
+    run(f"%%compare gpt-5.5 gpt-5.4 --judge gpt-5.5-low\n{FAST}four")
+    run(f"%%chat --each ['a','b','a']\n{FAST}{{{{ row }}}}")
+    run(f"%%chat --each ['a','b','a']\n{FAST}{{{{ row }}}}")  # from the store
+    run("%chat_switch again --fork")  # with the same turns
+    run("%chat_usage --by kind -o spent")
+    kinds = {row.name: row.requests for row in shell.user_ns["spent"].rows}
+    assert kinds == {"turn": 3, "once": 1, "column": 2, "judge": 1, "row": 2}
     run("%chat_reset")
-    assert "No turns yet" in shown("%chat_usage")
-    kept = cells(shown("%chat_usage --all"))[1]
+    kept = cells(shown("%chat_usage --all"))[-1]
+    assert kept[1] == "9"
     unload_ipython_extension(shell)
     with shell_of() as later:  # another kernel, another day
         load_ipython_extension(later)
         later.run_cell("%chat_usage --all -o spent").raise_error()
         total = later.user_ns["spent"].total
-        assert [str(total.turns), f"{total.prompt_tokens:,}", f"{total.completion_tokens:,}"] == kept[1:4]
+        assert [str(total.requests), f"{total.prompt_tokens:,}", f"{total.completion_tokens:,}"] == kept[1:4]
+        later.run_cell("%chat_usage -o spent").raise_error()
+        assert later.user_ns["spent"].rows == ()
         unload_ipython_extension(later)
-
-
-def test_a_row_that_cannot_be_read_is_left_out(run, shell, shown):
-    for n in range(3):
-        run(f"%%chat\n{FAST}{n}")
-    path = Path(session_of(shell).conversations._sync.database.path)
-    run("%chat_reset")
-    turns = "SELECT id FROM turns ORDER BY asked_at"
-    with sqlite3.connect(path) as connection:
-        first, second, _ = (row[0] for row in connection.execute(turns))
-        connection.execute("UPDATE turns SET completion = 'no JSON' WHERE id = ?", (first,))
-        odd = '{"usage": {"prompt_tokens": "many"}, "duration_s": null}'
-        connection.execute("UPDATE turns SET completion = ? WHERE id = ?", (odd, second))
-    connection.close()
-    unload_ipython_extension(shell)
-    load_ipython_extension(shell)
-    run("%chat_usage --all -o spent")
-    total = shell.user_ns["spent"].total
-    assert (total.turns, total.counted) == (2, 2)
-    assert total.prompt_tokens > 0
 
 
 def test_who_answered_is_said_where_it_is_not_the_model_that_was_asked(run, shell, shown):
@@ -122,14 +107,14 @@ def test_what_the_gateway_did_not_count_is_said(run, shown):
     with pytest.raises(errors.IncompleteReplyError):
         run("%%chat\nsandbox: drop 100\nsandbox: markdown 2000")
     said = shown("%chat_usage")
-    assert "1 of 2 turns" in said
+    assert "1 of 2 requests" in said
     assert "GatewaySettings.prices" in said
 
 
 def test_nothing_is_spent_before_the_first_turn(shown):
-    assert "No turns yet" in shown("%chat_usage")
+    assert "Nothing was answered" in shown("%chat_usage")
     assert "%chat_usage --all counts" in shown("%chat_usage")
-    assert shown("%chat_usage --all") == "No turns yet, so nothing was spent.\n"
+    assert shown("%chat_usage --all").strip() == "Nothing was answered yet, so nothing was spent."
 
 
 @pytest.mark.parametrize("prices", ["{}", "{'gpt-*': (1, 2)}"])
@@ -138,11 +123,11 @@ def test_a_report_on_nothing_shows_itself(run, shell, shown, line, prices):
     run(f"%config GatewaySettings.prices = {prices}")
     run(line)
     shown_as, _ = shell.display_formatter.format(shell.user_ns["spent"])
-    assert "No turns yet" in shown_as["text/html"]
-    assert "No turns yet" in shown("spent")
+    assert "Nothing was answered yet" in shown_as["text/html"]
+    assert "Nothing was answered yet" in shown("spent")
 
 
-@pytest.mark.parametrize("line", ["%chat_usage main", "%chat_usage -o 1", "%chat_usage --al"])
+@pytest.mark.parametrize("line", ["%chat_usage main", "%chat_usage -o 1", "%chat_usage --al", "%chat_usage --by week"])
 def test_what_cannot_be_is_said_in_a_line_or_two(run, line):
     with pytest.raises(errors.OptionError) as e:
         run(line)

@@ -324,16 +324,8 @@ def test_whatever_a_row_holds_the_others_are_read(kernel, path, update):
             execute(update, odd, f'%"{name}"%')
     again = kernel()
     assert prompts(again.get())[-1] == "last"
-    assert len(again.spent()) >= 1
     again.edit("main", with_turn(turn("after it", CellRun("new", "1"))))
     assert prompts(kernel().get())[-1] == "after it"
-
-
-def test_a_reply_whose_usage_holds_no_count_is_counted_once(kernel):
-    conversations = kernel()
-    odd = turn("a")
-    conversations.edit("main", with_turn(replace(odd, completion=replace(odd.completion, usage=Usage()))))
-    assert len({*conversations.spent()}) == 1
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
@@ -345,7 +337,6 @@ def test_a_figure_of_a_row_that_cannot_be_is_not_known(kernel, path, odd):
     with Database(path).transaction() as execute:
         execute("UPDATE turns SET completion = ?, asked_at = ?", record, float("inf"))
     conversations = kernel()
-    assert all(s[1:-1] in {(None, None, 0.0), (Usage(), None, 0.0)} for s in conversations.spent())
     for turn_ in conversations.get().turns:
         assert (turn_.completion.usage, turn_.completion.created, turn_.asked_at) == (Usage(), None, 0.0)
 

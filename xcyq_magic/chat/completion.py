@@ -270,6 +270,13 @@ class CompletionBuilder:
         """Whether neither text nor reasoning nor a picture has come."""
         return not self.text_pieces and not self.reasoning_pieces and not self.images
 
+    @property
+    def counted(self) -> Usage | None:
+        """The tokens so far; of a text that took none, the gateway did not count them."""
+        if self.usage is not None and self.usage.completion_tokens == 0 and self.text_pieces:
+            return replace(self.usage, completion_tokens=None)
+        return self.usage
+
     def build(
         self,
         requested_model: str,
@@ -291,16 +298,13 @@ class CompletionBuilder:
         partial
             Why the reply is not whole; None if it is.
         """
-        text, usage = self._text.join(), self.usage
-        if usage is not None and usage.completion_tokens == 0 and text:  # it did not count
-            usage = replace(usage, completion_tokens=None)
         return Completion(
-            text=text,
+            text=self._text.join(),
             requested_model=requested_model,
             model=self.model or requested_model,
             reasoning=self._reasoning.join(),
             finish_reason=self.finish_reason,
-            usage=usage,
+            usage=self.counted,
             first_token_s=first_token_s,
             duration_s=duration_s,
             partial=partial,

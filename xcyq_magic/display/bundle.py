@@ -356,7 +356,7 @@ def _summary(preview: Preview) -> str:
         counted(kinds["image"], "picture") if kinds["image"] else "",
         counted(kinds["video"], "video") if kinds["video"] else "",
         counted(preview.n_bytes, "byte"),
-        _tokens(t for m in messages for p in m.parts if (t := estimated_tokens(p, preview.request.model)) is not None),
+        _tokens([preview.estimate.tokens]) + preview.estimate.priced,
         f"to {preview.url}",
     )
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Usage
+from xcyq_magic.chat.usage import amount
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway import catalog
 
@@ -21,7 +22,6 @@ _CHARS_PER_TOKEN = 4  # until the gateway has counted
 _MINUTE_S = 60
 _HOUR_S = 3600
 _WHOLE_FROM = 1_000  # of a score, which has no more than three digits below
-_COST_DIGITS = 4  # a reply costs a fraction of a cent
 _ENDINGS = {
     "length": "cut off by the token limit",
     "content_filter": "ended by a safety filter",
@@ -57,12 +57,6 @@ def duration(value: float) -> str:
 def pace(value: float) -> str:
     """Return a number of tokens a second, such as ``7.5`` or ``120``."""
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004  # as above
-
-
-def price(value: float) -> str:
-    """Return a cost in the user's currency, without its sign: four decimals, or two digits of a smaller one."""
-    digits = 1 - math.floor(math.log10(value)) if 0 < value < 1 else 0
-    return f"{value:.{max(_COST_DIGITS, digits)}f}"
 
 
 def tokens(usage: Usage) -> str:
@@ -199,7 +193,7 @@ def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None
         "" if per_s is None else f"{pace(per_s)} {what}s/s",
         "" if progress.left_s is None else f"{duration(progress.left_s)} left",
         tokens(Usage(*counts)) if any(counts) else "",
-        "" if progress.cost is None else f"cost {price(progress.cost)}",
+        "" if progress.cost is None else f"cost {amount(progress.cost)}",
         "" if clickable else WAY_OUT,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from xcyq_magic.display.caption import ending, pace, price, seconds, who
+from xcyq_magic.chat.usage import amount
+from xcyq_magic.display.caption import ending, pace, seconds, who
 from xcyq_magic.display.markup import escape, plain_line
 from xcyq_magic.display.style import COMPARISON_STYLE, LINE, body, quiet, styled
 from xcyq_magic.errors import show_directions
@@ -15,14 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from xcyq_magic.chat.comparison import Column
-    from xcyq_magic.chat.usage import ModelUsage, UsageReport
+    from xcyq_magic.chat.usage import UsageReport, UsageRow
     from xcyq_magic.display.bundle import Bundle
 
 _Item = TypeVar("_Item")
 _LONG_WORD = 40  # characters
+_SELDOM = ("cost", "of these cached", "of these reasoning")
 _ANSWERED_BY, _ENDED = "answered by", "ended"  # the columns that hold words
 _FIGURE = "vertical-align:top;padding:3px {side_px}px;white-space:nowrap;line-height:1.6"
-_NOTHING = "No turns yet, so nothing was spent."
+_NOTHING = "Nothing was answered yet, so nothing was spent."
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ class Figure(Generic[_Item]):
 
 
 def _known(figures: Iterable[Figure[_Item]], items: Sequence[_Item]) -> list[Figure[_Item]]:
-    """Return the figures without the cost, where no item has one."""
-    return [f for f in figures if f.heading != "cost" or any(f.of(item) is not None for item in items)]
+    """Return the figures without those that no item has and few ever have."""
+    return [f for f in figures if f.heading not in _SELDOM or any(f.of(item) is not None for item in items)]
 
 
 # A comparison
@@ -97,7 +100,7 @@ _COLUMN_FIGURES: tuple[Figure[Column], ...] = (
     Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
     Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
     Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),
-    Figure("cost", lambda c: c.cost, price, less_is_better=True),
+    Figure("cost", lambda c: c.cost, amount, less_is_better=True),
 )
 
 
@@ -166,22 +169,25 @@ def _ended(column: Column) -> Cell:
 
 # Usage
 
-_USAGE_FIGURES: tuple[Figure[ModelUsage], ...] = (
-    Figure("turns", lambda m: m.turns, "{:,.0f}".format),
-    Figure("tokens in", lambda m: m.prompt_tokens if m.counted else None, "{:,.0f}".format),
-    Figure("tokens out", lambda m: m.completion_tokens if m.counted else None, "{:,.0f}".format),
-    Figure("time", lambda m: m.duration_s, seconds),
-    Figure("first token", lambda m: m.first_token_s, seconds),
-    Figure("cost", lambda m: m.cost, price),
+_USAGE_FIGURES: tuple[Figure[UsageRow], ...] = (
+    Figure("requests", lambda r: r.requests, "{:,.0f}".format),
+    Figure("tokens in", lambda r: r.prompt_tokens if r.counted else None, "{:,.0f}".format),
+    Figure("of these cached", lambda r: r.cached_tokens or None, "{:,.0f}".format, bar=False),
+    Figure("tokens out", lambda r: r.completion_tokens if r.counted else None, "{:,.0f}".format),
+    Figure("of these reasoning", lambda r: r.reasoning_tokens or None, "{:,.0f}".format, bar=False),
+    Figure("time", lambda r: r.duration_s, seconds),
+    Figure("first token", lambda r: r.first_token_s, seconds),
+    Figure("cost", lambda r: r.cost, amount),
 )
 
 
 def usage_bundle(report: UsageReport) -> Bundle:
     """Return the output of a report: a table with a row for each model, and lines on what it does not know."""
-    if not report.models:
-        return {"text/html": styled(quiet(_NOTHING)), "text/plain": _NOTHING}
-    headings, rows = _usage_table(report)
     notes = list(_notes(report))
+    if not report.rows:
+        lines = [_NOTHING, *notes]
+        return {"text/html": styled("".join(map(quiet, lines))), "text/plain": plain_line("\n".join(lines))}
+    headings, rows = _usage_table(report)
     table = figures_html(headings, rows)
     plain = "\n\n".join([figures_markdown(headings, rows), *notes])
     return {
@@ -191,27 +197,51 @@ def usage_bundle(report: UsageReport) -> Bundle:
 
 
 def _usage_table(report: UsageReport) -> tuple[list[str], list[list[Cell]]]:
-    """Return the headings, a row for each model, and one for all if there are several."""
-    figures, models = _known(_USAGE_FIGURES, report.models), report.models
-    headings = [report.of, *(f.heading for f in figures)]
-    if len(models) == 1:  # there is nothing to compare it with
-        return headings, [[Cell(who(models[0].model, models[0].answered_by)), *(f.cell(models[0]) for f in figures)]]
-    figure_rows = zip(*(f.cells(models) for f in figures), strict=True)
-    rows = [[Cell(who(m.model, m.answered_by)), *cells] for m, cells in zip(models, figure_rows, strict=True)]
-    return headings, [*rows, [Cell("in all"), *(f.cell(report.total) for f in figures)]]
+    """Return the headings, a row for each, and one for all if there are several."""
+    figures, rows = _known(_USAGE_FIGURES, report.rows), report.rows
+    headings, names = [report.of, *(f.heading for f in figures)], _names(report)
+    if len(rows) == 1:  # there is nothing to compare it with
+        return headings, [[Cell(names[0]), *(f.cell(rows[0]) for f in figures)]]
+    figure_rows = zip(*(f.cells(rows) for f in figures), strict=True)
+    cells = [[Cell(name), *row] for name, row in zip(names, figure_rows, strict=True)]
+    return headings, [*cells, [Cell("in all"), *(f.cell(report.total) for f in figures)]]
+
+
+def _names(report: UsageReport) -> list[str]:
+    """Return what the rows are called: a notebook without its folder, unless another one has the same name."""
+    if report.by == "model":
+        return [who(row.name, row.answered_by) for row in report.rows]
+    names = [row.name for row in report.rows]
+    if report.by != "notebook":
+        return names
+    short = Counter(map(_base, names))
+    return [_base(name) if short[_base(name)] == 1 else name for name in names]
+
+
+def _base(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _notes(report: UsageReport) -> Iterator[str]:
     total = report.total
-    if total.counted < total.turns:
-        yield f"Tokens are those of {total.counted} of {total.turns} turns: of the others, the gateway gave no count."
-    if total.cost is None:
+    if total.counted < total.requests:
+        yield (
+            f"Tokens are those of {total.counted:,} of {total.requests:,} requests: of the others, the gateway gave no "
+            "count."
+        )
+    if report.unknown:
+        one = report.unknown == 1
+        yield (
+            f"{report.unknown:,} request{' was on its' if one else 's were on their'} way when "
+            f"{'its' if one else 'their'} kernel ended: what {'it' if one else 'they'} took is not known."
+        )
+    if total.cost is None and report.unpriced:
         yield (
             f"What it cost needs prices, of a million tokens in and out, in your currency: "
-            f'%config GatewaySettings.prices = {{"{report.models[0].model}": (1.25, 10)}}'
+            f'%config GatewaySettings.prices = {{"{report.unpriced[0]}": (1.25, 10)}}'
         )
-    elif without := [m.model for m in report.models if m.counted and m.cost is None]:
-        yield f"The cost is without {', '.join(without)}: GatewaySettings.prices has no price for it."
+    elif report.unpriced:
+        yield f"The cost is without {', '.join(report.unpriced)}: GatewaySettings.prices has no price for it."
 
 
 # Tables of figures, in both forms

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.checks import EARLIER, REFUSED, Finding
-from xcyq_magic.display.caption import WAY_OUT, counted, joined, pace, price, seconds, tokens
+from xcyq_magic.chat.usage import amount
+from xcyq_magic.display.caption import WAY_OUT, counted, joined, pace, seconds, tokens
 from xcyq_magic.display.markup import escape, plain_line, without_controls
 from xcyq_magic.display.metrics import Cell, aligned, figures_html
 from xcyq_magic.display.style import COMPARISON_STYLE, quiet, styled, unfolding
@@ -143,7 +144,7 @@ def _caption(report: CheckReport, label: str) -> str:
         f"{found:,} to look at" if found else "nothing stands out",
         seconds(report.duration_s),
         tokens(report.usage),
-        "" if report.cost is None else f"cost {price(report.cost)}",
+        "" if report.cost is None else f"cost {amount(report.cost)}",
     )
 
 

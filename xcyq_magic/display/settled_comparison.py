@@ -6,6 +6,7 @@ import html
 import json
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.usage import amount
 from xcyq_magic.display.bundle import attachments, picture_lines, pictures
 from xcyq_magic.display.caption import (
     advice,
@@ -14,7 +15,6 @@ from xcyq_magic.display.caption import (
     ending,
     joined,
     pools_that_differ,
-    price,
     seconds,
 )
 from xcyq_magic.display.difference import difference_html, difference_plain
@@ -238,7 +238,7 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
         seen = ", ".join(f"{n} was {name}" for n, name in enumerate(verdict.order, 1))
         yield f"It saw the replies without names: {seen}."
     if verdict.completion is not None:
-        spent = f", cost {price(verdict.cost)}" if verdict.cost is not None else ""
+        spent = f", cost {amount(verdict.cost)}" if verdict.cost is not None else ""
         yield completion_caption(verdict.completion) + spent
     if verdict.error is not None:
         yield f"{verdict.error.message} {verdict.error.hint}".strip()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.rows import Rows
-from xcyq_magic.display.caption import counted, joined, price, score_text, seconds
+from xcyq_magic.chat.usage import amount
+from xcyq_magic.display.caption import counted, joined, score_text, seconds
 from xcyq_magic.display.markup import escape, plain_line, without_controls
 from xcyq_magic.display.metrics import (
     Cell,
@@ -93,7 +94,7 @@ def _caption(evaluation: Evaluation, every: Rows[Any], label: str) -> str:
 # How each model did
 
 _MODEL_FIGURES: tuple[Figure[ModelScore], ...] = (
-    Figure("cost of 1,000", lambda m: m.cost_of_1000, price, less_is_better=True),
+    Figure("cost of 1,000", lambda m: m.cost_of_1000, amount, less_is_better=True),
     Figure("first token, p50", lambda m: m.first_token_s, seconds, less_is_better=True),
     Figure("total, p50", lambda m: m.duration_s, seconds, less_is_better=True),
 )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.messages import Image
-from xcyq_magic.chat.usage import ReplyUsage
+from xcyq_magic.chat.usage import amount
 from xcyq_magic.display.bundle import caption_of, picture_element
-from xcyq_magic.display.caption import counted, duration, ending, joined, price, seconds, tokens, who
+from xcyq_magic.display.caption import counted, duration, ending, joined, seconds, tokens, who
 from xcyq_magic.display.markup import as_text, escape, plain_line, to_html, without_controls
 from xcyq_magic.display.metrics import aligned
 from xcyq_magic.display.style import ROWS_STYLE, body, quiet, styled, unfolding
@@ -293,7 +293,9 @@ def figures(rows: Rows[Any]) -> str:
     unasked = sum(not r.asked for r in rows)
     failed = len(rows.failed) - stopped - unasked
     before = sum(c.cached for c in completions)
-    spent = [s.usage for s in {ReplyUsage.of(c) for c in completions} if s.usage is not None]
+    # Equal rows share one request: two never take the same time to the last digit.
+    requests = {(c.usage, c.first_token_s, c.duration_s) for c in completions}
+    spent = [usage for usage, *_ in requests if usage is not None]
     usage = Usage(sum(u.prompt_tokens or 0 for u in spent), sum(u.completion_tokens or 0 for u in spent))
     took = rows.duration_s
     return joined(
@@ -301,7 +303,7 @@ def figures(rows: Rows[Any]) -> str:
         f"{before:,} answered before" if before else "",
         "" if took is None else seconds(took) if took < _SHORT_S else duration(took),
         tokens(usage) if spent else "",
-        "" if rows.cost is None else f"cost {price(rows.cost)}",
+        "" if rows.cost is None else f"cost {amount(rows.cost)}",
     )
 
 

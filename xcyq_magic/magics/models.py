@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
+from xcyq_magic.chat.usage import BY
 from xcyq_magic.errors import InputError, OptionError, XcyqError, before_sending
 from xcyq_magic.magics.arguments import parse_words, takes, takes_words
 from xcyq_magic.magics.base import ExtensionMagics, settle
@@ -16,7 +17,6 @@ from xcyq_magic.magics.expand import check_variable
 if TYPE_CHECKING:
     import argparse
 
-    from xcyq_magic.chat.usage import UsageReport
     from xcyq_magic.display.terminal import TerminalChecks
     from xcyq_magic.display.views import ChecksView
     from xcyq_magic.gateway.catalog import Model
@@ -180,51 +180,47 @@ class UsageMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     @takes(
-        argument("--all", action="store_true", help="Of all conversations that are kept; of every notebook."),
+        argument("--all", action="store_true", help="Of every notebook."),
+        argument("--by", choices=BY, default="model", help="What the rows are: model, day, notebook or kind."),
         argument("-o", "--out", metavar="VAR", help="A variable to put the figures in; VAR.to_frame() is for pandas."),
     )
     def chat_usage(self, line: str) -> None:
-        """Show what the replies took, by model: turns, tokens, seconds, and what they cost.
+        """Show what requests took: tokens, seconds, and what they cost.
 
-        Of the turns of the conversation; with ``--all``, of every turn that is kept, also where it was taken back or
-        replaced since. The time to the first token is an average. A cost needs prices: ``GatewaySettings.prices``.
-        What was asked with ``--once``, and the answers of a comparison that nobody kept, are in no conversation and
-        not counted; a reply that ``--cached`` took from the store is counted once.
+        Of every request of this notebook that was answered, wholly or in part: turns, also where they were taken back
+        or replaced since, ``--once``, the columns of comparisons and their judges, rows. A reply from the store
+        (``--cached``) is no request. The time to the first token is an average. A cost needs prices,
+        ``GatewaySettings.prices``: it is at the prices of then, or at those of now where there were none.
 
         Examples::
 
             %chat_usage
 
-            %chat_usage --all
+            %chat_usage --all --by day
 
-            %chat_usage -o spent
+            %chat_usage --by kind -o spent
         """
         options = parse_words(self.chat_usage, line)
         check_variable(options.out, unsent="")
         if options.words:
             msg = f"%chat_usage takes options only, not {' '.join(options.words)!r}."
-            raise OptionError(msg, "%chat_switch NAME goes to another conversation, %chat_usage --all counts them all.")
+            raise OptionError(msg, "%chat_usage --all counts those of every notebook, --by day those of each day.")
+        from xcyq_magic.chat.usage import UsageReport
         from xcyq_magic.display.metrics import usage_bundle
 
-        report = self._report(everything=options.all)
-        for notice in self.session.conversations.take_notices():
+        session = self.session
+        found = session.conversations.entries(everything=options.all)
+        report = UsageReport.of_entries(
+            "all notebooks" if options.all else "this notebook",
+            found.answered,
+            session.gateway.price_of,
+            by=options.by,
+            unknown=found.unknown,
+        )
+        for notice in session.conversations.take_notices():
             self.say(notice)
         if options.out:
             self.context.shell.push({options.out: report})
-        if report.models:
-            self.show(usage_bundle(report))
-        else:
-            way_on = "" if options.all else " %chat_usage --all counts those of other conversations."
-            self.say(f"No turns yet, so nothing was spent.{way_on}")
-
-    def _report(self, *, everything: bool) -> UsageReport:
-        from xcyq_magic.chat.usage import ReplyUsage, UsageReport
-
-        session = self.session
-        if everything:
-            return UsageReport.from_replies(
-                "all conversations", session.conversations.spent(), session.gateway.price_of
-            )
-        conversation = session.conversation()
-        replies = [ReplyUsage.of(t.completion) for t in conversation.turns]
-        return UsageReport.from_replies(conversation.name, replies, session.gateway.price_of)
+        self.show(usage_bundle(report))
+        if not report.rows and not options.all:
+            self.say("%chat_usage --all counts the requests of every notebook.")

@@ -14,7 +14,6 @@ from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import chain_of
-from xcyq_magic.gateway.tokens import estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from xcyq_magic.session.cases import Cases
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.session import ChatSession
+    from xcyq_magic.session.spending import Estimate
     from xcyq_magic.session.turn import Job, Preview, TurnOptions
 
 _LATEST = 5  # rows that a view shows while others come
 _ENOUGH_FAILURES = 10  # with no answer before them, and the others are not asked
-_MILLION = 1_000_000
 Place: TypeAlias = tuple[str, int]  # a model, and the place of a case
 _NOT_ASKED = IncompleteReplyError("It was not asked.", "Run the cell again: what was answered is not asked again.")
 
@@ -43,10 +42,8 @@ class Outlook:
         How many cases there are, and how many models are asked about each.
     distinct, answered
         How many different requests they make, and how many of these were answered before.
-    tokens
-        About how many tokens the others take, without their replies.
-    cost
-        What these tokens cost; None without a price.
+    estimate
+        What the others take.
     judge
         The model that is asked which reply to each case is the best; ``""`` where the cases themselves are asked about.
     """
@@ -54,8 +51,7 @@ class Outlook:
     rows: int
     distinct: int
     answered: int
-    tokens: int
-    cost: float | None
+    estimate: Estimate
     models: int = 1
     judge: str = ""
 
@@ -75,9 +71,7 @@ class Outlook:
         parts += [f"{self.distinct:,} distinct"] if self.distinct != self.in_all else []
         parts += [f"{self.answered:,} answered before"] if self.answered else []
         if self.to_send:
-            tokens = f"{self.tokens / _MILLION:.1f} M" if self.tokens >= _MILLION else f"{self.tokens:,}"
-            spent = "" if self.cost is None else f", cost {self.cost:.2g} and that of the replies"
-            parts.append(f"about {tokens} tokens to send{spent}")
+            parts.append(str(self.estimate))
         return " · ".join(parts)
 
 
@@ -272,18 +266,15 @@ class Asking:
             for model in self.models:
                 with _named(case):
                     options = replace(self.options, model=model)
-                    job = self._session.job(self.history, prompt, options, recorded=True)
+                    job = self._session.job(self.history, prompt, options, recorded=True, kind="row")
                 found.setdefault(job.digest, (job, []))[1].append((model, place))
         return found
 
     def _outlook(self) -> Outlook:
         jobs = [job for job, _ in self._jobs.values() if not job.live.ended]
-        taken = [(job.live.model, _tokens_of(job)) for job in jobs]
-        priced = [(tokens, price) for model, tokens in taken if (price := self._session.gateway.price_of(model))]
-        spent = sum(tokens * price.prompt for tokens, price in priced) / _MILLION if priced else None
-        tokens = sum(tokens for _, tokens in taken)
+        estimate = self._session.spending.estimate([job.request for job in jobs])
         answered = len(self._jobs) - len(jobs)
-        return Outlook(len(self.cases.all), len(self._jobs), answered, tokens, spent, len(self.models))
+        return Outlook(len(self.cases.all), len(self._jobs), answered, estimate, len(self.models))
 
     def check_limit(self, *, go: bool) -> None:
         """Refuse to send more requests than ``ChatSettings.each_limit``, unless `go`.
@@ -349,11 +340,6 @@ class Asking:
         data = completion.data if completion is not None else None
         row: Row[Any] = Row(case.label, case.value, completion, data, error, spent, media=media, asked=asked)
         return row if ended is None else ended(model, place, row)
-
-
-def _tokens_of(job: Job) -> int:
-    parts = (part for message in job.request.messages for part in message.parts)
-    return sum(estimated_tokens(part, job.live.model) or 0 for part in parts)
 
 
 @contextlib.contextmanager

@@ -200,7 +200,9 @@ class _Asking:
         """Return a column's request; it is refused already if this model cannot be asked."""
         options, recorded = replace(self.options, model=model), self.session.takes_kept(self.options)
         try:
-            return self.session.job(self.history, self.prompt, options, self.cell, name=name, recorded=recorded)
+            return self.session.job(
+                self.history, self.prompt, options, self.cell, name=name, recorded=recorded, kind="column"
+            )
         except RequestError as e:
             live = LiveReply(model, name=name)
             live.refuse(e)
@@ -259,7 +261,7 @@ class _Asking:
         past = replace(self.history, turns=above)
         options = TurnOptions(model=model, system="", cached=self.options.cached)
         try:
-            job = self.session.job(past, message, options, recorded=self.session.takes_kept(options))
+            job = self.session.job(past, message, options, recorded=self.session.takes_kept(options), kind="judge")
             broken = self.session.send([job], paint)
         except InputError as e:
             return Verdict(model, names, error=e), None

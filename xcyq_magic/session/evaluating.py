@@ -145,7 +145,8 @@ class Evaluating(Asking):
         for job in jobs:
             self._session.replay(job)
         kept, count = sum(job.live.ended for job in jobs), sum(len(q.places) for q in questions.values())
-        outlook = Outlook(count, len(jobs), kept, 0, None, judge=judge)
+        to_send = [job.request for job in jobs if not job.live.ended]
+        outlook = Outlook(count, len(jobs), kept, self._session.spending.estimate(to_send), judge=judge)
         progress = Progress(outlook, [job.live for job in jobs], scored)
 
         def over(some: Sequence[Job]) -> None:
@@ -200,7 +201,7 @@ class Evaluating(Asking):
         mark = f"{order.getrandbits(32):08x}"
         message = question(self.prompts[place], system.strip() or None, [judged[n] for n in names], mark)
         options = TurnOptions(model=judge, system="", once=self.options.once, cached=self.options.cached)
-        return self._session.job(self.history, message, options, recorded=True), names
+        return self._session.job(self.history, message, options, recorded=True, kind="judge"), names
 
 
 @dataclass(frozen=True)

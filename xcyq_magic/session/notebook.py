@@ -9,7 +9,6 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
-from xcyq_magic.chat.usage import ReplyUsage
 from xcyq_magic.errors import InputError
 from xcyq_magic.store.checks import earlier_checks, record_checks
 from xcyq_magic.store.conversations import ConversationStore
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.checks import Figures, PoolCheck
     from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.chat.usage import LedgerEntry, Price
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
+    from xcyq_magic.store.ledger import Entries
     from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
@@ -136,10 +137,9 @@ class Conversations:
 
     # Turns, wherever they are
 
-    def record(self, turns: Sequence[Turn]) -> None:
-        """Keep turns that are in no conversation, for whoever asks the same again."""
-        if turns:
-            self._sync.record(turns)
+    def record(self, turns: Sequence[Turn], entries: Sequence[LedgerEntry] = ()) -> None:
+        """Keep turns that are in no conversation, for whoever asks the same again, and entries of the ledger."""
+        self._sync.record(turns, entries)
 
     def keep_draft(self, slot: Slot, turn: Turn) -> None:
         """Keep what came so far of a turn that goes into a conversation once its reply has ended."""
@@ -163,11 +163,30 @@ class Conversations:
         here = {p.sha256: p.data for p in files if p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
-    def spent(self) -> list[ReplyUsage]:
-        """What each reply took: those of the store, whoever's they are, and those here, of which most are there too."""
-        with self._lock.get():
-            kept = self._sync.attempt(self._sync.store.spent) or []
-            return [*kept, *(ReplyUsage.of(t.completion) for t in self._standing.turns)]
+    # The ledger
+
+    @property
+    def kernel(self) -> str:
+        """What tells the ledger's entries of this session in this process from those of others."""
+        return self._sync.ledger.kernel
+
+    def enter(self, *entries: LedgerEntry) -> None:
+        """Begin the entry of a request that is about to be sent, behind those that have ended."""
+        self._sync.enter(entries)
+
+    def entries(self, *, everything: bool = False) -> Entries:
+        """Return what the ledger has of this notebook's requests, or with `everything` of all that are kept."""
+        return self._sync.entries(everything=everything)
+
+    def spent_since(self, moment_s: float, price_of: Callable[[str], Price | None]) -> float:
+        """Return what all requests cost since then, in Unix seconds; those without a count as it was estimated."""
+        sync = self._sync
+        spent = sync.attempt(lambda: sync.ledger.spent_since(sync.database, moment_s, price_of))
+        return sync.ledger.spent_here(moment_s, price_of) if spent is None else spent
+
+    def mean_completion(self, model: str) -> float | None:
+        """Return how many tokens a reply of the model has, on average of the last ones; None before the first."""
+        return self._sync.attempt(lambda: self._sync.ledger.mean_completion(self._sync.database, model))
 
     def record_checks(self, gateway: str, pools: Sequence[PoolCheck]) -> None:
         """Keep what a check saw of pools; `gateway` is where their answers came from."""

@@ -191,7 +191,7 @@ def _formatted(session: ChatSession, model: str) -> Probe:
 
 def _job(session: ChatSession, model: str, prompt: Message, parameters: Parameters, system: str = "") -> Job:
     options = TurnOptions(model=model, system=system, parameters=parameters, once=True, stream=True, cached=False)
-    return session.job(Conversation(), prompt, options, recorded=False)
+    return session.job(Conversation(), prompt, options, recorded=False, kind="check")
 
 
 def _tokens(job: Job) -> int:

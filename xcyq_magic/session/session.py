@@ -23,6 +23,7 @@ from xcyq_magic.session.grid import Grid
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.spending import Spending
 from xcyq_magic.session.turn import Job, Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
 from xcyq_magic.session.typed import ask_again
 from xcyq_magic.store.database import open_database
@@ -59,6 +60,8 @@ class ChatSession:
         The last one; None before the first.
     compared_in
         The conversation that it followed, as `Conversations.open` gave it.
+    spending
+        The ledger, and the budget.
     closed
         Whether it has ended: nothing more is sent.
     """
@@ -75,6 +78,7 @@ class ChatSession:
         self.access = GatewayAccess(self.gateway)
         self.comparison: Comparison | None = None
         self.compared_in: Slot | None = None
+        self.spending = Spending(self.gateway, self.chat, self.conversations)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
         self._fitting = PerProcess(Fitting)
@@ -238,7 +242,8 @@ class ChatSession:
         body, told = self._client.body(ready.request, url)
         behind = ", then ".join(other.request.model for other in further)
         told += [f"Where it cannot answer, {behind} is asked."] if behind else []
-        return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)))
+        estimate = self.spending.estimate([ready.request])
+        return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)), estimate)
 
     def ask(
         self,
@@ -334,6 +339,7 @@ class ChatSession:
         *,
         name: str = "",
         recorded: bool | None = None,
+        kind: str | None = None,
     ) -> Job:
         """Return a request that is ready to be sent, and the reply that waits for it. Nothing is sent.
 
@@ -351,6 +357,8 @@ class ChatSession:
             What tells the reply from others of its model; the model's name unless given.
         recorded
             Whether the turn is kept without a place in a conversation; where kept replies will do unless given.
+        kind
+            What it is, for the ledger; a turn, or once, unless given.
 
         Raises
         ------
@@ -371,7 +379,8 @@ class ChatSession:
             answer=options.answer,
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
-        job = Job(prompt, options, cell, live, ready, digest(request, self.place), recorded)
+        kind = kind or ("once" if options.once else "turn")
+        job = Job(prompt, options, cell, live, ready, digest(request, self.place), recorded, kind=kind)
         if chain:
             job.further = tuple(other.request for other in further)
             job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self.place)
@@ -422,7 +431,7 @@ class ChatSession:
         Raises
         ------
         InputError
-            There is no key, or no address, or the session is closed. Nothing was sent.
+            There is no key, or no address, or the session is closed, or it would pass the budget. Nothing was sent.
         """
         if self.closed:  # before the key is looked for: its sandbox has ended, too
             raise InputError(*ENDED)
@@ -433,28 +442,33 @@ class ChatSession:
         if all(live.ended for live in by_reply):
             return None
         key, connection, route = self.access.key(), self.access.connection(), self.access.route_notice()
+        self.spending.check(jobs)
         slots = Slots(self.chat.concurrency, many=len(jobs) > self.chat.concurrency)
         for live in by_reply:
             live.notices += [route] if route else []
 
-        def send(request: ChatRequest, further: Sequence[ChatRequest] = ()) -> Send:
-            return partial(self._client.send, request, key, connection, slots=slots, further=further)
+        def send(job: Job, request: ChatRequest, further: Sequence[ChatRequest] = ()) -> Send:
+            send = partial(self._client.send, request, key, connection, slots=slots, further=further)
+            return self.spending.entered(job, request, send)
 
         def start(live: LiveReply, arrivals: Arrivals) -> None:
-            by_reply[live].asked_at = time.time()
             job = by_reply[live]
-            again = lambda reply, why: send(ask_again(job.request, reply, why))  # noqa: E731  # of the model that answered
-            live.start(send(job.request, job.further), arrivals, again)
+            job.asked_at = time.time()
+            again = lambda reply, why: send(job, ask_again(job.request, reply, why))  # noqa: E731  # of the model that answered
+            live.start(send(job, job.request, job.further), arrivals, again)
 
         def over(lives: Sequence[LiveReply]) -> None:
             found = [by_reply[live] for live in lives]
-            self.conversations.record([job.turn for job in found if job.recorded and job.turn])
+            self.spending.end(found)
             if ended is not None:
                 ended(found)
 
         grid = Grid([*by_reply], paint, slots=self.chat.concurrency, ended=over)
         # What preparing takes is none of the gateway's time: it is done before the clocks start.
-        error = grid.run(lambda: self._client.prepare(connection), start)
+        try:
+            error = grid.run(lambda: self._client.prepare(connection), start)
+        finally:
+            self.spending.settle(jobs)
         for job in jobs:
             job.note_ignored_media()
         return error

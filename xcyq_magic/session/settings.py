@@ -112,9 +112,9 @@ class GatewaySettings(Settings):
         MAX_VIDEO_MB, help="Megabytes of a request's videos in base64, which takes 4 bytes for 3, at most."
     ).tag(config=True)
     prices = Dict(
-        help="What a million tokens cost, of the prompt and of the reply, by model or pattern: "
-        "{'gpt-5.5*': (1.25, 10)}, in your currency."
-    ).tag(config=True, example={"gpt-5.5*": (1.25, 10)})
+        help="What a million tokens cost, of the prompt, of the reply, and maybe of the prompt if cached, by model or "
+        "pattern: {'gpt-5.5*': (1.25, 10, 0.125)}, in your currency."
+    ).tag(config=True, example={"gpt-5.5*": (1.25, 10, 0.125)})
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
@@ -172,8 +172,8 @@ class GatewaySettings(Settings):
                 price = Price(*map(float, pair))
             except (TypeError, ValueError):
                 price = None
-            if price is None or not all(0 <= each < math.inf for each in price):
-                why = f"the price of {name} is two numbers, of a million tokens in and out, not {pair!r}"
+            if price is None or not all(0 <= each < math.inf for each in price if each is not None):
+                why = f"the price of {name} is two numbers, of a million tokens in and out, or three, not {pair!r}"
                 raise self.refusal(proposal["trait"], why)
             prices[str(name)] = price
         return prices
@@ -209,6 +209,13 @@ class ChatSettings(Settings):
     concurrency = Int(8, min=1, help="Most requests on their way at once: columns, and rows.").tag(config=True)
     each_limit = Int(100, min=1, help="Most requests that --each sends without --go.").tag(config=True)
 
+    budget = Float(
+        None,
+        allow_none=True,
+        help="Most that requests may cost in a day, in the currency of the prices: what would pass it is not sent. "
+        "None for no bound.",
+    ).tag(config=True, example=2.5)
+
     resume = Bool(default_value=True, help="Whether a restarted kernel goes on with its notebook's conversation.").tag(
         config=True
     )
@@ -221,6 +228,13 @@ class ChatSettings(Settings):
     cached = Bool(
         default_value=False, help="Whether a request that was answered before is answered from the store."
     ).tag(config=True)
+
+    @validate("budget")
+    def _at_least_nothing(self, proposal: dict[str, Any]) -> float | None:
+        budget: float | None = proposal["value"]
+        if budget is not None and not budget >= 0:
+            raise self.refusal(proposal["trait"], f"budget is 0 or more, or None, not {budget:g}")
+        return budget
 
     @validate("model")
     def _one_name(self, proposal: dict[str, Any]) -> str:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import CellRun, Conversation
     from xcyq_magic.chat.messages import Message
+    from xcyq_magic.chat.usage import LedgerEntry
     from xcyq_magic.gateway.request import ChatRequest
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.notebook import Conversations
+    from xcyq_magic.session.spending import Estimate
     from xcyq_magic.session.typed import AnswerType
     from xcyq_magic.store.slots import Slot
 
@@ -93,6 +95,14 @@ class Job:
         Whether its turn is kept without a place in a conversation, for whoever asks the same again.
     asked_at
         When, in Unix seconds.
+    kind
+        What it is, for the ledger: a turn, once, a column, a judge, a row, …
+    estimate
+        What it is thought to cost, before it is sent; None without a price.
+    entry
+        That of the ledger on the request under way; None while none is.
+    entry_began_s
+        When that was sent, in seconds after the first request of the reply.
     """
 
     prompt: Message
@@ -105,6 +115,10 @@ class Job:
     asked_at: float = 0.0
     further: tuple[ChatRequest, ...] = ()
     first_digest: str = ""
+    kind: str = "turn"
+    estimate: float | None = None
+    entry: LedgerEntry | None = None
+    entry_began_s: float = 0.0
     _turn: Turn | None = field(default=None, init=False, repr=False)
     _id: str = field(default_factory=new_turn_id, init=False, repr=False)
     _drafted_at: float = field(default_factory=time.monotonic, init=False, repr=False)
@@ -199,6 +213,8 @@ class Preview:
         What the user would be told about it.
     n_bytes
         The length of its JSON.
+    estimate
+        What it would take.
     """
 
     request: ChatRequest
@@ -206,6 +222,7 @@ class Preview:
     url: str
     notices: tuple[str, ...]
     n_bytes: int
+    estimate: Estimate
 
 
 def keep(

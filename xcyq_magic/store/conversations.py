@@ -9,10 +9,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.completion import Completion, Usage
+from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun, Conversation, Turn
-from xcyq_magic.chat.given import moment, seconds, text
-from xcyq_magic.chat.usage import ReplyUsage
+from xcyq_magic.chat.given import moment
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
 from xcyq_magic.store.summaries import column
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 _TURN = "turns.id, asked_at, prompt, completion, system, parameters, request, kept_at"
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 _IMAGES = '"images": ['  # in the JSON of a reply; within a text, its quotation marks are escaped
-# What `spent_of` reads: without the texts, which are the most of a store, and by one look into each record.
-SPENT = "model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')"
 
 
 @dataclass(frozen=True)
@@ -95,12 +92,6 @@ class ConversationStore:
         named = [digest for digest in hashes if isinstance(digest, str) and digest.isascii()]
         rows = {digest: self.database.read("SELECT data FROM media WHERE sha256 = ?", digest) for digest in named}
         return {digest: found[0][0] for digest, found in rows.items() if found}
-
-    def spent(self) -> list[ReplyUsage]:
-        """What each reply took, of all conversations; what cannot be read is left out."""
-        if not self.database.exists:
-            return []
-        return [*map(spent_of, self.database.read(f"SELECT {SPENT} FROM turns WHERE json_valid(completion)"))]
 
     def drafts(self, identifier: str) -> list[Turn]:
         """What came of replies in a conversation whose ends were not written; what cannot be read is left out."""
@@ -346,16 +337,3 @@ def draft_of(row: Row, media: Mapping[str, bytes]) -> Turn | None:
         return None
     completion = replace(turn.completion, partial="incomplete")
     return replace(turn, completion=completion, cell=cell_id and CellRun(cell_id, EARLIER), id=identifier)
-
-
-def spent_of(row: Row) -> ReplyUsage:
-    """What the reply of a turn took; what is no number in its row is not known."""
-    model, figures = row
-    try:
-        usage, first_token_s, duration_s, answered_by = json.loads(figures)
-    except _UNREADABLE:
-        return ReplyUsage(str(model), None, None, 0.0, str(model))
-    counts = Usage.from_dict(usage) if isinstance(usage, dict) else None
-    answered = text(answered_by)
-    answered = str(model) if answered is None else answered
-    return ReplyUsage(str(model), counts, seconds(first_token_s), seconds(duration_s) or 0.0, answered)

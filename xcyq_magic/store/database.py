@@ -110,6 +110,28 @@ class Database:
             with _transaction(connection):
                 yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
+    def try_to_write(self, write: Callable[[Execute], None]) -> bool:
+        """Do as `transaction` does, unless another program is writing now; return whether it was done.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be used. Nothing took effect.
+        """
+        with self._lock.get(), self._explained():
+            connection = self._open()
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                with _transaction(connection):
+                    write(lambda sql, *parameters: connection.execute(sql, parameters).fetchall())
+            except sqlite3.OperationalError as e:
+                if not any(word in str(e) for word in _LOCKED):
+                    raise
+                return False
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {self._busy_s * 1000:.0f}")
+            return True
+
     def check(self) -> None:
         """Look at what stands at the path, and change nothing.
 

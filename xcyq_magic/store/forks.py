@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import sys
 import threading
 import weakref
@@ -49,6 +50,9 @@ class PerProcess(Generic[T]):
         pid = os.getpid()
         found = self._made.get(pid)
         return self._made.setdefault(pid, self._make()) if found is None else found
+
+
+PROCESS = PerProcess(lambda: secrets.token_hex(6))  # a name for this process; a fork has another one
 
 
 class Holdable(Protocol):
@@ -127,7 +131,7 @@ class KernelLocks:
         self._closing: weakref.finalize[[int], KernelLocks] | None = None
 
     def hold(self, name: str) -> None:
-        """Hold the lock of a notebook, by its path. Do so again from time to time.
+        """Hold the lock of a notebook, by its path, or of a process, by its name. Do so again from time to time.
 
         A process loses its locks on a file when it closes it, whichever of its parts does.
         """
@@ -136,7 +140,7 @@ class KernelLocks:
                 fcntl.lockf(self._open(self._path), fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _byte(name))
 
     def held_elsewhere(self, name: str) -> bool:
-        """Whether another process holds the lock of a notebook."""
+        """Whether another process holds the lock of that name."""
         if sys.platform == "win32" or self._path is None:
             return False
         try:

@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 # "xcyq", in the header of our files: https://www.sqlite.org/fileformat.html#application_id
 APPLICATION_ID = 0x78637971
 
+
+def _counted(tokens: str) -> str:
+    return _number(f"$.usage.{tokens}_tokens", "('integer')")
+
+
+def _seconds(name: str) -> str:
+    return _number(f"$.{name}", "('integer', 'real')")
+
+
+def _number(path: str, types: str) -> str:
+    """Return SQL for a number of a turn's completion; NULL for what is none."""
+    return f"CASE WHEN json_type(completion, '{path}') IN {types} THEN json_extract(completion, '{path}') END"
+
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE file (identity TEXT NOT NULL)",
@@ -109,6 +123,47 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX checks_by_model ON checks (gateway, model, at)",
+    ),
+    (
+        # The ledger. What is NULL is not known.
+        """
+        CREATE TABLE requests (
+            id TEXT PRIMARY KEY,
+            asked_at REAL NOT NULL,
+            kernel TEXT NOT NULL,       -- the process that sent it, and its session
+            notebook TEXT,
+            kind TEXT NOT NULL,         -- turn, once, column, judge, row, …
+            model TEXT NOT NULL,        -- the one that was asked
+            answered_by TEXT NOT NULL,
+            prompt_tokens INTEGER,
+            completion_tokens INTEGER,
+            cached_tokens INTEGER,      -- of the prompt
+            reasoning_tokens INTEGER,   -- of the completion
+            cost REAL,                  -- at the price of then
+            estimate REAL,              -- of the cost, before it was sent
+            first_token_s REAL,
+            duration_s REAL NOT NULL,
+            ended TEXT                  -- done, stopped, failed; NULL while it is on its way
+        ) WITHOUT ROWID
+        """,
+        # What was kept until now counts, too, each reply once: two never take the same time to the last digit, so what
+        # is equal was taken from the store or a file again.
+        f"""
+        INSERT INTO requests
+        SELECT id, asked_at, '',
+            (SELECT notebook FROM places JOIN conversations ON conversation = conversations.id WHERE turn = turns.id),
+            CASE WHEN EXISTS (SELECT 1 FROM places WHERE turn = turns.id) THEN 'turn' ELSE 'earlier' END,
+            model, coalesce(nullif(json_extract(completion, '$.model'), ''), model),
+            {", ".join(map(_counted, ("prompt", "completion", "cached", "reasoning")))},
+            NULL, NULL, {_seconds("first_token_s")}, coalesce({_seconds("duration_s")}, 0),
+            CASE json_extract(completion, '$.partial') WHEN 'stopped' THEN 'stopped' WHEN 'incomplete' THEN 'failed'
+                ELSE 'done' END
+        FROM turns
+        WHERE json_valid(completion) AND model != '' AND json_extract(completion, '$.cached') IS NOT 1
+        GROUP BY model, json_extract(completion, '$.usage', '$.first_token_s', '$.duration_s', '$.model')
+        HAVING asked_at = min(asked_at)
+        """,  # noqa: S608  # our own names
+        "CREATE INDEX requests_by_time ON requests (asked_at)",
     ),
 )
 

@@ -16,16 +16,20 @@ from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.database import together
-from xcyq_magic.store.forks import KernelLocks, PerProcess
+from xcyq_magic.store.forks import PROCESS, KernelLocks, PerProcess
+from xcyq_magic.store.ledger import Ledger
 from xcyq_magic.store.recognition import in_their_cells, known
 from xcyq_magic.store.slots import Kept, Slot
+from xcyq_magic.store.summaries import column
 from xcyq_magic.store.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from xcyq_magic.chat.conversation import Turn
+    from xcyq_magic.chat.usage import LedgerEntry
     from xcyq_magic.store.database import Database, Execute
+    from xcyq_magic.store.ledger import Entries
     from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
@@ -53,6 +57,7 @@ class Sync:
     def __init__(self, store: ConversationStore, notebook: Notebook | None, *, resume: bool) -> None:
         self.store = store
         self.notebook = notebook
+        self.ledger = Ledger()
         self._resume = resume
         self._failure = ""  # why the store cannot be used, in a line
         self._notices: list[str] = []
@@ -168,16 +173,22 @@ class Sync:
 
     # To the store
 
-    def record(self, turns: Iterable[Turn]) -> None:
-        """Keep turns without a place in a conversation, but for those that were asked while nothing was kept."""
+    def record(self, turns: Iterable[Turn], entries: Sequence[LedgerEntry] = ()) -> None:
+        """Keep turns without a place in a conversation, and entries of the ledger, in one transaction.
+
+        What was asked while nothing was kept is left out.
+        """
         kept = [turn for turn in turns if not self.conceals(turn)]
+        self.ledger.note(entries)
 
         def write() -> None:
             with self.database.transaction() as execute:
                 for turn in kept:
                     self._record(execute, turn)
+                written = self.ledger.write(execute, self.conceals)
+            self.ledger.wrote(written, self.conceals)
 
-        if kept:
+        if kept or self.ledger.behind:
             self.attempt(write)
 
     def keep_draft(self, slot: Slot, turn: Turn) -> None:
@@ -189,6 +200,25 @@ class Sync:
 
         if not self.in_memory and not self.conceals(turn):
             self.attempt(write)
+
+    def enter(self, entries: Sequence[LedgerEntry]) -> None:
+        """Keep entries of the ledger, whose last is of a request that is about to be sent and waits for nobody."""
+        self.ledger.note(entries)
+
+        def write() -> None:
+            written: list[LedgerEntry] = []
+            if self.database.try_to_write(lambda execute: written.extend(self.ledger.write(execute, self.conceals))):
+                self.ledger.wrote(written, self.conceals)
+                self._kernel_locks.hold(PROCESS.get())  # while it is held, what is on its way is not lost
+
+        self.attempt(write)
+
+    def entries(self, *, everything: bool) -> Entries:
+        """Return the entries of the notebook's requests, or of all."""
+        self.record(())
+        path, lives = column(self._path), self._kernel_locks.held_elsewhere
+        found = self.attempt(lambda: self.ledger.entries(self.database, path, everything=everything, lives=lives))
+        return self.ledger.entries_here() if found is None else found
 
     def _record(self, execute: Execute, turn: Turn) -> None:
         try:
@@ -310,13 +340,14 @@ class Sync:
         if cell_id is not None and CellRun(cell_id, EARLIER).lasting_id:
             slot.cells.add(cell_id)
 
-    def conceals(self, turn: Turn) -> bool:
-        """Whether a turn was asked while nothing was kept, so that it is not written now."""
-        return not self.in_memory and any(a <= turn.asked_at <= b for a, b in self._unkept)
+    def conceals(self, asked: Turn | LedgerEntry) -> bool:
+        """Whether something was asked while nothing was kept, so that it is not written now."""
+        return not self.in_memory and any(a <= asked.asked_at <= b for a, b in self._unkept)
 
     def use(self, database: Database) -> None:
         """Keep everything in `database` from the next write on."""
         with self._lock.get():
+            self.attempt(lambda: self.ledger.leave(self.database))
             if self.in_memory:
                 self._unkept.append((self._since, time.time()))
             old, self.store, self._since = self.store, ConversationStore(database), time.time()
