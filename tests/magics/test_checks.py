@@ -28,7 +28,7 @@ def test_it_says_what_it_takes_and_shows_what_came(shown, run, shell, sandbox):
     assert pools.to_frame().index.to_list() == ["gpt-5.5", "gpt-5.5-low", "gpt-5.5~dead"]
     assert "did not answer" in shell.display_formatter.format(pools)[0]["text/html"]
     assert "(usually " in shown("%chat_models --check gpt-5.5")
-    assert shown("%chat_usage").startswith("No turns yet")  # it is in no conversation
+    assert "| check " in shown("%chat_usage --by kind")  # it is paid for, and in no conversation
 
 
 def test_deep_asks_for_a_format_too(run, shell, sandbox):

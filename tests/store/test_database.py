@@ -296,7 +296,6 @@ def unmark(path: Path) -> None:
                 connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
-        connection.execute("DROP TABLE requests")  # it is younger
 
 
 OURS_BEYOND_DOUBT = {

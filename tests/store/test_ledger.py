@@ -25,7 +25,7 @@ from xcyq_magic.store.database import Database
 from xcyq_magic.store.schema import MIGRATIONS
 
 NOTEBOOK, OTHER = "/notebooks/analysis.ipynb", "/notebooks/other.ipynb"
-BEFORE = MIGRATIONS[:4]  # the tables of the version that had no ledger
+BEFORE = MIGRATIONS[:-1]  # the tables of the version that had no ledger
 PRICE = {"m": Price(1e6, 1e6)}.get
 
 
