@@ -458,3 +458,18 @@ def test_where_all_fail_the_cell_says_why_and_not_that_a_row_was_not_asked(gatew
     asked = asking(session).ask()
     assert isinstance(asked.error, StatusError)
     assert asked.error.status == 400
+
+
+def test_what_came_while_the_store_could_not_be_used_is_not_asked_again_and_written_later(gateway, tmp_path):
+    session, server = gateway()
+    path = tmp_path / "answers.sqlite"
+    path.mkdir()
+    kept = ChatSession(session.gateway, ChatSettings(store=str(path)))
+    asking(kept, TEXTS[:2]).ask()
+    assert asking(kept, TEXTS[:2]).outlook.to_send == 0  # from memory
+    path.rmdir()
+    kept.close()
+    again = ChatSession(session.gateway, ChatSettings(store=str(path)))
+    assert asking(again, TEXTS[:2]).outlook.to_send == 0
+    again.close()
+    assert len(server.received) == 2
