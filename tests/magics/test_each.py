@@ -12,14 +12,26 @@ from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionErr
 
 ECHO = "sandbox: first 0\nsandbox: pace 5000 40\nsandbox: echo\n"
 FRAME = pd.DataFrame(
-    {"text": ["fine", "bad", None], "n": [1, 2, 3], "scan": [Image.new("RGB", (8 + n, 8), "white") for n in range(3)]},
+    {
+        "text": ["fine", "bad", None],
+        "n": [1, 2, 3],
+        "a b": 0,
+        "class": 0,
+        "scan": [Image.new("RGB", (8 + n, 8), "white") for n in range(3)],
+    },
     index=list("abc"),
 )
 
 
+def broken():
+    yield "one"
+    msg = "its own"
+    raise ValueError(msg)
+
+
 @pytest.fixture(autouse=True)
 def _names(shell):
-    shell.push({"df": FRAME, "texts": ["one", "two"], "np": np})
+    shell.push({"df": FRAME, "texts": ["one", "two"], "np": np, "broken": broken})
     shell.run_cell("%config ChatSettings.store = ':memory:'")
 
 
@@ -113,6 +125,10 @@ def test_a_dry_run_shows_the_first_and_sends_nothing(run, sandbox, capsys):
         ),
         ("--each df\n{{ [0][row.n - 1] }}", ExpressionError, r"Row 'b': .* IndexError"),
         ("--each df\n{{ rows }}", ExpressionError, "Did you mean row"),
+        ("--each df\n{{ text }}", ExpressionError, r"(.|\n)*Did you mean row\.text\?"),
+        ("--each df\n{{ row.a b }}", ExpressionError, r'Row .a.: (.|\n)*Did you mean row\["a b"\]\?'),
+        ("--each df\n{{ row.class }}", ExpressionError, r'Row .a.: (.|\n)*Did you mean row\["class"\]\?'),
+        ("--each broken()\nx", ExpressionError, r"--each broken\(\) failed: ValueError: its own; nothing was sent"),
         ("--each df\n", InputError, "Row 'a': The prompt is empty"),
         ("--each df -a {{ row.nope }}\nx", ExpressionError, "Row 'a': "),
         ("--each texts -a row\nx", MediaError, "Row 0: one cannot be attached"),
@@ -149,3 +165,11 @@ def test_a_row_shadows_a_variable_of_its_name_only_while_it_is_asked_about(run, 
     run(f"%%chat --each texts\n{ECHO}{{{{ row }}}}")
     assert said(sandbox) == ["one", "two"]
     assert shell.user_ns["row"] == "mine"
+
+
+def test_columns_called_as_methods_go_in_by_any_way(run, shell, sandbox):
+    shell.push({"odd": pd.DataFrame([["i", "k", "v", "g"]], columns=["items", "keys", "values", "get"])})
+    run(f"%%chat --each odd\n{ECHO}{{{{ row.items }}}} {{{{ row.keys }}}} {{{{ row }}}}")
+    assert said(sandbox) == ["i k {'items': 'i', 'keys': 'k', 'values': 'v', 'get': 'g'}"]
+    run("%%chat --each odd -a row\nx")
+    assert "'values': 'v'" in str(sandbox.received[1].body)

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 
+import pandas as pd
 import pytest
 from kernels import KEY
 from servers import DONE, Answer, RawServer, delta, http
 from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
+from xcyq_magic.errors import ExpressionError
 
 LONG = "sk-proj-" + "Vq7xW2mN9pLk4RtZ8bYc3HdF" * 6
 SHOWN = 8  # so many characters of it beside a cut are no harm
@@ -164,3 +166,25 @@ def test_the_entered_key_and_that_of_a_file_are_hidden_and_in_the_sandbox_as_wel
     shown = capsys.readouterr().out
     assert "(the API key)" in shown
     assert KEY not in shown
+
+
+def held(run, shell, capsys) -> str:
+    """All that is shown of rows and of a comparison over cases that hold the key, and what is refused of them."""
+    frame = pd.DataFrame({"text": [f"it is {KEY}", "b"], KEY: [1, 2], "list": [[{"k": (KEY,)}], []]}, index=[KEY, "x"])
+    shell.push({"df": frame, "pairs": {"one": KEY}, "says": lambda *_: KEY, "fails": lambda *_: {}[KEY]})
+    for line in ("chat --each df", "chat --each pairs", "compare gpt-5.5 gpt-5.5-low --each df --check says",
+                 "compare gpt-5.5 gpt-5.5-low --each df --check fails"):  # fmt: skip
+        run(f"%%{line}\nabout {{{{ row }}}}")
+    shown = [capsys.readouterr().out, str(shell.user_ns["_rows"][0]), str(shell.user_ns["_comparison"].to_frame())]
+    for prompt in ("{{ row.txt }}", "{{ 1 / 0 }}"):
+        with pytest.raises(ExpressionError) as refused:
+            run(f"%%chat --each df\n{prompt}")
+        shown.append(str(refused.value))
+    return "\n".join(shown)
+
+
+def test_the_key_is_not_shown_of_a_row_that_holds_it(run, shell, capsys):
+    shown = held(run, shell, capsys)
+    assert "it is (the API key)" in shown
+    assert KEY[:SHOWN] not in shown
+    assert [*shell.user_ns["_comparison"]["gpt-5.5"].to_frame().index] == [KEY, "x"]  # it still joins

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from asyncio import CancelledError
+from decimal import Decimal
 from functools import partial
 from queue import SimpleQueue
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import create_model
 from servers import ScriptedServer
 
 from xcyq_magic.chat.messages import Message
@@ -23,6 +27,7 @@ from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
+from xcyq_magic.session.typed import AnswerType
 
 TWO = ["gpt-5.5", "claude-opus-4-7"]
 CASES = [{"n": n, "answer": str(n)} for n in range(20)]
@@ -59,9 +64,9 @@ def gateway():
         close()
 
 
-def evaluating(session, cases=CASES, models=TWO, **more) -> Evaluating:
-    found = cases_of(cases, "cases", 100)
-    return Evaluating(session, models, found, lambda c: Message.of("user", str(c.value["n"])), TurnOptions(), **more)
+def evaluating(session, cases=CASES, models=TWO, options=None, **more) -> Evaluating:
+    found, options = cases_of(cases, "cases", 100), options or TurnOptions()
+    return Evaluating(session, models, found, lambda c: Message.of("user", str(c.value["n"])), options, **more)
 
 
 def is_right(reply, case) -> bool:
@@ -107,7 +112,16 @@ def test_run_again_it_asks_nothing_and_the_check_may_be_another(gateway):
 
 @pytest.mark.parametrize(
     ("given", "score"),
-    [(3 > 2, True), (np.bool_(3 < 2), False), (3, 3.0), (np.float64(0.5), 0.5), (0, 0.0)],  # noqa: PLR0133
+    [
+        (3 > 2, True),  # noqa: PLR0133
+        (np.bool_(3 < 2), False),  # noqa: PLR0133
+        (3, 3.0),
+        (np.float64(0.5), 0.5),
+        (0, 0.0),
+        (np.array(0.5), 0.5),
+        (np.array(True), True),  # noqa: FBT003
+        (Decimal("0.5"), 0.5),
+    ],
     ids=repr,
 )
 def test_a_check_gives_yes_or_no_or_a_number(gateway, given, score):
@@ -116,13 +130,77 @@ def test_a_check_gives_yes_or_no_or_a_number(gateway, given, score):
     assert (row.score, type(row.score), row.error) == (score, type(score), None)
 
 
-@pytest.mark.parametrize("given", ["yes", None, float("nan"), float("inf"), [1], 1j], ids=repr)
+class NoRepr:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+class NoStrError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+NONE = ["yes", None, float("nan"), float("inf"), [1], 1j, pd.NA, pd.Series([True]), 10**400, NoRepr(), Decimal("nan")]
+
+
+@pytest.mark.parametrize("given", NONE, ids=lambda v: type(v).__name__)
 def test_what_is_no_score_is_the_rows_error(gateway, given):
     session, _ = gateway()
     row = evaluating(session, CASES[:1], check=lambda *_: given).evaluate().result()["gpt-5.5"][0]
     assert isinstance(row.error, CheckError)
     assert row.score is None
     assert row.text == "0"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), CancelledError(), NoStrError()], ids=repr)
+def test_a_check_that_would_end_more_than_itself_fails_its_row_alone(gateway, error):
+    session, server = gateway()
+
+    def check(reply, case) -> bool:
+        if case["n"] == 3:
+            raise error
+        return True
+
+    found = evaluating(session, check=check).evaluate().result()
+    assert [r.label for r in found["gpt-5.5"].failed] == [3]
+    assert type(error).__name__ in found["gpt-5.5"][3].error.message
+    assert len(server.received) == 40
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["asked now", "answered before"])
+def test_after_an_interrupt_no_further_check_is_run_and_what_came_is_there(gateway, before):
+    session, _ = gateway()
+    if before:
+        evaluating(session).evaluate()
+    calls = []
+
+    def slow(reply, case) -> bool:
+        calls.append(case)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return True
+
+    ended = evaluating(session, check=slow).evaluate()
+    assert isinstance(ended.error, KeyboardInterrupt)
+    assert len(calls) == 3
+    rows = [row for model in TWO for row in ended.evaluation[model]]
+    assert sum(row.score is not None for row in rows) == 2
+    unscored = [
+        row for row in rows if row.completion is not None and row.completion.partial is None and row.score is None
+    ]
+    assert unscored
+    assert {row.error.message for row in unscored} == {"slow was not run: it was interrupted."}
+
+
+def test_fields_of_an_answer_take_no_column_of_the_tables_place(gateway):
+    session, _ = gateway(lambda *_: '{"score": 7, "model": "mine", "n": 1}')
+    options = TurnOptions(answer=AnswerType(create_model("Grade", score=int, model=str, n=int)))
+    found = evaluating(session, CASES[:1], check=lambda *_: True, options=options).evaluate().result().to_frame()
+    assert found.model.tolist() == TWO
+    assert found.score.tolist() == [True, True]
+    assert found.reply_score.tolist() == [7, 7]
+    assert found.reply_model.tolist() == ["mine", "mine"]
+    assert found.n.tolist() == [1, 1]
 
 
 def test_a_check_that_raises_fails_its_row_alone(gateway):

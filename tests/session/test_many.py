@@ -51,8 +51,11 @@ def test_a_frame_is_asked_about_by_its_columns(session):
         (["x"], lambda row: f"f {row}", "f x"),
         (["x"], lambda row: (f"f {row}", 3), "3f x"),
         ([("p", 1)], "{row[0]} {{braces}}", "p {braces}"),
+        (pd.DataFrame([["a", "b"]]), "{0} {row[1]} {1!r:>4}", "a b  'b'"),
+        ([{"a.b": 1, "c[0]": 2, "d e": 3}], "{a.b} {c[0]} {d e}", "1 2 3"),
+        ([{"items": "i", "keys": "k"}], "{items} {row.keys}", "i k"),
     ],
-    ids=["item", "mapping", "row", "function", "with media", "braces"],
+    ids=["item", "mapping", "row", "function", "with media", "braces", "numbers", "signs", "methods"],
 )
 def test_a_prompt_names_its_case(session, server, cases, prompt, said):
     ask_each(cases, prompt, session=session)
@@ -68,6 +71,9 @@ def test_a_prompt_names_its_case(session, server, cases, prompt, said):
         ("{text", "Row 'a': the prompt's braces"),
         ("{0}", "Row 'a': the prompt's braces"),
         ("{row.txt}", "no column 'txt'"),
+        ("{}", "Row 'a': the prompt's braces"),
+        ("What is {{ row.text }}?", r"doubled braces .* are text(.|\n)*Write single ones: \{text\}"),
+        ("What is {{text}}?", r"doubled braces .* are text(.|\n)*Write single ones: \{text\}"),
         (lambda row: row.txt, "Row 'a': the prompt's function failed: AttributeError"),
         (lambda row: 3, "Row 'a': The prompt is text, not an int"),
         (3, "The prompt is a text or a function of a case, not an int"),
@@ -188,3 +194,13 @@ def test_a_killed_process_pays_nothing_twice_but_what_was_on_its_way(server, tmp
     twice = len(server.received) - 40
     assert twice <= 8  # as many as there are slots
     assert len(set(server.prompts())) == 40
+
+
+def test_what_a_cell_would_say_of_the_cases_is_a_warning(session):
+    session.chat.each_limit = 3
+    with pytest.warns(UserWarning, match=r"has no length: its first 3 were taken \(ChatSettings.each_limit\)") as told:
+        assert len(ask_each((f"g {n}" for n in range(9)), "{row}", session=session)) == 3
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match="All rows make the same request, which is sent once") as told:
+        compare("gpt-5.5 claude-opus-4-7", "hello", each=["a", "b"], session=session)
+    assert told[0].filename == __file__

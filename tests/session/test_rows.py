@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import create_model
 from servers import ScriptedServer, eventually
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.rows import Record
+from xcyq_magic.display.settled_rows import rows_bundle
 from xcyq_magic.errors import IncompleteReplyError, OptionError, StatusError
 from xcyq_magic.session.asking import Asking
 from xcyq_magic.session.cases import cases_of
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.turn import TurnOptions
+from xcyq_magic.session.typed import AnswerType
 
 TEXTS = [f"text {n}" for n in range(12)]
 
@@ -270,6 +275,53 @@ def test_the_rows_of_a_frame_keep_the_types_of_their_columns():
         _ = first.txt
 
 
+METHODS = [name for name in dir(dict) if not name.startswith("_")]
+
+
+def test_columns_called_as_the_methods_of_a_dict_are_attributes_too(gateway):
+    frame = pd.DataFrame([METHODS, METHODS], columns=METHODS)
+    row = cases_of(frame, "df", 100).all[0].value
+    assert [getattr(row, name) for name in METHODS] == METHODS
+    again = pickle.loads(pickle.dumps(row))  # noqa: S301  # what was written here
+    assert {**row} == dict(row) == copy.copy(row) == again == dict(zip(METHODS, METHODS, strict=True))
+    assert type(again) is Record
+    session, server = gateway()
+    rows = asking(session, frame, prompt="{0.items} {0.get}").ask().rows
+    assert set(server.prompts()) == {"items get"}
+    assert "clear: clear, copy: copy" in rows_bundle(rows)["text/plain"]
+    assert [*cases_of(pd.DataFrame({"a": [1]}), "df", 9).all[0].value.items()] == [("a", 1)]
+
+
+def test_columns_that_are_no_texts_are_found_by_their_own_names():
+    row = cases_of(pd.DataFrame([["a", "b"]], columns=[5, ("x", "y")]), "df", 9).all[0].value
+    assert (row[5], row["5"], row["x", "y"]) == ("a", "a", "b")
+    with pytest.raises(KeyError, match="6"):
+        _ = row[6]
+
+
+class Lies:
+    """What says that it has another length than it has."""
+
+    def __init__(self, said: int, real: int) -> None:
+        self.said, self.real = said, real
+
+    def __len__(self) -> int:
+        return self.said
+
+    def __iter__(self):
+        return iter(range(self.real))
+
+
+@pytest.mark.parametrize(
+    ("said", "real", "taken", "told"),
+    [(3, 10**5, 4, True), (0, 3, 3, False), (0, 9, 4, True), (10**12, 3, 3, False), (9, 9, 9, False)],
+)
+def test_what_lies_about_its_length_is_taken_up_to_a_bound(said, real, taken, told):
+    cases = cases_of(Lies(said, real), "x", 4)
+    assert len(cases.all) == taken
+    assert bool(cases.notices) is told
+
+
 class Lazily:
     """What has no length."""
 
@@ -354,6 +406,18 @@ def test_a_table_has_the_index_of_its_frame(gateway, index):
     assert asking(session, frame, prompt="{0.text}").ask().rows.to_frame().index.equals(frame.index)
 
 
+def test_fields_of_an_answer_take_no_column_of_the_tables_place(gateway):
+    session, _ = gateway(lambda *_: '{"error": "E12", "label": "x"}')
+    frame = (
+        asking(session, FRAME, "{0.text}", TurnOptions(answer=AnswerType(create_model("Fault", error=str, label=str))))
+        .ask()
+        .rows.to_frame()
+    )
+    assert [*frame] == ["reply_error", "label", "error"]
+    assert frame["reply_error"].tolist() == ["E12", "E12"]
+    assert frame["error"].isna().all()
+
+
 def test_a_slice_of_rows_has_its_part_of_the_index(gateway):
     session, _ = gateway()
     rows = asking(session, FRAME, prompt="{0.text}").ask().rows
@@ -399,3 +463,28 @@ def test_what_is_asked_once_with_cached_is_answered_from_the_store(gateway):
     assert texts == ["about x"] * 2
     assert session.ask(Message.of("user", "x"), replace(options, cached=False)).completion.cached is False
     assert session.conversation() == Conversation("main")
+
+
+def test_where_all_fail_the_cell_says_why_and_not_that_a_row_was_not_asked(gateway):
+    """The first row waits to be sent again when the tenth of the others has failed."""
+    session, _ = gateway(
+        lambda n, body: (503, {"Retry-After": "100"}) if body["messages"][-1]["content"] == TEXTS[0] else (400, {})
+    )
+    asked = asking(session).ask()
+    assert isinstance(asked.error, StatusError)
+    assert asked.error.status == 400
+
+
+def test_what_came_while_the_store_could_not_be_used_is_not_asked_again_and_written_later(gateway, tmp_path):
+    session, server = gateway()
+    path = tmp_path / "answers.sqlite"
+    path.mkdir()
+    kept = ChatSession(session.gateway, ChatSettings(store=str(path)))
+    asking(kept, TEXTS[:2]).ask()
+    assert asking(kept, TEXTS[:2]).outlook.to_send == 0  # from memory
+    path.rmdir()
+    kept.close()
+    again = ChatSession(session.gateway, ChatSettings(store=str(path)))
+    assert asking(again, TEXTS[:2]).outlook.to_send == 0
+    again.close()
+    assert len(server.received) == 2

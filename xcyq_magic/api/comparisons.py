@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from xcyq_magic.api.many import messages_for, session_for
@@ -214,6 +215,8 @@ def compare(
                 fresh=bool(fresh),
             )
             asking.check_limit(go=go)
+            for line in (*cases.notices, *asking.notices):
+                warnings.warn(line, stacklevel=2)
             evaluated = asking.evaluate()
             found, error = evaluated.evaluation, evaluated.error
     current = Context.current()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from xcyq_magic.magics.context import Context
@@ -153,6 +154,11 @@ def ask_each(
     KeyboardInterrupt
         The user's. What was answered is kept: called again, it is not asked for again.
 
+    Warns
+    -----
+    UserWarning
+        What a cell says before it asks: that not all of a generator was taken, say.
+
     Examples
     --------
     >>> rows = ask_each(df, "Is this review good or bad? {text}", as_=Literal["good", "bad"])   # doctest: +SKIP
@@ -168,4 +174,6 @@ def ask_each(
         found = cases_of(cases, "cases", used.chat.each_limit)
         asking = Asking(used, found, messages_for(used, prompt), options, conversation=conversation, fresh=fresh)
         asking.check_limit(go=go)
+        for line in (*found.notices, *asking.notices):
+            warnings.warn(line, stacklevel=2)
         return asking.ask().result()

@@ -137,23 +137,27 @@ class Evaluation(Mapping[str, Rows[Any]]):
         return [case for case in cases if _differ([*case.values()], scored=bool(self.scored_by))]
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
-        """Return a ``pandas.DataFrame`` with a row for each model and case."""
-        return pandas().DataFrame(
-            [
-                {
-                    "model": model,
-                    "case": row.label,
-                    **row.fields,
-                    "score": row.score,
-                    "error": None if row.error is None else row.error.message,
-                    "first_token_s": row.completion.first_token_s if row.completion else None,
-                    "duration_s": row.completion.duration_s if row.completion else None,
-                    "cost": row.cost,
-                }
-                for model, rows in self._rows.items()
-                for row in rows
-            ]
-        )
+        """Return a ``pandas.DataFrame`` with a row for each model and case.
+
+        A field of the answers that is called as another column, such as ``score``, is ``reply_score`` there.
+        """
+        records = [
+            row.columns(
+                model=model,
+                case=row.label,
+                score=row.score,
+                error=None if row.error is None else row.error.message,
+                first_token_s=row.completion.first_token_s if row.completion else None,
+                duration_s=row.completion.duration_s if row.completion else None,
+                cost=row.cost,
+            )
+            for model, rows in self._rows.items()
+            for row in rows
+        ]
+        frame = pandas().DataFrame(records)
+        first = ["model", "case"]
+        last = ["score", "error", "first_token_s", "duration_s", "cost"]
+        return frame[[*first, *(c for c in frame if c not in {*first, *last}), *last]]
 
 
 def _model_score(model: str, rows: Rows[Any], *, shares: bool) -> ModelScore:

@@ -17,7 +17,15 @@ D = TypeVar("D")
 
 
 class Record(dict[str, Any]):
-    """One row of a data frame: a dict by its columns, whose values are attributes, too."""
+    """One row of a data frame: a dict by its columns, whose values are attributes, too.
+
+    A column goes before a method of its name: ``row.items`` is what stands in the column ``items``.
+    """
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401  # any value of a column
+        if dict.__contains__(self, name) and not name.startswith("__"):  # which Python itself asks for
+            return self[name]
+        return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any value of a column
         try:
@@ -25,6 +33,16 @@ class Record(dict[str, Any]):
         except KeyError:
             msg = f"the row has no column {name!r}; it has {', '.join(map(repr, self))}"
             raise AttributeError(msg, name=name, obj=self) from None
+
+    def __missing__(self, name: object) -> Any:  # noqa: ANN401  # as above
+        """Return the value of a column that is called by no text: ``row[5]``."""
+        if not isinstance(name, str) and (text := str(name)) in self:
+            return self[text]
+        raise KeyError(name)
+
+    def __reduce__(self) -> tuple[type[Record], tuple[dict[str, Any]]]:
+        """Have it pickled as a dict: else ``items`` would be called, which may be a column."""
+        return Record, ({**self},)
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,10 @@ class Row(Generic[D]):
             return asdict(data)
         return {"reply": data}
 
+    def columns(self, **own: object) -> dict[str, Any]:
+        """Return what stands in a table: the `fields`, then `own`; a field of such a name begins with ``reply_``."""
+        return {f"reply_{name}" if name in own else name: value for name, value in self.fields.items()} | own
+
 
 class Rows(Sequence[Row[D]]):
     """The rows of all cases, in their order.
@@ -174,9 +196,10 @@ class Rows(Sequence[Row[D]]):
         """Return a ``pandas.DataFrame`` with a row for each case, and the index of the frame that was given.
 
         Its columns are the fields of the answers where a type with fields was asked for, else ``reply``; and ``error``.
+        A field called ``error`` is ``reply_error`` there.
         """
         pd = pandas()
         index = self._index if self._index is not None else pd.Index([r.label for r in self._rows])
-        records = [{**r.fields, "error": None if r.error is None else r.error.message} for r in self._rows]
+        records = [r.columns(error=None if r.error is None else r.error.message) for r in self._rows]
         names = list(dict.fromkeys(name for record in records for name in record if name != "error"))
         return pd.DataFrame(records, columns=[*names, "error"]).set_axis(index, axis=0)

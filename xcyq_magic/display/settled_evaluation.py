@@ -146,6 +146,9 @@ def _said_of(evaluation: Evaluation) -> Iterator[str]:
     by, count = evaluation.scored_by, len(evaluation.cases)
     if evaluation.judged:
         yield f"Scored by {by}, a judge: 1 for the best reply to a case, in a tie a part to each. It saw no names."
+    elif by and not any(m.score for m in evaluation.models):
+        yield f"{by} gave no score to any reply."
+        return
     elif by:
         kind = "the share of cases that it says yes to" if evaluation.in_shares else "the mean of what it returns"
         yield f"Scored by {by}: {kind}."

@@ -244,7 +244,7 @@ def _case(row: Row[Any], chars: int) -> str:
     if isinstance(case, Mapping):
         if {*case} == {"key", "value"} and case["key"] is row.label:  # a pair of a mapping
             return _short(case["value"], chars)
-        values = {name: _short(value, chars) for name, value in islice(case.items(), _MOST_FIELDS)}
+        values = {name: _short(case[name], chars) for name in islice(case, _MOST_FIELDS)}
         seen = (f"{name}: {text}" for name, text in values.items() if not (row.media and _OBJECT.fullmatch(text)))
         return _short(", ".join(seen), chars)
     text = _short(case, chars)

@@ -69,7 +69,11 @@ def compare_options(function: F) -> F:
         argument_group("the comparison"),
         argument("models", nargs="*", help="Names, patterns (claude-*), braces (gpt-5.5{,-low}), chains (A,B)."),
         argument("--repeat", metavar="N", type=whole_number, default=1, help="How many times each model is asked."),
-        argument("--check", metavar="FN", help="With --each, a function of a reply and its case that scores it."),
+        argument(
+            "--check",
+            metavar="FN",
+            help="With --each, a function of a reply and its row that returns yes or no, or a number.",
+        ),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
         argument(
             "--judge", metavar="NAME", help="A model that says which reply is the best, without knowing whose it is."
@@ -151,13 +155,18 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument("--go", action="store_true", help="Send more requests than ChatSettings.each_limit."),
         argument("--fresh", action="store_true", help="Ask again what was answered before."),
         argument_group("the reply"),
-        argument("-o", "--out", metavar="VAR", help="A variable to put the Completion in, besides _reply."),
+        argument(
+            "-o",
+            "--out",
+            metavar="VAR",
+            help="A variable to put the Completion in, besides _reply; with --each, for the Rows, besides _rows.",
+        ),
         argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
         argument(
             "--as",
             dest="as_type",
             metavar="TYPE",
-            help="The type of the answer, a pydantic model, list[int], Literal['a', 'b'] …; its value is _reply.data.",
+            help="The type of the answer, a pydantic model, int, Literal['a', 'b'] …; the reply's .data is its value.",
         ),
         argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
         *more,

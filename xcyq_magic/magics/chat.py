@@ -125,7 +125,8 @@ class ChatMagics(TurnMagics):
         ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the rest of its line.
         ``%chat`` alone shows the state of the conversation. ``{{ expr }}`` in the prompt is a Python expression: a
         figure, an array or a picture goes along in its place, any other value as text. The reply is also in the
-        variable ``_reply``.
+        variable ``_reply``. With ``--each df``, the replies are in ``_rows``: ``df.join(_rows.to_frame())``. From
+        Python: ``from xcyq_magic import Chat, ask_each, compare``.
 
         Examples::
 
@@ -142,8 +143,8 @@ class ChatMagics(TurnMagics):
             %%chat --as Literal["good", "bad"] --once
             How is this review? The lamp is bright, but its cable is too short.
 
-            %%chat --each df -o reviews
-            Is this review good, bad or mixed? {{ row.text }}
+            %%chat --each df --as Literal["good", "bad"] -o reviews
+            How is this review? {{ row.text }}
         """
         options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():

@@ -31,7 +31,8 @@ class CompareMagics(ExtensionMagics):
         errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept. The options are
         those of ``%%chat``, without -m, --background and --code.
 
-        The comparison is also in the variable ``_comparison``.
+        The comparison is also in the variable ``_comparison``; its ``to_frame()`` is a table. What ``--check`` names is
+        a function: ``def is_right(reply, row): return row.answer in reply.text``; with ``--as``, ``reply.data``.
 
         Examples::
 

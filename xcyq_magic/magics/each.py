@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.errors import OptionError, before_sending
+from xcyq_magic.errors import ExpressionError, InputError, OptionError, before_sending
 from xcyq_magic.magics.base import settle
 from xcyq_magic.magics.expand import evaluate, seeing
 from xcyq_magic.magics.prompt import options_of, prompt_of
@@ -198,7 +198,13 @@ def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:
     source = expression[2:-2].strip() if expression.startswith("{{") and expression.endswith("}}") else expression
     with before_sending():
         value = evaluate(magics.context.shell, source, f"--each {source}", _WAY_ON)
-        return cases_of(value, source, magics.session.chat.each_limit)
+        try:
+            return cases_of(value, source, magics.session.chat.each_limit)
+        except InputError:
+            raise
+        except Exception as e:  # whatever a user's generator raises
+            msg = f"--each {source} failed: {type(e).__name__}: {e}; nothing was sent."
+            raise ExpressionError(msg, _WAY_ON) from e
 
 
 @before_sending()

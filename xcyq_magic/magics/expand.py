@@ -102,7 +102,8 @@ def _expression(text: str, start: int) -> Expression:
         raise ExpressionError(msg, _AS_TYPED)
     first = Expression(text[start:closing])
     msg = f"{first.shown} is no Python expression ({_syntax_error(first.source)}); nothing was sent."
-    raise ExpressionError(msg, _AS_TYPED)
+    column = first.source.strip().removeprefix("row.")
+    raise ExpressionError(msg, f'Did you mean row["{column}"]? {_AS_TYPED}' if column in _row() else _AS_TYPED)
 
 
 def _whole_expressions(text: str, start: int) -> Iterator[str]:
@@ -245,7 +246,15 @@ def _near(error: Exception, names: dict[str, object]) -> str | None:
     owner = getattr(error, "obj", None)
     if isinstance(error, AttributeError) and isinstance(owner, dict):  # a row, whose columns are attributes, too
         return nearest_name(missing, owner)
-    return nearest_name(missing, names) if isinstance(error, NameError) else None
+    if isinstance(error, NameError):
+        return f"row.{missing}" if missing in _row() else nearest_name(missing, names)
+    return None
+
+
+def _row() -> Collection[object]:
+    """Return the columns of the row that is asked about; none where there is no row, or it has none."""
+    row = _LOCALS.get().get("row")
+    return row if isinstance(row, dict) else ()
 
 
 def nearest_name(missing: str, names: Iterable[str]) -> str | None:

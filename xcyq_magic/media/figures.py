@@ -7,7 +7,7 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,7 @@ def _leaves(value: object, depth: int = 3) -> Iterator[object]:
         if isinstance(value, list | tuple):
             inner = value
         elif isinstance(value, Mapping):
-            inner = value.values()
+            inner = ValuesView(value)  # a row may have a column of the method's name
         elif is_a(value, _PIE):
             inner = value.wedges  # type: ignore[attr-defined]  # told by its name
         elif is_a(value, "numpy.ndarray") and value.dtype == object:  # type: ignore[attr-defined]  # told by its name

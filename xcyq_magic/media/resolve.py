@@ -7,7 +7,7 @@ import mimetypes
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, ValuesView
 from itertools import islice
 from pathlib import Path
 from types import FunctionType, MethodType
@@ -218,7 +218,7 @@ class _Items:
 def _items_of(value: object) -> Iterable[tuple[object, object]] | None:
     """Return what a container holds, each with its key or its place; None for what is no container."""
     if isinstance(value, dict):
-        return value.items()
+        return ItemsView(value)  # a row may have a column of the method's name
     if isinstance(value, list | tuple | deque | ValuesView):
         return enumerate(value)
     return None

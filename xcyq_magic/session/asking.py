@@ -14,6 +14,7 @@ from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, XcyqError, before_sending
 from xcyq_magic.gateway.catalog import chain_of
+from xcyq_magic.session.cases import without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -205,6 +206,8 @@ class Asking:
 
     Attributes
     ----------
+    cases
+        As they are shown: without the key.
     models
         Who is asked.
     prompts
@@ -232,13 +235,14 @@ class Asking:
         fresh: bool = False,
     ) -> None:
         self._session = session
-        self.cases = cases
+        shown = tuple(without_keys(case, session.access.hide) for case in cases.all)
+        self.cases = replace(cases, all=shown)
         self._conversation = conversation
         self.options = replace(options, once=conversation is None, cached=not fresh)
         self.history = Conversation() if conversation is None else session.conversation(conversation)
         self.models = [*models] or [",".join(chain_of(options.model or session.model_of(self.history)))]
         with before_sending():
-            self.prompts = [self._prompt(message_of, case) for case in cases.all]
+            self.prompts = [self._prompt(message_of, *both) for both in zip(cases.all, shown, strict=True)]
             self._jobs = self._distinct()
             for job, _ in self._jobs.values():
                 session.replay(job)
@@ -246,7 +250,7 @@ class Asking:
         told = (n for job, _ in self._jobs.values() if job.ready for n in job.ready.notices)
         self.notices = tuple(dict.fromkeys(told))
         if self.outlook.distinct == len(self.models) < self.outlook.in_all:
-            same = "All rows make the same request, which is sent once: does the prompt name {{ row }}?"
+            same = "All rows make the same request, which is sent once: does the prompt name the row?"
             self.notices = (*self.notices, same)
 
     def preview(self) -> Preview:
@@ -254,17 +258,26 @@ class Asking:
         options = replace(self.options, model=self.models[0])
         return self._session.preview(self.prompts[0], options, conversation=self._conversation)
 
-    @staticmethod
-    def _prompt(message_of: Callable[[Case], Message], case: Case) -> Message:
-        with _named(case):
+    def _prompt(self, message_of: Callable[[Case], Message], case: Case, shown: Case) -> Message:
+        with self._named(shown):
             return message_of(case)
+
+    @contextlib.contextmanager
+    def _named(self, case: Case) -> Iterator[None]:
+        """Have an error say which row it is about, and no key that the row holds."""
+        try:
+            yield
+        except InputError as e:
+            e.begin_with(f"Row {case.label!r}")
+            e.rewrite(self._session.access.hide)
+            raise
 
     def _distinct(self) -> dict[str, tuple[Job, list[Place]]]:
         """Return the requests by their digests, each with the models and the places of its cases."""
         found: dict[str, tuple[Job, list[Place]]] = {}
         for place, (case, prompt) in enumerate(zip(self.cases.all, self.prompts, strict=True)):
             for model in self.models:
-                with _named(case):
+                with self._named(case):
                     options = replace(self.options, model=model)
                     job = self._session.job(self.history, prompt, options, recorded=True, kind="row")
                 found.setdefault(job.digest, (job, []))[1].append((model, place))
@@ -317,13 +330,19 @@ class Asking:
                 progress.add(found)
             progress.stop_if_hopeless()
 
-        over([job for job in jobs if job.live.ended])
-        error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over)
+        error: BaseException | None
+        try:
+            over([job for job in jobs if job.live.ended])
+            error = self._session.send(jobs, lambda _: paint(progress) if paint else None, over)
+        except KeyboardInterrupt as interrupt:  # of a check of the user's, also before anything is sent
+            error = interrupt
+            progress.stop()
         over(jobs)
         index, took = self.cases.index, progress.elapsed_s
         found = {m: Rows([r for r in of if r is not None], m, index, took) for m, of in rows.items()}
         if error is None and not any(r.completion for of in found.values() for r in of):
-            error = next(iter(found.values()))[0].error
+            failed = [r.error for of in found.values() for r in of]
+            error = next((e for e in failed if e is not _NOT_ASKED), _NOT_ASKED)
         return Asked(found, error)
 
     def _row(self, job: Job, model: str, place: int, ended: Ended | None) -> Row[Any]:
@@ -340,13 +359,3 @@ class Asking:
         data = completion.data if completion is not None else None
         row: Row[Any] = Row(case.label, case.value, completion, data, error, spent, media=media, asked=asked)
         return row if ended is None else ended(model, place, row)
-
-
-@contextlib.contextmanager
-def _named(case: Case) -> Iterator[None]:
-    """Have an error say which row it is about."""
-    try:
-        yield
-    except InputError as e:
-        e.begin_with(f"Row {case.label!r}")
-        raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import string
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -183,11 +185,32 @@ def prompt_about(prompt: object, value: object) -> tuple[object, tuple[object, .
         return (found[0], tuple(found[1:])) if isinstance(found, tuple) and found else (found, ())
     fields = {**value} if isinstance(value, Mapping) else {}
     try:
-        return prompt.format_map({**fields, "row": value}), ()
+        if not any(name is not None for _, name, _, _ in _FORMATTER.parse(prompt)) and _means_cell(prompt, fields):
+            msg = "doubled braces in a prompt from Python are text, so it names nothing of the case; nothing was sent."
+            raise InputError(msg, f"Write single ones: {{{next(iter(fields), 'row')}}}.")
+        return _FORMATTER.vformat(prompt, (), {**fields, "row": value}), ()
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as e:
         have = ", ".join(f"{{{name}}}" for name in (*fields, "row"))
         msg = f"the prompt's braces name what the case has not ({type(e).__name__}: {e}); nothing was sent."
         raise InputError(msg, f"It has {have}. Write {{{{ for a brace, or give a function of the case.") from None
+
+
+class _Formatter(string.Formatter):
+    """Formats as `str.format_map` does, also with fields whose names are numbers or hold dots or brackets."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401  # of any type
+        if field_name in kwargs:
+            return kwargs[field_name], field_name
+        return super().get_field(field_name, args, kwargs)
+
+
+_FORMATTER = _Formatter()
+_DOUBLED = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+
+
+def _means_cell(prompt: str, fields: Mapping[str, Any]) -> bool:
+    """Return whether doubled braces in a prompt hold a field, as they would in a cell: ``{{ row.text }}``."""
+    return any(found[1] in fields or found[1].startswith("row") for found in _DOUBLED.finditer(prompt))
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # any value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,7 +12,8 @@ from xcyq_magic.chat.rows import Case, Record
 from xcyq_magic.errors import OptionError
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
-_WHAT = "Give a data frame, a list, an array, a mapping or a generator: --each df, --each texts."
+_WHAT = "Give a data frame, a list, an array, a mapping or a generator."
+_MOST_NESTED = 4
 _TEXT = (str, bytes, bytearray, memoryview)
 
 
@@ -79,11 +81,31 @@ def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatev
     if is_one or not isinstance(value, Iterable):
         msg = f"{name} is of type {type(value).__name__}, which has no rows; nothing was sent."
         raise OptionError(msg, _WHAT)
-    if not isinstance(value, Iterator) and hasattr(value, "__len__"):
-        return Cases(tuple(Case(n, _row(item)) for n, item in enumerate(value)))
-    taken = tuple(Case(n, _row(item)) for n, item in enumerate(islice(value, most)))
+    length = len(value) if isinstance(value, Sized) and not isinstance(value, Iterator) else 0
+    bound = max(length, most)  # a length need not be true
+    taken = tuple(Case(n, _row(item)) for n, item in enumerate(islice(value, bound)))
     notice = f"{name} has no length: its first {len(taken):,} were taken (ChatSettings.each_limit)."
-    return Cases(taken, notices=(notice,) if len(taken) == most else ())
+    return Cases(taken, notices=(notice,) if len(taken) == bound > length else ())
+
+
+def without_keys(case: Case, hide: Callable[[str], str]) -> Case:
+    """Return a case as it may be shown, with `hide` applied to its texts; the same one where that changes nothing."""
+    label, value = _hidden(case.label, hide), _hidden(case.value, hide)
+    return case if label is case.label and value is case.value else Case(label, value)
+
+
+def _hidden(value: Any, hide: Callable[[str], str], depth: int = 0) -> Any:  # noqa: ANN401  # whatever a case holds
+    if isinstance(value, str):
+        text = hide(value)
+        return value if text == value else text
+    if depth == _MOST_NESTED or type(value) not in {Record, dict, list, tuple}:
+        return value
+    if isinstance(value, dict):
+        pairs = [(_hidden(n, hide, depth + 1), _hidden(v, hide, depth + 1)) for n, v in ItemsView(value)]
+        same = all(n is was for (n, _), was in zip(pairs, value, strict=True))
+        return value if same and all(v is value[n] for n, v in pairs) else type(value)(pairs)
+    items = [_hidden(item, hide, depth + 1) for item in value]
+    return value if all(map(operator.is_, items, value)) else type(value)(items)
 
 
 def _row(item: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from itertools import product
 from numbers import Real
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Check: TypeAlias = Callable[["Completion", Any], object]
 
 _LONGEST_WHY = 200  # characters of an exception's words
+_LONGEST_SHOWN = 60  # of what a check returned
 _FEWEST_JUDGED = 2
 
 
@@ -102,6 +104,7 @@ class Evaluating(Asking):
         super().__init__(session, cases, message_of, options, models=[*names.values()], **more)
         self._check = check
         self._judge = judge
+        self._interrupted = False  # while a check ran
 
     def evaluate(self, paint: Callable[[Progress], None] | None = None) -> Evaluated:
         """Ask and score; see `Asking.ask`.
@@ -123,16 +126,20 @@ class Evaluating(Asking):
         if row.completion is None or row.error is not None or self._check is None:
             return row
         name = _name_of(self._check)
+        if self._interrupted:
+            return replace(row, error=CheckError(f"{name} was not run: it was interrupted.", "Run the cell again."))
         try:
             given = self._check(row.completion, row.case)
-        except Exception as e:  # noqa: BLE001  # whatever a user's function raises
-            why = " ".join(f"{type(e).__name__}: {e}".split())[:_LONGEST_WHY]
+        except KeyboardInterrupt:  # one may take long: the user does not wait for the others
+            self._interrupted = True
+            raise
+        except BaseException as e:  # noqa: BLE001  # whatever a user's function raises, sys.exit() too
+            why = self._session.access.hide(_said_by(e))[:_LONGEST_WHY]
             return replace(row, error=CheckError(f"{name} failed: {why}", "The reply is kept: mend it, and run again."))
-        if isinstance(given, bool) or type(given).__name__ in {"bool", "bool_"}:  # NumPy's, too
-            return replace(row, score=bool(given))
-        if isinstance(given, Real) and math.isfinite(given):
-            return replace(row, score=float(given))
-        msg = f"{name} returned {given!r:.60}, which is neither yes or no nor a number."
+        if (score := _score_in(given)) is not None:
+            return replace(row, score=score)
+        shown = self._session.access.hide(_shown(given))[:_LONGEST_SHOWN]
+        msg = f"{name} returned {shown}, which is neither yes or no nor a number."
         return replace(row, error=CheckError(msg, "Return True or False, or a number such as 0.5."))
 
     def _judged(
@@ -226,6 +233,33 @@ def _was_stopped(rows: Mapping[str, Rows[Any]]) -> bool:
     """Return whether the user stopped it: then nothing more is sent, nor to a judge."""
     each = (row for of in rows.values() for row in of)
     return any(not r.asked or (r.completion is not None and r.completion.partial == "stopped") for r in each)
+
+
+def _score_in(given: Any) -> float | None:  # noqa: ANN401  # whatever a check returns
+    """Return yes or no as a bool, and a number as a float; None for what is neither."""
+    if getattr(given, "ndim", None) == 0:  # NumPy's
+        given = given.item()
+    if isinstance(given, bool):
+        return given
+    try:
+        score = float(given) if isinstance(given, Real | Decimal) else math.nan
+    except OverflowError:
+        return None
+    return score if math.isfinite(score) else None
+
+
+def _said_by(error: BaseException) -> str:
+    try:
+        return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    except Exception:  # noqa: BLE001  # of the user's own __str__
+        return type(error).__name__
+
+
+def _shown(value: object) -> str:
+    try:
+        return " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001  # of the user's own __repr__
+        return f"a {type(value).__name__}"
 
 
 def _name_of(check: Check) -> str:

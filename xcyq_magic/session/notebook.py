@@ -154,7 +154,7 @@ class Conversations:
 
     def answered(self, request: str) -> Answered | None:
         """The latest whole reply to the request of that hash; None if there is none."""
-        return self._sync.attempt(lambda: self._sync.store.answered(request))
+        return self._sync.answered(request)
 
     def media(self, hashes: set[str]) -> dict[str, bytes]:
         """The bytes of media by their SHA-256: those of the conversations here, then those of the store."""
@@ -401,7 +401,8 @@ class Conversations:
             self._standing.let_go(self._sync.has_all)
 
     def _catch_up(self) -> bool:
-        """Write what the store lacks; return whether it lacked anything."""
+        """Write what the store lacks; return whether it lacked anything of a conversation."""
+        self._sync.write_missed()
         missed = any(self._sync.behind(s, aside=aside) for s, aside in self._standing.all.items())
         if missed:
             self._write()

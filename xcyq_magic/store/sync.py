@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
 from xcyq_magic.errors import StoreError
-from xcyq_magic.store.conversations import ConversationStore
+from xcyq_magic.store.conversations import Answered, ConversationStore
 from xcyq_magic.store.database import together
 from xcyq_magic.store.forks import PROCESS, KernelLocks, PerProcess
 from xcyq_magic.store.ledger import Ledger
@@ -65,6 +65,7 @@ class Sync:
         self._refused: set[str] = set()  # the ids of what the store can never take; each was said
         self._concealed: set[str] = set()  # the ids of the turns that no file may have
         self._unkept: list[tuple[float, float]] = []  # when nothing was kept, until now, in Unix seconds
+        self._missed: dict[str, Turn] = {}  # turns to be recorded: whole ones by their requests, others by their ids
         self._since = time.time()  # that the database is this one
         self._kernel_locks = KernelLocks(store.database.path)
         self._lock = PerProcess(threading.RLock)
@@ -178,18 +179,34 @@ class Sync:
 
         What was asked while nothing was kept is left out.
         """
-        kept = [turn for turn in turns if not self.conceals(turn)]
-        self.ledger.note(entries)
+        with self._lock.get():
+            for turn in turns:
+                if not self.conceals(turn):
+                    self._missed[turn.id if turn.completion.partial else turn.request or turn.id] = turn
+            self.ledger.note(entries)
+            self.write_missed()
+
+    def write_missed(self) -> None:
+        """Write the turns without a place in a conversation, and the entries, that the store has not got yet."""
 
         def write() -> None:
             with self.database.transaction() as execute:
-                for turn in kept:
+                for turn in self._missed.values():
                     self._record(execute, turn)
                 written = self.ledger.write(execute, self.conceals)
             self.ledger.wrote(written, self.conceals)
+            self._missed.clear()
 
-        if kept or self.ledger.behind:
-            self.attempt(write)
+        with self._lock.get():
+            if self._missed or self.ledger.behind:
+                self.attempt(write)
+
+    def answered(self, request: str) -> Answered | None:
+        """Return the latest whole reply to the request of that hash, also one that could not be written yet."""
+        with self._lock.get():
+            if missed := self._missed.get(request):
+                return Answered(missed.completion, missed.asked_at)
+            return self.attempt(lambda: self.store.answered(request))
 
     def keep_draft(self, slot: Slot, turn: Turn) -> None:
         """Keep what came so far of a turn, for the next kernel, should this one end before the reply does."""

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from uuid import UUID
 
+from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import as_numpy
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
@@ -209,7 +210,7 @@ def _container(value: object) -> tuple[str, _Items, str, int] | None:
         return _tuple(value)
     if _is_plain_dataclass(value):
         return _dataclass(value)
-    named, close = ("", "") if kind in {list, set, dict} else (f"{kind.__name__}(", ")")
+    named, close = ("", "") if kind in {list, set, dict, Record} else (f"{kind.__name__}(", ")")
     plain = kind.__repr__ in _PLAIN_REPRS
     if isinstance(value, Mapping) and plain:
         return f"{named}{{", ((_Key(k), v) for k, v in _pairs(value)), f"}}{close}", len(value)
@@ -221,9 +222,9 @@ def _container(value: object) -> tuple[str, _Items, str, int] | None:
 
 def _pairs(value: Mapping[object, object]) -> Iterable[tuple[object, object]]:
     try:
-        return value.most_common() if isinstance(value, Counter) else value.items()
+        return value.most_common() if isinstance(value, Counter) else ItemsView(value)
     except TypeError:  # its counts cannot be compared
-        return value.items()
+        return ItemsView(value)
 
 
 def _tuple(value: tuple[object, ...]) -> tuple[str, _Items, str, int] | None:
