@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError
-from xcyq_magic.store.checks import earlier_checks, record_checks
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
+from xcyq_magic.store.past_checks import earlier_checks, record_checks
 from xcyq_magic.store.recognition import Contents, find, in_cells_here
 from xcyq_magic.store.slots import Slot, Standing
 from xcyq_magic.store.summaries import MAIN, column, latest
