@@ -25,7 +25,7 @@ from xcyq_magic.gateway.attempt import Attempt, Connection, Deltas, Ended, Notic
 from xcyq_magic.gateway.loop import LoopThread, Slots
 from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
-from xcyq_magic.gateway.retries import retry_after
+from xcyq_magic.gateway.retries import held_back, retry_after
 from xcyq_magic.gateway.route import models_url, no_connection, proxy_of, refused_by_proxy, unusable, variables_of
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class GatewayClient:
         while True:
             attempt = Attempt(whole=not request.stream, repairs=tuple(repairs))
             try:
-                async with slots.one(request.model):
+                async with slots.one(request.model, lambda wait_s: sink(Retrying(held_back(wait_s)))):
                     await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
                 slots.refused(request.model, error, attempt.headers)
