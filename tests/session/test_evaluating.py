@@ -21,6 +21,7 @@ from servers import ScriptedServer
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.scores import chance_of, holm, score_of
+from xcyq_magic.display.settled_evaluation import evaluation_bundle
 from xcyq_magic.errors import CheckError, GatewayError, InputError, OptionError, RequestError
 from xcyq_magic.session.asking import Outlook, Progress
 from xcyq_magic.session.cases import cases_of
@@ -459,3 +460,15 @@ def test_a_model_that_is_refused_holds_no_other_back(gateway):
     assert found.error is None
     assert [r.text for r in found.evaluation["gpt-5.5"]] == ["yes"] * 60
     assert any(w.startswith("others were refused, again in ") and w.endswith(" s") for w in waits)
+
+
+def test_scores_and_tests_are_computed_once_however_often_they_are_shown(gateway, monkeypatch):
+    session, _ = gateway()
+    found = evaluating(session, check=lambda reply, _: random.random()).evaluate().result()  # noqa: S311  # no secret
+    computed = []
+    choices = random.Random.choices
+    monkeypatch.setattr(random.Random, "choices", lambda *a, **k: computed.append(1) or choices(*a, **k))
+    evaluation_bundle(found)
+    found.to_frame()
+    assert found.differences is found.differences
+    assert len(computed) == 2 * 2_000  # of a bootstrap for each model
