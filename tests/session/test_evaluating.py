@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import random
+import threading
 from asyncio import CancelledError
 from decimal import Decimal
 from functools import partial
@@ -19,6 +21,7 @@ from servers import ScriptedServer
 
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.scores import chance_of, holm, score_of
+from xcyq_magic.display.settled_evaluation import evaluation_bundle
 from xcyq_magic.errors import CheckError, GatewayError, InputError, OptionError, RequestError
 from xcyq_magic.session.asking import Outlook, Progress
 from xcyq_magic.session.cases import cases_of
@@ -426,3 +429,46 @@ def test_who_is_called_first_does_not_matter(pairs):
 
 def test_several_pairs_are_corrected():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_a_model_that_is_refused_holds_no_other_back(gateway):
+    """All are answered by the one while the other waits, however many of its requests do."""
+    answered = threading.Event()
+    gpt = []
+
+    def answer(_: int, body: dict) -> str | tuple[int, dict]:
+        if not body["model"].startswith("gpt"):
+            return 429, {"Retry-After": "100"}
+        gpt.append(body)
+        if len(gpt) == 60:
+            answered.set()
+        return "yes"
+
+    session, _ = gateway(answer, concurrency=2)
+    asking, stops = evaluating(session, [{"n": n} for n in range(60)]), []
+    waits: set[str] = set()
+
+    def paint(progress: Progress) -> None:
+        waits.update(str(r.retry) for r in progress.replies if r.retry is not None)
+        if answered.is_set() and progress.answered == 60 and not stops:
+            stops.append(progress.stop())
+
+    watch = threading.Timer(20, _thread.interrupt_main)
+    watch.start()
+    found = asking.evaluate(paint)
+    watch.cancel()
+    assert found.error is None
+    assert [r.text for r in found.evaluation["gpt-5.5"]] == ["yes"] * 60
+    assert any(w.startswith("others were refused, again in ") and w.endswith(" s") for w in waits)
+
+
+def test_scores_and_tests_are_computed_once_however_often_they_are_shown(gateway, monkeypatch):
+    session, _ = gateway()
+    found = evaluating(session, check=lambda reply, _: random.random()).evaluate().result()  # noqa: S311  # no secret
+    computed = []
+    choices = random.Random.choices
+    monkeypatch.setattr(random.Random, "choices", lambda *a, **k: computed.append(1) or choices(*a, **k))
+    evaluation_bundle(found)
+    found.to_frame()
+    assert found.differences is found.differences
+    assert len(computed) == 2 * 2_000  # of a bootstrap for each model

@@ -202,7 +202,7 @@ def compare(
             found, error = ended.comparison, ended.error
         else:
             _check_with_cases(media, plain(repeat))
-            cases = cases_of(each, "each", used.chat.each_limit)
+            cases = cases_of(each, "each", used.chat.each_limit, go=go)
             asking = Evaluating(
                 used,
                 words,

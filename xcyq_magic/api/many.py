@@ -171,7 +171,7 @@ def ask_each(
     answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
     options = TurnOptions(model, system, parameters, stream=stream, answer=answer)
     with session_for(session) as used:
-        found = cases_of(cases, "cases", used.chat.each_limit)
+        found = cases_of(cases, "cases", used.chat.each_limit, go=go)
         asking = Asking(used, found, messages_for(used, prompt), options, conversation=conversation, fresh=fresh)
         asking.check_limit(go=go)
         for line in (*found.notices, *asking.notices):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ class Difference:
 class Evaluation(Mapping[str, Rows[Any]]):
     """What several models answered to the same cases: a mapping of each model to its rows.
 
+    How they did is computed once: the intervals and tests of 1,000 cases take about a second.
+
     Parameters
     ----------
     rows
@@ -102,19 +105,19 @@ class Evaluation(Mapping[str, Rows[Any]]):
         """The rows of the first model: each has its case and its label."""
         return next(iter(self._rows.values()), Rows(()))
 
-    @property
+    @cached_property
     def models(self) -> list[ModelScore]:
         """How each model did, the best first; in the order asked where nothing was scored."""
         found = [_model_score(model, rows, shares=self.judged) for model, rows in self._rows.items()]
         return sorted(found, key=lambda m: -m.score.mean if m.score else float("inf"))
 
-    @property
+    @cached_property
     def in_shares(self) -> bool:
         """Whether the scores are shares, 0 to 1: of yes and no, or of what a judge found the best."""
         scores = [m.score for m in self.models if m.score]
         return bool(scores) and all(s.is_share for s in scores)
 
-    @property
+    @cached_property
     def differences(self) -> list[Difference]:
         """Each pair of models whose scores can be compared, the best first."""
         found = [self._difference(a.model, b.model) for a, b in combinations([m for m in self.models if m.score], 2)]
@@ -130,7 +133,7 @@ class Evaluation(Mapping[str, Rows[Any]]):
         ]
         return Difference(one, other, len(pairs), chance_of([a for a, _ in pairs], [b for _, b in pairs]))
 
-    @property
+    @cached_property
     def disagreements(self) -> list[dict[str, Row[Any]]]:
         """The cases whose models got different scores, or, unscored, gave different answers: their rows by model."""
         cases = [dict(zip(self._rows, rows, strict=True)) for rows in zip(*self._rows.values(), strict=True)]

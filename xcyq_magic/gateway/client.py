@@ -36,7 +36,7 @@ from xcyq_magic.gateway.attempt import (
 from xcyq_magic.gateway.loop import LoopThread, Slots
 from xcyq_magic.gateway.receive import Coalesced, exhaust, read_body, receive
 from xcyq_magic.gateway.repairs import Repairs, repair_for
-from xcyq_magic.gateway.retries import Chain, Rest, Rests, retry_after
+from xcyq_magic.gateway.retries import Chain, Rest, Rests, held_back, retry_after
 from xcyq_magic.gateway.route import models_url, no_connection, proxy_of, refused_by_proxy, unusable, variables_of
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class GatewayClient:
         while True:
             attempt = Attempt(whole=not request.stream, repairs=tuple(repairs))
             try:
-                async with slots.one(request.model) as sent_at:
+                async with slots.one(request.model, lambda wait_s: sink(Retrying(held_back(wait_s)))) as sent_at:
                     await self._attempt(attempt, body, key, connection, sink)
             except errors.GatewayError as error:
                 retry = retry_after(error, attempt.headers, number, one_of_many=slots.many)

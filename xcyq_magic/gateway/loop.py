@@ -103,14 +103,32 @@ class Slots:
         self._holds: defaultdict[str, Hold] = defaultdict(Hold)
 
     @contextlib.asynccontextmanager
-    async def one(self, model: str) -> AsyncIterator[float]:
-        """Take a slot for an attempt to ask `model`, once it is not held back. It is answered if nothing raises."""
+    async def one(self, model: str, tell: Callable[[float], object]) -> AsyncIterator[float]:
+        """Take a slot for an attempt to ask `model`, once it is not held back. It is answered if nothing raises.
+
+        Parameters
+        ----------
+        model
+            The model.
+        tell
+            Called with the seconds for which it is held back. It has no slot meanwhile: others may be asked.
+
+        Yields
+        ------
+        float
+            When it took the slot, on the clock of `time.monotonic`.
+        """
         hold = self._holds[model]
-        async with self._free:
-            while (wait_s := hold.wait_s(time.monotonic())) > 0:  # noqa: ASYNC110  # another refusal may prolong it
+        while True:
+            if (wait_s := hold.wait_s(time.monotonic())) > 0:
+                tell(wait_s)
                 await asyncio.sleep(wait_s)
-            yield time.monotonic()
-            hold.answered()
+                continue
+            async with self._free:
+                if hold.wait_s(time.monotonic()) <= 0:  # another one may have been refused while it waited for a slot
+                    yield time.monotonic()
+                    hold.answered()
+                    return
 
     def refused(self, model: str, error: GatewayError, headers: Mapping[str, str], sent_at: float) -> None:
         """Note how an attempt to ask `model` failed.

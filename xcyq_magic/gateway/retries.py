@@ -45,7 +45,7 @@ class Retry:
     wait_s
         Seconds.
     number, of
-        The first retry of two is 1 of 2.
+        The first retry of two is 1 of 2; 0 where others were refused, and it is held back with them.
     """
 
     reason: str
@@ -55,7 +55,7 @@ class Retry:
 
     def __str__(self) -> str:
         wait = f"{self.wait_s:.0f}" if self.wait_s >= _WHOLE_SECONDS else f"{self.wait_s:.2g}"
-        return f"{self.reason}, again in {wait} s, {self.number} of {self.of}"
+        return f"{self.reason}, again in {wait} s" + (f", {self.number} of {self.of}" if self.number else "")
 
 
 def retry_after(
@@ -81,6 +81,11 @@ def retry_after(
     delay = min(_FIRST_DELAY_S * 2 ** (attempt - 1), _LONGEST_DELAY_S)
     wait_s = told if told is not None else delay * (1 - _JITTER * random.random())  # noqa: S311  # no secret
     return Retry(_reason(error), wait_s, attempt, most - 1)
+
+
+def held_back(wait_s: float) -> Retry:
+    """Return the wait of a request that is held back for so many seconds, because others were refused."""
+    return Retry("others were refused", wait_s, 0)
 
 
 def _reason(error: GatewayError) -> str:

@@ -140,7 +140,7 @@ class Prompts:
         self._options = options
         self._typed = (magic, options, text, cell)
         self._told: set[str] = set()
-        self.cases = cases_of_option(magics, options.each)
+        self.cases = cases_of_option(magics, options.each, go=options.go)
 
     def message_of(self, case: Case) -> Message:
         """Return the prompt about a case, which its expressions see as ``row``."""
@@ -191,7 +191,7 @@ class Prompts:
         return settle(show, error, f"what came is in {out or name}")[0]
 
 
-def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:
+def cases_of_option(magics: ExtensionMagics, expression: str, *, go: bool) -> Cases:
     """Return the cases that the expression behind ``--each`` names."""
     from xcyq_magic.session.cases import cases_of
 
@@ -199,7 +199,7 @@ def cases_of_option(magics: ExtensionMagics, expression: str) -> Cases:
     with before_sending():
         value = evaluate(magics.context.shell, source, f"--each {source}", _WAY_ON)
         try:
-            return cases_of(value, source, magics.session.chat.each_limit)
+            return cases_of(value, source, magics.session.chat.each_limit, go=go)
         except InputError:
             raise
         except Exception as e:  # whatever a user's generator raises

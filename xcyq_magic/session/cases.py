@@ -14,6 +14,7 @@ from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
 _WHAT = "Give a data frame, a list, an array, a mapping or a generator."
 _MOST_NESTED = 4
+_FAR_MORE = 100  # times the limit
 _TEXT = (str, bytes, bytearray, memoryview)
 
 
@@ -36,7 +37,7 @@ class Cases:
     notices: tuple[str, ...] = ()
 
 
-def cases_of(value: object, name: str, most: int) -> Cases:
+def cases_of(value: object, name: str, most: int, *, go: bool = True) -> Cases:
     """Return the cases that `value` holds.
 
     Parameters
@@ -48,12 +49,18 @@ def cases_of(value: object, name: str, most: int) -> Cases:
         How the user wrote it, for errors.
     most
         How many are taken of what has no length, such as a generator.
+    go
+        Whether there may be far more than that: to prepare a million prompts takes minutes.
 
     Raises
     ------
     OptionError
-        It is none of these, or holds nothing.
+        It is none of these, or holds nothing, or far more than `most`.
     """
+    size = len(value) if isinstance(value, Sized) and not isinstance(value, _TEXT) else 0
+    if size > _FAR_MORE * most and not go:
+        msg = f"{name} has {size:,} rows, and ChatSettings.each_limit is {most:,} requests; nothing was sent."
+        raise OptionError(msg, "Add --go (go=True) to ask about them all, or try a part first, such as df.head(20).")
     found = _cases(value, name, most)
     if not found.all:
         msg = f"{name} holds no rows, so nothing was sent."

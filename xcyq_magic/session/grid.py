@@ -7,7 +7,7 @@ waits on a queue at once, so a stalled stream is stopped as fast as a lively one
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FRAME_S = 0.05  # 20 frames a second: a Jupyter server drops output over 1,000 messages a second
 _IDLE_S = 0.25  # without news, the clock on the screen still moves
 _AFTER_CANCEL_S = 0.1  # after a cancel, for what was already on its way
-_MOST_PAUSING = 4  # for each slot, replies that wait to be sent again before no further one is begun
+_MOST_PAUSING = 4  # for each slot, replies of one model that wait to be sent again before no further one is begun
 
 Paint: TypeAlias = Callable[[Sequence[LiveReply]], None]
 
@@ -95,6 +95,7 @@ class Grid:
         self._slots = slots
         self._ended = ended
         self._waiting = deque(r for r in replies if not r.ended)
+        self._put_off: defaultdict[str, deque[LiveReply]] = defaultdict(deque)  # of these, those of a refused model
         self._running: set[LiveReply] = set()
         self._pausing: set[LiveReply] = set()
         self._arrivals: Arrivals = SimpleQueue()
@@ -148,15 +149,25 @@ class Grid:
 
     def _feed(self, start: Callable[[LiveReply], None]) -> None:
         """Have the next replies take the slots that are free."""
-        most_running = self._slots * (1 + _MOST_PAUSING)
-        while self._waiting and len(self._running) - len(self._pausing) < self._slots:
-            if len(self._running) >= most_running:
-                return
-            reply = self._waiting.popleft()
+        while len(self._running) - len(self._pausing) < self._slots and (reply := self._next_one()) is not None:
             self._running.add(reply)
             start(reply)
             if reply.ended:  # it was stopped before it began
                 self._hand_over()
+
+    def _next_one(self) -> LiveReply | None:
+        """Return the reply to be sent next, of no model of which too many wait already; None if there is none."""
+        pausing = Counter(r.model for r in self._pausing)
+        full = {model for model, count in pausing.items() if count >= self._slots * _MOST_PAUSING}
+        for model, replies in self._put_off.items():
+            if replies and model not in full:
+                return replies.popleft()
+        while self._waiting:
+            reply = self._waiting.popleft()
+            if reply.model not in full:
+                return reply
+            self._put_off[reply.model].append(reply)
+        return None
 
     def _show(self) -> None:
         self._painting(self._replies)
@@ -205,3 +216,4 @@ class Grid:
         if over and self._ended is not None:
             self._ended(over)
         self._running.difference_update(over)
+        self._pausing.difference_update(over)
