@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ def cases_of(value: object, name: str, most: int, *, go: bool = True) -> Cases:
     OptionError
         It is none of these, or holds nothing, or far more than `most`.
     """
-    size = len(value) if isinstance(value, Sized) and not isinstance(value, _TEXT) else 0
+    size = 0
+    with contextlib.suppress(TypeError):  # an array without an axis
+        size = len(value) if isinstance(value, Sized) and not isinstance(value, _TEXT) else 0
     if size > _FAR_MORE * most and not go:
         msg = f"{name} has {size:,} rows, and ChatSettings.each_limit is {most:,} requests; nothing was sent."
         raise OptionError(msg, "Add --go (go=True) to ask about them all, or try a part first, such as df.head(20).")
