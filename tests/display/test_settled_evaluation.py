@@ -17,6 +17,7 @@ from xcyq_magic.display.settled_evaluation import evaluation_bundle, means
 from xcyq_magic.display.views.live_rows import matrix_html
 from xcyq_magic.errors import CheckError, IncompleteReplyError, ServerError
 from xcyq_magic.session.asking import Outlook, Progress
+from xcyq_magic.session.spending import Estimate
 
 FORMS = ("text/html", "text/plain")
 
@@ -264,7 +265,7 @@ def test_hostile_text_in_any_place_stays_text(payload):
 def progress_of(found: Evaluation, *, judge: str = "", waiting: int = 0, **more) -> Progress:
     rows = {model: [*of] + [None] * waiting for model, of in found.items()}
     count = len(next(iter(rows.values())))
-    outlook = Outlook(count, count * len(rows), 0, 0, None, 1 if judge else len(rows), judge)
+    outlook = Outlook(count, count * len(rows), 0, Estimate(0, None), 1 if judge else len(rows), judge)
     return Progress(outlook, [SimpleNamespace(name="gpt-5.5", retry=None)], rows, **more)
 
 

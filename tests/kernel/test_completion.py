@@ -78,7 +78,7 @@ OFFERED = [
     ("%%compare gem¦\nHello", "%%compare gemini-2.5-pro\nHello", ""),
     ("%%compare gpt-5.5 claude-sonnet-4-¦", "%%compare gpt-5.5 claude-sonnet-4-6", ""),
     ("%%compare gpt-5.5 --diff opus-4-6-h¦", "%%compare gpt-5.5 --diff claude-opus-4-6-hc", ""),
-    ("%chat_usage --a¦", "%chat_usage --all", "Of all conversations that are kept"),
+    ("%chat_usage --a¦", "%chat_usage --all", "Of every notebook"),
     ("%%compare gpt-5.5 --judge ha¦", "%%compare gpt-5.5 --judge claude-haiku-4-5", ""),
     ("%%compare gpt-5.5 --rep¦", "%%compare gpt-5.5 --repeat", ""),
     # Conversations

@@ -463,7 +463,8 @@ def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
-        connection.execute("DROP TABLE requests")  # it is younger
+        for table in ("requests", "drafts", "checks"):  # they are younger
+            connection.execute(f"DROP TABLE {table}")
     with kernel(ChatSettings={"store": str(path)}) as run:
         assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]

@@ -153,7 +153,8 @@ class Turn:
     @property
     def as_kept(self) -> Turn:
         """The turn as a conversation keeps it: without the value of a type that the user may define anew."""
-        return replace(self, completion=replace(self.completion, data=None))
+        plain = self.completion.data is None
+        return self if plain else replace(self, completion=replace(self.completion, data=None))
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -56,6 +56,8 @@ class LoopThread:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
+        with contextlib.suppress(asyncio.TimeoutError):  # its threads look up addresses
+            await asyncio.wait_for(self._loop.shutdown_default_executor(), _CLOSE_S)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run `coroutine` as a task; cancelling the future cancels the task.
