@@ -586,7 +586,7 @@ SNIPPET = """
 from typing import Any, Literal
 from pydantic import BaseModel
 from typing_extensions import assert_type
-from xcyq_magic import Chat, compare
+from xcyq_magic import Chat, Evaluation, ask_each, compare
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.errors import XcyqError
 
@@ -602,6 +602,13 @@ assert_type(chat("Judge it.", as_=Review | None).data, Any)
 assert_type(chat("Judge it."), Completion[None])
 assert_type(compare("gpt-5.5 gpt-5.4", "Judge it.", as_=Review)["gpt-5.5"], Completion[Review] | XcyqError)
 assert_type(compare("gpt-5.5 gpt-5.4", "Judge it.")["gpt-5.5"], Completion[Any] | XcyqError)
+assert_type(ask_each(["a"], "Judge {row}", as_=Review)[0].data, Review | None)
+assert_type(compare("gpt-5.5 gpt-5.4", "{row}", each=["a"], check=lambda reply, case: True), Evaluation)
+assert_type(chat.stream("Judge it.", as_=Review).completion, Completion[Review])
+
+async def ask() -> None:
+    assert_type(await chat.ask("Judge it.", as_=Review), Completion[Review])
+
 chat("Judge it.", as_=Review).data.lable
 """
 
