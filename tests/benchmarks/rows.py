@@ -362,7 +362,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     quick = options.quick
     return [
         *in_time(1 if quick else options.rounds, 20 if quick else 200, peers=not quick),
-        *([] if quick else [with_waits(2, 1_000)]),
+        *([] if quick else [with_waits(2, 2_000)]),
         *counted(20 if quick else 200),
         *grown(500 if quick else 10_000),
         killed(1 if quick else 100, 30 if quick else 200),
