@@ -175,16 +175,19 @@ def ours_s(url: str, count: int) -> float:
 
 
 def bare_s(url: str, bodies: list[dict]) -> float:
-    """Seconds for the same by httpx alone, its answers read as JSON."""
+    """Seconds for the same by httpx alone, its answers streamed as ours are, and their events read as JSON."""
 
     async def main() -> float:
         slots = asyncio.Semaphore(AT_ONCE)
         async with httpx.AsyncClient() as client:
 
             async def one(body: dict) -> object:
-                async with slots:
-                    answer = await client.post(f"{url}/v1/chat/completions", json=body)
-                return json.loads(answer.json()["choices"][0]["message"]["content"])
+                text = ""
+                async with slots, client.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
+                    async for line in answer.aiter_lines():
+                        if line.startswith("data: {"):
+                            text += json.loads(line[6:])["choices"][0]["delta"].get("content", "")
+                return json.loads(text)
 
             await one(bodies[0])
             started = time.perf_counter()
@@ -197,7 +200,7 @@ def bare_s(url: str, bodies: list[dict]) -> float:
 
 def bodies_of(prompts: list[str], models: tuple[str, ...] = ("claude-sonnet-4-6",)) -> list[dict]:
     """What bare httpx sends."""
-    return [{"model": m, "messages": [{"role": "user", "content": p}]} for p in prompts for m in models]
+    return [{"model": m, "messages": [{"role": "user", "content": p}], "stream": True} for p in prompts for m in models]
 
 
 THEIRS = """

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -175,7 +176,11 @@ def suggest(name: str, known: Iterable[str] = ()) -> str | None:
     Of several that fit it is the newest. What has its maker's name, a route or a tag in it (``sb/gpt-5.5``,
     ``qwen3:8b``) is no name of the catalogue's kind.
     """
-    names = tuple(known) or tuple(MODELS)
+    return _suggest(name, tuple(known) or tuple(MODELS))
+
+
+@lru_cache(maxsize=256)  # each of many rows asks about the same names
+def _suggest(name: str, names: tuple[str, ...]) -> str | None:
     typed = name[:_LONGEST_NAME].lower().replace("_", "-")
     if names[0] in MODELS and _ELSEWHERE.search(typed):
         return None
