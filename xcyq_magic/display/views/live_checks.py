@@ -6,41 +6,29 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import display, update_display
-
 from xcyq_magic.display.settled_checks import checks_bundle, checks_html, checks_line
 from xcyq_magic.display.style import COMPARISON_STYLE, LIVE_STYLE, STYLE, quiet
-from xcyq_magic.display.views.buttons import WidgetMaker, clicks_arrive, show_button
+from xcyq_magic.display.views.buttons import clicks_arrive, show_button
+from xcyq_magic.display.views.live_rows import LiveTable
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.checks import CheckReport
+    from xcyq_magic.display.bundle import Bundle
     from xcyq_magic.session.checking import CheckProgress
 
 _FRAME_S = 0.25  # as for many rows
 _CHARS_PER_S = 100_000  # of a table that is sent anew: that of 45 pools is nearly as long
 
 
-class ChecksView:
-    """A check of pools in a cell's output: live, then settled.
-
-    Parameters
-    ----------
-    shell
-        The IPython shell, to know whether a click can reach the kernel while the cell runs.
-    label
-        A word for the caption, such as ``sandbox``.
-    live
-        Whether updates are seen; otherwise only the settled output is shown, once.
-    """
+class ChecksView(LiveTable["CheckReport"]):
+    """A check of pools in a cell's output: live, then settled."""
 
     def __init__(self, shell: Any, label: str = "", *, live: bool = True) -> None:  # noqa: ANN401  # ipykernel's
-        self._kernel = getattr(shell, "kernel", None)
-        self._label = label
-        self._live = live
-        self._made = WidgetMaker()
-        self._display_id: str | None = None
-        self._painted = 0.0
+        super().__init__(shell, label, live=live)
         self._shown = ""
+
+    def _bundle_of(self, found: CheckReport) -> Bundle:
+        return checks_bundle(found, self._label)
 
     def paint(self, progress: CheckProgress) -> None:
         """Show how far the check is, unless that was done a moment ago; the first call opens the view."""
@@ -72,23 +60,3 @@ class ChecksView:
         table = checks_html(progress.report, coming=True)
         if table != self._shown:  # of many pools it is long, and most frames bring nothing new
             self._table.value = self._shown = table
-
-    def settle(self, report: CheckReport) -> None:
-        """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile."""
-        try:
-            self._replace(report)
-        except KeyboardInterrupt:
-            self._replace(report)
-            raise
-
-    def _replace(self, report: CheckReport) -> None:
-        settled = checks_bundle(report, self._label)
-        if self._display_id is None:
-            display(settled, raw=True)
-        else:
-            update_display(settled, display_id=self._display_id, raw=True)
-            self._made.leave([(self._output, settled["text/html"])])
-
-    def close(self) -> None:
-        """Close every widget, whatever became of the check."""
-        self._made.close()

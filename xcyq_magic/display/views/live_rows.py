@@ -20,6 +20,8 @@ from xcyq_magic.display.views.buttons import WidgetMaker, clicks_arrive, show_bu
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import ipywidgets as widgets
+
     from xcyq_magic.chat.evaluation import Evaluation
     from xcyq_magic.chat.rows import Row, Rows
     from xcyq_magic.display.bundle import Bundle
@@ -35,8 +37,8 @@ Found = TypeVar("Found")
 _WHERE_THEY_ARE = "their answers were still coming when this was saved. Run the cell again: what came is kept."
 
 
-class _GridView(ABC, Generic[Found]):
-    """Answers to many cases in a cell's output: live, then settled.
+class LiveTable(ABC, Generic[Found]):
+    """A table that fills in a cell's output: live, then settled.
 
     Parameters
     ----------
@@ -55,16 +57,44 @@ class _GridView(ABC, Generic[Found]):
         self._made = WidgetMaker()
         self._display_id: str | None = None
         self._painted = 0.0
+        self._output: widgets.VBox
+
+    @abstractmethod
+    def _bundle_of(self, found: Found) -> Bundle:
+        """Return the settled output."""
+
+    def settle(self, found: Found) -> None:
+        """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile."""
+        try:
+            self._replace(found)
+        except KeyboardInterrupt:
+            self._replace(found)
+            raise
+
+    def _replace(self, found: Found) -> None:
+        settled = self._bundle_of(found)
+        if self._display_id is None:
+            display(settled, raw=True)
+        else:
+            update_display(settled, display_id=self._display_id, raw=True)
+            self._made.leave([(self._output, settled["text/html"])])
+
+    def close(self) -> None:
+        """Close every widget, whatever became of the answers."""
+        self._made.close()
+
+
+class _GridView(LiveTable[Found]):
+    """Answers to many cases in a cell's output: live, then settled."""
+
+    def __init__(self, shell: Any, label: str = "", *, live: bool = True) -> None:  # noqa: ANN401  # ipykernel's
+        super().__init__(shell, label, live=live)
         self._progress: Progress | None = None
         self._paces: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
 
     @abstractmethod
     def _html_of(self, progress: Progress) -> str:
         """Return what stands below the bar, as HTML."""
-
-    @abstractmethod
-    def _bundle_of(self, found: Found) -> Bundle:
-        """Return the settled output."""
 
     def paint(self, progress: Progress) -> None:
         """Show how far the answers are, unless that was done a moment ago; the first call opens the view."""
@@ -107,26 +137,6 @@ class _GridView(ABC, Generic[Found]):
         self._paces.append((time.monotonic(), progress.done))
         (since, before), (until, now) = self._paces[0], self._paces[-1]
         return (now - before) / (until - since) if now > before else None
-
-    def settle(self, found: Found) -> None:
-        """Replace the widgets on the screen by the static bundle; also for who interrupts again meanwhile."""
-        try:
-            self._replace(found)
-        except KeyboardInterrupt:
-            self._replace(found)
-            raise
-
-    def _replace(self, found: Found) -> None:
-        settled = self._bundle_of(found)
-        if self._display_id is None:
-            display(settled, raw=True)
-        else:
-            update_display(settled, display_id=self._display_id, raw=True)
-            self._made.leave([(self._output, settled["text/html"])])
-
-    def close(self) -> None:
-        """Close every widget, whatever became of the answers."""
-        self._made.close()
 
 
 class RowsView(_GridView["Rows[Any]"]):
