@@ -158,12 +158,12 @@ class Turn:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The two messages that a later request repeats.
+        """The two messages that a later request repeats, without the cells above the prompt.
 
         None for a reply without text (stopped while it thought, say): a gateway refuses an empty message.
         """
         said = self.completion.retold
-        return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
+        return (self.prompt.retold, Message.of("assistant", said)) if said.strip() else ()
 
     def replaces(self, gone: Sequence[Turn]) -> bool:
         """Return whether `gone` are turns that an earlier run of its cell left."""
@@ -357,7 +357,7 @@ def context(turns: Sequence[Turn], keep_media: int | None = None, history_turns:
         them = "1 earlier turn is" if out == 1 else f"{out} earlier turns are"
         notices.append(f"{them} not sent (ChatSettings.history_turns = {history_turns}).")
     first = 0 if keep_media is None else max(0, len(turns) - keep_media)
-    noted = sum(len(t.prompt.media) for t in turns[:first])
+    noted = sum(len(t.prompt.retold.media) for t in turns[:first])
     messages = tuple(m.without_media() if n < first else m for n, t in enumerate(turns) for m in t.messages)
     if noted:
         them = "1 earlier picture or video is" if noted == 1 else f"{noted} earlier pictures or videos are"

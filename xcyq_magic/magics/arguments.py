@@ -13,7 +13,7 @@ from IPython.core.magic_arguments import argument, argument_group, magic_argumen
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled
-from xcyq_magic.magics.line import EXPRESSION, number, split, unquote, whole_number
+from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,7 @@ _EXAMPLES = {
     "param": "top_k=5",
     "attach": "df",
     "figure": "2",
+    "above": "3",
     "out": "answer",
     "as_type": "int",
     "each": "df",
@@ -135,6 +136,13 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="[N]",
             type=whole_number,
             help="The last image that a cell showed, or the last N.",
+        ),
+        argument(
+            "--above",
+            metavar="[N]",
+            type=cell_count,
+            help="Send the cells above along, or the last N of them, with what they showed. Not those that begin with "
+            "# private, nor values that look like keys.",
         ),
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
@@ -296,8 +304,8 @@ def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # a
 
 
 def _with_counts(words: list[str]) -> list[str]:
-    """The words with a number in ``-f`` where none follows: argparse would take the prompt's first word for it."""
-    alone = {"-f": "-f1", "--figure": "--figure=1"}
+    """The words with a value of ``-f`` and ``--above`` where no number follows: it would be the prompt's first word."""
+    alone = {"-f": "-f1", "--figure": "--figure=1", "--above": "--above=all"}
     following = [*words, ""][1:]
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from xcyq_magic.chat.conversation import Conversation
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.magics.context import Context
     from xcyq_magic.session.access import GatewayAccess
     from xcyq_magic.session.session import ChatSession
@@ -129,6 +130,13 @@ class ExtensionMagics(Magics):
     def say(self, text: str) -> None:
         """Show a line of plain text."""
         say(text)
+
+    def say_what_goes_along(self, prompt: Message) -> None:
+        """Say which cells above a prompt go along, where no page has a line to open for it."""
+        if prompt.above is not None and (self.in_terminal or not self.is_watched):
+            from xcyq_magic.display.bundle import above_line
+
+            self.say(above_line(prompt))
 
     def check_conversation(self, name: str | None, *, begins: bool = True) -> None:
         """See to it that `name` can be a conversation's, and say so if there is none of that name.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,7 @@ class ChatMagics(TurnMagics):
         """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.context)
         cell_run = self.context.runs.current
+        self.say_what_goes_along(prompt)
         self.check_conversation(options.conversation, begins=not (options.once or options.dry_run))
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
@@ -282,13 +284,13 @@ def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -
     hide
         Takes the keys out of a text.
     """
-    from xcyq_magic.media.text.nested import clipped
+    from xcyq_magic.media.text.nested import clipped, fenced
     from xcyq_magic.media.values import describe
 
     error = failure.error
     source = failure.cell.strip("\n") or _cell_of(error)
-    cell = ["This cell of a notebook failed:", _fenced(clipped(hide(source), chars), "python")] if source else []
-    return "\n\n".join([*cell, "The traceback:", _fenced(hide(describe(error, chars)))])
+    cell = ["This cell of a notebook failed:", fenced(clipped(hide(source), chars), "python")] if source else []
+    return "\n\n".join([*cell, "The traceback:", fenced(hide(describe(error, chars)))])
 
 
 def _cell_of(error: BaseException) -> str:
@@ -302,14 +304,6 @@ def _cell_of(error: BaseException) -> str:
     cells = (f for f in files if (entry := linecache.cache.get(f)) and len(entry) > 1 and entry[1] is None)
     first = next(cells, None)
     return "\n".join(lines_of(first)).strip("\n") if first else ""
-
-
-def _fenced(text: str, language: str = "") -> str:
-    """`text` in a fence that it cannot close."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 @magics_class
@@ -348,6 +342,7 @@ class FailureMagics(ChatMagics):
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
             self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
-        first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other
+        first, *rest = asked.own  # in one part with the question, where that is text: some gateways take no other
         parts = [f"{failure}\n\n{first.text}"] if isinstance(first, Text) else [failure, first]
-        self.answer(options, Message.of("user", *parts, *rest))
+        said = Message.of("user", *asked.parts[: len(asked.parts) - len(asked.own)], *parts, *rest)
+        self.answer(options, replace(said, above=asked.above))

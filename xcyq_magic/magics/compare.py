@@ -64,6 +64,7 @@ class CompareMagics(ExtensionMagics):
             msg = "--check scores the replies to many cases, which --each names; nothing was sent."
             raise OptionError(msg, "Try %%compare gpt-5.5 claude-opus-4-7 --each cases --check is_right.")
         prompt = prompt_of(self.context, "compare", options, "", cell)
+        self.say_what_goes_along(prompt)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
         self.check_conversation(options.conversation, begins=False)

@@ -222,6 +222,12 @@ class ChatSettings(Settings):
     store = Unicode(
         "", help="The file that keeps conversations; empty for xcyq_magic.sqlite in the profile, ':memory:' for none."
     ).tag(config=True, example=":memory:")
+    above_chars = Int(
+        24_000, min=1_000, help="Most characters of the cells that --above sends; the nearest are kept whole."
+    ).tag(config=True)
+    above_images = Int(
+        4, min=0, help="Most pictures that --above sends: the last one of each of the nearest cells."
+    ).tag(config=True)
     history_turns = Int(
         None, allow_none=True, min=0, help="Send only the last so many turns with each prompt; None for all."
     ).tag(config=True, example=10)

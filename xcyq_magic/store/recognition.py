@@ -225,7 +225,9 @@ def _asked_in(database: Database, conversation: Summary, held: Contents) -> bool
 def _asks(source: str | None, prompt: str) -> bool:
     """Whether the source of a cell may be that of a kept prompt; an empty one says nothing against it."""
     try:
-        text = "".join(part.get("text", "") for part in json.loads(prompt)["parts"]).strip()
+        record = json.loads(prompt)
+        above = (record.get("above") or {}).get("parts", 0)  # which are other cells
+        text = "".join(part.get("text", "") for part in record["parts"][above:]).strip()
     except (ValueError, LookupError, TypeError, AttributeError):
         return False
     if source is None or not source.strip():
