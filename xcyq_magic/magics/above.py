@@ -145,8 +145,8 @@ def _cell(placed: _Placed, turns: Collection[str]) -> Cell | None:
     outputs = outputs if isinstance(outputs, list) else []
     kept = list(_without_turns(outputs, turns))
     if record.get("cell_type") == "code" and (lines[0].lstrip().startswith("%%") or all(map(_OURS.match, lines))):
-        goes_anyway = len(kept) < len(outputs)
-        if _OURS.match(lines[0]) and (goes_anyway or not any(map(_ASKS.match, lines))):
+        known = len(kept) < len(outputs) or "--dry-run" in lines[0]
+        if _OURS.match(lines[0]) and (known or not any(map(_ASKS.match, lines))):
             return None
     return cell_of({**record, "outputs": kept}, placed.note)
 
@@ -279,7 +279,7 @@ def _read(path: Path) -> tuple[list[Mapping[str, Any]] | None, float]:
             notebook = json.loads(read_file(path, _MOST_BYTES))
             cells = notebook.get("cells") if isinstance(notebook, dict) else None
             return ([c for c in cells if isinstance(c, dict)], written) if isinstance(cells, list) else (None, 0.0)
-        except FileNotFoundError:
+        except FileNotFoundError:  # noqa: PERF203  # each attempt fails by itself
             return None, 0.0
         except (OSError, ValueError, RecursionError):  # each attempt fails by itself
             if attempt < _ATTEMPTS - 1:
