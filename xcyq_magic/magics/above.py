@@ -64,6 +64,11 @@ class _Placed:
     saved: str | None = None
 
     @property
+    def number(self) -> int | None:
+        """The one in ``In [4]``; None where it has none."""
+        return self.record.get("execution_count")
+
+    @property
     def is_private(self) -> bool:
         """Whether its first line or its tags say so, as it ran or as it is saved."""
         tags = (self.record.get("metadata") or {}).get("tags") or ()
@@ -89,8 +94,7 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
     InputError
         There are none.
     """
-    placed, order = _page(context)
-    notes = [] if order == _BY_PAGE else [order]
+    placed, notes = _page(context)
     cells = [cell for p in placed if not p.is_private and (cell := _cell(p, turns)) is not None]
     if count != ALL:
         cells = cells[-count:]
@@ -106,6 +110,7 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
     notes += [f"{shown.shortened} shortened"] if shown.shortened else []
     if further := len(cells) - shown.cells:
         notes.append(f"{further} further up left out (ChatSettings.above_chars = {context.chat.above_chars:,})")
+    order = _BY_RUN if _BY_RUN in notes else _BY_PAGE
     parts = _between(shown.parts, _HEAD.format(order=order), _END)
     return parts, Above(len(parts), shown.cells, tuple(notes))
 
@@ -145,8 +150,9 @@ def _cell(placed: _Placed, turns: Collection[str]) -> Cell | None:
     outputs = outputs if isinstance(outputs, list) else []
     kept = list(_without_turns(outputs, turns))
     if record.get("cell_type") == "code" and (lines[0].lstrip().startswith("%%") or all(map(_OURS.match, lines))):
-        known = len(kept) < len(outputs) or "--dry-run" in lines[0]
-        if _OURS.match(lines[0]) and (known or not any(map(_ASKS.match, lines))):
+        answered = any(isinstance(o, dict) and "data" in o for o in kept) and len(kept) == len(outputs)
+        asks = any(map(_ASKS.match, lines)) and "--dry-run" not in lines[0]
+        if _OURS.match(lines[0]) and not (asks and answered):
             return None
     return cell_of({**record, "outputs": kept}, placed.note)
 
@@ -174,22 +180,24 @@ def _source(record: Mapping[str, Any]) -> str:
 # The page
 
 
-def _page(context: Context) -> tuple[list[_Placed], str]:
-    """Return the cells above the one that asks, and how they are ordered."""
+def _page(context: Context) -> tuple[list[_Placed], list[str]]:
+    """Return the cells above the one that asks, and what to know of their places."""
     ran = list(context.ran)
     here = next((r.key for r in ran if r.run == context.ran.asking), None)
     notebook = context.notebook
     saved, saved_at = _saved(notebook.path, ran) if notebook else (None, 0.0)
     if saved is None:
-        placed, order = _history(context, next((cell.number for cell in ran), None)), _BY_RUN
+        placed, notes = _history(context, next((cell.number for cell in ran), None)), [_BY_RUN]
     else:
-        placed, order = _of_file(context, saved, saved_at, ran), _BY_PAGE
+        placed, notes = _of_file(context, saved, saved_at, ran), []
     known = {p.key for p in placed}
     for cell in ran:  # in the order of their first runs, so that each has its predecessor
         if cell.key not in known and (saved is None or cell.began_at > saved_at or cell.key == here):
             at = next((n for n, p in enumerate(placed, 1) if p.key == cell.after), len(placed))
+            if cell.key == here and 0 < at < len(placed):
+                notes.append(f"not saved yet: this cell is taken to stand below In [{placed[at - 1].number}]")
             placed.insert(at, _Placed(cell.key, cell.record, ran=cell))
-    return placed[: next((n for n, p in enumerate(placed) if p.key == here), len(placed))], order
+    return placed[: next((n for n, p in enumerate(placed) if p.key == here), len(placed))], notes
 
 
 def _of_file(
