@@ -136,6 +136,9 @@ class ChatMagics(TurnMagics):
 
             %chat -f why is the last figure so noisy?
 
+            %%chat --above 3
+            Why does the second plot dip?
+
             %chat -a scatter.png -a df.describe() do these agree?
 
             %%chat -m claude-opus-4-7{-official,,-fd}
