@@ -165,11 +165,11 @@ class ChatMagics(TurnMagics):
         """Have `prompt` answered, as the options of its turn say."""
         turn = options_of(options, self.context)
         cell_run = self.context.runs.current
-        self.say_what_goes_along(prompt)
         self.check_conversation(options.conversation, begins=not (options.once or options.dry_run))
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
+        self.say_what_goes_along(prompt)
         if turn.answer is not None and options.code:
             msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
             raise OptionError(msg, "Leave one of them out.")

@@ -64,7 +64,6 @@ class CompareMagics(ExtensionMagics):
             msg = "--check scores the replies to many cases, which --each names; nothing was sent."
             raise OptionError(msg, "Try %%compare gpt-5.5 claude-opus-4-7 --each cases --check is_right.")
         prompt = prompt_of(self.context, "compare", options, "", cell)
-        self.say_what_goes_along(prompt)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
         where = {"repeat": options.repeat, "conversation": options.conversation, "cell": self.context.runs.current}
         self.check_conversation(options.conversation, begins=False)
@@ -75,6 +74,7 @@ class CompareMagics(ExtensionMagics):
         if options.dry_run:
             self._show_requests(*asked, **where)
             return
+        self.say_what_goes_along(prompt)
         view = self._view(diff=options.diff)
         try:
             compared = compare(*asked, **where, judge=options.judge, paint=view.paint)

@@ -140,7 +140,7 @@ class Prompts:
         self._options = options
         # The same cells for all rows.
         self._above = None if options.above is None else cells_of(magics.context, options)
-        if self._above:
+        if self._above and not options.dry_run:
             magics.say_what_goes_along(with_cells(Message.of("user"), *self._above))
         self._typed = (magic, argparse.Namespace(**{**vars(options), "above": None}), text, cell)
         self._told: set[str] = set()
