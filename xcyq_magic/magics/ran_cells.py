@@ -6,6 +6,7 @@ do not tell it, have their cells here alone.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -92,6 +93,8 @@ class RanCell:
         When it ran, in Unix seconds.
     after
         The key of the cell that ran before it when it ran for the first time; None for the first.
+    ended_at
+        When it ended; infinity while it runs.
     """
 
     key: str
@@ -101,6 +104,7 @@ class RanCell:
     began_at: float
     after: str | None
     number: int | None = None
+    ended_at: float = math.inf
     _shown: list[Printed | dict[str, Any]] = field(default_factory=list)
     _clears: bool = False  # once the next output comes
 
@@ -164,16 +168,26 @@ class RanCells:
         Whose cells they are.
     seen
         Takes in the images among their outputs.
+
+    Attributes
+    ----------
+    first
+        The number of the first cell that was heard of; None until it has run.
+    deleted
+        When the page told that a cell was deleted or cut, by its id; one that runs again is not among them.
     """
 
     def __init__(self, shell: InteractiveShell, seen: SeenImages) -> None:
         self._shell = shell
         self._seen = seen
+        self.first: int | None = None
+        self.deleted: dict[str, float] = {}
         self._cells: dict[str, RanCell] = {}  # in the order of their first runs
         self._by_run: dict[str, RanCell] = {}
         self._last: str | None = None
         self._lock = threading.Lock()  # what is printed comes from the thread that sends it
         self._streams: list[Any] = []
+        self._failed: BaseException | None = None  # whose traceback was shown last when a cell began
 
     def __iter__(self) -> Iterator[RanCell]:
         """Go through the cells in the order in which they ran for the first time."""
@@ -227,6 +241,7 @@ class RanCells:
         self._streams = []
         self._cells.clear()
         self._by_run.clear()
+        self._failed = None
 
     def _begin(self, info: Any) -> None:  # noqa: ANN401  # IPython's, without types
         run, metadata = self.asking, (getattr(self._shell, "parent_header", None) or {}).get("metadata", {})
@@ -234,9 +249,12 @@ class RanCells:
             return
         cell_id = metadata.get("cellId") or None
         key = cell_id if isinstance(cell_id, str) else run
+        self._failed = getattr(sys, "last_value", None)
         with self._lock:
-            for gone in metadata.get("deletedCells") or ():  # JupyterLab tells them
+            for gone in metadata.get("deletedCells") or ():  # JupyterLab tells them, also what was cut and pasted
                 self._forget(gone)
+                self.deleted[str(gone)] = time.time()
+            self.deleted.pop(key, None)
             before = self._cells.get(key)
             after = before.after if before else self._last
             ran = RanCell(key, run, cell_id, info.raw_cell, time.time(), after)
@@ -249,6 +267,8 @@ class RanCells:
     def _make_room(self) -> None:
         while len(self._cells) > _MOST_CELLS:
             self._forget(next(iter(self._cells)))
+        while len(self.deleted) > _MOST_CELLS:
+            del self.deleted[next(iter(self.deleted))]
 
     def _forget(self, key: object) -> None:
         gone = self._cells.pop(key, None) if isinstance(key, str) else None
@@ -259,13 +279,17 @@ class RanCells:
             self._last = gone.after if self._last == key else self._last
 
     def _end(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        error = result.error_in_exec or result.error_before_exec
         ran = self._by_run.get(self.asking)
-        if ran is None:
+        if ran is None or ran.source != result.info.raw_cell:  # one that this cell ran
             return
-        if ran.source != result.info.raw_cell:  # one that this cell ran
-            return
-        ran.number = result.execution_count
+        shown = getattr(sys, "last_value", None)  # %run shows a traceback and goes on
+        error = result.error_in_exec or result.error_before_exec or (shown if shown is not self._failed else None)
+        ran.number, ran.ended_at = result.execution_count, time.time()
+        self.first = ran.number if self.first is None else self.first
+        pages = self._shell.payload_manager.read_payload() if self._shell.payload_manager else ()
+        for page in pages:  # what `print?` says
+            if isinstance(data := page.get("data"), dict):
+                ran.show({"output_type": "display_data", "data": _kept(data)})
         if error is not None:
             ran.show({"output_type": "error", "traceback": [_trace(error)]})
         with self._lock:

@@ -24,7 +24,6 @@ _UNSEEN = {"script", "style", "template", "svg", "head"}  # elements whose text 
 _LINES = {"tr", "p", "div", "li", "br", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol"}
 _MOST_HTML = 200_000  # characters
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n|\Z)")  # what a progress bar wrote before its last state
 _FIGURE = re.compile(r"<Figure size [^>]*>|(?:array\(\[)?<Axes.*", re.DOTALL)
 _SHARE = 2  # of the characters for all cells, one may take so large a part: one long log leaves room for others
 _LEAST = 200  # characters for which it is worth to show a part of a cell
@@ -157,12 +156,14 @@ def _joined(text: object) -> str:
 
 
 def _streams_joined(outputs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return outputs with what was printed piece by piece in one, since a piece may overwrite the one before."""
+    """Return outputs with what was printed in one; a piece overwrites only what went to the same stream before it."""
     found: list[Mapping[str, Any]] = []
     for output in outputs:
         before = found[-1] if found else {}
         if output.get("output_type") == "stream" and before.get("output_type") == "stream":
-            found[-1] = {**before, "text": _joined(before.get("text")) + _joined(output.get("text"))}
+            text = _joined(before.get("text"))
+            text = text if before.get("name") == output.get("name") else f"{printed(text)}\n"
+            found[-1] = {**output, "text": text + _joined(output.get("text"))}
         else:
             found.append(output)
     return found
@@ -174,7 +175,8 @@ def _text_of(output: Mapping[str, Any]) -> str:
     if kind == "stream":
         return printed(_joined(output.get("text")))
     if kind == "error":
-        trace = "\n".join(_joined(line) for line in output.get("traceback") or ())
+        given = output.get("traceback")
+        trace = "\n".join(map(_joined, given)) if isinstance(given, list) else ""
         return clipped(printed(trace) or f"{output.get('ename')}: {output.get('evalue')}", _ERROR_CHARS)
     data = output.get("data")
     return _bundle_text(data) if isinstance(data, dict) else ""
@@ -182,7 +184,22 @@ def _text_of(output: Mapping[str, Any]) -> str:
 
 def printed(text: str) -> str:
     """Return what stays on the page of a text that was printed: no colours, and of a progress bar its last state."""
-    return _OVERWRITTEN.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").strip("\r\n")
+    text = _ANSI.sub("", text)
+    if "\r" in text or "\b" in text:
+        text = "\n".join(map(_overwritten, text.split("\n")))
+    return text.strip("\n")
+
+
+def _overwritten(line: str) -> str:
+    """Return what stays of a line: a carriage return writes over it from its beginning, a backspace takes one back."""
+    shown: list[str] = []
+    for written in line.split("\r"):
+        kept: list[str] = []
+        for n, piece in enumerate(written.split("\b")):
+            del kept[len(kept) - (n > 0) :]
+            kept.extend(piece)
+        shown[: len(kept)] = kept
+    return "".join(shown)
 
 
 def _bundle_text(data: Mapping[str, Any]) -> str:
@@ -208,26 +225,26 @@ class _Words(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = ""
+        self.pieces: list[str] = []
         self._unseen = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  # the parser's own form
         self._unseen += tag in _UNSEEN
-        self.text += "\n" * (tag in _LINES)
+        self.pieces.append("\n" * (tag in _LINES))
 
     def handle_endtag(self, tag: str) -> None:
         self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        self.text += " | " if tag in {"td", "th"} else "\n" * (tag in _LINES)
+        self.pieces.append(" | " if tag in {"td", "th"} else "\n" * (tag in _LINES))
 
     def handle_data(self, data: str) -> None:
-        self.text += data if not self._unseen else ""
+        self.pieces.append(data if not self._unseen else "")
 
 
 def _text_of_html(page: str) -> str:
     words = _Words()
     words.feed(page[:_MOST_HTML])
     words.close()
-    lines = (" ".join(line.split()) for line in words.text.split("\n"))
+    lines = (" ".join(line.split()) for line in "".join(words.pieces).split("\n"))
     return "\n".join(line.removesuffix(" |") for line in lines if line)
 
 
