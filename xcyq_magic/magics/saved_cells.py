@@ -70,7 +70,7 @@ def saved_cells(path: str, ran: Sequence[RanCell], ids: Collection[str]) -> Save
         if (renamed := _read(other, 1)) and any(c["id"] in ids for c in renamed.cells):
             return renamed
     # None of the cells that ran is saved yet: it is as it was opened.
-    return saved if saved and all(saved.at < cell.began_at for cell in ran) else None
+    return saved if saved and ran and all(saved.at < cell.began_at for cell in ran) else None
 
 
 def _neighbours(path: Path, ids: Collection[str]) -> list[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Text
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes
@@ -273,7 +274,7 @@ def _written(cell: Cell) -> str:
     body = cell.source.strip("\n")
     source = fenced(body, "python") if cell.kind == "code" else body
     outputs = "".join(f"Output:\n{fenced(text)}\n" for text in cell.outputs)
-    return f"{cell.title}:\n{source}\n{outputs}\n"
+    return replace_surrogates(f"{cell.title}:\n{source}\n{outputs}\n")
 
 
 def _shortened(cell: Cell, most: int) -> Cell:
