@@ -91,9 +91,10 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
         There are none.
     """
     placed, notes = _page(context)
-    known = [found for p in placed if not p.is_private and (found := _without_known(p, turns)) is not None]
+    open_ = [p for p in placed if not p.is_private]
+    known = [found for p in open_ if (found := _without_known(p, turns)) is not None]
     known = known if count == ALL else known[-count:]
-    if private := sum(p.is_private for p in placed):
+    if private := len(placed) - len(open_):
         notes.append(f"{_cells(private)} left out as private")
     if not known:
         of = " that may go along" if private else ""
@@ -128,9 +129,8 @@ def _between(parts: Sequence[Part], head: str, end: str) -> list[Part]:
 
 def _masked(context: Context, cells: Sequence[Cell]) -> tuple[list[Cell], int]:
     """Return cells without what looks like a key in them, and how many such values there were."""
-    hide = context.session.access.hide
     masked = mask([text for cell in cells for text in (cell.source, *cell.outputs)])
-    texts = map(hide, masked.texts)
+    texts = iter(context.session.access.hide_all(masked.texts))
     found = [replace(c, source=next(texts), outputs=tuple(next(texts) for _ in c.outputs)) for c in cells]
     return found, masked.count
 
@@ -138,7 +138,7 @@ def _masked(context: Context, cells: Sequence[Cell]) -> tuple[list[Cell], int]:
 def _nearest(known: Sequence[_Placed], chars: int) -> list[Cell]:
     """Return the last cells, more than have room in so many characters: to read the outputs of all may take long."""
     cells: list[Cell] = []
-    room = 2 * chars
+    room = chars + chars // 4
     for placed in reversed(known):
         if room < 0:
             break
@@ -159,7 +159,7 @@ def _without_known(placed: _Placed, turns: Collection[str]) -> _Placed | None:
         asks = any(map(_ASKS.match, lines)) and "--dry-run" not in lines[0]
         if _OURS.match(lines[0]) and not (asks and answered):
             return None
-    return replace(placed, record={**record, "outputs": kept})
+    return placed if len(kept) == len(outputs) else replace(placed, record={**record, "outputs": kept})
 
 
 def _without_turns(outputs: Iterable[Any], turns: Collection[str]) -> Iterable[Any]:

@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.given import replace_surrogates
-from xcyq_magic.chat.messages import Text
+from xcyq_magic.chat.messages import Image, Text
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes
+from xcyq_magic.media.images import decoding, opened
 from xcyq_magic.media.kinds import PICTURES
 from xcyq_magic.media.text.nested import clipped, fenced, is_address
 
@@ -29,6 +30,7 @@ _FIGURE = re.compile(r"<Figure size [^>]*>|(?:array\(\[)?<Axes.*", re.DOTALL)
 _SHARE = 2  # of the characters for all cells, one may take so large a part: one long log leaves room for others
 _LEAST = 200  # characters for which it is worth to show a part of a cell
 _ERROR_CHARS = 2_000
+_PNG = b"\x89PNG\r\n\x1a\n"
 _NAMES = {"markdown": "Markdown", "raw": "Raw text"}
 
 
@@ -264,9 +266,19 @@ def _media(cell: Cell) -> Part | str:
     try:
         if isinstance(content, str):
             content = content.encode() if mime == "image/svg+xml" else base64.b64decode(content)
-        return media_of_bytes(content, name, name)
+        return _checked_png(content, name) or media_of_bytes(content, name, name)
     except (MediaError, ValueError):  # as binascii's errors are
         return f"[a picture ({mime}) that cannot be read]"
+
+
+def _checked_png(data: bytes, name: str) -> Image | None:
+    """Return a PNG whose checksums are right, for to decode it takes ten times as long; None for any other picture."""
+    picture = opened(data, name) if data.startswith(_PNG) else None
+    if picture is None:
+        return None
+    with decoding(name):
+        picture.verify()
+    return Image(data, "image/png", *picture.size, name=name)
 
 
 def _written(cell: Cell) -> str:
