@@ -39,9 +39,9 @@ DRIVER = """async (actions) => {
         run: async n => {
             const {id, sharedModel} = at(n).model, source = sharedModel.getSource();
             mine.told.push(...mine.cut.splice(0));  // with each request, JupyterLab tells what was deleted or cut
-            mine.runs = mine.runs.filter(run => !mine.told.includes(run.id));
+            for (const run of mine.runs) run.gone ||= mine.told.includes(run.id);
             mine.told = mine.told.filter(gone => gone !== id);
-            mine.runs.push({id, source, files: mine.files});
+            mine.runs.push({id, source, files: mine.files, gone: false});
             mine.typed.push(source);
             await command('run-cell');
         },
@@ -67,8 +67,8 @@ DRIVER = """async (actions) => {
             Object.assign(mine, {runs: [], typed: [], told: []});
         },
         runall: async () => {
-            for (const {model: {id, type, sharedModel}} of book.widgets)
-                if (type === 'code') mine.runs.push({id, source: sharedModel.getSource(), files: mine.files});
+            for (const {id, kind, source} of shot())
+                if (kind === 'code') mine.runs.push({id, source, files: mine.files, gone: false});
             await command('run-all-cells');
         },
         save: async () => { await panel.context.save(); mine.saved = shot(); mine.files += 1; mine.told = []; },
@@ -191,18 +191,22 @@ class Known:
 
     cells: list[Shown]
     below: int | None  # the number of the cell that the one that asks is taken to stand below
+    gone: int  # cells that are left out, since they were deleted or cut
 
 
 def known_to_kernel(state: dict, asking: str) -> Known:
     """What is expected: of the file, the order and what no run tells; of the runs since, the rest."""
-    page, last, after, before = {c["id"]: c for c in state["page"]}, {}, {}, None
-    for run in state["runs"]:
-        after.setdefault(run["id"], before)
-        last[run["id"]], before = run, run["id"]
-    placed: list[tuple[str, Shown]] = []
-    for cell in (c for c in state["saved"] if c["id"] not in state["told"]):
+    page, last, first = {c["id"]: c for c in state["page"]}, {}, {}
+    for n, run in enumerate(state["runs"]):
+        if not run["gone"]:
+            first.setdefault(run["id"], n)
+            last[run["id"]] = run
+    placed: list[tuple[str, Shown | None]] = []
+    for cell in state["saved"]:
         run = last.get(cell["id"])
-        if run is None:
+        if cell["id"] in state["told"]:
+            shown = None
+        elif run is None:
             unknown = cell["kind"] == "code" and cell["source"] not in state["typed"]
             shown = of_page(cell, "not run in this kernel" if unknown else "")
         elif run["source"] != cell["source"] and run["files"] < state["files"]:
@@ -211,13 +215,16 @@ def known_to_kernel(state: dict, asking: str) -> Known:
             shown = of_page({**page[cell["id"]], "source": run["source"]})
         placed.append((cell["id"], shown))
     below = None
-    for new in (i for i in after if i not in {i for i, _ in placed}):
+    for new in (i for i in first if i not in {i for i, _ in placed}):
         if last[new]["files"] == state["files"] or new == asking:
-            at = next((n for n, (i, _) in enumerate(placed, 1) if i == after[new]), len(placed))
-            below = page[placed[at - 1][0]]["number"] if new == asking and at else below
+            ids = [i for i, _ in placed]
+            before = [run["id"] for run in state["runs"][: first[new]] if run["id"] in ids]
+            at = ids.index(before[-1]) + 1 if before else len(ids)
+            below = page[ids[at - 1]]["number"] if new == asking and ids[at - 1] in page else below
             placed.insert(at, (new, of_page({**page[new], "source": last[new]["source"]})))
     above = placed[: [i for i, _ in placed].index(asking)]
-    return Known([shown for _, shown in above if counts(shown)], below)
+    gone = sum(shown is None for _, shown in above)
+    return Known([shown for _, shown in above if shown and counts(shown)], below, gone)
 
 
 def on_page(state: dict, asking: str) -> list[Shown]:
@@ -247,7 +254,7 @@ def of_page(cell: dict, note: str = "") -> Shown:
                 html = plain(re.sub("<[^>]*>", "", "".join(bundle.get("text/html", ""))))
                 text = html or "".join(bundle["text/markdown"])
         if prints and printed:
-            texts[-1] += f"\n{text}"
+            texts[-1] = plain(f"{texts[-1]}\n{''.join(output['text'])}")
         elif text:
             texts.append(text)
         printed = prints and bool(text)
@@ -395,9 +402,7 @@ def test_what_is_sent_is_what_stands_on_the_page_as_far_as_its_kernel_can_know_i
     assert ("not saved yet: this cell is taken to stand below " in asked.output) is not is_saved
     if known.below is not None:
         assert f"taken to stand below In [{known.below}]" in asked.output
-    assert (" deleted or cut left out" in asked.output) is bool(
-        {cell["id"] for cell in asked.state["saved"]} & set(asked.state["told"])
-    )
+    assert (" deleted or cut left out" in asked.output) is bool(known.gone)
     if is_saved and not asked.state["told"]:  # then the kernel can know all
         assert_same([replace(c, note="") for c in asked.cells], on_page(asked.state, asked.asking))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.messages import Part
     from xcyq_magic.magics.context import Context
-    from xcyq_magic.magics.ran_cells import RanCell
+    from xcyq_magic.magics.ran_cell import RanCell
     from xcyq_magic.magics.saved_cells import SavedCells
 
 ALL = 0  # as the number of cells
@@ -50,6 +50,8 @@ class _Placed:
         Its last run in this kernel; None for one that did not run.
     saved
         Its source in the file; None where the file does not have it.
+    gone
+        Whether it was deleted or cut since the file was written.
     """
 
     key: str
@@ -57,6 +59,7 @@ class _Placed:
     note: str = ""
     ran: RanCell | None = None
     saved: str | None = None
+    gone: bool = False
 
     @property
     def name(self) -> str:
@@ -188,14 +191,19 @@ def _page(context: Context) -> tuple[list[_Placed], list[str]]:
     notebook = context.notebook
     saved = saved_cells(notebook.path, ran, context.runs.sources.keys()) if notebook else None
     placed, notes = _of_file(context, saved, ran) if saved else (_history(context), [_BY_RUN])
-    known = {p.key for p in placed}
+    keys = [p.key for p in placed]
+    known = set(keys)
     for cell in ran:  # in the order of their first runs, so that each has its predecessor
         if cell.key not in known and (saved is None or cell.began_at > saved.at or cell.key == here):
-            at = next((n for n, p in enumerate(placed, 1) if p.key == cell.after), len(placed))
-            if saved and cell.key == here and placed:
+            at = next((keys.index(key) + 1 for key in context.ran.before(cell) if key in known), len(placed))
+            if saved and cell.key == here and at:
                 notes.append(f"not saved yet: this cell is taken to stand below {placed[at - 1].name}")
             placed.insert(at, _Placed(cell.key, cell.record, ran=cell))
-    return placed[: next((n for n, p in enumerate(placed) if p.key == here), len(placed))], notes
+            keys.insert(at, cell.key)
+            known.add(cell.key)
+    above = placed[: keys.index(here) if here in known else None]
+    kept = [p for p in above if not p.gone]
+    return kept, notes + [f"{_cells(len(above) - len(kept))} deleted or cut left out"] * (len(above) > len(kept))
 
 
 def _of_file(context: Context, saved: SavedCells, ran: list[RanCell]) -> tuple[list[_Placed], list[str]]:
@@ -215,11 +223,11 @@ def _of_file(context: Context, saved: SavedCells, ran: list[RanCell]) -> tuple[l
     if not any(record["id"] in by_id for record in saved.cells):  # VS Code tells other ids than it saves
         by_id = _by_source(saved.cells, ran)
     numbered = any(record["execution_count"] is not None for record in saved.cells)  # not by what saves no outputs
-    placed, gone = [], 0
+    placed = []
     for n, record in enumerate(saved.cells):
         key, source = record["id"] or str(n), record["source"]
         if context.ran.deleted.get(key, 0.0) > saved.at:
-            gone += 1
+            placed.append(_Placed(key, record, gone=True))  # what ran after it stands there
             continue
         cell = by_id.get(key)
         if cell is None:
@@ -233,19 +241,23 @@ def _of_file(context: Context, saved: SavedCells, ran: list[RanCell]) -> tuple[l
         note = "changed since it ran" if changed else ""
         placed.append(_Placed(cell.key, {**cell.record, **now}, note, cell, source))
     form = "%H:%M:%S" if 0 <= time.time() - saved.at < _A_DAY_S else "%Y-%m-%d"
-    notes = [f"order as saved at {time.strftime(form, time.localtime(saved.at))}"]
-    return placed, notes + [f"{_cells(gone)} deleted or cut left out"] * bool(gone)
+    return placed, [f"order as saved at {time.strftime(form, time.localtime(saved.at))}"]
 
 
 def _by_source(saved: Sequence[Mapping[str, Any]], ran: list[RanCell]) -> dict[str, RanCell]:
-    """Return what ran by the ids of the saved cells with the same source, each once."""
-    left, found = list(ran), {}
-    for n, record in enumerate(saved):
-        source = record["source"].strip()
-        cell = next((c for c in left if c.source.strip() == source and source), None)
-        if cell is not None:
-            left.remove(cell)
-            found[record["id"] or str(n)] = cell
+    """Return what ran by the ids of the saved cells with the same source, each once.
+
+    Of cells with the same source, it is the next one below what ran before.
+    """
+    left = {n: record["source"].strip() for n, record in enumerate(saved)}
+    found, last = {}, -1
+    for cell in ran:
+        source = cell.source.strip()
+        places = [n for n, text in left.items() if text == source and text]
+        if places:
+            last = next((n for n in places if n > last), places[0])
+            del left[last]
+            found[saved[last]["id"] or str(last)] = cell
     return found
 
 
