@@ -72,6 +72,7 @@ DRIVER = """async (actions) => {
             await command('run-all-cells');
         },
         save: async () => { await panel.context.save(); mine.saved = shot(); mine.files += 1; mine.told = []; },
+        saving: async () => { panel.context.save(); },
         rename: async name => { await panel.context.rename(name); },
     };
     for (const [name, ...given] of actions) await does[name](...given);
@@ -500,6 +501,15 @@ def test_without_a_saved_cell_that_ran_the_file_counts_as_it_was_opened(book):
         ("# Words", "not run in this kernel"),
         ("print('old')", "not run in this kernel"),
     ]
+
+
+def test_a_file_that_is_just_being_written_is_read_before_or_after(book):
+    book.begin("a = 1", f"{'# long' * 50_000}", PLOT.format(3))
+    book.do(("save",))
+    for _ in range(5):
+        asked = book.ask(4, ("saving",))
+        assert asked.head == BY_PAGE
+        assert [c.source for c in asked.cells if "characters left out" not in c.source] == ["a = 1", PLOT.format(3)]
 
 
 def test_chats_go_by_their_turns_and_nothing_goes_without_the_option(book):

@@ -38,8 +38,15 @@ def in_order(text: str, *pieces: str) -> bool:
     return re.search(".*".join(map(re.escape, pieces)), text, re.DOTALL) is not None
 
 
-def test_a_notebook_that_is_executed_sends_what_ran_in_that_order(environment, sandbox, tmp_path):
-    path = tmp_path / "n.ipynb"
+EXECUTED = {  # how, the file that holds the outputs, and a cell that fails where a failure ends nothing
+    "jupyter execute": (["jupyter", "execute", "--inplace", "n.ipynb"], "n.ipynb", ("1 / 0", "ZeroDivisionError")),
+    "papermill": (["papermill", "--no-progress-bar", "n.ipynb", "o.ipynb"], "o.ipynb", ("print(1 / 1)", "1.0")),
+}
+
+
+@pytest.mark.parametrize("how", EXECUTED)
+def test_a_notebook_that_is_executed_sends_what_ran_in_that_order(environment, sandbox, tmp_path, how):
+    command, saved, last = EXECUTED[how]
     code, words = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     cells = [
         code("before = 1\nprint('before it is loaded')"),
@@ -47,36 +54,35 @@ def test_a_notebook_that_is_executed_sends_what_ran_in_that_order(environment, s
         words("# Words that no kernel hears of"),
         code("import sys\nprint('printed'); print('to stderr', file=sys.stderr)\n'a value'"),
         code("import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"),
-        code("1 / 0", metadata=FAILS),
+        code(last[0], metadata=FAILS),
         code("%%chat --above\nWhy?"),
         code("%%chat --above 2 --once\nAnd now?"),
         code("after = 1"),
     ]
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
-    for command in (
-        ["jupyter", "execute", "--inplace", path.name],
-        ["papermill", "--no-progress-bar", path.name, "o.ipynb"],
-    ):
-        sandbox.received.clear()
-        environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-        ran = subprocess.run(
-            [sys.executable, "-m", *command],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        again, text = sent(sandbox), sandbox.received.pop() and sent(sandbox)
-        assert text.startswith(BY_RUN)
-        value = ["'a value'", "Output:\n```\nprinted\nto stderr\n```", "Output:\n```\n'a value'\n```"]
-        assert in_order(
-            text, "In [1]:", "before = 1", "In [3]:", *value, "plt.plot", "[picture]", "1 / 0", "ZeroDivision"
-        )
-        assert "Words" not in text
-        assert "after = 1" not in text
-        assert again.startswith(f"{BY_RUN}\n\nIn [5]:")  # the question before is no turn of a conversation here
-        assert in_order(again, "1 / 0", "%%chat --above\nWhy?")
-        outputs = nbformat.read(tmp_path / ("o.ipynb" if "o.ipynb" in command else path.name), 4).cells[6].outputs
-        assert "in the order in which its cells ran" in json.dumps(outputs)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / "n.ipynb")
+    ran = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={**environment, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    again = sent(sandbox)
+    sandbox.received.pop()
+    text = sent(sandbox)
+    assert text.startswith(BY_RUN)
+    value = ["'a value'", "Output:\n```\nprinted\nto stderr\n```", "Output:\n```\n'a value'\n```"]
+    assert in_order(text, "In [1]:", "before = 1", "In [3]:", *value, "plt.plot", "[picture]", *last)
+    assert "Words" not in text
+    assert "after = 1" not in text
+    assert again.startswith(f"{BY_RUN}\n\nIn [5]:")  # the question before is no turn of a conversation here
+    assert in_order(again, *last, "%%chat --above\nWhy?")
+    outputs = nbformat.read(tmp_path / saved, 4).cells[6].outputs
+    assert "in the order in which its cells ran" in json.dumps(outputs)
 
 
 def test_a_terminal_sends_what_its_history_has(environment, sandbox, tmp_path):

@@ -12,6 +12,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ipykernel.zmqshell import ZMQDisplayPublisher
 from shells import request, shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
@@ -19,9 +20,6 @@ from xcyq_magic.chat.messages import Text
 from xcyq_magic.errors import InputError
 from xcyq_magic.magics.above import ALL, cells_above
 from xcyq_magic.magics.context import Context
-
-# A kernel's publisher: with it the extension hears of cells as it does in a kernel.
-AS_A_KERNEL = {"InteractiveShell": {"display_pub_class": "ipykernel.zmqshell.ZMQDisplayPublisher"}}
 
 
 class Notebook:
@@ -45,7 +43,8 @@ class Notebook:
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
     path = tmp_path_factory.mktemp("notebooks") / "n.ipynb"
-    with shell_of(**AS_A_KERNEL) as shell, pytest.MonkeyPatch.context() as patch:
+    with shell_of() as shell, pytest.MonkeyPatch.context() as patch:
+        shell.display_pub = ZMQDisplayPublisher(parent=shell)  # a kernel's: with it, what is shown is heard
         patch.setenv("JPY_SESSION_NAME", str(path))
         load_ipython_extension(shell)
         yield Notebook(shell, path)
@@ -68,7 +67,9 @@ def saved(*cells: object) -> str:
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-WHOLE = saved(code("b", "b = 2"), code("a", ["a ", "= 1"]), {"cell_type": "markdown", "id": "m", "source": ["# T\n"]})
+ASKS = code("ask", "ask = 3")
+WORDS = {"cell_type": "markdown", "id": "m", "source": ["# T\n"]}
+WHOLE = saved(code("b", "b = 2"), code("a", ["a ", "= 1"]), WORDS, ASKS)
 BY_PAGE, BY_RUN = "in the order of the page:", "in the order in which its cells ran:"
 
 
@@ -81,7 +82,7 @@ def test_a_file_is_read_with_lists_as_sources(notebook):
 
 def test_half_a_character_that_a_cell_holds_or_showed_is_no_reason_to_send_nothing(notebook):
     shown = {"output_type": "stream", "name": "stdout", "text": "\ud83d"}
-    notebook.path.write_text(saved(code("a", "a = 1"), code("x", "x = '\udc00'", outputs=[shown])))
+    notebook.path.write_text(saved(code("a", "a = 1"), code("x", "x = '\udc00'", outputs=[shown]), ASKS))
     assert "x = '" in notebook.above().encode().decode()
 
 
@@ -169,11 +170,27 @@ def test_a_notebook_of_many_is_found_where_it_was_renamed_and_others_are_not_par
     assert BY_RUN in notebook.above()
 
 
+def test_a_cell_that_ran_again_goes_once_where_there_is_no_file(notebook):
+    notebook.run("a", "a = 1")
+    notebook.run("ask", "ask = 3")
+    assert notebook.above().count("a = 1") == 1
+
+
+def test_a_file_that_was_written_before_all_that_ran_is_the_notebook_as_it_was_opened(notebook):
+    notebook.path.write_text(saved(code("x", "old = 1")))
+    assert BY_RUN in notebook.above()
+    os.utime(notebook.path, (1_000_000_000, 1_000_000_000))
+    above = notebook.above()
+    assert BY_PAGE in above
+    assert "old = 1" in above
+    assert above.index("a = 1") < above.index("b = 2")
+
+
 KEYS = ["id", "cell_type", "source", "outputs", "metadata", "tags", "execution_count", "output_type", "data", "text"]
 KEYS += ["name", "traceback", "ename", "text/plain", "text/html", "image/png", "application/vnd.xcyq.turn+json"]
-WORDS = ["a", "b", "ask", "code", "markdown", "raw", "stream", "error", "display_data", "private", "%%chat", "\ud800"]
+SAID = ["a", "b", "ask", "code", "markdown", "raw", "stream", "error", "display_data", "private", "%%chat", "\ud800"]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(SAID) | st.text(max_size=5),
     lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(KEYS), v, max_size=6),
     max_leaves=20,
 )
@@ -182,7 +199,7 @@ OUTPUT = st.fixed_dictionaries(
     optional=dict.fromkeys(("data", "text", "name", "traceback", "ename", "evalue"), JSON),
 )
 CELL = st.fixed_dictionaries(
-    {"id": JSON | st.sampled_from(["a", "b"])},
+    {"id": JSON | st.sampled_from(["a", "b", "ask"])},
     optional={
         **dict.fromkeys(("cell_type", "source", "metadata", "execution_count"), JSON),
         "outputs": JSON | st.lists(OUTPUT, max_size=2),
