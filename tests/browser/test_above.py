@@ -445,6 +445,9 @@ def test_a_cell_that_was_deleted_goes_no_more_and_one_that_was_cut_goes_once_it_
     asked = book.ask(5, ("save",))
     assert [c.source for c in asked.cells] == ["c = 3", "b = 2"]
     assert "left out" not in asked.output
+    asked = book.ask(6, ("cut", 2, 0), ("run", 1))  # one that runs in its new place is known, but not the place
+    assert [c.source for c in asked.cells] == ["c = 3", "b = 2"]
+    assert "left out" not in asked.output
 
 
 def test_a_kernel_that_began_anew_takes_from_the_file_what_it_did_not_run(book):
@@ -510,6 +513,14 @@ def test_a_file_that_is_just_being_written_is_read_before_or_after(book):
         asked = book.ask(4, ("saving",))
         assert asked.head == BY_PAGE
         assert [c.source for c in asked.cells if "characters left out" not in c.source] == ["a = 1", PLOT.format(3)]
+
+
+def test_the_first_cell_that_runs_stands_below_the_one_that_loads_the_extension(book):
+    book.open("first-run.ipynb", LOAD, "never = 1")
+    book.do(("insert", 1, "a = 1", "code"), ("run", 1))
+    asked = book.ask(2)
+    assert [c.source for c in asked.cells] == ["a = 1"]
+    assert "taken to stand below In [2]" in asked.output
 
 
 def test_chats_go_by_their_turns_and_nothing_goes_without_the_option(book):

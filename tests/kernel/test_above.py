@@ -325,3 +325,11 @@ def test_a_key_that_was_printed_is_hidden(page):
     page.run(page.add(f"print('the key is {KEY}')"))
     assert "the key is" in page.ask()
     assert KEY not in page.sent
+
+
+def test_what_is_saved_without_outputs_takes_none_away(page):
+    page.run(page.add("print('said', 6 * 7)"))
+    for cell in page.cells:
+        cell |= {"outputs": [], "execution_count": None}  # as a hook of the server, or a filter of Git, leaves it
+    page.save()
+    assert "said 42\n```" in page.ask()

@@ -5,6 +5,7 @@ And in VS Code, which tells ids of cells that are not those of the file.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -149,15 +150,16 @@ class Editor:
     def __init__(self, path, environment) -> None:
         self.path = path
         self.cells: list[dict] = []
+        self._numbers = itertools.count()
         self.kernel = Kernel({**environment, "IPYTHONDIR": str(path.parent / ".ipython")})
         self.kernel.run(f"__vsc_ipynb_file__ = {str(path)!r}", None)
         self.run(self.add("%load_ext xcyq_magic"))
 
     def add(self, source: str, at: int | None = None, kind: str = "code", *outputs: dict) -> int:
-        number = len(self.cells)
+        number = next(self._numbers)
         cell = {"cell_type": kind, "source": source.splitlines(keepends=True), "metadata": {"number": number}}
         cell |= {"outputs": list(outputs), "execution_count": None} if kind == "code" else {}
-        self.cells.insert(number if at is None else at, cell)
+        self.cells.insert(len(self.cells) if at is None else at, cell)
         return number
 
     def run(self, number: int) -> None:
@@ -200,6 +202,12 @@ def test_an_editor_that_tells_other_ids_than_it_saves_has_its_cells_in_the_order
     ]
     assert in_order(text, "Code, not run in this kernel:", "print('earlier')", *outputs)
     assert "below" not in text
+    gone = next(n for n, cell in enumerate(page.cells) if cell["metadata"]["number"] == second)
+    del page.cells[gone]
+    page.save(ids=ids)
+    page.run(asks)
+    assert in_order(sent(sandbox), "print('first')", "(End of the cells above.)")
+    assert "print('second')" not in sent(sandbox)
     new = page.add("%%chat --above 1 --once\nAnd this one, which is not saved?")
     page.run(new)
     assert in_order(sent(sandbox), BY_PAGE, "%%chat --above\nWhy?", "And this one")

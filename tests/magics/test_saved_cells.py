@@ -159,6 +159,15 @@ def test_a_file_that_is_being_written_is_read_once_it_is_whole(notebook):
     assert all(BY_PAGE in above and above.index("b = 2") < above.index("a = 1") < above.index("# T") for above in read)
 
 
+def test_a_file_of_which_a_part_is_written_is_waited_for(notebook):
+    notebook.path.write_text(WHOLE[:100])
+    writer = threading.Timer(0.03, notebook.path.write_text, [WHOLE])
+    writer.start()
+    above = notebook.above()
+    writer.join()
+    assert BY_PAGE in above
+
+
 def test_a_notebook_of_many_is_found_where_it_was_renamed_and_others_are_not_parsed(notebook):
     for n in range(60):
         notebook.path.with_name(f"{n}.ipynb").write_text("[" * 1_000)
