@@ -12,8 +12,9 @@ from servers import eventually
 
 from xcyq_magic import errors
 from xcyq_magic.api import compare as compare_from_python
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Parameters
+from xcyq_magic.chat.conversation import CellRun, Parameters
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.session.comparing import Compared, compare, keep
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.session import ChatSession, TurnOptions

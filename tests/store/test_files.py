@@ -19,10 +19,11 @@ from PIL import Image as Pillow
 from values import completions, messages, parameter_sets, put_wrong_values, seconds
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Parameters, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.records import TURN_MIME, turn_record
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.formats import ipynb, markdown, openai_json
 from xcyq_magic.store.saving import load, save

@@ -16,8 +16,9 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
+from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.records import TURN_MIME, place_of
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN
 from xcyq_magic.store.forks import KernelLocks
 from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
