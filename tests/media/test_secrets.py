@@ -11,7 +11,7 @@ from detect_secrets.settings import transient_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.media.secrets import HIDDEN, is_private, mask
+from xcyq_magic.media.secrets import is_private, mask
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
