@@ -311,8 +311,8 @@ class Chat:
             As for a call.
         """
         if (current := Context.current()) is None:
-            msg = "There is no notebook or IPython with xcyq_magic loaded that could show it; nothing was sent."
-            raise InputError(msg, 'Type %load_ext xcyq_magic before, or call the chat: chat("…").')
+            msg = "show needs a notebook or IPython with xcyq_magic loaded; nothing was sent."
+            raise InputError(msg, 'Type %load_ext xcyq_magic first, or call the chat: chat("…").')
         magics = next(m for m in current.magics if isinstance(m, TurnMagics))
         outcome = magics.run_turn(self._asking(prompt, media, as_, once=once), None)
         return cast("Outcome", outcome).result()  # there is none only in the background

@@ -231,16 +231,16 @@ def compare(
 
 def _check_without_cases(check: object, prompt: object) -> None:
     if check is not None:
-        msg = "check scores the replies to many cases, which each names; nothing was sent."
+        msg = "check needs many cases, given as each; nothing was sent."
         raise OptionError(msg, "Try compare(models, prompt, each=cases, check=is_right).")
     if callable(prompt):
-        msg = "A prompt that is a function takes a case, and each names none; nothing was sent."
-        raise OptionError(msg, "Give each=cases, or a text.")
+        msg = "A prompt can be a function only together with each; nothing was sent."
+        raise OptionError(msg, "Add each=cases, or write the prompt as text.")
 
 
 def _check_with_cases(media: Sequence[object], repeat: object) -> None:
     if media or repeat != 1:
-        wrong = "What goes along with each case" if media else "repeat"
+        wrong = "An attachment" if media else "repeat"
         msg = f"{wrong} does not go together with each; nothing was sent."
-        way_on = "Have the prompt be a function of the case that returns a tuple: the text, then what goes along."
+        way_on = "Make the prompt a function of the case that returns a tuple: the text, then the attachments."
         raise OptionError(msg, way_on if media else "Leave it out.")

@@ -33,7 +33,9 @@ _ASKED = {"gzip", "x-gzip", "deflate"}
 _UNASKED = {"br", "zstd", "compress", "x-compress", "lzma", "xz", "bzip2", "lz4"}  # codings beside gzip and deflate
 # A proxy gave up on an answer that may have been made: time-outs, and what is said where the upstream breaks off.
 _PROXY_WAITED = {408, 502, 504, 520, 524, 598, 599}
-PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
+PERHAPS_PAID = (
+    "It may have been answered and billed, so it was not sent again automatically. Running the cell sends it again."
+)
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
 
