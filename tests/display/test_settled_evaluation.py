@@ -160,7 +160,7 @@ def test_failures_stand_after_what_differs_and_say_what_to_do():
     found = evaluation(a=[True, failed, unasked], b=[False, True, unasked])
     for text in said(found):
         assert text.index("a says 0") < text.index("It is down.") < text.index("Wait a bit.")
-        assert "3 questions without a whole answer: run the cell again, and only these are asked." in text
+        assert "3 questions without a complete answer: run the cell again, and only these are asked." in text
         assert "1 failed" in text
         assert "2 not asked" in text
         assert "case 2" not in text

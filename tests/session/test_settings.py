@@ -22,7 +22,7 @@ SETTINGS = [(cls, name) for cls in (ChatSettings, GatewaySettings) for name in c
 WRONG = [
     (GatewaySettings, "base_url", "gateway.example", "http:// or https://"),
     (GatewaySettings, "base_url", "https://user:word@gateway.example", "user name or a password"),
-    (GatewaySettings, "base_url", "http://", "no address"),
+    (GatewaySettings, "base_url", "http://", "not the address"),
     (GatewaySettings, "auth_scheme", "two words", "one word"),
     (GatewaySettings, "auth_scheme", "Bea\u200brer", "one word"),
     (GatewaySettings, "read_timeout", -1, "more than 0 seconds"),

@@ -124,8 +124,8 @@ class ChatMagics(TurnMagics):
 
         ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the rest of its line.
         ``%chat`` alone shows the state of the conversation. ``{{ expr }}`` in the prompt is a Python expression: a
-        figure, an array or a picture is sent as a picture, in its place, and any other value as text. Options take
-        expressions, too: ``-m {{ model }}``. A literal ``{{`` is written ``\{{``.
+        figure, an array or a picture is sent as a picture, in its place, and any other value as text. A literal ``{{``
+        is written ``\{{``. Names and numbers behind an option can be expressions, too: ``-m {{ model }}``.
 
         The reply is the variable ``_reply``, with ``.text``, ``.code``, ``.usage``, ``.images`` and ``.data``. With
         ``--each df``, the replies are in ``_rows``: ``df.join(_rows.to_frame())``. From Python:
