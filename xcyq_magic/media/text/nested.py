@@ -60,6 +60,14 @@ def clipped_line(text: str, chars: int) -> str:
     return f"{flat[:chars]}… ({len(flat) - chars:,} more characters)"
 
 
+def fenced(text: str, language: str = "") -> str:
+    """Return `text` in a fence that it cannot close."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def written(value: object, chars: int, depth: int = 0) -> str:
     """Return `value` as Python writes it, with fewer items of each container where it is too long.
 
