@@ -70,7 +70,7 @@ def test_models_are_scored_over_cases_and_resumed(run, shell, server, capsys):
 def test_a_judge_scores_each_case(run, server, capsys):
     run(f"%%compare {TWO} --each cases --judge gpt-5.4{ASK}")
     out = capsys.readouterr().out
-    assert "Scored by gpt-5.4, a judge" in out
+    assert "Scored by the judge gpt-5.4" in out
     assert len(server.received) == 60
     run(f"%%compare {TWO} --each cases --judge gpt-5.4{ASK}")
     assert len(server.received) == 60

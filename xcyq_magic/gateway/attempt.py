@@ -268,7 +268,7 @@ class Attempt:
             hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
         elif self.came_at:
             patience = max(connection.first_byte_timeout, connection.read_timeout)
-            msg = f"{connection.where} began its answer, and then was silent for {patience:g} s, without a word."
+            msg = f"{connection.where} began its answer, and then sent no words for {patience:g} s."
             hint = "Run the cell again, or raise GatewaySettings.read_timeout."
         else:
             msg = f"{connection.where} sent nothing within {connection.first_byte_timeout:g} s."
