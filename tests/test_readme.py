@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from xcyq_magic import errors
@@ -18,7 +19,12 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 FENCES = re.findall(r"(?:^<!-- (\w+) -->\n)?^```(\w*)\n(.*?)\n```$", README, re.MULTILINE | re.DOTALL)
 MAGIC_FUNCTIONS = {name: getattr(m, f) for m in MAGICS for k in m.magics.values() for name, f in k.items()}
-PAGES = [ROOT / "README.md", ROOT / "tests" / "benchmarks" / "README.md", ROOT / "notebooks" / "CHANGELOG.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "tests" / "benchmarks" / "README.md",
+    ROOT / "notebooks" / "CHANGELOG.md",
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+]
 
 
 def test_it_is_short():
@@ -56,6 +62,8 @@ def test_each_option_and_each_setting_that_it_names_exists():
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.parent.name + "-" + p.stem)
 def test_each_link_leads_to_a_file_or_a_heading(page):
     text = page.read_text("utf-8")
+    if page.suffix == ".ipynb":
+        text = "\n".join(cell["source"] for cell in nbformat.reads(text, 4).cells if cell["cell_type"] == "markdown")
     headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
     links = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", text)
