@@ -55,7 +55,7 @@ def test_repeated_models_have_columns_with_numbers():
         (
             ["gpt-5.5", "gpt-5.5"],
             1,
-            "stands there 2 times; nothing was sent.\nName it once, and have it asked 2 times (--repeat 2, repeat=2).",
+            "is named 2 times; nothing was sent.\nTo ask it 2 times, name it once and add --repeat 2 (repeat=2).",
         ),
         (["gpt-6*"], 1, "No model's name matches gpt-6*; nothing was sent.\nNear it are gpt-5."),
         (["clod-*"], 1, "Near it are "),

@@ -134,7 +134,7 @@ class Chat:
     session
         The session to use; in a notebook with the extension loaded it is the notebook's.
     cached
-        Whether to take the reply from the store if the same request was answered before; by default as the settings say.
+        Whether to take the reply from the store if the same request was answered before; by default, the settings say.
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     **extra

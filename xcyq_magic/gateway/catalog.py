@@ -325,8 +325,8 @@ def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     named = [",".join(chain_of(name)) for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
-            msg = f"{name} stands there {times} times; nothing was sent."
-            raise OptionError(msg, f"Name it once, and have it asked {times} times (--repeat {times}, repeat={times}).")
+            msg = f"{name} is named {times} times; nothing was sent."
+            raise OptionError(msg, f"To ask it {times} times, name it once and add --repeat {times} (repeat={times}).")
     return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
 
 
