@@ -76,7 +76,7 @@ def test_a_page_has_its_examples_before_its_options_in_groups(run, capsys):
     headings = re.findall(r"^\S.*:$", page, re.MULTILINE)
     options = ["The model:", "The prompt:", "The conversation:", "Many cases:", "The reply:"]
     assert headings[-6:] == ["Examples:", *options]
-    assert "usage" not in page
+    assert "usage:" not in page
     assert "``" not in page
     for option in ("-m, --model NAME", "-p, --param NAME=JSON", "--dry-run", "-o, --out VAR"):
         assert f"  {option}  " in page or f"  {option} " in page

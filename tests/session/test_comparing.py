@@ -162,7 +162,7 @@ def test_where_none_answers_the_first_error_is_raised(session):
 def test_what_no_model_takes_is_raised_and_not_sent(session):
     with pytest.raises(errors.RequestError, match="temperature"):
         ask(session, TWO, options=TurnOptions(parameters=Parameters(temperature=3)))
-    with pytest.raises(errors.OptionError, match="stands there 2 times"):
+    with pytest.raises(errors.OptionError, match="is named 2 times"):
         ask(session, ["gpt-5.5", "gpt-5.5"])
     assert received(session) == []
     assert session.comparison is None

@@ -192,8 +192,8 @@ class MediaLink:
             host = None
         is_web = self.url.lower().startswith(("http://", "https://"))
         if not host or not is_web or not self.url.isprintable() or " " in self.url:
-            msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
-            raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
+            msg = f"{self.url!r} is not an address that can be passed on; nothing was sent."
+            raise MediaError(msg, "An address begins with https:// and names a host. For a file, write only its path.")
 
     @property
     def caption(self) -> str:

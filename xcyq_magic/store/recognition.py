@@ -201,8 +201,8 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     if found is not None or last is None or not last.turns:
         return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
-        f"A conversation was kept for {last}. None of its cells is known in the notebook as it was last saved, so it "
-        f"is set aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
+        f"A conversation is kept for {last}. The saved notebook holds none of its cells, so the conversation is set "
+        f"aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
     )
 
 

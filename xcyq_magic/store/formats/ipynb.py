@@ -160,7 +160,7 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         notebook = parsed_json(text)
         cells = list(_cells(notebook))
     except (ValueError, KeyError, TypeError, AttributeError):
-        msg = "It is no notebook of format 4."
+        msg = "It is not a notebook of format 4."
         raise ConversationFileError(msg, "Open and save it in JupyterLab to bring it to the newest format.") from None
     found = [(cell, record) for cell, record in cells if record.get("version") == TURN_VERSION]
     said = [(cell, r) for cell, r in found if r.get("conversation", MAIN) is not None]
