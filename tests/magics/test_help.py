@@ -55,7 +55,8 @@ def run_example(run, shell, names, monkeypatch, tmp_path):
     Image.new("RGB", (20, 20), "white").save("scatter.png")
     shell.push(names)
     shell.magics_manager.registry["xcyq_magic"].context.seen.remember({"image/png": Path("scatter.png").read_bytes()})
-    shell.run_cell("1 / 0")
+    shell.run_cell("x = 1", store_history=True)
+    shell.run_cell("1 / 0", store_history=True)
     for prompt in ("Hello", "Hello", "sandbox: markdown 2000"):
         run(f"%%chat\nsandbox: first 0\nsandbox: pace 5000 40\n{prompt}")
     run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: first 0\nsandbox: pace 5000 40\nHello")
