@@ -88,6 +88,8 @@ class Family:
         Whether its models take video.
     many_long_edge
         Pixels of a picture's longer side over which a request with many pictures is refused; None for no such rule.
+    window
+        Tokens of a prompt that all of its models in the catalogue take.
     """
 
     name: str
@@ -95,12 +97,22 @@ class Family:
     images: ImageLimits
     video: bool = False
     many_long_edge: int | None = None
+    window: int | None = None
 
 
-GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048))
+# The windows are those of the family's smaller models, since a pool may serve less than a maker does:
+# https://platform.openai.com/docs/models, https://docs.claude.com/en/docs/build-with-claude/context-windows,
+# https://ai.google.dev/gemini-api/docs/models.
+GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048), window=400_000)
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
-CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160), many_long_edge=2000)
-GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True)
+CLAUDE = Family(
+    "Claude",
+    "claude-",
+    ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160),
+    many_long_edge=2000,
+    window=200_000,
+)
+GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True, window=1_048_576)
 FAMILIES = (GPT, CLAUDE, GEMINI)
 
 
@@ -146,6 +158,12 @@ def image_limits(name: str, count: int = 1) -> ImageLimits:
     if family and family.many_long_edge and count > _MANY:
         return replace(limits, long_edge=min(limits.long_edge, family.many_long_edge))
     return limits
+
+
+def window_of(name: str) -> int | None:
+    """Return how many tokens of a prompt the model `name` is known to take; None where nothing is known of it."""
+    family = family_of(name)
+    return family.window if family else None
 
 
 def takes_video(name: str) -> bool:
