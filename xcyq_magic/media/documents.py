@@ -107,7 +107,7 @@ def read_path(path: Path, shown: str, pages: str | None, bounds: Bounds) -> Docu
         head = b"" if path.is_dir() else _head(path)
     if path.is_dir():
         _check_no_pages(pages, shown, "a folder")
-        return read_folder(path, shown, bounds)
+        return read_folder(path, name_of(path, shown), bounds)
     if is_pdf(head, path.name):
         return read_pdf(path, shown, pages, bounds.document)
     if mime_of(head):
@@ -163,13 +163,15 @@ def _text(path: Path, shown: str, head: bytes, bounds: Bounds) -> Document | Ima
 
 def name_of(path: Path, shown: str) -> str:
     """Return what a file is called in the prompt: as it was typed, but without the folders above the user's."""
-    return path.name if path.is_absolute() else shown
+    return (path.name if path.is_absolute() else "") or shown
 
 
 def _kind(path: Path, head: bytes) -> tuple[str, str] | None:
     """Return what a file is that is neither media, text, table nor PDF, and what to do; None where that is not told."""
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         names = _zipped(path)
+        if not names:
+            return "a damaged ZIP file or Office document", "Save or download it again."
         found = ((what, way_on) for begin, what, way_on in _ZIPPED if any(n.startswith(begin) for n in names))
         return next(found, ("a ZIP archive", _UNPACK))
     if head[_TAR] == b"ustar":

@@ -247,8 +247,9 @@ def _text(pdf: Any, pages: Pages, path: Path, shown: str, chars: int) -> Documen
     left += [f"{cut:,} characters in the middle of page {sent.numbers[0]}"] if cut else []
     left += [f"pages {in_words(rest)}; -a {path.name}[{_span(rest[0], rest[-1])},text] has more"] if rest else []
     left_out = f"Left out: {'; '.join(left)}." if left else ""
-    body = "\n\n".join(said)
-    return Document(path.name, (Text(f"{path.name} ({sent}, their text):\n{body}\n"),), (f"text of {sent}",), left_out)
+    body, size = "\n\n".join(said), file_size(path.stat().st_size)
+    part = Text(f"{path.name} ({sent}, their text):\n{body}\n")
+    return Document(path.name, (part,), (f"text of {sent}", size), left_out)
 
 
 def _page_text(pdf: Any, number: int) -> str:  # noqa: ANN401  # PDFium's

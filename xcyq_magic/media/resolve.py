@@ -172,6 +172,9 @@ def _medium_named(text: str) -> Media | None:
 
 def _read(text: str, reading: Reading) -> list[Part]:
     """Return the content parts of what is at a path, of which pages may be chosen."""
+    if not text.strip():  # to pathlib, nothing is the folder that one is in
+        msg = "An empty path is nothing to attach; nothing was sent."
+        raise MediaError(msg, "Write the path of a file. A folder's text files go along by its path, such as ./.")
     path, pages = split_pages(text)
     found = read_path(_expanded(path), text, pages, reading.bounds)
     if not isinstance(found, Document):
@@ -276,7 +279,7 @@ def hint_for(value: object, name: str, text: str) -> str | None:
     text
         What goes in for it.
     """
-    if isinstance(value, str | Text | Completion):
+    if isinstance(value, str | Text | Completion | os.PathLike):
         return None
     if hint := picture_hint(value, name, whole="..." not in text):
         return hint

@@ -115,7 +115,9 @@ def read_text(path: Path, name: str, bounds: Bounds) -> Document | None:
         left_out = f"Left out: {said.cut}; {_RAISE.format(10 * bounds.document)}."
     head = f"{name}{f' ({said.how})' if said.how else ''}:\n"
     if said.parts:
-        return Document(name, (Text(head), *said.parts), facts, left_out)
+        first, *others = said.parts
+        parts = (Text(head + first.text), *others) if isinstance(first, Text) else (Text(head), first, *others)
+        return Document(name, parts, facts, left_out)
     return Document(name, (Text(f"{head}{fenced(said.text, said.language)}\n"),), facts, left_out)
 
 
@@ -150,7 +152,8 @@ def text_of_file(
         return None
     how = _how_read(found)
     suffix = Path(name).suffix.lower()
-    if suffix in TABLES and (table := text_of_table(found.text, suffix, bounds.value, goes_on=bool(middle))):
+    table = text_of_table(found.text, suffix, bounds.value, goes_on=bool(middle)) if suffix in TABLES else None
+    if table is not None:
         return FileText(table.text, "", (table.size, *how), _joined(table.how, *how), table.cut)
     if not middle and (suffix == ".ipynb" or len(found.text) > bounds.document):
         said = _of_json(found.text, suffix, bounds.document, pictures)
@@ -159,7 +162,8 @@ def text_of_file(
     text = clipped(found.text, bounds.document) if not middle else found.text
     cut = f"{len(found.text) - bounds.document:,} characters in the middle" if len(text) < len(found.text) else ""
     lines = found.text.count("\n") + (not found.text.endswith("\n"))
-    facts = () if middle else (f"{lines:,} line{'s' * (lines != 1)}",)
+    facts = [] if middle else [f"{lines:,} line{'s' * (lines != 1)}"]
+    facts += ["as text, since pandas is not there or sees no table in it"] if suffix in TABLES else []
     return FileText(text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), middle or cut)
 
 
