@@ -91,13 +91,16 @@ def _unmarked(data: bytes, *, whole: bool) -> Decoded | None:
 
 
 def _wide(data: bytes) -> Decoded | None:
-    """Return what is UTF-16 or UTF-32 without a mark: all of its characters can be shown, and none is NUL."""
+    """Return what is UTF-16 or UTF-32 without a mark: its characters can be shown, and most of its NULs are of ASCII."""
     for encoding, width in (("utf-16-le", 2), ("utf-16-be", 2), ("utf-32-le", 4), ("utf-32-be", 4)):
         try:
             text = data[: len(data) // width * width].decode(encoding)
         except UnicodeDecodeError:
             continue
-        if all(c in _LINES or unicodedata.category(c) not in {"Cc", "Cn", "Co", "Cs"} for c in text[:_MOST_GUESSED]):
+        head = text[:_MOST_GUESSED]
+        latin, others = sum(c < "\u0100" for c in head), sum(c >= "\u0100" and not ord(c) % 256 for c in head)
+        shown = all(c in _LINES or unicodedata.category(c) not in {"Cc", "Cn", "Co", "Cs"} for c in head)
+        if shown and latin > others:
             return Decoded(text, encoding, guessed=True)
     return None
 
