@@ -223,7 +223,7 @@ def file_size(count: int) -> str:
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if count >= factor * 0.9995:
             return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: ANN401  # any JSON value

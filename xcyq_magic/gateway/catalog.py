@@ -89,7 +89,7 @@ class Family:
     many_long_edge
         Pixels of a picture's longer side over which a request with many pictures is refused; None for no such rule.
     window
-        Tokens of a prompt that all of its models in the catalogue take.
+        Tokens that all of its models in the catalogue take, the reply among them.
     """
 
     name: str
@@ -100,10 +100,10 @@ class Family:
     window: int | None = None
 
 
-# The windows are those of the family's smaller models, since a pool may serve less than a maker does:
-# https://platform.openai.com/docs/models, https://docs.claude.com/en/docs/build-with-claude/context-windows,
-# https://ai.google.dev/gemini-api/docs/models.
-GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048), window=400_000)
+# Some Claude models take a million tokens where they are asked for it, which is not for a gateway's client to do:
+# https://platform.claude.com/docs/en/build-with-claude/context-windows. GPT: https://vercel.com/ai-gateway/models/gpt-5.5,
+# Gemini: https://ai.google.dev/gemini-api/docs/models.
+GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048), window=1_000_000)
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
 CLAUDE = Family(
     "Claude",
@@ -158,12 +158,6 @@ def image_limits(name: str, count: int = 1) -> ImageLimits:
     if family and family.many_long_edge and count > _MANY:
         return replace(limits, long_edge=min(limits.long_edge, family.many_long_edge))
     return limits
-
-
-def window_of(name: str) -> int | None:
-    """Return how many tokens of a prompt the model `name` is known to take; None where nothing is known of it."""
-    family = family_of(name)
-    return family.window if family else None
 
 
 def takes_video(name: str) -> bool:

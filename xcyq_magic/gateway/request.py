@@ -18,10 +18,10 @@ from xcyq_magic.gateway.catalog import (
     VARIABLE,
     VIDEO_MODELS,
     chain_of,
+    family_of,
     interpolation,
     is_name,
     takes_video,
-    window_of,
 )
 
 if TYPE_CHECKING:
@@ -136,11 +136,11 @@ def check_length(model: str, tokens: int) -> tuple[str, ...]:
     RequestError
         It is ten times as long.
     """
-    window = window_of(model)
-    if window is None or tokens <= window:
+    family = family_of(model)
+    if family is None or family.window is None or tokens <= family.window:
         return ()
-    what = f"about {tokens:,} tokens, and {model} is known to take {window:,}"
-    if tokens > _FAR_MORE * window:
+    what = f"about {tokens:,} tokens, more than the {family.window:,} that all {family.name} models take"
+    if tokens > _FAR_MORE * family.window:
         msg = f"The prompt with what goes along has {what}; nothing was sent."
         raise RequestError(msg, f"Send a part of it, or {_WITHOUT_IT}.")
     return (f"The prompt with what goes along has {what}: it may be refused, or cut.",)

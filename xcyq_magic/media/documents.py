@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.messages import Text, file_size
-from xcyq_magic.errors import MediaError
+from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, read_media, reading
 from xcyq_magic.media.folder import read_folder
 from xcyq_magic.media.pdf import is_pdf, read_pdf
@@ -163,7 +163,7 @@ def _text(path: Path, shown: str, head: bytes, bounds: Bounds) -> Document | Ima
 
 def name_of(path: Path, shown: str) -> str:
     """Return what a file is called in the prompt: as it was typed, but without the folders above the user's."""
-    return (path.name if path.is_absolute() else "") or shown
+    return printable((path.name if path.is_absolute() else "") or shown)
 
 
 def _kind(path: Path, head: bytes) -> tuple[str, str] | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import Text, file_size
-from xcyq_magic.errors import MediaError
+from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, reading
+from xcyq_magic.media.text.decoding import decoded
 from xcyq_magic.media.text.nested import clipped, fenced
 from xcyq_magic.media.text_files import Bounds, Document, FileText, text_of_file
 from xcyq_magic.media.video import mime_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_SEEN = 20_000  # entries
 _MOST_FILES = 100  # of text, that go in
+_MOST_READ = 1_000_000  # bytes of a file
 _DEEPEST = 50  # folders within folders
 _MOST_NAMED = 20  # files that are left out
 _IGNORES = ".gitignore"
@@ -71,6 +73,8 @@ class _Walk:
                 self.files.append(Path(entry.path))
             else:
                 self.left_out["neither file nor folder"] += 1
+        if folders and not depth:
+            self.left_out["too deep within others"] += len(folders)
         for found in folders if depth else ():
             self._into(found, rules, depth - 1)
 
@@ -168,11 +172,11 @@ def read_folder(path: Path, shown: str, bounds: Bounds) -> Document:
     texts: list[tuple[str, FileText]] = []
     unread: list[str] = []
     for file in walk.files:
-        inner = file.relative_to(path).as_posix()
+        inner = printable(file.relative_to(path).as_posix())
         if len(texts) == _MOST_FILES:
             unread.append(inner)
             continue
-        said = _said(file, inner, bounds)
+        said = _said(file, inner, replace(bounds, read=_MOST_READ))
         if isinstance(said, str):
             walk.left_out[said] += 1
         else:
@@ -226,12 +230,13 @@ def _said(file: Path, name: str, bounds: Bounds) -> FileText | str:
                 return "picture" if mime.startswith("image/") else "video"
             if head.startswith(b"%PDF-"):
                 return "PDF"
-            size = os.fstat(opened.fileno()).st_size
-            if not size:
-                return "empty"
-            said = text_of_file(opened, size, name, bounds, pictures=0)
+            if decoded(head, whole=False) is None:
+                return "not of text"
+            said = text_of_file(opened, os.fstat(opened.fileno()).st_size, name, bounds, pictures=0)
     except OSError:
         return "not allowed to be read"
+    except MediaError:
+        return "empty"
     return "not of text" if said is None else said
 
 

@@ -116,7 +116,7 @@ def _refusal(error: Any, shown: str) -> MediaError:  # noqa: ANN401  # PDFium's 
 
 def _asked(selection: str | None, shown: str) -> tuple[bool, list[tuple[int, int | None]]]:
     """Return whether the text is asked for, and the first and the last page of each range; None is the PDF's last."""
-    words = [w.strip() for w in (selection or "").replace("\N{EN DASH}", "-").split(",")]
+    words = [w.strip().lower() for w in (selection or "").replace("\N{EN DASH}", "-").split(",")]
     as_text = "text" in words
     ranges: list[tuple[int, int | None]] = []
     for word in (w for w in words if w != "text") if selection is not None else ():

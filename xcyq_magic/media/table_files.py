@@ -62,10 +62,9 @@ def text_of_table(text: str, suffix: str, chars: int, *, goes_on: bool) -> Table
     chars
         Characters of what is shown.
     goes_on
-        Whether the file is longer: `text` is its beginning and its end then, of which the beginning counts.
+        Whether the file is longer.
     """
     if goes_on:
-        text = text.rpartition("\n… ")[0]
         text = text[: text.rfind("\n") + 1]
     try:
         frame = _read_csv(text, TABLES[suffix] or _delimiter(text))

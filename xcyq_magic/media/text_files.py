@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Part
 
 DOCUMENT_CHARS = 100_000
-_MOST_READ = 32 * 1024 * 1024  # bytes: of a longer file, the two ends
+_MOST_READ = 32 * 1024 * 1024
 _END = 4  # bytes of a character, at most
 _MOST_PICTURES = 20  # of a notebook
 _RAISE = "%config ChatSettings.document_chars = {} takes more"
@@ -38,10 +38,13 @@ class Bounds:
         Characters of a text, or of all texts of a folder.
     value
         Characters of a table.
+    read
+        Bytes of a file; of a longer one, the two ends are read.
     """
 
     document: int = DOCUMENT_CHARS
     value: int = 4000
+    read: int = _MOST_READ
 
 
 @dataclass(frozen=True)
@@ -144,17 +147,16 @@ def text_of_file(
     MediaError
         It is empty.
     """
-    if not size:
-        msg = f"{name} is empty; nothing was sent."
-        raise MediaError(msg, "Was it saved? Attach another, or leave it out.")
-    found, middle = _ends(file, size, bounds.document)
+    suffix = Path(name).suffix.lower()
+    if suffix in TABLES and (said := _of_table(file, size, suffix, bounds)):
+        return said
+    found, middle = _ends(file, size, bounds)
     if found is None:
         return None
+    if not found.text.strip():
+        msg = f"{name} is empty; nothing was sent."
+        raise MediaError(msg, "Was it saved? Attach another, or leave it out.")
     how = _how_read(found)
-    suffix = Path(name).suffix.lower()
-    table = text_of_table(found.text, suffix, bounds.value, goes_on=bool(middle)) if suffix in TABLES else None
-    if table is not None:
-        return FileText(table.text, "", (table.size, *how), _joined(table.how, *how), table.cut)
     if not middle and (suffix == ".ipynb" or len(found.text) > bounds.document):
         said = _of_json(found.text, suffix, bounds.document, pictures)
         if said is not None:
@@ -176,11 +178,11 @@ def language_of(name: str) -> str:
     return names[0] if names and names[0] != "text" else ""
 
 
-def _ends(file: BinaryIO, size: int, chars: int) -> tuple[Decoded | None, str]:
+def _ends(file: BinaryIO, size: int, bounds: Bounds) -> tuple[Decoded | None, str]:
     """Return the text of a file, and what is left out of it: the middle, where it is too long to be read whole."""
-    if size <= _MOST_READ:
+    if size <= bounds.read:
         return decoded(file.read(size)), ""
-    kept = -(-2 * chars // 3) * _END // _END * _END
+    kept = min(bounds.document * 2 // 3, bounds.read // 2) // _END * _END
     begun = file.read(kept)
     head = decoded(begun, whole=False)
     if head is None:
@@ -189,6 +191,17 @@ def _ends(file: BinaryIO, size: int, chars: int) -> tuple[Decoded | None, str]:
     tail = file.read(kept).decode(head.encoding, "ignore").replace("\r\n", "\n").partition("\n")[2]
     middle = f"{file_size(size - kept - kept // 2)} in the middle, which are more characters than go in"
     return replace(head, text=f"{head.text}\n… {file_size(size - kept - kept // 2)} left out …\n{tail}"), middle
+
+
+def _of_table(file: BinaryIO, size: int, suffix: str, bounds: Bounds) -> FileText | None:
+    """Return a table that is text, of a long one the beginning; None where pandas is not there, or sees none."""
+    found = decoded(file.read(bounds.read), whole=size <= bounds.read)
+    table = text_of_table(found.text, suffix, bounds.value, goes_on=size > bounds.read) if found else None
+    file.seek(0)
+    if found is None or table is None:
+        return None
+    how = _how_read(found)
+    return FileText(table.text, "", (table.size, *how), _joined(table.how, *how), table.cut)
 
 
 def _how_read(found: Decoded) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _unmarked(data: bytes, *, whole: bool) -> Decoded | None:
 
 
 def _wide(data: bytes) -> Decoded | None:
-    """Return what is UTF-16 or UTF-32 without a mark: its characters can be shown, and most of its NULs are of ASCII."""
+    """Return what is UTF-16 or UTF-32 without a mark: it can be shown, and most of its NULs belong to Latin letters."""
     for encoding, width in (("utf-16-le", 2), ("utf-16-be", 2), ("utf-32-le", 4), ("utf-32-be", 4)):
         try:
             text = data[: len(data) // width * width].decode(encoding)

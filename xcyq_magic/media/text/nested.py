@@ -98,8 +98,8 @@ def shortened_json(value: object, chars: int) -> str:
     What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
     """
     text = ""
-    for most in _MOST_ITEMS:
-        text = json.dumps(_fewer(value, most, max(_INLINE, chars // 4 // most)), indent=1, ensure_ascii=False)
+    for most, longest in (*((most, max(_INLINE, chars // 4)) for most in _MOST_ITEMS), (1, _INLINE)):
+        text = json.dumps(_fewer(value, most, longest), indent=1, ensure_ascii=False)
         if len(text) <= chars:
             break
     return text
