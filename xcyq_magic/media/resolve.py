@@ -158,8 +158,8 @@ def _addressed(text: str, name: str) -> Media | None:
     link = MediaLink(text, "video" if path.endswith(_VIDEO_SUFFIXES) else "image", name)
     if not path.endswith((*_IMAGE_SUFFIXES, *_VIDEO_SUFFIXES)):
         msg = f"{clipped_line(text, _MOST_SHOWN)} does not end as a picture or a video does; nothing was sent."
-        way_on = 'If it is a picture, attach IPython.display.Image(url="…"). A page or a file is not fetched from here:'
-        raise MediaError(msg, f"{way_on} save it, and attach its path.")
+        way_on = 'Of a picture, write {{ Image(url="…") }}, with Image from IPython.display.'
+        raise MediaError(msg, f"{way_on} What else is there is not fetched from here: save it, and attach its path.")
     return link
 
 
