@@ -76,7 +76,7 @@ def _marked(data: bytes) -> Decoded | None:
 
 def _unmarked(data: bytes, *, whole: bool) -> Decoded | None:
     if b"\0" in data:
-        return _wide(data)
+        return _wide(data, whole=whole)
     decoder = codecs.getincrementaldecoder("utf-8")
     try:
         return Decoded(decoder().decode(data, final=whole), "utf-8")
@@ -90,11 +90,11 @@ def _unmarked(data: bytes, *, whole: bool) -> Decoded | None:
     return Decoded(text, encoding, guessed=True, broken=text.count("\ufffd"))
 
 
-def _wide(data: bytes) -> Decoded | None:
+def _wide(data: bytes, *, whole: bool) -> Decoded | None:
     """Return what is UTF-16 or UTF-32 without a mark: it can be shown, and most of its NULs belong to Latin letters."""
     for encoding, width in (("utf-16-le", 2), ("utf-16-be", 2), ("utf-32-le", 4), ("utf-32-be", 4)):
         try:
-            text = data[: len(data) // width * width].decode(encoding)
+            text = (data if whole else data[: len(data) // width * width]).decode(encoding)
         except UnicodeDecodeError:
             continue
         head = text[:_MOST_GUESSED]
