@@ -19,6 +19,7 @@ from documents import colour, encrypted_pdf, folder, notebook, pdf, png_in_base6
 from files import at_once
 from kernels import KEY
 
+from xcyq_magic.display.bundle import kept_turn_bundle
 from xcyq_magic.errors import InputError, MediaError, RequestError
 from xcyq_magic.gateway import encoding
 
@@ -341,6 +342,24 @@ def test_a_document_stands_in_its_place_in_a_prompt(run, came, place):
     run("from pathlib import Path")
     run("%%chat\nBefore.\n{{ Path('notes.md') }}\nAfter.")
     assert came().text == "Before.\nnotes.md:\n```markdown\n# Notes\n```\n\nAfter."
+
+
+def test_documents_are_folded_in_the_history(run, shell, place):
+    (place / "notes.md").write_text("# Notes\n")
+    (place / "a.csv").write_text("a,b\n1,2\n")
+    (place / "a.pdf").write_bytes(pdf(1))
+    folder(place / "src", a_dot_py="1\n")
+    run("%%chat -a notes.md -a a.pdf -a a.csv -a src\nWhat is it?")
+    session = shell.magics_manager.registry["xcyq_magic"].context.session
+    html = kept_turn_bundle(session.conversation().turns[-1], "1")["text/html"]
+    folds = re.findall(r"<summary[^>]*>(.*?)</summary>", html)
+    assert [re.sub("<.*?>", "", fold) for fold in folds] == [
+        "notes.md",
+        "a.csv (as pandas reads it)",
+        "src/ (1 text file)",
+    ]
+    assert "a.pdf (1 page, as pictures in this order)" in html
+    assert html.index("a.pdf page 1") < html.index("a.csv (as pandas")
 
 
 def test_a_text_file_goes_into_a_system_prompt_and_a_page_does_not(run, sandbox, place):
