@@ -39,6 +39,7 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "turns": (),
     "memory": (),
     "figures": (),
+    "pages": (),
     "saved": (),
     "rows": (),
 }

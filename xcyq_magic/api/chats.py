@@ -239,9 +239,10 @@ class Chat:
     ) -> Callable[[Paint | None], Outcome]:
         """Return what sends the prompt, paints what comes, and returns how it ended; see `__call__`."""
         session = self._session()
-        message = message_of(session, prompt, media)
+        told: list[str] = []
+        message = message_of(session, prompt, media, told, self._options.model or session.model_of(self.conversation))
         answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
-        options = replace(self._options, once=once, stream=stream, answer=answer)
+        options = replace(self._options, once=once, stream=stream, answer=answer, notices=tuple(told))
         current = Context.current() if self._name else None
         cell = current.runs.current if current else None
         where = self._name or self._own

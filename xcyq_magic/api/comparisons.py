@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from xcyq_magic.api.many import messages_for, session_for
@@ -197,7 +198,9 @@ def compare(
     with session_for(session) as used:
         if each is None:
             _check_without_cases(check, prompt)
-            message = message_of(used, prompt, media)
+            told: list[str] = []
+            message = message_of(used, prompt, media, told, next(iter(words), ""))
+            options = replace(options, notices=tuple(told))
             ended = compare_in(
                 used, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
             )

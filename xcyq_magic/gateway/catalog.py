@@ -88,6 +88,8 @@ class Family:
         Whether its models take video.
     many_long_edge
         Pixels of a picture's longer side over which a request with many pictures is refused; None for no such rule.
+    window
+        Tokens that all of its models in the catalogue take, the reply among them.
     """
 
     name: str
@@ -95,12 +97,22 @@ class Family:
     images: ImageLimits
     video: bool = False
     many_long_edge: int | None = None
+    window: int | None = None
 
 
-GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048))
+# Some Claude models take a million tokens where they are asked for it, which is not for a gateway's client to do:
+# https://platform.claude.com/docs/en/build-with-claude/context-windows. GPT: https://vercel.com/ai-gateway/models/gpt-5.5,
+# Gemini: https://ai.google.dev/gemini-api/docs/models.
+GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048), window=1_000_000)
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
-CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160), many_long_edge=2000)
-GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True)
+CLAUDE = Family(
+    "Claude",
+    "claude-",
+    ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160),
+    many_long_edge=2000,
+    window=200_000,
+)
+GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True, window=1_048_576)
 FAMILIES = (GPT, CLAUDE, GEMINI)
 
 

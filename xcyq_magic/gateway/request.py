@@ -18,6 +18,7 @@ from xcyq_magic.gateway.catalog import (
     VARIABLE,
     VIDEO_MODELS,
     chain_of,
+    family_of,
     interpolation,
     is_name,
     takes_video,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _WITHOUT_IT = "ask without the history (--once, once=True), or take that turn back (%chat_undo, undo())"
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 MOST_STOPS = 4
+_FAR_MORE = 10  # times the window
 # Fields that have an option, a magic or an owner of their own.
 _RESERVED = {
     "model": "-m MODEL",
@@ -117,6 +119,31 @@ def check_model(name: str) -> None:
     if not is_name(name):
         msg = f"A model's name is one word, not {name!r}."
         raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
+
+
+def check_length(model: str, tokens: int) -> tuple[str, ...]:
+    """Return a line on a prompt that is longer than the model is known to take; none for others.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    tokens
+        About how many the whole prompt takes, with the history and what is attached.
+
+    Raises
+    ------
+    RequestError
+        It is ten times as long.
+    """
+    family = family_of(model)
+    if family is None or family.window is None or tokens <= family.window:
+        return ()
+    what = f"about {tokens:,} tokens, more than the {family.window:,} that all {family.name} models take"
+    if tokens > _FAR_MORE * family.window:
+        msg = f"The prompt with what goes along has {what}; nothing was sent."
+        raise RequestError(msg, f"Send a part of it, or {_WITHOUT_IT}.")
+    return (f"The prompt with what goes along has {what}: it may be refused, or cut.",)
 
 
 def _check_videos(request: ChatRequest, max_mb: float) -> None:

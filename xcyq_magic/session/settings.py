@@ -198,6 +198,9 @@ class ChatSettings(Settings):
     value_chars = Int(4000, min=200, help="Most characters of a value that goes into a prompt as text.").tag(
         config=True
     )
+    document_chars = Int(
+        100_000, min=200, help="Characters of a file or a folder that goes into a prompt as text, at most."
+    ).tag(config=True)
     keep_media = Int(
         None,
         allow_none=True,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.usage import LedgerEntry, amount, cost
 from xcyq_magic.errors import BudgetError, InputError
-from xcyq_magic.gateway.tokens import estimated_tokens
+from xcyq_magic.gateway.tokens import prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +102,7 @@ class Spending:
             The mean length of a model's replies, by its name; those that are missing are added.
         """
         model, price = request.model, self._gateway.price_of(request.model)
-        parts = (part for message in request.messages for part in message.parts)
-        tokens = sum(estimated_tokens(part, model) or 0 for part in parts)
+        tokens = prompt_tokens(request.messages, model)
         if price is None:
             return tokens, None, False
         reply: float | None = request.parameters.max_tokens

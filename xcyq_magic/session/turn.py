@@ -45,6 +45,8 @@ class TurnOptions:
         Whether a reply that is kept to the same request will do.
     answer
         The type that the reply is to have; None for any text.
+    notices
+        Lines for the user about the prompt.
     """
 
     model: str | None = None
@@ -54,6 +56,7 @@ class TurnOptions:
     stream: bool | None = None
     cached: bool | None = None
     answer: AnswerType[Any] | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
