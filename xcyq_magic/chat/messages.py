@@ -115,7 +115,7 @@ class Image(_File):
         """What is sent, for the output: ``4096×3072 → 1568×1176, 212 kB``, and the note."""
         before = f"{self.original[0]}×{self.original[1]} → " if self.original else ""
         size = f"{self.width}×{self.height}" if self.width else ""
-        return _caption(f"{before}{size}", _size(len(self.data)), self.note)
+        return _caption(f"{before}{size}", file_size(len(self.data)), self.note)
 
     @property
     def placeholder(self) -> str:
@@ -155,7 +155,7 @@ class Video(_File):
     @property
     def caption(self) -> str:
         """What is sent, for the output: ``12.5 s, 3.4 MB``."""
-        return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", _size(len(self.data)))
+        return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", file_size(len(self.data)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with the bytes named by their hash."""
@@ -192,8 +192,8 @@ class MediaLink:
             host = None
         is_web = self.url.lower().startswith(("http://", "https://"))
         if not host or not is_web or not self.url.isprintable() or " " in self.url:
-            msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
-            raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
+            msg = f"{self.url!r} is not an address that can be passed on; nothing was sent."
+            raise MediaError(msg, "An address begins with https:// and names a host. For a file, write only its path.")
 
     @property
     def caption(self) -> str:
@@ -218,12 +218,12 @@ def _caption(*pieces: str) -> str:
     return ", ".join(p for p in pieces if p)
 
 
-def _size(count: int) -> str:
+def file_size(count: int) -> str:
     """Return `count` bytes in a unit that suits them."""
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if count >= factor * 0.9995:
             return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: ANN401  # any JSON value

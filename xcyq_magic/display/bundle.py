@@ -246,8 +246,9 @@ def _prompt_html(prompt: Message) -> str:
     for is_text, run in groupby(prompt.own, lambda part: isinstance(part, Text)):
         parts = list(run)
         if is_text:  # what was attached stands before the prompt's own text
-            *attached, typed = [part.text for part in parts if isinstance(part, Text)]
-            said += [*map(_attached_html, attached), _typed_html(typed)]
+            *attached, last = [part.text for part in parts if isinstance(part, Text)]
+            goes_along = last.endswith("\n") and parts[-1] is not prompt.parts[-1]  # also where a picture follows it
+            said += [*map(_attached_html, attached), (_attached_html if goes_along else _typed_html)(last)]
         else:
             said.append(_row([part for part in parts if not isinstance(part, Text)], EDGE))
     return "".join(said)

@@ -66,7 +66,7 @@ def settle(
     if isinstance(error, KeyboardInterrupt):
         shorten(error, f"stopped{after}; {kept}")
     elif error is not None and not isinstance(error, XcyqError):
-        shorten(error, f"{error}; the output is not whole, {kept}")
+        shorten(error, f"{error}; the output is incomplete, {kept}")
     return error, settled
 
 
@@ -162,7 +162,7 @@ class ExtensionMagics(Magics):
         conversations = self.session.conversations
         if not conversations.has(name):
             near = difflib.get_close_matches(name, conversations.names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "%chat_switch lists those that there are."
+            hint = f"Did you mean {near[0]}?" if near else "%chat_switch lists them all."
             self.say(f"There is no conversation called {name} yet{'; it begins here' if begins else ''}. {hint}")
 
     def conversation_at_rest(self) -> Conversation:
@@ -196,7 +196,7 @@ def check_no_variable(name: str, unsent: str = "; nothing was sent") -> None:
     from xcyq_magic.gateway.catalog import VARIABLE, interpolation
 
     if shown := interpolation(name):
-        msg = f"No conversation's name holds {shown}{unsent}."
+        msg = f"A conversation's name cannot hold {shown}{unsent}."
         raise OptionError(msg, VARIABLE)
 
 

@@ -120,7 +120,7 @@ class LastFailure:
             msg = "No cell has failed yet, so nothing was sent."
             raise InputError(msg, "Run a cell that fails, then %chat_error.")
         if isinstance(error, XcyqError):
-            msg = f"The last error, {type(error).__name__}, is of xcyq_magic itself; nothing was sent."
+            msg = f"The last error, {type(error).__name__}, comes from xcyq_magic itself; nothing was sent."
             raise InputError(msg, error.hint or error.message)
         return error
 
@@ -160,7 +160,7 @@ class Context:
             self.chat = ChatSettings(parent=shell)
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
-            raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
+            raise SettingError(msg, "Correct it in ipython_config.py, then %load_ext xcyq_magic again.") from None
         self.seen = SeenImages()
         self.ran = RanCells(shell, self.seen)
         self.failure = LastFailure(shell)

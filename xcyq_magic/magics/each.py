@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xcyq_magic.session.cases import Cases
 
 _ROWS, _COMPARISON = "_rows", "_comparison"
-_CHECK = "It names a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
-_WAY_ON = "It names what to go through: --each df, --each texts."
+_CHECK = "It takes a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
+_WAY_ON = "It takes a data frame, a list or a mapping: --each df, --each texts."
 
 
 def answer_each(magics: ExtensionMagics, options: argparse.Namespace, text: str, cell: str | None) -> None:
