@@ -381,9 +381,9 @@ BY_PAGE = "The notebook above this cell, in the order of the page:"
 BY_RUN = "The notebook above this cell, in the order in which its cells ran:"
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(20))
 def test_what_is_sent_is_what_stands_on_the_page_as_far_as_its_kernel_can_know_it(book, seed):
-    if not seed % 8:
+    if not seed % 10:
         book.open(f"programs-{seed}.ipynb", LOAD)
     program = Program(random.Random(seed))  # noqa: S311  # the same programs each time
     for _ in range(program.random.randint(4, 14)):
