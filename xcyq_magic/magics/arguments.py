@@ -127,8 +127,8 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="WHAT",
             action="append",
             default=[],
-            help="A variable or an expression, or the path of a file (report.pdf[3-5]) or a folder, or an address, to go before "
-            "the text; again for more.",
+            help="A variable or an expression, or the path of a file (report.pdf[3-5]) or a folder, or an address, to "
+            "go before the text; again for more.",
         ),
         argument(
             "-f",
