@@ -237,7 +237,7 @@ KINDS = {
     ],
     "other names": [
         File("nameless", pdf(1), pages=(1,)),
-        File("page.png", b"<p>Not found</p>", refused="is no picture that can be read, it is text"),
+        File("page.png", b"<p>Not found</p>", refused="is not a picture but text"),
         File("free", b"The free software", ("```\nThe free software\n```",)),
         File("MZ.txt", b"MZ is no program", ("MZ is no program",)),
         File("report.pdf[2]", b"brackets", ("```\nbrackets\n```",)),

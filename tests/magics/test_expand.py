@@ -123,10 +123,10 @@ def test_an_expression_sees_what_python_sees(run, shell, sandbox):
         ("{{ 1/0 }}", "{{ 1/0 }} failed: ZeroDivisionError: division by zero", "--raw"),
         ("{{ number.foo }}", "AttributeError: 'int' object has no attribute 'foo'", "--raw"),
         ("{{ not closed", "{{ not closed is not closed by }}", r"\{{"),
-        ("{{ two words }} and {{ 1 }}", "{{ two words }} is no Python expression", "--raw"),
+        ("{{ two words }} and {{ 1 }}", "{{ two words }} is not a Python expression", "--raw"),
         ("{{ }}", "it is empty", "--raw"),
-        ("{{ x = 1 }}", "is no Python expression", "--raw"),
-        ("{{ import os }}", "is no Python expression", "--raw"),
+        ("{{ x = 1 }}", "is not a Python expression", "--raw"),
+        ("{{ import os }}", "is not a Python expression", "--raw"),
         ("{{ " + "a" * 500 + " }}", "…", "--raw"),
     ],
 )
@@ -187,7 +187,7 @@ def test_an_array_that_is_no_picture_says_how_to_have_one(run, shell, capsys):
     shell.run_cell("import numpy as np\nbatch, one = np.zeros((4, 20, 20, 3)), np.zeros((20, 20))")
     run("%chat Look at {{ batch }} and {{ one }}")
     said = capsys.readouterr().out
-    assert "batch is a batch of shape (4, 20, 20, 3): it goes in as text. Its first picture is {{ batch[0] }}." in said
+    assert "batch is a batch of shape (4, 20, 20, 3): it is sent as text. Its first picture is {{ batch[0] }}." in said
     assert "one is" not in said
 
 
@@ -222,9 +222,8 @@ def test_a_matrix_goes_in_as_numbers_and_says_how_to_have_it_seen(run, sandbox, 
     assert "[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]" in prompt(sandbox)
     assert "matshow" not in capsys.readouterr().out
     run("%chat -a features Look")
-    assert "features goes in as text, not all of its numbers. To have it seen, write {{ plt.matshow(features) }}." in (
-        capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert "features is sent as text, without some of its numbers. To send it as a picture, write {{ plt.ma" in said
     run("%chat {{ plt.matshow(features) }}")
     assert [p["type"] for p in prompt(sandbox)] == ["image_url"]
     run("plt.close('all')")
@@ -334,7 +333,7 @@ def test_a_text_file_goes_in_under_its_name(run, sandbox, cell):
 def test_what_is_neither_media_nor_text_says_what_can_be_attached(run, sandbox, folder):
     (folder / "a.bin").write_bytes(b"\0\1\2\xff" * 9)
     (folder / "empty.txt").touch()
-    for name, words in {"a.bin": "is no picture that can be read", "empty.txt": "is empty"}.items():
+    for name, words in {"a.bin": "is not a picture that can be read", "empty.txt": "is empty"}.items():
         with pytest.raises(MediaError, match=f"{words}; nothing was sent") as raised:
             run(f"%chat -a {name} look")
         assert raised.value.hint
@@ -356,7 +355,7 @@ ADDRESSES = [
     "url", [*ADDRESSES, "ftp://example.org/a.png", "file:///tmp/a.png", "htps://example.org/a.png"]
 )
 def test_what_is_no_address_is_not_passed_on(run, sandbox, url):
-    with pytest.raises(MediaError, match="is no address that can be passed on; nothing was sent") as raised:
+    with pytest.raises(MediaError, match="is not an address that can be passed on; nothing was sent") as raised:
         run(f"%chat -a {url} look")
     assert "https://" in raised.value.hint
     assert sandbox.received == []

@@ -123,7 +123,7 @@ def test_no_picture_of_a_notebook_that_is_loaded_has_ghostscript_run(run, ran, t
     (tmp_path / "x.ipynb").write_text(json.dumps(notebook))
     run(f"%chat_load {tmp_path / 'x.ipynb'}")
     for line in ("%chat hi", "%chat --dry-run hi", "%chat_retry"):
-        with pytest.raises(MediaError, match=r"x\.png is no picture that can be read"):
+        with pytest.raises(MediaError, match=r"x\.png is not a picture that can be read"):
             run(line)
     run("%chat_history 1")
     run(f"%chat_save {tmp_path / 'y.ipynb'}")

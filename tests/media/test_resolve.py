@@ -647,7 +647,7 @@ def test_a_widget_with_a_picture_is_that_picture(picture, file):
         assert part_of(widget) == MediaLink("https://example.org/a", kind)
     local = ipywidgets.Image(value=file.name.encode(), format="url")
     np.testing.assert_array_equal(np.asarray(picture(part_of(local))), COLOURS)
-    with pytest.raises(MediaError, match="This Image is no picture"):
+    with pytest.raises(MediaError, match="This Image is not a picture"):
         part_of(ipywidgets.Image())
 
 
@@ -669,13 +669,13 @@ class GivesNonsense:
     ("value", "words"),
     [
         (Raises(), r"The Raises cannot be drawn \(RuntimeError: no data\)"),
-        (GivesNonsense(), "The GivesNonsense is no picture"),
+        (GivesNonsense(), "The GivesNonsense is not a picture"),
         (png()[:200], "is damaged"),
         (pathlib.Path("missing.png"), "missing.png cannot be attached: no such file"),
         (pathlib.Path("~nobody-of-this-name") / "a.png", "cannot be attached"),
         (pathlib.Path(sys.executable), "is a program"),
         (IPython.display.Video(filename="missing.mp4"), "missing.mp4 cannot be attached"),
-        (IPython.display.Image(b"nonsense"), "This Image is no picture"),
+        (IPython.display.Image(b"nonsense"), "This Image is not a picture"),
         (Pillow.new("RGB", (0, 5)), "has no pixels"),
         (b"\x1a\x45\xdf\xa3\x42\x82matroska", "video/x-matroska, which no model takes"),
     ],

@@ -96,8 +96,8 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     for message in request.messages:
         if has_surrogates(message.text):
             whose = "system prompt" if message.role == "system" else "prompt"
-            msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
-            raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
+            msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was sent."
+            raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it again, or remove that part.")
     _check_videos(request, max_video_mb)
     check_parameters(request.parameters)
 
@@ -114,7 +114,7 @@ def check_model(name: str) -> None:
         chain_of(name)
         return
     if shown := interpolation(name):
-        msg = f"No model's name holds {shown}; nothing was sent."
+        msg = f"A model's name cannot hold {shown}; nothing was sent."
         raise RequestError(msg, f"{VARIABLE} %chat_models lists the names.")
     if not is_name(name):
         msg = f"A model's name is one word, not {name!r}."
@@ -159,9 +159,9 @@ def _check_videos(request: ChatRequest, max_mb: float) -> None:
     if bytes_sent > max_mb * 1e6:
         what = (videos[0].name or "The video") if len(videos) == 1 else f"{len(videos)} videos"
         msg = f"{what} would take {bytes_sent / 1e6:,.1f} MB of the request, more than {max_mb:g} MB; nothing was sent."
-        smaller = "Make it smaller, as by ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
+        smaller = "Make it smaller, for example with ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
         setting = f"%config GatewaySettings.max_video_mb = {math.ceil(bytes_sent / 1e6)}"
-        raise RequestError(msg, f"{smaller}; where the gateway takes more, {setting}.{where}")
+        raise RequestError(msg, f"{smaller}; if the gateway accepts more, {setting}.{where}")
 
 
 def check_parameters(parameters: Parameters) -> None:

@@ -104,6 +104,6 @@ def ignored_media(messages: Sequence[Message], model: str, usage: Usage | None) 
     if counted is None or counted >= least:
         return None
     return (
-        f"{model} was given {counted:,} tokens, but what was attached takes {least:,} at least: the gateway seems to "
-        "have left it out."
+        f"The gateway counted {counted:,} tokens for {model}, but the attachments take at least {least:,}: it seems to "
+        "have dropped them."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import typing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import InputError, MediaError, OptionError, before_sending
@@ -20,9 +21,9 @@ from xcyq_magic.magics.expand import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.chat.messages import Above, Message, Part
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.media.resolve import Reading
@@ -80,7 +81,31 @@ def prompt_of(
         msg = "The prompt is empty, so nothing was sent."
         on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
         raise InputError(msg, f"Write it below the %%{magic} line{on_the_line}.")
-    return Message.of("user", *before, *([said] if options.raw else expanded(context, said, tell, reading)))
+    prompt = Message.of("user", *before, *([said] if options.raw else expanded(context, said, tell, reading)))
+    return prompt if options.above is None else with_cells(prompt, *cells_of(context, options))
+
+
+def with_cells(prompt: Message, cells: Sequence[Part], above: Above) -> Message:
+    """Return a prompt with the cells above before it, as `cells_of` gives them."""
+    return replace(prompt, parts=(*cells, *prompt.parts), above=above)
+
+
+@before_sending()
+def cells_of(context: Context, options: argparse.Namespace) -> tuple[list[Part], Above]:
+    """The cells above, as ``--above`` asks for them, but for those of turns that go along anyway.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    from xcyq_magic.magics.above import cells_above
+
+    once = options.once or (options.each is not None and options.conversation is None)
+    turns = () if once else context.session.conversation(options.conversation).above(context.runs.current)
+    if context.chat.history_turns is not None:
+        turns = turns[max(0, len(turns) - context.chat.history_turns) :]
+    return cells_above(context, options.above, {turn.id for turn in turns})
 
 
 def _model(context: Context, options: argparse.Namespace) -> str:

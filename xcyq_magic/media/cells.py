@@ -182,7 +182,7 @@ def _text_of(output: Mapping[str, Any]) -> str:
 
 def printed(text: str) -> str:
     """Return what stays on the page of a text that was printed: no colours, and of a progress bar its last state."""
-    return _OVERWRITTEN.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").strip("\n")
+    return _OVERWRITTEN.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").strip("\r\n")
 
 
 def _bundle_text(data: Mapping[str, Any]) -> str:

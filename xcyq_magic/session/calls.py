@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     from xcyq_magic.media.text_files import Document
 
-_NO_TEXT = 'Values go behind it: chat("What is odd?", values). Ask several prompts one by one.'
-_IN_THE_CALL = 'It goes into the call: chat("…").'
+_NO_TEXT = 'Put values after it: chat("What is odd?", values). Ask several prompts one by one.'
+_IN_THE_CALL = 'Pass it in the call: chat("…").'
 # What is an argument of something else, and would be sent as a field.
 _ELSEWHERE = {
     "prompt": _IN_THE_CALL,
     "messages": _IN_THE_CALL,
-    "once": 'A chat takes it beside the prompt: chat("…", once=True).',
-    "as_": 'A chat takes it beside the prompt: chat("…", as_=Review).',
-    "stream": 'A chat takes it beside the prompt: chat("…", stream=False).',
-    "cached": "A chat takes it: Chat(cached=True).",
-    "repeat": "It is one of compare.",
-    "judge": "It is one of compare.",
+    "once": 'Pass it with the prompt: chat("…", once=True).',
+    "as_": 'Pass it with the prompt: chat("…", as_=Review).',
+    "stream": 'Pass it with the prompt: chat("…", stream=False).',
+    "cached": "Pass it to Chat: Chat(cached=True).",
+    "repeat": "It belongs to compare.",
+    "judge": "It belongs to compare.",
     "api_key": "Set XCYQ_API_KEY, or enter the key with %chat_key.",
     "base_url": "Set XCYQ_BASE_URL, or GatewaySettings.base_url.",
 }
@@ -201,17 +201,19 @@ def prompt_about(prompt: object, value: object) -> tuple[object, tuple[object, .
             found = prompt(value)
         except Exception as e:  # whatever a user's function raises
             msg = f"the prompt's function failed: {type(e).__name__}: {e}; nothing was sent."
-            raise InputError(msg, "Mend it, and call again.") from e
+            raise InputError(msg, "Correct it, and call again.") from e
         return (found[0], tuple(found[1:])) if isinstance(found, tuple) and found else (found, ())
     fields = {**value} if isinstance(value, Mapping) else {}
     try:
         if not any(name is not None for _, name, _, _ in _FORMATTER.parse(prompt)) and _means_cell(prompt, fields):
-            msg = "doubled braces in a prompt from Python are text, so it names nothing of the case; nothing was sent."
+            msg = "doubled braces are plain text here, so the prompt uses no field of the case; nothing was sent."
             raise InputError(msg, f"Write single ones: {{{next(iter(fields), 'row')}}}.")
         return _FORMATTER.vformat(prompt, (), {**fields, "row": value}), ()
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as e:
         have = ", ".join(f"{{{name}}}" for name in (*fields, "row"))
-        msg = f"the prompt's braces name what the case has not ({type(e).__name__}: {e}); nothing was sent."
+        msg = (
+            f"the prompt's braces name a field that the case does not have ({type(e).__name__}: {e}); nothing was sent."
+        )
         raise InputError(msg, f"It has {have}. Write {{{{ for a brace, or give a function of the case.") from None
 
 

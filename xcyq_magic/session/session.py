@@ -243,7 +243,7 @@ class ChatSession:
         url = self.access.connection().url
         body, told = self._client.body(ready.request, url)
         behind = ", then ".join(other.request.model for other in further)
-        told += [f"Where it cannot answer, {behind} is asked."] if behind else []
+        told += [f"If it cannot answer, {behind} is asked."] if behind else []
         estimate = self.spending.estimate([ready.request])
         return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)), estimate)
 

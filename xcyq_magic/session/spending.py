@@ -141,7 +141,9 @@ class Spending:
             model = job.request.model
             if job.estimate is None and model not in self._told:
                 self._told.add(model)
-                job.live.notices.append(f"{model} is not in the budget: GatewaySettings.prices has no price for it.")
+                job.live.notices.append(
+                    f"{model} does not count towards the budget: GatewaySettings.prices has no price for it."
+                )
 
     def entered(self, job: Job, request: ChatRequest, send: Send) -> Send:
         """Return what begins the ledger's entry of a request, and then sends it.

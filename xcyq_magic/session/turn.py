@@ -195,7 +195,7 @@ class Outcome:
         if error is None and turn is not None:
             return turn.completion
         try:
-            raise error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+            raise error or IncompleteReplyError("The reply was empty.", "Ask again.")
         finally:  # the error holds this frame, and would be held by it: a `Chat` would wait for the garbage collector
             del self, error
 
