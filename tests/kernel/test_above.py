@@ -309,3 +309,19 @@ def test_after_it_is_unloaded_nothing_is_heard_and_a_later_load_hears_again(page
     page.run(page.add(LOAD))
     page.run(page.add("b = 1\nprint('back')"))
     assert "back\n```" in page.ask()
+
+
+def test_what_is_shown_without_being_an_output_of_the_cell_goes_as_the_page_shows_it(page, tmp_path):
+    (tmp_path / "fails.py").write_text("1 / 0  # in a script")
+    page.run(page.add(f"%run {tmp_path / 'fails.py'}"))
+    page.run(page.add("len?"))
+    page.run(page.add("a = 1"))
+    sent = page.ask()
+    assert sent.count("ZeroDivisionError") == 1
+    assert "Return the number of items in a container." in sent
+
+
+def test_a_key_that_was_printed_is_hidden(page):
+    page.run(page.add(f"print('the key is {KEY}')"))
+    assert "the key is" in page.ask()
+    assert KEY not in page.sent

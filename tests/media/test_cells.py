@@ -81,6 +81,10 @@ def test_a_picture_that_cannot_be_read_is_a_line():
         ("\x1b[31mred\x1b[0m", "red"),
         ("a\n\nb", "a\n\nb"),
         ("working\r", "working"),
+        ("12345\rab", "ab345"),  # no more is overwritten than what is written
+        ("12345\b\b6\b", "123"),
+        ("\b\bab", "ab"),
+        ("long " * 100_000, "long " * 100_000),  # in a time that grows with the text, not with its square
     ],
 )
 def test_what_is_printed_goes_as_the_page_shows_it(text, stays):
@@ -113,6 +117,19 @@ def test_a_value_is_told_by_its_text_or_by_what_says_more(data, text):
         ).outputs
         == text
     )
+
+
+def test_a_piece_overwrites_only_what_went_to_the_same_stream():
+    pieces = [("stdout", "50 %"), ("stdout", "\r100 %"), ("stderr", "\rwarning"), ("stdout", "\rdone\n")]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    assert cell_of({"source": "x", "outputs": outputs}).outputs == ("100 %\nwarning\ndone",)
+
+
+@pytest.mark.parametrize("flaw", [lambda b: b[:-20], lambda b: b[:60] + bytes([b[60] ^ 1]) + b[61:]])
+def test_a_png_that_is_damaged_does_not_go(flaw):
+    data = base64.b64encode(flaw(base64.b64decode(png()))).decode()
+    shown = parts_of_cells([Cell("plot()", picture=("image/png", data))], 4_000, 2)
+    assert text_of(shown).endswith("[a picture (image/png) that cannot be read]\n\n")
 
 
 KEYS = ["source", "outputs", "data", "text", "text/plain", "text/html", "image/png", "output_type", "traceback"]

@@ -6,8 +6,6 @@ kernel, which knows it before the file does.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import time
 from dataclasses import dataclass, replace
@@ -17,24 +15,21 @@ from xcyq_magic.chat.messages import Above, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME
 from xcyq_magic.errors import InputError
 from xcyq_magic.media.cells import Cell, cell_of, parts_of_cells
-from xcyq_magic.media.files import read_file
 from xcyq_magic.media.secrets import is_private, mask
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from xcyq_magic.chat.messages import Part
     from xcyq_magic.magics.context import Context
-    from xcyq_magic.magics.ran_cells import RanCell
+    from xcyq_magic.magics.ran_cell import RanCell
+    from xcyq_magic.magics.saved_cells import SavedCells
 
 ALL = 0  # as the number of cells
 _HEAD = "The notebook above this cell, {order}:\n\n"
 _END = "(End of the cells above.)\n"
 _BY_PAGE, _BY_RUN = "in the order of the page", "in the order in which its cells ran"
-_MOST_BYTES = 256 * 2**20  # of a notebook's file
-_ATTEMPTS, _PAUSE_S = 4, 0.05  # to read a file that is being written
-_MOST_NEIGHBOURS = 200  # notebooks of a folder, looked at for one that was renamed
+_A_DAY_S = 86_400
 _OURS = re.compile(r"\s*(?:%%?chat\w*|%%compare|%(?:re|un)?load_ext\s+xcyq_magic|%config\s+(?:Chat|Gateway)Settings)\b")
 _ASKS = re.compile(r"\s*(?:%%chat|%%compare|%chat|%chat_error)\b")
 
@@ -55,6 +50,8 @@ class _Placed:
         Its last run in this kernel; None for one that did not run.
     saved
         Its source in the file; None where the file does not have it.
+    gone
+        Whether it was deleted or cut since the file was written.
     """
 
     key: str
@@ -62,18 +59,20 @@ class _Placed:
     note: str = ""
     ran: RanCell | None = None
     saved: str | None = None
+    gone: bool = False
 
     @property
-    def number(self) -> int | None:
-        """The one in ``In [4]``; None where it has none."""
-        return self.record.get("execution_count")
+    def name(self) -> str:
+        """How it is called on the page: ``In [4]``."""
+        number = self.record.get("execution_count")
+        return f"In [{number}]" if number is not None else "a cell that did not run"
 
     @property
     def is_private(self) -> bool:
         """Whether its first line or its tags say so, as it ran or as it is saved."""
-        tags = (self.record.get("metadata") or {}).get("tags") or ()
+        tags = self.record.get("metadata", {}).get("tags", ())
         markdown = self.record.get("cell_type") == "markdown"
-        sources = filter(None, {_source(self.record), self.saved, self.ran.source if self.ran else None})
+        sources = filter(None, {self.record["source"], self.saved, self.ran.source if self.ran else None})
         return "private" in tags or any(is_private(source, markdown=markdown) for source in sources)
 
 
@@ -95,20 +94,20 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
         There are none.
     """
     placed, notes = _page(context)
-    cells = [cell for p in placed if not p.is_private and (cell := _cell(p, turns)) is not None]
-    if count != ALL:
-        cells = cells[-count:]
-    if private := sum(p.is_private for p in placed):
+    open_ = [p for p in placed if not p.is_private]
+    known = [found for p in open_ if (found := _without_known(p, turns)) is not None]
+    known = known if count == ALL else known[-count:]
+    if private := len(placed) - len(open_):
         notes.append(f"{_cells(private)} left out as private")
-    if not cells:
+    if not known:
         of = " that may go along" if private else ""
         msg = f"There is no cell above this one{of}, so nothing was sent."
         raise InputError(msg, "Leave out --above.")
-    cells, hidden = _masked(context, cells)
+    cells, hidden = _masked(context, _nearest(known, context.chat.above_chars))
     notes += [f"{hidden} value{'s' * (hidden != 1)} hidden"] if hidden else []
     shown = parts_of_cells(cells, context.chat.above_chars, context.chat.above_images)
     notes += [f"{shown.shortened} shortened"] if shown.shortened else []
-    if further := len(cells) - shown.cells:
+    if further := len(known) - shown.cells:
         notes.append(f"{further} further up left out (ChatSettings.above_chars = {context.chat.above_chars:,})")
     order = _BY_RUN if _BY_RUN in notes else _BY_PAGE
     parts = _between(shown.parts, _HEAD.format(order=order), _END)
@@ -133,48 +132,51 @@ def _between(parts: Sequence[Part], head: str, end: str) -> list[Part]:
 
 def _masked(context: Context, cells: Sequence[Cell]) -> tuple[list[Cell], int]:
     """Return cells without what looks like a key in them, and how many such values there were."""
-    hide = context.session.access.hide
     masked = mask([text for cell in cells for text in (cell.source, *cell.outputs)])
-    texts = map(hide, masked.texts)
+    texts = iter(context.session.access.hide_all(masked.texts))
     found = [replace(c, source=next(texts), outputs=tuple(next(texts) for _ in c.outputs)) for c in cells]
     return found, masked.count
 
 
-def _cell(placed: _Placed, turns: Collection[str]) -> Cell | None:
+def _nearest(known: Sequence[_Placed], chars: int) -> list[Cell]:
+    """Return the last cells, more than have room in so many characters: to read the outputs of all may take long."""
+    cells: list[Cell] = []
+    room = chars + chars // 4
+    for placed in reversed(known):
+        if room < 0:
+            break
+        cells.append(cell_of(placed.record, placed.note))
+        room -= min(sum(map(len, (cells[-1].source, *cells[-1].outputs))), chars // 2)  # as it is shortened
+    return cells[::-1]
+
+
+def _without_known(placed: _Placed, turns: Collection[str]) -> _Placed | None:
     """Return a cell as it goes along; None for one that is empty, or ours and of no interest or known already."""
-    source, record = _source(placed.record), placed.record
-    lines = [line for line in source.split("\n") if line.strip()]
+    record, outputs = placed.record, placed.record.get("outputs", [])
+    lines = [line for line in record["source"].split("\n") if line.strip()]
     if not lines:
         return None
-    outputs = record.get("outputs")
-    outputs = outputs if isinstance(outputs, list) else []
     kept = list(_without_turns(outputs, turns))
-    if record.get("cell_type") == "code" and (lines[0].lstrip().startswith("%%") or all(map(_OURS.match, lines))):
-        answered = any(isinstance(o, dict) and "data" in o for o in kept) and len(kept) == len(outputs)
+    if record["cell_type"] == "code" and (lines[0].lstrip().startswith("%%") or all(map(_OURS.match, lines))):
+        answered = any("data" in o for o in kept) and len(kept) == len(outputs)
         asks = any(map(_ASKS.match, lines)) and "--dry-run" not in lines[0]
         if _OURS.match(lines[0]) and not (asks and answered):
             return None
-    return cell_of({**record, "outputs": kept}, placed.note)
+    return placed if len(kept) == len(outputs) else replace(placed, record={**record, "outputs": kept})
 
 
 def _without_turns(outputs: Iterable[Any], turns: Collection[str]) -> Iterable[Any]:
     """Return outputs but for those that show one of `turns`; a long reply has several."""
     within = False
     for output in outputs:
-        data = output.get("data") if isinstance(output, dict) else None
-        data = data if isinstance(data, dict) else {}
+        data = data if isinstance(data := output.get("data"), dict) else {}
         turn = data.get(TURN_MIME)
         if isinstance(turn, dict):
-            within = turn.get("id") in turns
+            within = str(turn.get("id")) in turns
         elif SECTION_MIME not in data:
             within = False
         if not within:
             yield output
-
-
-def _source(record: Mapping[str, Any]) -> str:
-    source = record.get("source")
-    return "".join(source) if isinstance(source, list) else str(source or "")
 
 
 # The page
@@ -182,122 +184,86 @@ def _source(record: Mapping[str, Any]) -> str:
 
 def _page(context: Context) -> tuple[list[_Placed], list[str]]:
     """Return the cells above the one that asks, and what to know of their places."""
+    from xcyq_magic.magics.saved_cells import saved_cells
+
     ran = list(context.ran)
     here = next((r.key for r in ran if r.run == context.ran.asking), None)
     notebook = context.notebook
-    saved, saved_at = _saved(notebook.path, ran) if notebook else (None, 0.0)
-    if saved is None:
-        placed, notes = _history(context, next((cell.number for cell in ran), None)), [_BY_RUN]
-    else:
-        placed, notes = _of_file(context, saved, saved_at, ran), []
-    known = {p.key for p in placed}
+    saved = saved_cells(notebook.path, ran, context.runs.sources.keys()) if notebook else None
+    placed, notes = _of_file(context, saved, ran) if saved else (_history(context), [_BY_RUN])
+    keys = [p.key for p in placed]
+    known = set(keys)
     for cell in ran:  # in the order of their first runs, so that each has its predecessor
-        if cell.key not in known and (saved is None or cell.began_at > saved_at or cell.key == here):
-            at = next((n for n, p in enumerate(placed, 1) if p.key == cell.after), len(placed))
-            if cell.key == here and 0 < at < len(placed):
-                notes.append(f"not saved yet: this cell is taken to stand below In [{placed[at - 1].number}]")
+        if cell.key not in known and (saved is None or cell.began_at > saved.at or cell.key == here):
+            at = next((keys.index(key) + 1 for key in context.ran.before(cell) if key in known), len(placed))
+            if saved and cell.key == here and at:
+                notes.append(f"not saved yet: this cell is taken to stand below {placed[at - 1].name}")
             placed.insert(at, _Placed(cell.key, cell.record, ran=cell))
-    return placed[: next((n for n, p in enumerate(placed) if p.key == here), len(placed))], notes
+            keys.insert(at, cell.key)
+            known.add(cell.key)
+    above = placed[: keys.index(here) if here in known else None]
+    kept = [p for p in above if not p.gone]
+    return kept, notes + [f"{_cells(len(above) - len(kept))} deleted or cut left out"] * (len(above) > len(kept))
 
 
-def _of_file(
-    context: Context, saved: Sequence[Mapping[str, Any]], saved_at: float, ran: list[RanCell]
-) -> list[_Placed]:
-    """Return the cells of a notebook's file, with what ran in this kernel in their places.
+def _of_file(context: Context, saved: SavedCells, ran: list[RanCell]) -> tuple[list[_Placed], list[str]]:
+    """Return the cells of a notebook's file, with what ran in this kernel in their places, and what to know of them.
 
     Parameters
     ----------
     context
         Whose kernel it is.
     saved
-        The cells of the file.
-    saved_at
-        When it was written, in Unix seconds.
+        The file.
     ran
         What ran.
     """
     typed = set(context.shell.history_manager.input_hist_raw) if context.shell.history_manager else set()
     by_id = {cell.key: cell for cell in ran}
-    if not any(record.get("id") in by_id for record in saved):  # VS Code tells other ids than it saves
-        by_id = _by_source(saved, ran)
+    if not any(record["id"] in by_id for record in saved.cells):  # VS Code tells other ids than it saves
+        by_id = _by_source(saved.cells, ran)
+    numbered = any(record["execution_count"] is not None for record in saved.cells)  # not by what saves no outputs
     placed = []
-    for n, record in enumerate(saved):
-        key, source = str(record.get("id", n)), _source(record)
+    for n, record in enumerate(saved.cells):
+        key, source = record["id"] or str(n), record["source"]
+        if context.ran.deleted.get(key, 0.0) > saved.at:
+            placed.append(_Placed(key, record, gone=True))  # what ran after it stands there
+            continue
         cell = by_id.get(key)
         if cell is None:
-            unknown = record.get("cell_type") == "code" and source not in typed
+            unknown = record["cell_type"] == "code" and source not in typed
             placed.append(_Placed(key, record, "not run in this kernel" if unknown else "", saved=source))
             continue
-        changed = cell.source.strip() != source.strip() and saved_at > cell.began_at
-        now = {"metadata": record.get("metadata"), **({"source": source} if changed else {})}
+        changed = cell.source.strip() != source.strip() and saved.at > cell.began_at
+        now = {"metadata": record["metadata"], **({"source": source} if changed else {})}
+        if numbered and saved.at > cell.ended_at and record["execution_count"] is None and not record["outputs"]:
+            now |= {"outputs": [], "execution_count": None}  # they were cleared on the page
         note = "changed since it ran" if changed else ""
         placed.append(_Placed(cell.key, {**cell.record, **now}, note, cell, source))
-    return placed
+    form = "%H:%M:%S" if 0 <= time.time() - saved.at < _A_DAY_S else "%Y-%m-%d"
+    return placed, [f"order as saved at {time.strftime(form, time.localtime(saved.at))}"]
 
 
 def _by_source(saved: Sequence[Mapping[str, Any]], ran: list[RanCell]) -> dict[str, RanCell]:
-    """Return what ran by the ids of the saved cells with the same source, each once."""
-    left, found = list(ran), {}
-    for n, record in enumerate(saved):
-        source = _source(record).strip()
-        cell = next((c for c in left if c.source.strip() == source and source), None)
-        if cell is not None:
-            left.remove(cell)
-            found[str(record.get("id", n))] = cell
+    """Return what ran by the ids of the saved cells with the same source, each once.
+
+    Of cells with the same source, it is the next one below what ran before.
+    """
+    left = {n: record["source"].strip() for n, record in enumerate(saved)}
+    found, last = {}, -1
+    for cell in ran:
+        source = cell.source.strip()
+        places = [n for n, text in left.items() if text == source and text]
+        if places:
+            last = next((n for n in places if n > last), places[0])
+            del left[last]
+            found[saved[last]["id"] or str(last)] = cell
     return found
 
 
-def _saved(path: str, ran: list[RanCell]) -> tuple[list[Mapping[str, Any]] | None, float]:
-    """Return the cells of the notebook's file, and when it was written; None where it has none of those that ran."""
-    from pathlib import Path
-
-    cells, written = _read(Path(path))
-    if cells is not None and _is_ours(cells, ran):
-        return cells, written
-    for other in _neighbours(Path(path)):  # it was renamed since its kernel started
-        cells, written = _read(other)
-        if cells is not None and any(c.get("id") in {r.cell_id for r in ran} for c in cells):
-            return cells, written
-    return None, 0.0
-
-
-def _is_ours(cells: Sequence[Mapping[str, Any]], ran: list[RanCell]) -> bool:
-    ids, sources = {r.cell_id for r in ran}, {r.source.strip() for r in ran} - {""}
-    return any(c.get("id") in ids or _source(c).strip() in sources for c in cells)
-
-
-def _neighbours(path: Path) -> list[Path]:
-    """Return the notebooks of the same folder that were written last."""
-    try:
-        with os.scandir(path.parent) as entries:
-            found = [(e.stat().st_mtime, e.path) for e in entries if e.name.endswith(".ipynb") and e.is_file()]
-    except OSError:
-        return []
-    return [path.with_name(os.path.basename(p)) for _, p in sorted(found, reverse=True)[:_MOST_NEIGHBOURS]]  # noqa: PTH119  # a str
-
-
-def _read(path: Path) -> tuple[list[Mapping[str, Any]] | None, float]:
-    """Return the cells of a notebook's file, and when it was written; None for what is none.
-
-    A frontend may be writing it at this moment: then it is read again.
-    """
-    for attempt in range(_ATTEMPTS):
-        try:
-            written = path.stat().st_mtime
-            notebook = json.loads(read_file(path, _MOST_BYTES))
-            cells = notebook.get("cells") if isinstance(notebook, dict) else None
-            return ([c for c in cells if isinstance(c, dict)], written) if isinstance(cells, list) else (None, 0.0)
-        except FileNotFoundError:  # noqa: PERF203  # each attempt fails by itself
-            return None, 0.0
-        except (OSError, ValueError, RecursionError):  # each attempt fails by itself
-            if attempt < _ATTEMPTS - 1:
-                time.sleep(_PAUSE_S)
-    return None, 0.0
-
-
-def _history(context: Context, before: int | None) -> list[_Placed]:
-    """Return the cells that ran before number `before`, or before this one, as IPython's history has them."""
-    history = context.shell.history_manager
+def _history(context: Context) -> list[_Placed]:
+    """Return the cells that ran before the first that was heard of, or this one, as IPython's history has them."""
+    history, before = context.shell.history_manager, context.ran.first
     sources = list(history.input_hist_raw[1 : -1 if before is None else before]) if history else []
     outputs: Mapping[int, Any] = getattr(history, "outputs", {})  # IPython 9.1 has what was printed
     failed: Mapping[int, Any] = getattr(history, "exceptions", {})

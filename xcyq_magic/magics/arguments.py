@@ -132,8 +132,8 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="WHAT",
             action="append",
             default=[],
-            help="A variable, an expression, a file (report.pdf[3-5]), a folder or an address that goes before the "
-            "text. Again for more.",
+            help="A variable, an expression, a path or an address that goes before the text: df, notes.md, "
+            "report.pdf[3-5], src/. Again for more.",
         ),
         argument(
             "-f",

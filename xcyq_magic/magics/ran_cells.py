@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections import deque
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import XcyqError
+from xcyq_magic.magics.ran_cell import RanCell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,134 +25,11 @@ if TYPE_CHECKING:
     from xcyq_magic.magics.image_history import SeenImages
 
 _MOST_CELLS = 2_000
-_MOST_PRINTED = (
-    100_000  # characters of a text that is printed at the end of what a cell shows; as many at its beginning
-)
 _MOST_KEPT = 100_000_000  # characters and bytes of all that cells showed; what ran first is forgotten first
 # What is worth to be kept of an output: the rest is for scripts of a page.
 _KEPT = {"text/plain", "text/markdown", "text/latex", "text/html", "image/png", "image/jpeg", "image/webp", "image/gif"}
 _KEPT |= {"image/svg+xml"}
 _ERROR_CHARS = 2_000
-
-
-@dataclass
-class Printed:
-    """What was printed, of which the middle is left out where it is long.
-
-    Attributes
-    ----------
-    name
-        ``stdout`` or ``stderr``.
-    """
-
-    name: str
-    _pieces: list[str] = field(default_factory=list)
-    _size: int = 0
-    _begin: str = ""
-    _left_out: int = 0
-
-    def add(self, text: str) -> None:
-        """Take in what was printed next."""
-        self._pieces.append(text)
-        self._size += len(text)
-        if self._size > 2 * _MOST_PRINTED:
-            whole = "".join(self._pieces)
-            if not self._begin:
-                self._begin, whole = whole[:_MOST_PRINTED], whole[_MOST_PRINTED:]
-            self._left_out += max(0, len(whole) - _MOST_PRINTED)
-            self._pieces, self._size = [whole[-_MOST_PRINTED:]], min(len(whole), _MOST_PRINTED)
-
-    @property
-    def size(self) -> int:
-        """How many characters are kept."""
-        return len(self._begin) + self._size
-
-    @property
-    def text(self) -> str:
-        """What is kept of it."""
-        gap = f"\n… {self._left_out:,} characters left out …\n" if self._left_out else ""
-        return f"{self._begin}{gap}{''.join(self._pieces)}"
-
-
-@dataclass
-class RanCell:
-    """The last run of a cell.
-
-    Attributes
-    ----------
-    key
-        The cell's id; of one without, the id of its run.
-    run
-        The id of the request that ran it.
-    cell_id
-        None where the frontend tells none.
-    source
-        As it ran.
-    number
-        The one in ``In [4]``; None while it runs.
-    began_at
-        When it ran, in Unix seconds.
-    after
-        The key of the cell that ran before it when it ran for the first time; None for the first.
-    """
-
-    key: str
-    run: str
-    cell_id: str | None
-    source: str
-    began_at: float
-    after: str | None
-    number: int | None = None
-    _shown: list[Printed | dict[str, Any]] = field(default_factory=list)
-    _clears: bool = False  # once the next output comes
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The cell in JSON, as in a notebook's file."""
-        outputs = [
-            {"output_type": "stream", "name": o.name, "text": o.text} if isinstance(o, Printed) else o
-            for o in list(self._shown)
-        ]
-        return {"cell_type": "code", "source": self.source, "execution_count": self.number, "outputs": outputs}
-
-    @property
-    def size(self) -> int:
-        """How many characters and bytes are kept of what it showed."""
-        sizes = (
-            [o.size] if isinstance(o, Printed) else [len(t) for t in o.get("data", {}).values()]
-            for o in list(self._shown)
-        )
-        return len(self.source) + sum(map(sum, sizes))
-
-    def show(self, output: dict[str, Any]) -> None:
-        """Add an output."""
-        self._clear_if_due()
-        self._shown.append(output)
-
-    def print(self, name: str, text: str) -> None:
-        """Add what was printed to the stream of that name."""
-        self._clear_if_due()
-        last = self._shown[-1] if self._shown else None
-        if not isinstance(last, Printed) or last.name != name:
-            last = Printed(name)
-            self._shown.append(last)
-        last.add(text)
-
-    def clear(self, *, wait: bool) -> None:
-        """Forget what it showed, or do so once it shows something else."""
-        self._clears = wait
-        if not wait:
-            self._shown.clear()
-
-    def _clear_if_due(self) -> None:
-        if self._clears:
-            self.clear(wait=False)
-
-    def update(self, display_id: object, data: Mapping[str, Any]) -> None:
-        """Replace the outputs of that display id."""
-        for output in self._shown:
-            if isinstance(output, dict) and output.get("display_id") == display_id:
-                output["data"] = data
 
 
 class RanCells:
@@ -164,16 +43,27 @@ class RanCells:
         Whose cells they are.
     seen
         Takes in the images among their outputs.
+
+    Attributes
+    ----------
+    first
+        The number of the first cell that was heard of; None until it has run.
+    deleted
+        When the page told that a cell was deleted or cut, by its id; one that runs again is not among them.
     """
 
     def __init__(self, shell: InteractiveShell, seen: SeenImages) -> None:
         self._shell = shell
         self._seen = seen
+        self.first: int | None = None
+        self.deleted: dict[str, float] = {}
         self._cells: dict[str, RanCell] = {}  # in the order of their first runs
         self._by_run: dict[str, RanCell] = {}
-        self._last: str | None = None
+        self._order: deque[str] = deque(maxlen=_MOST_CELLS)  # the keys of all runs
+        self._runs = 0
         self._lock = threading.Lock()  # what is printed comes from the thread that sends it
         self._streams: list[Any] = []
+        self._failed: BaseException | None = None  # whose traceback was shown last when a cell began
 
     def __iter__(self) -> Iterator[RanCell]:
         """Go through the cells in the order in which they ran for the first time."""
@@ -181,15 +71,23 @@ class RanCells:
         with self._lock:
             return iter(list(self._cells.values()))
 
+    def before(self, cell: RanCell) -> Iterator[str]:
+        """Go through the keys of what ran before a cell did for the first time, the latest first."""
+        return islice(reversed(self._order), self._runs - cell.after, None)
+
     def _flush(self) -> None:
         """Have what was printed sent, and so heard."""
         for stream in self._streams:
             stream.flush()
 
     @property
+    def _request(self) -> Mapping[str, Any]:
+        return getattr(self._shell, "parent_header", None) or {}
+
+    @property
     def asking(self) -> str:
         """The id of the request that is being executed; ``""`` where requests have none."""
-        return str((getattr(self._shell, "parent_header", None) or {}).get("header", {}).get("msg_id", ""))
+        return str(self._request.get("header", {}).get("msg_id", ""))
 
     @property
     def is_kernel(self) -> bool:
@@ -200,6 +98,7 @@ class RanCells:
         """Hear of cells and outputs from now on."""
         if not self.is_kernel:
             return
+        self._note_run(self._request.get("metadata", {}).get("cellId") or "")  # the cell that loads the extension
         self._shell.events.register("pre_run_cell", self._begin)
         self._shell.events.register("post_run_cell", self._end)
         publisher, results = self._shell.display_pub, self._shell.displayhook
@@ -227,45 +126,56 @@ class RanCells:
         self._streams = []
         self._cells.clear()
         self._by_run.clear()
+        self._failed = None
 
     def _begin(self, info: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        run, metadata = self.asking, (getattr(self._shell, "parent_header", None) or {}).get("metadata", {})
+        run, metadata = self.asking, self._request.get("metadata", {})
         if not run or run in self._by_run or info.silent:  # a cell that runs others has its own source
             return
         cell_id = metadata.get("cellId") or None
         key = cell_id if isinstance(cell_id, str) else run
+        self._failed = getattr(sys, "last_value", None)
         with self._lock:
-            for gone in metadata.get("deletedCells") or ():  # JupyterLab tells them
+            for gone in metadata.get("deletedCells") or ():  # JupyterLab tells them, also what was cut and pasted
                 self._forget(gone)
+                self.deleted[str(gone)] = time.time()
+            self.deleted.pop(key, None)
             before = self._cells.get(key)
-            after = before.after if before else self._last
+            after = before.after if before else self._runs
             ran = RanCell(key, run, cell_id, info.raw_cell, time.time(), after)
             if before:
                 self._by_run = {r: c for r, c in self._by_run.items() if c is not before}
             self._cells[key] = self._by_run[run] = ran
-            self._last = key
+            self._note_run(key)
             self._make_room()
+
+    def _note_run(self, key: str) -> None:
+        self._order.append(key)
+        self._runs += 1
 
     def _make_room(self) -> None:
         while len(self._cells) > _MOST_CELLS:
             self._forget(next(iter(self._cells)))
+        while len(self.deleted) > _MOST_CELLS:
+            del self.deleted[next(iter(self.deleted))]
 
     def _forget(self, key: object) -> None:
         gone = self._cells.pop(key, None) if isinstance(key, str) else None
         if gone is not None:
             self._by_run = {r: c for r, c in self._by_run.items() if c is not gone}
-            for cell in self._cells.values():
-                cell.after = gone.after if cell.after == key else cell.after
-            self._last = gone.after if self._last == key else self._last
 
     def _end(self, result: Any) -> None:  # noqa: ANN401  # IPython's, without types
-        error = result.error_in_exec or result.error_before_exec
         ran = self._by_run.get(self.asking)
-        if ran is None:
+        if ran is None or ran.source != result.info.raw_cell:  # one that this cell ran
             return
-        if ran.source != result.info.raw_cell:  # one that this cell ran
-            return
-        ran.number = result.execution_count
+        shown = getattr(sys, "last_value", None)  # %run shows a traceback and goes on
+        error = result.error_in_exec or result.error_before_exec or (shown if shown is not self._failed else None)
+        ran.number, ran.ended_at = result.execution_count, time.time()
+        self.first = ran.number if self.first is None else self.first
+        pages = self._shell.payload_manager.read_payload() if self._shell.payload_manager else ()
+        for page in pages:  # what `print?` says
+            if isinstance(data := page.get("data"), dict):
+                ran.show({"output_type": "display_data", "data": _kept(data)})
         if error is not None:
             ran.show({"output_type": "error", "traceback": [_trace(error)]})
         with self._lock:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import Text
+from xcyq_magic.chat.given import replace_surrogates
+from xcyq_magic.chat.messages import Image, Text
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes
+from xcyq_magic.media.images import decoding, opened
 from xcyq_magic.media.kinds import PICTURES
 from xcyq_magic.media.text.nested import clipped, fenced, is_address
 
@@ -24,11 +26,11 @@ _UNSEEN = {"script", "style", "template", "svg", "head"}  # elements whose text 
 _LINES = {"tr", "p", "div", "li", "br", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol"}
 _MOST_HTML = 200_000  # characters
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n|\Z)")  # what a progress bar wrote before its last state
 _FIGURE = re.compile(r"<Figure size [^>]*>|(?:array\(\[)?<Axes.*", re.DOTALL)
 _SHARE = 2  # of the characters for all cells, one may take so large a part: one long log leaves room for others
 _LEAST = 200  # characters for which it is worth to show a part of a cell
 _ERROR_CHARS = 2_000
+_PNG = b"\x89PNG\r\n\x1a\n"
 _NAMES = {"markdown": "Markdown", "raw": "Raw text"}
 
 
@@ -157,12 +159,14 @@ def _joined(text: object) -> str:
 
 
 def _streams_joined(outputs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return outputs with what was printed piece by piece in one, since a piece may overwrite the one before."""
+    """Return outputs with what was printed in one; a piece overwrites only what went to the same stream before it."""
     found: list[Mapping[str, Any]] = []
     for output in outputs:
         before = found[-1] if found else {}
         if output.get("output_type") == "stream" and before.get("output_type") == "stream":
-            found[-1] = {**before, "text": _joined(before.get("text")) + _joined(output.get("text"))}
+            text = _joined(before.get("text"))
+            text = text if before.get("name") == output.get("name") else f"{printed(text)}\n"
+            found[-1] = {**output, "text": text + _joined(output.get("text"))}
         else:
             found.append(output)
     return found
@@ -174,7 +178,8 @@ def _text_of(output: Mapping[str, Any]) -> str:
     if kind == "stream":
         return printed(_joined(output.get("text")))
     if kind == "error":
-        trace = "\n".join(_joined(line) for line in output.get("traceback") or ())
+        given = output.get("traceback")
+        trace = "\n".join(map(_joined, given)) if isinstance(given, list) else ""
         return clipped(printed(trace) or f"{output.get('ename')}: {output.get('evalue')}", _ERROR_CHARS)
     data = output.get("data")
     return _bundle_text(data) if isinstance(data, dict) else ""
@@ -182,7 +187,22 @@ def _text_of(output: Mapping[str, Any]) -> str:
 
 def printed(text: str) -> str:
     """Return what stays on the page of a text that was printed: no colours, and of a progress bar its last state."""
-    return _OVERWRITTEN.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").strip("\r\n")
+    text = _ANSI.sub("", text)
+    if "\r" in text or "\b" in text:
+        text = "\n".join(map(_overwritten, text.split("\n")))
+    return text.strip("\n")
+
+
+def _overwritten(line: str) -> str:
+    """Return what stays of a line: a carriage return writes over it from its beginning, a backspace takes one back."""
+    shown: list[str] = []
+    for written in line.split("\r"):
+        kept: list[str] = []
+        for n, piece in enumerate(written.split("\b")):
+            del kept[len(kept) - (n > 0) :]
+            kept.extend(piece)
+        shown[: len(kept)] = kept
+    return "".join(shown)
 
 
 def _bundle_text(data: Mapping[str, Any]) -> str:
@@ -208,26 +228,26 @@ class _Words(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = ""
+        self.pieces: list[str] = []
         self._unseen = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  # the parser's own form
         self._unseen += tag in _UNSEEN
-        self.text += "\n" * (tag in _LINES)
+        self.pieces.append("\n" * (tag in _LINES))
 
     def handle_endtag(self, tag: str) -> None:
         self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        self.text += " | " if tag in {"td", "th"} else "\n" * (tag in _LINES)
+        self.pieces.append(" | " if tag in {"td", "th"} else "\n" * (tag in _LINES))
 
     def handle_data(self, data: str) -> None:
-        self.text += data if not self._unseen else ""
+        self.pieces.append(data if not self._unseen else "")
 
 
 def _text_of_html(page: str) -> str:
     words = _Words()
     words.feed(page[:_MOST_HTML])
     words.close()
-    lines = (" ".join(line.split()) for line in words.text.split("\n"))
+    lines = (" ".join(line.split()) for line in "".join(words.pieces).split("\n"))
     return "\n".join(line.removesuffix(" |") for line in lines if line)
 
 
@@ -246,9 +266,19 @@ def _media(cell: Cell) -> Part | str:
     try:
         if isinstance(content, str):
             content = content.encode() if mime == "image/svg+xml" else base64.b64decode(content)
-        return media_of_bytes(content, name, name)
+        return _checked_png(content, name) or media_of_bytes(content, name, name)
     except (MediaError, ValueError):  # as binascii's errors are
         return f"[a picture ({mime}) that cannot be read]"
+
+
+def _checked_png(data: bytes, name: str) -> Image | None:
+    """Return a PNG whose checksums are right, for to decode it takes ten times as long; None for any other picture."""
+    picture = opened(data, name) if data.startswith(_PNG) else None
+    if picture is None:
+        return None
+    with decoding(name):
+        picture.verify()
+    return Image(data, "image/png", *picture.size, name=name)
 
 
 def _written(cell: Cell) -> str:
@@ -256,7 +286,7 @@ def _written(cell: Cell) -> str:
     body = cell.source.strip("\n")
     source = fenced(body, "python") if cell.kind == "code" else body
     outputs = "".join(f"Output:\n{fenced(text)}\n" for text in cell.outputs)
-    return f"{cell.title}:\n{source}\n{outputs}\n"
+    return replace_surrogates(f"{cell.title}:\n{source}\n{outputs}\n")
 
 
 def _shortened(cell: Cell, most: int) -> Cell:

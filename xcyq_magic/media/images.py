@@ -184,8 +184,8 @@ def opened(data: bytes, shown: str) -> PillowImage:
         raise MediaError(msg, "Scale it down first.") from None
     except Exception:  # noqa: BLE001  # as in `decoding`
         msg = f"{shown} is not a picture that can be read; nothing was sent."
-        hint = "PNG, JPEG, WEBP, GIF, TIFF, BMP, ICO, PPM, JPEG 2000 and AVIF can be attached, videos for Gemini, "
-        hint += "text files, tables and PDFs."
+        hint = "PNG, JPEG, WEBP, GIF, TIFF, BMP, ICO, PPM, JPEG 2000 and AVIF can be attached, "
+        hint += "videos for Gemini, texts, tables and PDFs."
         raise MediaError(msg, hint) from None
 
 
