@@ -429,6 +429,13 @@ def test_what_is_left_out_is_warned_of_from_python(run, place):
     run("Chat()('hi', 'b.txt')")  # warnings are errors
 
 
+def test_a_reply_from_python_that_is_shown_says_what_went_along(run, came, place):
+    (place / "notes.md").write_text("# Notes\n")
+    run("from xcyq_magic import Chat")
+    run("Chat().show('hi', 'notes.md')")
+    assert "notes.md: 1 line, 8 bytes, about" in came().said
+
+
 def test_the_characters_of_a_document_are_a_setting(run, came, place):
     (place / "a.log").write_text(LONG)
     run("%config ChatSettings.document_chars = 1_000_000")
