@@ -36,6 +36,11 @@ def pdf(pages: int, *, trailer: bytes = b"", size: tuple[int, int] = (595, 842))
         )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<</Type/Pages/Kids[%s]/Count %d>>" % (b" ".join(kids), pages)
+    return file_of(*objects, trailer=trailer)
+
+
+def file_of(*objects: bytes, trailer: bytes = b"") -> bytes:
+    """A PDF of objects, the first of which is its catalogue."""
     file, places = bytearray(b"%PDF-1.7\n"), []
     for n, content in enumerate(objects, 1):
         places.append(len(file))
@@ -53,9 +58,22 @@ def encrypted_pdf() -> bytes:
     return pdf(1, trailer=rules)
 
 
+def form_pdf() -> bytes:
+    """A PDF with a form, in which somebody has filled in a field, red and as large as the page."""
+    look = b"1 0 0 rg 0 0 100 100 re f"
+    return file_of(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Annots[4 0 R]>>",
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/V(b)/F 4/Rect[0 0 100 100]/P 3 0 R/AP<</N 5 0 R>>>>",
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 100 100]/Length %d>>stream\n%s\nendstream" % (len(look), look),
+    )
+
+
 def scanned_pdf(pages: int) -> bytes:
-    """A PDF of pictures alone."""
-    first, *more = (PIL.Image.linear_gradient("L").convert("RGB").resize((300, 400)).rotate(n) for n in range(pages))
+    """A PDF of pictures alone, as full of noise as paper is."""
+    noise = PIL.Image.merge("RGB", [PIL.Image.effect_noise((300, 400), 60) for _ in range(3)]).resize((1200, 1600))
+    first, *more = (noise.rotate(90 * n) for n in range(pages))
     buffer = io.BytesIO()
     first.save(buffer, "PDF", save_all=True, append_images=more)
     return buffer.getvalue()

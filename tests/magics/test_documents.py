@@ -9,13 +9,14 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import PIL.Image
 import pypdfium2
 import pytest
-from documents import colour, encrypted_pdf, folder, notebook, pdf, png_in_base64, scanned_pdf, zipped
+from documents import colour, encrypted_pdf, folder, form_pdf, notebook, pdf, png_in_base64, scanned_pdf, zipped
 from files import at_once
 from kernels import KEY
 
@@ -102,10 +103,10 @@ def source_tree(path):
         path,
         a_dot_py="print('a')\n",
         docs__b_dot_md="# b\n",
-        docs___dot_gitignore="*.tmp\n!kept.tmp\n",
+        docs___dot_gitignore="!kept.tmp\n",
         docs__x_dot_tmp="no",
         docs__kept_dot_tmp="yes",
-        _dot_gitignore="secret*\nbuild/\n[\n",
+        _dot_gitignore="secret*\nbuild/\n*.tmp\n[\n",
         secrets_dot_txt="hidden by Git",
         build__out_dot_txt="built",
         _dot_env="KEY=1",
@@ -149,6 +150,7 @@ KINDS = {
         File("b.csv", "zip;größe\n01234;5\n99999;\n".encode("latin-1"), ("01234", "größe: Int64, 1 missing")),
         File("c.tsv", "a\tb\n1\tx y\n".encode("utf-16"), ("1 row × 2 columns", "x y")),
         File("d.csv", b"a,b\n1,2\n1,2,3\n", ("```\na,b\n1,2\n1,2,3\n```",), says="as text"),
+        File("longer.csv", b"a,b\n1,2,3\n4,5,6\n", ("```\na,b\n1,2,3\n4,5,6\n```",), says="as text"),
         File("e.csv", TABLE.to_csv(index=False).encode(), ("500 rows × 2 columns", "Summary of all 500 rows", "249.5")),
     ],
     "tables": [
@@ -184,6 +186,7 @@ KINDS = {
         File("locked.pdf", encrypted_pdf(), refused="locked.pdf is encrypted with a password; nothing was sent"),
         File("cut.pdf", pdf(3)[:300], refused="is a PDF that cannot be read"),
         File("scan.pdf[text]", scanned_pdf(2), refused="there is no text on these pages"),
+        File("30.pdf", pdf(30), says="Left out: pages 21-30; -a 30.pdf[21-30]", pages=tuple(range(1, 21))),
         File("long.pdf", pdf(500), ("pages 1-20 of 500",), says="Left out: pages 21-500", pages=tuple(range(1, 21))),
         File("long.pdf[text]", pdf(500), ("This is page 500.",), says="text of 500 pages"),
     ],
@@ -234,7 +237,7 @@ KINDS = {
     ],
     "other names": [
         File("nameless", pdf(1), pages=(1,)),
-        File("page.png", b"<p>Not found</p>", refused="is no picture that can be read, it is text"),
+        File("page.png", b"<p>Not found</p>", refused="is not a picture but text"),
         File("free", b"The free software", ("```\nThe free software\n```",)),
         File("MZ.txt", b"MZ is no program", ("MZ is no program",)),
         File("report.pdf[2]", b"brackets", ("```\nbrackets\n```",)),
@@ -310,10 +313,19 @@ def test_a_page_is_what_pdfium_draws(run, came, place):
     assert picture.tobytes() == page.render(scale=1568 / 842).to_pil().convert("RGB").tobytes()
 
 
-def test_a_scan_is_sent_as_it_is_seen(run, came, place):
+def test_a_scan_is_sent_as_a_photograph_is(run, sandbox, came, place):
     (place / "a.pdf").write_bytes(scanned_pdf(2))
     run("%chat -a a.pdf hi")
     assert [max(p.size) for p in came().pictures] == [1568, 1568]
+    parts = encoding.decode_message(sandbox.received[-1].body["messages"][-1]).parts
+    assert [p.mime for p in parts if hasattr(p, "mime")] == ["image/jpeg"] * 2
+
+
+def test_what_was_filled_into_a_form_is_drawn(run, came, place):
+    (place / "a.pdf").write_bytes(form_pdf())
+    run("%chat -a a.pdf hi")
+    (picture,) = came().pictures
+    assert picture.getpixel((picture.width // 2, picture.height // 2)) == (255, 0, 0)
 
 
 CALLS = {
@@ -348,15 +360,17 @@ def test_documents_are_folded_in_the_history(run, shell, place):
     (place / "notes.md").write_text("# Notes\n")
     (place / "a.csv").write_text("a,b\n1,2\n")
     (place / "a.pdf").write_bytes(pdf(1))
+    (place / "a.ipynb").write_bytes(NOTEBOOK)
     folder(place / "src", a_dot_py="1\n")
-    run("%%chat -a notes.md -a a.pdf -a a.csv -a src\nWhat is it?")
+    run("%%chat -a notes.md -a a.pdf -a a.csv -a src -a a.ipynb\nWhat is it?")
     session = shell.magics_manager.registry["xcyq_magic"].context.session
     html = kept_turn_bundle(session.conversation().turns[-1], "1")["text/html"]
     folds = re.findall(r"<summary[^>]*>(.*?)</summary>", html)
-    assert [re.sub("<.*?>", "", fold) for fold in folds] == [
+    assert [unescape(fold) for fold in folds] == [
         "notes.md",
         "a.csv (as pandas reads it)",
         "src/ (1 text file)",
+        "a.ipynb (a notebook's cells and their outputs)",
     ]
     assert "a.pdf (1 page, as pictures in this order)" in html
     assert html.index("a.pdf page 1") < html.index("a.csv (as pandas")
@@ -413,6 +427,13 @@ def test_what_is_left_out_is_warned_of_from_python(run, place):
     with pytest.warns(UserWarning, match=r"a\.log: 20,000 lines.*Left out: 2\d\d,\d{3} characters"):
         run("Chat()('hi', 'a.log')")
     run("Chat()('hi', 'b.txt')")  # warnings are errors
+
+
+def test_a_reply_from_python_that_is_shown_says_what_went_along(run, came, place):
+    (place / "notes.md").write_text("# Notes\n")
+    run("from xcyq_magic import Chat")
+    run("Chat().show('hi', 'notes.md')")
+    assert "notes.md: 1 line, 8 bytes, about" in came().said
 
 
 def test_the_characters_of_a_document_are_a_setting(run, came, place):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from documents import folder, notebook, pdf
+from files import at_once, make_endless
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,6 +213,14 @@ def test_what_git_ignores_above_a_folder_is_ignored_unless_the_folder_is_named(t
     )
     assert "a.tmp" not in read(tmp_path / "src")[0]
     assert "named" in read(tmp_path / "build")[0]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_called_as_git_ignores_and_is_no_file_says_nothing(tmp_path, kind):
+    folder(tmp_path / "f", a_dot_txt="yes")
+    make_endless(kind, tmp_path / "f" / ".gitignore")
+    with at_once():
+        assert "yes" in read(tmp_path / "f")[0]
 
 
 def test_a_folder_without_git_needs_nothing_that_reads_it(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import InputError, MediaError, OptionError, before_sending
-from xcyq_magic.magics.attached import attached, reading_of
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import (
     Expression,
@@ -69,6 +68,7 @@ def prompt_of(
         There is no prompt, it stands in the wrong place, or something in it cannot be sent.
     """
     from xcyq_magic.chat.messages import Message
+    from xcyq_magic.magics.attached import attached, reading_of
 
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
@@ -137,6 +137,7 @@ def expanded(
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.messages import Text
+    from xcyq_magic.magics.attached import reading_of
     from xcyq_magic.media.kinds import is_missing
     from xcyq_magic.media.resolve import hint_for, resolve
 

@@ -156,7 +156,7 @@ def _text(path: Path, shown: str, head: bytes, bounds: Bounds) -> Document | Ima
         msg = f"{shown} is {kind[0]}, which no model reads; nothing was sent."
         raise MediaError(msg, kind[1])
     if document is not None and (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
-        msg = f"{shown} is no picture that can be read, it is text; nothing was sent."
+        msg = f"{shown} is not a picture but text; nothing was sent."
         raise MediaError(msg, "Was something else saved under this name? Rename it to .txt to send its text.")
     return document  # type: ignore[return-value]  # what is none was raised
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.messages import Text, file_size
 from xcyq_magic.errors import MediaError, printable
-from xcyq_magic.media.files import open_regular, reading
+from xcyq_magic.media.files import open_regular, read_file, reading
 from xcyq_magic.media.text.decoding import decoded
 from xcyq_magic.media.text.nested import clipped, fenced
 from xcyq_magic.media.text_files import Bounds, Document, FileText, text_of_file
@@ -57,7 +57,7 @@ class _Walk:
 
     def _into(self, folder: Path, rules: Sequence[_Rules], depth: int) -> None:
         entries = self._entries(folder)
-        if any(entry.name == _IGNORES for entry in entries):
+        if any(entry.name == _IGNORES and entry.is_file() for entry in entries):
             rules = [*rules, _Rules.of(folder, self.shown)]
         folders = []
         for entry in entries:
@@ -122,7 +122,7 @@ class _Rules:
             msg = f"{shown} has a .gitignore, and what reads it is not installed; nothing was sent."
             way_on = "Type %pip install pathspec, then run this cell again. Or attach its files one by one."
             raise MediaError(msg, way_on) from None
-        lines = (folder / _IGNORES).read_text("utf-8", "replace").splitlines()
+        lines = read_file(folder / _IGNORES, _MOST_READ).decode("utf-8", "replace").splitlines()
         return cls(folder.resolve(), GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line)))
 
 

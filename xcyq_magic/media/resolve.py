@@ -47,10 +47,8 @@ class Reading:
 
     Attributes
     ----------
-    bounds
-        Characters of values and documents.
-    note
-        Called with each document that is read.
+    bounds, note
+        Characters of values and documents; called with each document that is read.
     """
 
     bounds: Bounds = field(default_factory=Bounds)
@@ -158,8 +156,8 @@ def _addressed(text: str, name: str) -> Media | None:
     link = MediaLink(text, "video" if path.endswith(_VIDEO_SUFFIXES) else "image", name)
     if not path.endswith((*_IMAGE_SUFFIXES, *_VIDEO_SUFFIXES)):
         msg = f"{clipped_line(text, _MOST_SHOWN)} does not end as a picture or a video does; nothing was sent."
-        way_on = 'Of a picture, write {{ Image(url="…") }}, with Image from IPython.display.'
-        raise MediaError(msg, f"{way_on} What else is there is not fetched from here: save it, and attach its path.")
+        way_on = 'For a picture, write {{ Image(url="…") }}, with Image from IPython.display; save other files first.'
+        raise MediaError(msg, way_on)
     return link
 
 
@@ -174,7 +172,7 @@ def _read(text: str, reading: Reading) -> list[Part]:
     """Return the content parts of what is at a path, of which pages may be chosen."""
     if not text.strip():  # to pathlib, nothing is the folder that one is in
         msg = "An empty path is nothing to attach; nothing was sent."
-        raise MediaError(msg, "Write the path of a file. A folder's text files go along by its path, such as ./.")
+        raise MediaError(msg, "Write the path of a file, or ./ for the text files of this folder.")
     path, pages = split_pages(text)
     found = read_path(_expanded(path), text, pages, reading.bounds)
     if not isinstance(found, Document):
