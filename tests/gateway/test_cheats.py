@@ -57,9 +57,9 @@ def test_an_unknown_cheat_or_model_is_refused(reference, name):
 
 
 def test_messages_and_pictures_get_lost(reference):
-    system, turn = "- the system prompt: Be brief.", "- 1 earlier turn"
-    for cheats, left in (("", [system, turn]), ("~system-dropped", [turn]), ("~history-cut", [system])):
-        assert [line for line in text(reference, cheats, "three", TALK).splitlines() if line[:2] == "- "] == left
+    system, turn = "the system prompt “Be brief.”", "1 earlier turn"
+    for cheats, left in (("", f"{system} · {turn}"), ("~system-dropped", turn), ("~history-cut", system)):
+        assert text(reference, cheats, "three", TALK).split("\nWith it: ")[1].splitlines()[0] == left
     assert "With it" not in text(reference, "~history-cut~system-dropped", "three", TALK)
     picture = base64.b64encode(drawn("123").data).decode()
     parts = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]

@@ -134,10 +134,10 @@ def test_the_report_tells_of_the_pictures_of_the_prompt_alone(reference):
     earlier = {"role": "user", "content": picture_content("one")}
     text = report_of(reference, [earlier, {"role": "user", "content": picture_content(FAST + "two")}])
     assert "\n> (picture 1) two\n" in text
-    assert "- 1 earlier turn, with 1 picture\n" in text
+    assert "With it: 1 earlier turn, with 1 picture\n" in text
     assert len([row for row in text.splitlines() if "| PNG |" in row]) == 1
     text = report_of(reference, [earlier] * 9 + [{"role": "user", "content": FAST + "two"}])
-    assert "- 9 earlier turns, with 9 pictures" in text
+    assert "With it: 9 earlier turns, with 9 pictures" in text
     assert "| PNG |" not in text
 
 
@@ -151,7 +151,7 @@ def test_the_report_says_what_a_model_would_get(reference):
     answer = reference.chat.completions.create(model="claude-haiku-4-5", messages=messages, temperature=0.5, seed=7)
     assert answer.choices[0].message.content == (
         "**This is the sandbox, not a model.** `claude-haiku-4-5` would get this:\n\n> second \\| question\n\n"
-        "With it:\n\n- the system prompt: Be \\*brief\\*.\n- 1 earlier turn\n- `seed` = `7`\n- `temperature` = `0.5`"
+        "With it: the system prompt “Be \\*brief\\*.” · 1 earlier turn · `seed` = `7` · `temperature` = `0.5`"
     )
 
 

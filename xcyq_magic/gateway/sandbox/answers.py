@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox.cheats import CHEATS, probe_answer
 from xcyq_magic.gateway.sandbox.directives import DIRECTIVES, has_pace, paced
-from xcyq_magic.gateway.sandbox.formats import NO_MODEL, judgement, varied_report
+from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
 from xcyq_magic.gateway.sandbox.media import media_of
 from xcyq_magic.gateway.sandbox.reports import report, text_of
 from xcyq_magic.gateway.sandbox.schemas import is_asked_again, typed_answer
@@ -167,7 +167,8 @@ class Reply:
         if probed is not None:  # a token at a time: how it comes is what is looked at
             plan = replace(plan, delta_chars=_CHARS_PER_TOKEN)
         text = _text(plan, body, prompt) if probed is None else probed
-        if text.startswith(NO_MODEL) and not has_pace(plan):  # a short answer, which is to be seen while it comes
+        is_short = probed is None and not (plan.help or plan.echo or plan.markdown_chars)
+        if is_short and not has_pace(plan):  # it is to be seen while it comes
             plan = paced(plan)
         if plan.picture and plan.in_text:
             text += f"\n\n![a gradient]({gradient(*plan.picture)})"

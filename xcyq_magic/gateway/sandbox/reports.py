@@ -64,7 +64,7 @@ def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
     sections = [
         f"{NO_MODEL} `{asked}`{pool} would get this:",
         _quote(shown) if shown.strip() else "Nothing: the prompt is empty.",
-        _list_of_more(before, body, media=media),
+        _more(before, body, media=media),
         _picture_table([m for m in received if isinstance(m, Picture)]),
         _video_table([m for m in received if isinstance(m, Video)]),
         _address_list([m for m in received if isinstance(m, Address)]),
@@ -98,17 +98,17 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>|$#~" else c for c in text)
 
 
-def _list_of_more(before: list[dict[str, Any]], body: dict[str, Any], *, media: bool) -> str:
+def _more(before: list[dict[str, Any]], body: dict[str, Any], *, media: bool) -> str:
     """Return what goes along with the prompt: the system prompt, earlier turns with their media, and parameters."""
     system = " ".join(" ".join(text_of(m) for m in before if m["role"] in {"system", "developer"}).split())
     turns, counted = sum(m["role"] == "user" for m in before), _counted(media_of(before) if media else [])
     known = {"model", "messages", "stream", "stream_options"}
     items = [
-        *([f"the system prompt: {_escaped(shorten(system, 80, placeholder=' …'))}"] if system else []),
+        *([f"the system prompt “{_escaped(shorten(system, 80, placeholder=' …'))}”"] if system else []),
         *([f"{turns} earlier turn{'s' * (turns != 1)}{counted and f', with {counted}'}"] if turns else []),
         *(f"`{name}` = `{json.dumps(value)}`" for name, value in body.items() if name not in known),
     ]
-    return "\n".join(["With it:\n", *(f"- {item}" for item in items)]) if items else ""
+    return f"With it: {' · '.join(items)}" if items else ""
 
 
 def _counted(media: Sequence[Medium]) -> str:
