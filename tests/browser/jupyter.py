@@ -220,6 +220,10 @@ class NotebookPage:
             " window.jupyterapp.commands.execute('notebook:run-cell'); return true }"
         )
 
+    def has_run(self, index: int) -> bool:
+        """Whether that cell, from 0, has run to its end."""
+        return self.js(f"() => {self.PANEL}.content.widgets[{index}].model.executionCount !== null")
+
     def run(self, index: int) -> None:
         """Run one cell, from 0, to its end."""
         self.js(

@@ -44,7 +44,7 @@ class Review(BaseModel):
     why: str
 
 reviews = pd.DataFrame({{"text": {list(REVIEWS)}}})
-%config ChatSettings.concurrency = 2"""
+%config ChatSettings.concurrency = 3"""
 ROWS = "%%chat --each reviews --as Review -m gemini-2.5-flash-lite\nJudge this review: {{ row.text }}"
 POOLS = "%chat_models --check gpt-5.5{,-official,-low} gpt-5.5~{another-model,buffered,history-cut,dead}"
 
@@ -107,57 +107,64 @@ def draw(name: str, theme: str) -> None:
         write(drawn(page, scene.shown), f"{name}-{theme}")
 
 
-WIDTH, HEIGHT = 900, 700
+WINDOW, WIDE = (1080, 760), 900  # of the browser, and what it is scaled to
 FRAME_S, HELD_S = 0.1, 1.2
+# Brings a cell to the top of the window, or as far down as its end is in sight.
+SCROLL = f"""([n, top]) => {{
+  const cell = {NotebookPage.PANEL}.content.widgets[n].node;
+  const place = cell.closest('.jp-WindowedPanel-outer');
+  const [own, its] = [cell.getBoundingClientRect(), place.getBoundingClientRect()];
+  place.scrollTop += top ? own.top - its.top : Math.max(0, own.bottom - its.bottom + 12);
+}}"""
 
 
 def frames_of(page: NotebookPage, cell: int) -> list[tuple[Image.Image, float]]:
-    """Run a cell at the top of the window; returns what was to be seen, and for how many seconds."""
+    """Run a cell from the top of the window on; returns what was to be seen, and for how many seconds."""
     raw = page.page
-    place = raw.locator(".jp-Notebook").first.bounding_box()
-    raw.evaluate(
-        "n => { const c = document.querySelectorAll('.jp-CodeCell')[n]; const o = c.closest('.jp-WindowedPanel-outer')"
-        " ?? c.closest('.jp-Notebook'); o.scrollTop += c.getBoundingClientRect().top - o.getBoundingClientRect().top }",
-        cell,
-    )
+    raw.evaluate(SCROLL, [cell, True])
     raw.wait_for_timeout(300)
-    page.js(
-        "() => { window.done = false; window.jupyterapp.commands.execute('notebook:run-cell')"
-        ".then(() => { window.done = true }); return true }"
-    )
+    place = raw.locator(".jp-WindowedPanel-outer").first.bounding_box()
+    page.start(cell)
     frames: list[tuple[Image.Image, float]] = []
     at, ends_at = time.monotonic(), None
-    while ends_at is None or time.monotonic() < ends_at:
-        seen = Image.open(io.BytesIO(raw.screenshot(clip={**place, "height": HEIGHT - 100}))).convert("RGB")
+    while ends_at is None or at < ends_at:
+        raw.evaluate(SCROLL, [cell, False])
+        seen = Image.open(io.BytesIO(raw.screenshot(clip=place))).convert("RGB")
         raw.wait_for_timeout(max(0.0, at + FRAME_S - time.monotonic()) * 1000)
-        now = time.monotonic()
-        frames.append((seen, now - at))
-        at = now
-        if ends_at is None and page.js("() => window.done"):
-            ends_at = now + HELD_S
+        frames.append((seen, time.monotonic() - at))
+        at = time.monotonic()
+        if ends_at is None and page.has_run(cell):
+            ends_at = at + HELD_S
     return frames
 
 
 def tour() -> None:
     """Draw, animated, a reply, a comparison and rows while they come."""
-    cells = [START, DATA, KINDS, f"{FIGURE}\nplt.close(fig)", REPLY, COMPARE, ROWS, *[""] * 3]
+    cells = [START, DATA, KINDS, f"{FIGURE}\nplt.close(fig)", REPLY, COMPARE, ROWS]
     frames = []
-    with page_of(cells, "light", (WIDTH, HEIGHT)) as page:
+    with page_of(cells, "light", WINDOW) as page:
         for n in range(4):
             page.run(n)
-        for n in (4, 5, 6):
-            page.js(f"() => {{ {page.PANEL}.content.activeCellIndex = {n} }}")
+        for n in range(4, len(cells)):
             frames += frames_of(page, n)
     write_animation(frames)
 
 
 def write_animation(frames: list[tuple[Image.Image, float]]) -> None:
     """Write frames as a WEBP."""
-    path = PICTURES / "tour.webp"
-    first, *rest = (image for image, _ in frames)
+    size = WIDE, round(frames[0][0].height * WIDE / frames[0][0].width)
+    first, *rest = (image.resize(size, Image.Resampling.LANCZOS) for image, _ in frames)
     durations = [round(seconds * 1000) for _, seconds in frames]
+    durations[-1] += 1_000
     first.save(
-        path, save_all=True, append_images=rest, duration=durations, loop=0, quality=80, method=6, minimize_size=True
+        PICTURES / "tour.webp",
+        save_all=True,
+        append_images=rest,
+        duration=durations,
+        loop=0,
+        quality=80,
+        method=6,
+        minimize_size=True,
     )
 
 
@@ -166,7 +173,7 @@ def pools() -> None:
     cells = ["%load_ext xcyq_magic\n%chat_sandbox", "%config ChatSettings.concurrency = 2"]
     cells += ["%chat_models --check gpt-5.5{,-official}", POOLS]
     found = []
-    for theme, settled in (("light", "text=✗ gpt-4o-mini"), ("dark", ".jp-CodeCell:last-child details")):
+    for theme, settled in (("light", "text=✗ gpt-4o-mini"), ("dark", "details")):
         with page_of(cells, theme, (1180, 1400), script=False) as page:
             page.start_all()
             if theme == "dark":

@@ -129,10 +129,10 @@ def line_for(body: dict[str, Any]) -> Line:
         if review in prompt and "--" not in prompt:
             return Line(json.dumps({"label": label, "why": why}), 0.35 + len(review) % 7 * 0.06, 200)
     if found := re.search(rf"Reply (\d+)$(?:(?!^==).)*{_BEST}", prompt, re.MULTILINE | re.DOTALL):
-        return Line(VERDICT.format(best=found[1]), 0.5, 400)
+        return Line(VERDICT.format(best=found[1]), 0.5, 600)
     if ASKED in prompt:
         return ANSWERS[body["model"]]
-    return Line(REPLY, 0.6, 330)
+    return Line(REPLY, 0.6, 420)
 
 
 def _text(message: dict[str, Any]) -> str:
