@@ -33,7 +33,7 @@ def make_endless(kind: str, path) -> None:
 
 
 @contextlib.contextmanager
-def at_once(seconds: float = 3, more_bytes: int = 2**30):
+def at_once(seconds: float = 30, more_bytes: int = 2**30):
     """Fail a test that waits, or takes more memory, instead of the whole run."""
 
     def too_late(*_):

@@ -2,37 +2,41 @@
 
 ::
 
-    XcyqError                     what happened, and what to type next
-    ├── InputError                what was typed cannot be used; nothing was sent
-    │   ├── OptionError           an option, a name or a number on a magic's line, an argument from Python
-    │   ├── RequestError          a rule of the gateway that the request would break
-    │   ├── BudgetError           it would pass ``ChatSettings.budget``
-    │   ├── SettingError          a value in ipython_config.py or the environment
-    │   ├── KeyFormatError        an API key that cannot be one; its text is never shown
-    │   ├── MissingKeyError       no API key at all
-    │   ├── ExpressionError       a {{ expression }} in a prompt that is none, or that fails
-    │   ├── MediaError            a file or a value that cannot be attached
-    │   └── ConversationFileError a file that holds no conversation, cannot hold one, or holds something else
-    ├── StoreError                what is kept cannot be read or written; the chat goes on in memory
-    ├── CheckError                the check of a comparison failed for a reply, or gave no score
-    ├── KeyringError              the system keyring cannot be used
-    ├── SandboxError              the offline gateway cannot start or stop
-    └── GatewayError              it was sent, and did not end as it should
-        ├── NotReachedError       no connection, or none that lasted until an answer
-        ├── TimedOutError         a connection, and then silence
-        ├── StatusError           the gateway refused, with a status
-        │   ├── BadRequestError         400 and other 4xx
-        │   ├── AuthenticationError     401, 403
-        │   ├── NotFoundError           404
-        │   ├── RateLimitError          429
-        │   └── ServerError             5xx
-        ├── AnswerError           what came back is no chat completion
-        ├── TypeMismatchError     the reply does not fit the type that it was asked for; its text is kept
-        └── IncompleteReplyError  the reply broke off in the middle; its text is kept
+    XcyqError                      what happened, why, and what to type next
+    ├── InputError                 what was typed cannot be used; nothing was sent
+    │   ├── OptionError            an option, a name or a number is wrong
+    │   ├── RequestError           the request would break a rule of the gateway
+    │   ├── BudgetError            the request would pass the day's budget
+    │   ├── SettingError           a setting has a wrong value
+    │   ├── KeyFormatError         what was given as the API key cannot be one
+    │   ├── MissingKeyError        there is no API key
+    │   ├── ExpressionError        a {{ expression }} is not valid, or fails
+    │   ├── MediaError             a file or a value cannot be attached
+    │   └── ConversationFileError  a file cannot be loaded, or cannot be saved
+    ├── StoreError                 the store of conversations cannot be read or written
+    ├── CheckError                 the function after --check failed
+    ├── KeyringError               the system keyring cannot be used
+    ├── SandboxError               the sandbox cannot start or stop
+    └── GatewayError               the request was sent, and no complete answer came
+        ├── NotReachedError        no connection to the gateway
+        ├── TimedOutError          the gateway went silent
+        ├── StatusError            the gateway refused, with an HTTP status
+        │   ├── BadRequestError    400, and every 4xx not named below
+        │   ├── AuthenticationError  401, 403
+        │   ├── NotFoundError      404
+        │   ├── RateLimitError     429
+        │   └── ServerError        5xx
+        ├── AnswerError            the answer is no chat completion
+        ├── TypeMismatchError      the reply does not fit the type after --as
+        └── IncompleteReplyError   the reply broke off in the middle
+
+Each class says what it means and, after "What to do", how to go on. The message of an error says
+it for the case at hand.
 
 An error prints as a line or two (`_render_traceback_`), without a traceback through the HTTP
 client, and it still fails its cell: IPython prints the plain form only for `UsageError` itself,
-not for a subclass, and `jupyter execute` has to see a failure.
+not for a subclass, and `jupyter execute` has to see a failure. `%config` is IPython's own: it logs
+what a setting refuses as `ERROR:root:`, keeps the setting as it was, and does not fail the cell.
 """
 
 from __future__ import annotations
@@ -193,43 +197,72 @@ class InputError(XcyqError):
 
 
 class OptionError(InputError):
-    """An option, a name or a number on a magic's line, or an argument from Python."""
+    """An option, a name or a number on a magic's line is wrong, or an argument from Python.
+
+    What to do: Use the name that the message suggests; ``%%chat?`` lists the options.
+    """
 
 
 class RequestError(InputError):
-    """A rule of the gateway that the request would break."""
+    """The request would break a rule of the gateway, such as a temperature over 2, or a video for Claude.
+
+    What to do: Change what the message names; it says which values are allowed.
+    """
 
 
 class BudgetError(InputError):
-    """It would pass ``ChatSettings.budget``, a day's."""
+    """The request would pass ``ChatSettings.budget``, the most that a day's requests may cost.
+
+    What to do: Wait for tomorrow, raise the budget, or limit the reply with ``--max-tokens``.
+    """
 
 
 class SettingError(InputError):
-    """A value in ``ipython_config.py`` or the environment. What ``%config`` refuses, IPython only logs."""
+    """A value in ``ipython_config.py`` or in the environment cannot be used.
+
+    What to do: Correct it; ``%config ChatSettings`` and ``%config GatewaySettings`` list the settings.
+    """
 
 
 class KeyFormatError(InputError):
-    """An API key that cannot be one. Its text is never shown."""
+    """What was given as the API key cannot be one: it is empty, or holds characters that no key has. It is not shown.
+
+    What to do: Enter the key again with ``%chat_key``.
+    """
 
 
 class MissingKeyError(InputError):
-    """No API key at all."""
+    """There is no API key.
+
+    What to do: Type ``%chat_key``, set ``XCYQ_API_KEY``, or work offline with ``%chat_sandbox``.
+    """
 
 
 class ExpressionError(InputError):
-    """A ``{{ expression }}`` in a prompt, or one after ``-a``, that is none, or that fails."""
+    r"""A ``{{ expression }}`` in a prompt, or one after ``-a``, is not valid Python, or fails.
+
+    What to do: Correct it. Where no Python is meant, write ``\{{``, or send the prompt as it is with ``--raw``.
+    """
 
 
 class MediaError(InputError):
-    """A file or a value that cannot be attached."""
+    """A file or a value cannot be attached.
+
+    What to do: The message says why. Attach something else, or send it as text: ``{{ str(value) }}``.
+    """
 
 
 class ConversationFileError(InputError):
-    """A file that holds no conversation, cannot hold one, or holds something else that would be lost."""
+    """A file holds no conversation, cannot hold one, or holds something else that saving would overwrite.
+
+    What to do: Load ``.json`` or ``.ipynb``; save under another name, or with ``--force``.
+    """
 
 
 class StoreError(XcyqError):
-    """What is kept cannot be read or written. The chat goes on in memory.
+    """The store of conversations cannot be read or written. The chat goes on in memory.
+
+    What to do: Free disk space or give permission, or name another file: ``ChatSettings.store``.
 
     Attributes
     ----------
@@ -246,31 +279,46 @@ class StoreError(XcyqError):
 
 
 class CheckError(XcyqError):
-    """The user's function that scores replies failed for one, or returned no score. The reply is kept."""
+    """The function after ``--check`` failed for a reply, or returned no score. The replies are kept.
+
+    What to do: Correct the function, and run the cell again: it asks for nothing twice.
+    """
 
 
 class KeyringError(XcyqError):
-    """The system keyring cannot be used."""
+    """The system keyring cannot be used.
+
+    What to do: Set ``XCYQ_API_KEY``, or write it into a file ``.env`` beside the notebook.
+    """
 
 
 class SandboxError(XcyqError):
-    """The offline gateway cannot start or stop."""
+    """The sandbox cannot start or stop.
+
+    What to do: Install what it needs: ``%pip install tornado``.
+    """
 
 
 class GatewayError(XcyqError):
-    """It was sent, and did not end as it should."""
+    """The request was sent, and no complete answer came."""
 
 
 class NotReachedError(GatewayError):
-    """No connection to the gateway, or none that lasted until it answered."""
+    """There was no connection to the gateway, or it ended before an answer came.
+
+    What to do: Check the network and ``GatewaySettings.base_url``.
+    """
 
 
 class TimedOutError(GatewayError):
-    """A connection, and then silence."""
+    """The gateway accepted the connection and then went silent. What came is kept, and marked.
+
+    What to do: Run the cell again, or raise the timeout that the message names.
+    """
 
 
 class StatusError(GatewayError):
-    """The gateway refused, with a status.
+    """The gateway refused, with an HTTP status.
 
     Attributes
     ----------
@@ -320,31 +368,51 @@ class StatusError(GatewayError):
 
 
 class BadRequestError(StatusError):
-    """400, and every 4xx that has no class of its own."""
+    """The gateway refused the request: 400, or a 4xx that has no class of its own.
+
+    What to do: Change what the gateway's words name.
+    """
 
 
 class AuthenticationError(StatusError):
-    """401 and 403: the key."""
+    """The gateway refused the key, or its use for this model: 401 or 403.
+
+    What to do: Enter the key again with ``%chat_key``, or ask another model with ``-m``.
+    """
 
 
 class NotFoundError(StatusError):
-    """404: there is no such address, or no such model."""
+    """There is no such address, or no such model: 404.
+
+    What to do: Check ``GatewaySettings.base_url``, and the name in ``%chat_models``.
+    """
 
 
 class RateLimitError(StatusError):
-    """429: too many requests, or the quota is used up."""
+    """Too many requests, or the quota is used up: 429, also after three attempts.
+
+    What to do: Wait, or ask another pool, such as ``-low``.
+    """
 
 
 class ServerError(StatusError):
-    """5xx: the gateway, or the model behind it, failed."""
+    """The gateway, or the model behind it, failed: 5xx, also after three attempts.
+
+    What to do: Run the cell again, or ask another model.
+    """
 
 
 class AnswerError(GatewayError):
-    """What came back is no chat completion."""
+    """The answer is no chat completion: a web page, nothing at all, an error with status 200, or other JSON.
+
+    What to do: Check ``GatewaySettings.base_url``; the message says what came.
+    """
 
 
 class TypeMismatchError(GatewayError):
-    """The reply does not fit the type after ``--as``, or it was cut off before it could. Its text is kept.
+    """The reply does not fit the type after ``--as``, also when asked for again, or was cut off. Its text is kept.
+
+    What to do: Run the cell again, ask another model, or raise ``--max-tokens`` if it was cut off.
 
     Attributes
     ----------
@@ -358,4 +426,7 @@ class TypeMismatchError(GatewayError):
 
 
 class IncompleteReplyError(GatewayError):
-    """The reply ended in the middle. What came is kept, and marked."""
+    """The reply broke off: the connection was lost, or an error came within it. What came is kept, and marked.
+
+    What to do: Run the cell again, or type ``%chat go on``.
+    """

@@ -1,11 +1,11 @@
 """All that is measured beside the peers, in one table.
 
-    python tests/benchmarks/suite.py [--only NAME …] [--out FOLDER] [--svg FILE] [--quick]
+    python tests/benchmarks/suite.py [--only NAME …] [--out FOLDER] [--renew] [--quick]
 
 Each measurement runs by itself, one after the other, and peers in environments of their own, which are made in the
 cache folder when they are needed first. The table is printed at the end. Rows, machine and versions go as JSON into
 the folder, where rows measured earlier are kept: `--only deltas` measures that anew and prints the whole table, and
-`--only` alone prints what is kept.
+`--only` alone prints what is kept. `--renew` puts the table into README.md beside this file, and draws its chart.
 The exit code is 1 if a bound is broken. `--quick` sees that all of it runs: no peers, no bounds, nothing kept.
 """
 
@@ -39,9 +39,12 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "turns": (),
     "memory": (),
     "figures": (),
+    "pages": (),
     "saved": (),
     "rows": (),
 }
+PAGE, CHART = HERE / "README.md", HERE.parents[1] / "notebooks" / "pictures" / "benchmarks.svg"
+MARKS = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->"  # the table on the page is between them
 VERSIONS = ("xcyq-magic", "ipython", "ipykernel", "ipywidgets", "httpx", "openai")
 
 
@@ -73,12 +76,19 @@ def quick() -> None:
     print(f"{len(list(done))} measurements run", flush=True)
 
 
+def renew(table: str) -> None:
+    """Put `table` in the place of the one on the page."""
+    before, rest = PAGE.read_text("utf-8").split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    PAGE.write_text(f"{before}{MARKS[0]}{table}\n{MARKS[1]}{after}", "utf-8")
+
+
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=MEASUREMENTS, default=list(MEASUREMENTS), metavar="NAME")
     parser.add_argument("--out", type=Path, default=CACHE, help=f"a folder for suite.json and suite.svg ({CACHE})")
-    parser.add_argument("--svg", type=Path, help="another place for the chart")
+    parser.add_argument("--renew", action="store_true", help="put the table into README.md, and draw its chart")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.quick:
@@ -92,8 +102,11 @@ def main() -> int:
             figures[name] = measure(name, Path(place))
             kept.write_text(json.dumps(figures, indent=1))
     rows = [Row(**record) for name in MEASUREMENTS if name in figures for record in figures[name]["rows"]]
-    (options.svg or options.out / "suite.svg").write_text(chart(rows))
-    print("\n" + HEAD, *rows, sep="\n")
+    table = "\n".join([HEAD, *map(str, rows)])
+    (CHART if options.renew else options.out / "suite.svg").write_text(chart(rows))
+    if options.renew:
+        renew(table)
+    print("\n" + table)
     print("\n" + ", ".join(f"{what} {how}" for what, how in machine().items()) + f"; written to {kept}")
     return int(any(row.held is False for row in rows))
 

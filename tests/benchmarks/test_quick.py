@@ -15,7 +15,20 @@ HERE = Path(__file__).parent
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and resource limits")
 @pytest.mark.parametrize(
     "name",
-    ["fuzz", "soak", "interrupt", "render", "comparison", "store", "killed", "outages", "pools", "ledger", "suite"],
+    [
+        "fuzz",
+        "soak",
+        "interrupt",
+        "render",
+        "comparison",
+        "store",
+        "killed",
+        "outages",
+        "pools",
+        "ledger",
+        "suite",
+        "above",
+    ],
 )
 def test_a_benchmark_runs(name):
     command = [sys.executable, str(HERE / f"{name}.py"), "--quick"]

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN
 
 
 def turn(prompt: str, cell: CellRun | None = None) -> Turn:

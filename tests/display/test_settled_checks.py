@@ -62,8 +62,8 @@ def test_what_stands_out_is_said_in_words_with_what_to_do_next():
         assert "other answered as gpt-4o-mini." in shown
         assert "gone did not answer: No channel." in shown
         assert "Try another pool." in shown
-        assert "Nothing stands out of gpt-5.5: ask one with -m, or choose it with %chat_model." in shown
-        assert "Where a pool does not take stop, it is left out of each request" in shown
+        assert "No problems were seen in gpt-5.5: ask one with -m, or choose it with %chat_model." in shown
+        assert "If a pool does not take stop, it is left out of each request" in shown
         assert "fake" not in shown
         for aspect in (ASPECTS[name] for name in GOOD if ASPECTS[name].means):
             assert aspect.means in shown

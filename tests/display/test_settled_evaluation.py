@@ -109,7 +109,7 @@ def test_several_pairs_are_said_to_be_corrected_and_who_may_be_no_better():
     for text in said(found):
         assert "a is better than d" in text
         assert "a may be no better than b and c: 20 cases are too few to tell." in text
-        assert "corrected, for there are 6 pairs of models" in text
+        assert "corrected for comparing 6 pairs of models" in text
     first, second = evaluation(a=[True] * 20, b=[False] * 20), evaluation(a=[True] * 2, b=[False] * 2)
     best = "><strong>100 %</strong></td>"
     assert best in evaluation_bundle(first)["text/html"]  # only where it is not by chance
@@ -119,7 +119,7 @@ def test_several_pairs_are_said_to_be_corrected_and_who_may_be_no_better():
 def test_a_judges_scores_are_shares_and_what_it_did_not_judge_is_said():
     found = evaluation("gpt-5.4", judged=True, a=[1.0, 0.5, None], b=[0.0, 0.5, None])
     for text in said(found):
-        assert "Scored by gpt-5.4, a judge: 1 for the best reply" in text
+        assert "Scored by the judge gpt-5.4: 1 for the best reply" in text
         assert "75 %" in text
         assert "gpt-5.4 gave no verdict about 1 case: run the cell again to ask it." in text
         assert "different scores in 1 of 3 cases" in text
@@ -160,7 +160,7 @@ def test_failures_stand_after_what_differs_and_say_what_to_do():
     found = evaluation(a=[True, failed, unasked], b=[False, True, unasked])
     for text in said(found):
         assert text.index("a says 0") < text.index("It is down.") < text.index("Wait a bit.")
-        assert "3 questions without a whole answer: run the cell again, and only these are asked." in text
+        assert "3 questions without a complete answer: run the cell again, and only these are asked." in text
         assert "1 failed" in text
         assert "2 not asked" in text
         assert "case 2" not in text

@@ -68,7 +68,7 @@ def test_failures_come_first_and_what_they_say_stands_in_their_place():
     assert caption(bundle) == "[gpt-5.5 · 4 rows · 2 failed · 6 tokens in, 4 out]"
     for shown in bundle.values():
         assert shown.count("Ask another model with -m.") == 1
-        assert "2 rows without a whole answer: run the cell again, and only these are asked." in shown
+        assert "2 rows without a complete answer: run the cell again, and only these are asked." in shown
     assert "⚠ failed The gateway has no channel." in bundle["text/plain"]
     assert set(bundle) == {"text/html", "text/plain"}
 
@@ -123,7 +123,7 @@ def test_what_was_stopped_not_asked_or_answered_before_is_said_once():
     assert [line[0] for line in table(bundle["text/html"])] == ["row", "b", "a", "c", "d"]
     assert "■ stopped Half of" in bundle["text/plain"]
     assert "Half of" in table(bundle["text/html"])[1][2]
-    assert "91 rows without a whole answer" in bundle["text/html"]
+    assert "91 rows without a complete answer" in bundle["text/html"]
 
 
 def test_rows_of_one_request_are_paid_once():

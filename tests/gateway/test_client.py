@@ -551,10 +551,10 @@ class At:
 UNREACHED = {
     "http://127.0.0.1:{free}": ("No connection to http://127.0.0.1:{free}: no server listens there.", "Start it"),
     "http://nowhere.invalid": ("no address is known for nowhere.invalid.", "Check how it is spelt"),
-    "https://127.0.0.1:{plain}": ("what answers there is no https.", "begins with http://"),
+    "https://127.0.0.1:{plain}": ("the server there does not speak https.", "write http://"),
     "https://127.0.0.1:{closing}": ("the connection was closed while it was set up.", "Check the network"),
-    "https://127.0.0.1:{old}": ("it offers no TLS that this Python accepts.", "TLS 1.2 is the least"),
-    "https://127.0.0.1:{own}": ("nobody whom this machine trusts has signed its certificate.", "SSL_CERT_FILE="),
+    "https://127.0.0.1:{old}": ("it offers no version of TLS that this Python accepts.", "it needs TLS 1.2 or later"),
+    "https://127.0.0.1:{own}": ("its certificate is not signed by anybody that this machine trusts.", "SSL_CERT_FILE="),
 }
 
 
@@ -595,7 +595,7 @@ class Impatient(RawServer):
 def test_a_certificate_for_another_name_is_told_as_that(client, ports, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
     error = ask(client, At(f"https://[::ffff:127.0.0.1]:{ports['own']}")).error
-    check(error, "its certificate is for another name.", "GatewaySettings.base_url takes the name")
+    check(error, "its certificate is for another name.", "Set GatewaySettings.base_url to the name")
 
 
 def test_what_cannot_be_reached_is_said_in_words_of_ours(client, ports):

@@ -46,16 +46,16 @@ def test_repeated_models_have_columns_with_numbers():
 @pytest.mark.parametrize(
     ("words", "repeat", "said"),
     [
-        ([], 1, "at least two models, and here is no model; nothing was sent.\nName them: gpt-5.5 claude-opus-4-7."),
+        ([], 1, "at least two models, and this has no model; nothing was sent.\nName them: gpt-5.5 claude-opus-4-7."),
         (
             ["gpt-5.4"],
             1,
-            "here is gpt-5.4 alone; nothing was sent.\nName another one, or ask it twice (--repeat 2, repeat=2).",
+            "this has gpt-5.4 alone; nothing was sent.\nName another one, or ask it twice (--repeat 2, repeat=2).",
         ),
         (
             ["gpt-5.5", "gpt-5.5"],
             1,
-            "stands there 2 times; nothing was sent.\nName it once, and have it asked 2 times (--repeat 2, repeat=2).",
+            "is named 2 times; nothing was sent.\nTo ask it 2 times, name it once and add --repeat 2 (repeat=2).",
         ),
         (["gpt-6*"], 1, "No model's name matches gpt-6*; nothing was sent.\nNear it are gpt-5."),
         (["clod-*"], 1, "Near it are "),
@@ -63,9 +63,9 @@ def test_repeated_models_have_columns_with_numbers():
         (["claude-*"], 1, "These are 24 columns, and 12 is the limit; nothing was sent."),
         (["gpt-*"], 2, "These are 20 columns (10 models, 2 times each), and 12 is the limit"),
         (["gpt-5.5", "gpt-5.4"], 0, "repeat is a whole number of at least 1, not 0"),
-        (["gpt-5.5,", "gpt-5.4"], 1, "with a comma ('gpt-5.5,'); nothing was sent.\nWrite them with spaces between"),
-        (["gpt-5.5{,-low"], 1, "A brace in gpt-5.5{,-low has no other half"),
-        (["gpt}", "gpt-5.5"], 1, "A brace in gpt} has no other half"),
+        (["gpt-5.5,", "gpt-5.4"], 1, "by a comma ('gpt-5.5,'); nothing was sent.\nSeparate them with spaces"),
+        (["gpt-5.5{,-low"], 1, "A brace in gpt-5.5{,-low has no partner"),
+        (["gpt}", "gpt-5.5"], 1, "A brace in gpt} has no partner"),
         (["{a,b}" * 10], 1, "stands for more than 200 models"),
     ],
 )

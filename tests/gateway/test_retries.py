@@ -362,7 +362,7 @@ def test_a_whole_answer_that_does_not_come_is_not_asked_for_twice(client, serve,
     assert heard.waits == []
     assert len(server.requests) == 1
     if not payload:
-        assert "may have been answered, and paid for" in error.hint
+        assert "may have been answered and billed" in error.hint
     if then == "silence":
         assert "no whole answer within 0.3 s" in error.message
         assert "GatewaySettings.answer_timeout" in error.hint
@@ -397,7 +397,7 @@ def test_a_whole_answer_that_a_proxy_did_not_wait_for_is_not_asked_for_twice(cli
     server = serve(refuse(status), http(json.dumps(ANSWER)))
     _, error = ask(client, server, stream=False)
     assert isinstance(error, errors.ServerError)
-    assert "may have been answered, and paid for" in error.hint
+    assert "may have been answered and billed" in error.hint
     assert len(server.requests) == 1
 
 
@@ -640,7 +640,7 @@ def test_what_waiting_does_not_mend_is_not_waited_for(body, status):
         (400, "prompt is too long: 210000 tokens > 200000 maximum", "keep_media"),
         (402, "Payment Required", "top it up"),
         (403, "insufficient balance", "top it up"),
-        (403, "Input was flagged by moderation", "other words"),
+        (403, "Input was flagged by moderation", "reword it"),
         (503, "no available channel", "-official"),
         (400, "request (4031 tokens) exceeds the available context size (2048 tokens)", "%chat_undo"),
         (500, "image input is not supported - hint: you may need to provide the mmproj", "reads no pictures"),

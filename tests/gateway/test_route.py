@@ -94,7 +94,7 @@ def test_a_base_url_has_a_scheme(base_url):
     ],
 )
 def test_a_base_url_is_an_address_and_nothing_more(base_url):
-    with pytest.raises(SettingError, match="is no address of a gateway; nothing was sent") as raised:
+    with pytest.raises(SettingError, match="is not the address of a gateway; nothing was sent") as raised:
         endpoint(base_url)
     assert "GatewaySettings.base_url" in raised.value.hint
 

@@ -291,13 +291,17 @@ TABLE = {
         errors.IncompleteReplyError,
         "Overloaded",
     ),
-    "no JSON": broken(HELLO + b"data: {not JSON\n\n" + FINISH + DONE, errors.IncompleteReplyError, "no JSON"),
-    "no JSON first": refused(b"data: {not JSON\n\n" + FINISH + DONE, errors.AnswerError, "no JSON"),
+    "no JSON": broken(HELLO + b"data: {not JSON\n\n" + FINISH + DONE, errors.IncompleteReplyError, "not valid JSON"),
+    "no JSON first": refused(b"data: {not JSON\n\n" + FINISH + DONE, errors.AnswerError, "not valid JSON"),
     "no JSON after an empty delta": refused(
-        said(role="assistant") + b"data: {not JSON\n\n", errors.AnswerError, "no JSON"
+        said(role="assistant") + b"data: {not JSON\n\n", errors.AnswerError, "not valid JSON"
     ),
     "no JSON after reasoning": broken(
-        said(reasoning="Hm.") + b"data: {not JSON\n\n", errors.IncompleteReplyError, "no JSON", text="", reasoning="Hm."
+        said(reasoning="Hm.") + b"data: {not JSON\n\n",
+        errors.IncompleteReplyError,
+        "not valid JSON",
+        text="",
+        reasoning="Hm.",
     ),
     # Ends in the middle
     "neither finish reason nor [DONE]": broken(HELLO, errors.IncompleteReplyError, "broke off"),

@@ -133,7 +133,7 @@ def test_an_error_in_the_stream_is_raised_with_its_words(event, words):
 
 @pytest.mark.parametrize("data", ["{", "hello", '{"a": 1}\n{"b": 2', "[" * 100_000])
 def test_an_event_that_is_no_json_is_no_answer(data):
-    with pytest.raises(AnswerError, match="no JSON"):
+    with pytest.raises(AnswerError, match="not valid JSON"):
         decoded(data)
 
 

@@ -308,12 +308,12 @@ def test_a_reply_is_kept_whatever_its_output_does(kernel, sandbox):
     kernel.run(HOOK.format("update_display_data"))
     ran = kernel.run("%chat hi", cell_id="A")
     (line,) = ran.error
-    assert "no room; the output is not whole, what came is in _reply" in line
+    assert "no room; the output is incomplete, what came is in _reply" in line
     assert kernel.value("_reply.partial") == "None"
     kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nhi")
     assert kernel.value("len(_comparison)") == "2"
     rows = kernel.run("%chat --each range(3) hi {{ row }}")
-    assert "no room; the output is not whole, what came is in _rows" in rows.error[0]
+    assert "no room; the output is incomplete, what came is in _rows" in rows.error[0]
     assert kernel.value("len(_rows)") == "3"
     kernel.run("%chat and on", cell_id="B")
     assert [m["role"] for m in sandbox.received[-1].body["messages"]] == ["user", "assistant", "user"]

@@ -185,7 +185,7 @@ def test_a_judge_is_seen_and_an_interrupt_keeps_the_answers(kernel, sandbox):
     kernel.interrupt()
     ran = kernel.finish(cell, until=follow(page))
     assert ran.reply["ename"] == "KeyboardInterrupt"
-    assert "Scored by gpt-5.4" in ran.outputs[-1]["text/plain"]
+    assert "Scored by the judge gpt-5.4" in ran.outputs[-1]["text/plain"]
     assert "no verdict about 4 cases" in ran.outputs[-1]["text/plain"]
     assert kernel.value("[len(rows.failed) for rows in _comparison.values()]") == "[0, 0]"
 

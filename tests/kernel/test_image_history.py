@@ -167,17 +167,14 @@ def test_unloading_ends_it(kernel, sandbox):
 
 @pytest.mark.parametrize("mime", ["image/png", "image/svg+xml"])
 def test_what_is_remembered_is_bounded(mime):
-    from shells import shell_of
-
     from xcyq_magic.magics.image_history import MOST_BYTES, MOST_IMAGES, SeenImages
 
-    with shell_of() as shell:
-        seen = SeenImages(shell)
-        for n in range(2 * MOST_IMAGES):
-            seen.remember({mime: f"{n}"})
-        assert [i.data for i in seen.last(2 * MOST_IMAGES)] == [f"{n}" for n in range(MOST_IMAGES, 2 * MOST_IMAGES)]
-        for _ in range(5):
-            seen.remember({mime: "x" * (MOST_BYTES // 3)})
-        assert [len(i.data) for i in seen.last(9)] == [MOST_BYTES // 3] * 3
-        seen.remember({mime: "x" * (MOST_BYTES + 1)})  # larger than all that may be kept
-        assert len(seen.last(9)) == 3
+    seen = SeenImages()
+    for n in range(2 * MOST_IMAGES):
+        seen.remember({mime: f"{n}"})
+    assert [i.data for i in seen.last(2 * MOST_IMAGES)] == [f"{n}" for n in range(MOST_IMAGES, 2 * MOST_IMAGES)]
+    for _ in range(5):
+        seen.remember({mime: "x" * (MOST_BYTES // 3)})
+    assert [len(i.data) for i in seen.last(9)] == [MOST_BYTES // 3] * 3
+    seen.remember({mime: "x" * (MOST_BYTES + 1)})  # larger than all that may be kept
+    assert len(seen.last(9)) == 3

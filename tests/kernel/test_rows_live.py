@@ -58,7 +58,7 @@ def test_an_interrupt_settles_what_came_and_closes_the_view(kernel):
     assert set(settled) == MIMES
     assert without_answer(settled) == 36
     assert "Row 3" in settled["text/html"]
-    assert "36 rows without a whole answer" in settled["text/html"]
+    assert "36 rows without a complete answer" in settled["text/html"]
     assert int(kernel.value(COUNT_WIDGETS)) <= 5
 
 

@@ -162,12 +162,12 @@ def test_a_keyring_that_refuses_leaves_the_key_in_memory_and_says_so(run, lines,
     ("address", "shown"),
     [
         ("nonsense", "Gateway: The base URL 'nonsense' does not begin with http:// or https://."),
-        ("https:/gateway.example", "Gateway: The base URL 'https:/gateway.example' is no address of a gateway."),
+        ("https:/gateway.example", "Gateway: The base URL 'https:/gateway.example' is not the address of a gateway."),
         (
             "https://gateway.example/#key=1",
-            "Gateway: The base URL 'https://gateway.example/#…' is no address of a gateway.",
+            "Gateway: The base URL 'https://gateway.example/#…' is not the address of a gateway.",
         ),
-        ("https://gateway.example:port", "Gateway: The base URL is no address of a gateway."),
+        ("https://gateway.example:port", "Gateway: The base URL is not the address of a gateway."),
         (
             "ftp://gateway.example",
             "Gateway: The base URL 'ftp://gateway.example' does not begin with http:// or https://.",

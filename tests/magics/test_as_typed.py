@@ -185,7 +185,7 @@ def test_a_variable_of_the_magics_name_is_not_taken_for_it(shell, sandbox):
 @pytest.mark.parametrize("above", ["# why", "# one\n# two\n", "\n# one\n\n"])
 @pytest.mark.parametrize("line", ["%%chat", "%%chat -m gpt-5.5", "%%compare gpt-5.5 gpt-5.4", "%%chat_system"])
 def test_a_magic_below_a_comment_says_so(run, sandbox, above, line):
-    with pytest.raises(InputError, match=f"^{line.split()[0]} has to be the first line") as raised:
+    with pytest.raises(InputError, match=f"^{line.split()[0]} must be the first line") as raised:
         run(f"{above}\n{line}\nHello")
     assert "cell of its own" in raised.value.hint
     assert sandbox.received == []

@@ -179,7 +179,7 @@ def test_an_unknown_model_is_sent_with_a_notice(run, sandbox, capsys):
     ("cell", "error", "words"),
     [
         ("%%chat --temprature 1\nHello", OptionError, "Did you mean --temperature?"),
-        ("%%chat -m\nHello", OptionError, "-m takes a value behind it"),
+        ("%%chat -m\nHello", OptionError, "-m needs a value after it"),
         ("%%chat -t warm\nHello", OptionError, "takes a number"),
         ("%%chat gpt-5.5\nHello", OptionError, "%%chat -m gpt-5.5"),
         ("%%chat -o 'my answer'\nHello", OptionError, "name of a variable"),

@@ -45,7 +45,7 @@ def test_deep_asks_for_a_format_too(run, shell, sandbox):
         ("--check", "needs the names of pools"),
         ("--check --deep", "needs the names of pools"),
         ("--check zebra-*", "No model's name matches zebra-"),
-        ("--check gpt-5.5,gpt-5.4", "with a comma"),
+        ("--check gpt-5.5,gpt-5.4", "by a comma"),
         ("--check gpt-5.5 -o 1", "-o takes the name of a variable"),
         ("--chek gpt-5.5", "has no option --chek"),
     ],

@@ -96,8 +96,8 @@ def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbo
 @pytest.mark.parametrize(
     ("cell", "error", "said"),
     [
-        ("%%compare gpt-5.5\nHello", OptionError, "at least two models, and here is gpt-5.5 alone"),
-        ("%%compare\nHello", OptionError, "here is no model"),
+        ("%%compare gpt-5.5\nHello", OptionError, "at least two models, and this has gpt-5.5 alone"),
+        ("%%compare\nHello", OptionError, "this has no model"),
         ("%%compare gpt-5.5 gpt-5.5\nHello", OptionError, "--repeat 2"),
         ("%%compare gpt-6* gpt-5.5\nHello", OptionError, "Near it are gpt-5."),
         ("%%compare claude-*\nHello", OptionError, "12 is the limit"),
@@ -108,7 +108,7 @@ def test_the_terminal_shows_one_after_another_and_a_table_at_the_end(run, sandbo
         ("%%compare gpt-5.5 --repeat two\nHello", OptionError, "--repeat takes a whole number"),
         ("%%compare gpt-5.5 gpt-5.4 -s 'Be brief\nHello", OptionError, "is not closed"),
         ("%%compare gpt-5.5 gpt-5.4 -t 9\nHello", InputError, "temperature is a number from 0 to 2"),
-        ("%chat_keep gpt-5.5", InputError, "There is no comparison to keep an answer of."),
+        ("%chat_keep gpt-5.5", InputError, "There is no comparison to keep an answer from."),
     ],
 )
 def test_what_cannot_be_compared_says_what_to_type_and_sends_nothing(run, sandbox, cell, error, said):
@@ -301,7 +301,7 @@ def test_an_answer_is_kept_from_another_conversation_too(run, shell):
 def test_an_answer_that_followed_nothing_is_kept_after_a_reset_with_nothing_to_forget(run, shell, capsys):
     run(COMPARED)
     run("%chat_reset")
-    assert "nothing to forget" in capsys.readouterr().out
+    assert "no turns to set aside" in capsys.readouterr().out
     run("%chat_keep 2")
     assert turns(shell) == ["Which?"]
     run("%chat_reset")

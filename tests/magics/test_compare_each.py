@@ -70,7 +70,7 @@ def test_models_are_scored_over_cases_and_resumed(run, shell, server, capsys):
 def test_a_judge_scores_each_case(run, server, capsys):
     run(f"%%compare {TWO} --each cases --judge gpt-5.4{ASK}")
     out = capsys.readouterr().out
-    assert "Scored by gpt-5.4, a judge" in out
+    assert "Scored by the judge gpt-5.4" in out
     assert len(server.received) == 60
     run(f"%%compare {TWO} --each cases --judge gpt-5.4{ASK}")
     assert len(server.received) == 60
@@ -91,7 +91,7 @@ def test_a_model_that_fails_is_shown_beside_the_others(run, capsys):
     out = capsys.readouterr().out
     assert "| gemini-2.5-pro |" in out
     assert "⚠ failed The gateway refused with 400: no" in out
-    assert "20 questions without a whole answer" in out
+    assert "20 questions without a complete answer" in out
     with pytest.raises(GatewayError):
         run(f"%%compare gemini-2.5-{{pro,flash}} --each cases --check is_right{ASK}")
 
@@ -111,10 +111,10 @@ def test_a_check_that_raises_keeps_the_replies(run, server, capsys):
         ("--each cases --check gone", "--check gone failed: NameError"),
         ("--each gone --check is_right", "--each gone failed: NameError"),
         ("--each cases --check is_right --judge gpt-5.4", "not by both; nothing was sent"),
-        ("--check is_right", "--check scores the replies to many cases, which --each names; nothing was sent."),
+        ("--check is_right", "--check needs many cases, given with --each; nothing was sent."),
         ("--each cases --repeat 2", "--repeat does not go together with --each; nothing was sent."),
         ("--each cases --diff", "--diff does not go together with --each; nothing was sent."),
-        ("--each cases --judge {x}", "No model's name holds {x}"),
+        ("--each cases --judge {x}", "A model's name cannot hold {x}"),
         ("--each []", "nothing"),
         ("--each range(60)", "120 requests are more than ChatSettings.each_limit, 100; nothing was sent."),
     ],

@@ -114,7 +114,7 @@ def test_more_turns_than_there_are_is_said_with_their_number(run):
 
 def test_a_reset_says_which_model_is_asked_from_then_on(run, capsys):
     run("%chat_reset")
-    assert capsys.readouterr().out == "There was nothing to forget. The model is claude-sonnet-4-6.\n"
+    assert capsys.readouterr().out == "There were no turns to set aside. The model is claude-sonnet-4-6.\n"
     run("%chat_model gpt-5.5")
     run("%chat one")
     capsys.readouterr()

@@ -100,4 +100,4 @@ def test_media_that_the_gateway_drops_are_missed(run, shell, capsys):
     assert "the gateway seems to have left it out" not in capsys.readouterr().out
     run("%%chat --once -a red\nsandbox: drop-media\nLook")
     said = capsys.readouterr().out
-    assert "what was attached takes 200 at least: the gateway seems to have left it out." in said
+    assert "the attachments take at least 200: it seems to have dropped them." in said

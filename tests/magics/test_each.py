@@ -98,7 +98,7 @@ def test_what_is_missing_is_said_once(run, capsys):
 
 def test_a_prompt_that_says_the_same_of_all_is_remarked(run, sandbox, capsys):
     run(f"%%chat --each texts\n{ECHO}hello")
-    assert "All rows make the same request, which is sent once" in capsys.readouterr().out
+    assert "All rows make the same request, so it is sent once" in capsys.readouterr().out
     assert len(sandbox.received) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_dry_run_shows_the_first_and_sends_nothing(run, sandbox, capsys):
         ("--each range(101)\n{{ row }}", OptionError, "101 requests are more than ChatSettings.each_limit, 100"),
         ("--each range(10**4)\n{{ row + '' }}", ExpressionError, "Row 0: "),
         ("--each range(10**6)\n{{ row + '' }}", OptionError, r"range\(10\*\*6\) has 1,000,000 rows"),
-        ("--each df --as 3\n{{ row.n }}", OptionError, "3 is no type"),
+        ("--each df --as 3\n{{ row.n }}", OptionError, "3 cannot be the type"),
         ("--each df -t 3\n{{ row.n }}", InputError, "temperature is a number from 0 to 2"),
     ],
 )

@@ -45,7 +45,7 @@ def test_the_exception_goes_with_its_cell_and_its_traceback(run, fail, sandbox):
     assert f"This cell of a notebook failed:\n\n```python\n{FAILING}\n```" in text
     assert "->    4     return 1 / weight" in text
     assert "ZeroDivisionError: division by zero" in text
-    assert text.endswith("What went wrong, and how do I mend it?")
+    assert text.endswith("What went wrong, and how do I fix it?")
     assert "interactiveshell" not in text
 
 
@@ -133,7 +133,7 @@ def test_a_failure_of_ours_is_passed_over(run, fail, sandbox):
 def test_where_only_ours_failed_it_says_what_to_do_instead(run, fail, sandbox):
     fail("%%chat\nsandbox: status 401")
     count = len(sandbox.received)
-    with pytest.raises(InputError, match="AuthenticationError, is of xcyq_magic itself") as raised:
+    with pytest.raises(InputError, match="AuthenticationError, comes from xcyq_magic itself") as raised:
         run("%chat_error")
     assert raised.value.hint
     assert len(sandbox.received) == count

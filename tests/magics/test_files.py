@@ -185,7 +185,7 @@ def test_what_a_file_sets_besides_turns_is_said(run, capsys, tmp_path, kind):
     run(f"%chat_load {path}")
     out = capsys.readouterr().out
     assert ("gpt-5.5-official answers from now on. %chat_model NAME chooses another." in out) == (kind == "ipynb")
-    assert f"This system prompt goes along from now on: {SYSTEM}" in out
+    assert f"This system prompt is sent from now on: {SYSTEM}" in out
     run("%chat_model")
     model = capsys.readouterr().out
     run(f"%chat_load {path}")  # which changes neither
@@ -201,7 +201,7 @@ def test_a_file_without_model_and_system_prompt_ends_what_was_set(run, capsys, t
     assert "from now on" not in capsys.readouterr().out
     run("%chat_system Be brief.")
     run(f"%chat_load {path}")
-    assert "No system prompt goes along from now on." in capsys.readouterr().out
+    assert "No system prompt is sent from now on." in capsys.readouterr().out
 
 
 def test_a_file_that_names_no_model_and_no_time_is_given_none(run, sandbox, capsys, tmp_path):
@@ -231,5 +231,5 @@ def test_a_long_system_prompt_of_a_file_is_said_in_part(run, capsys, tmp_path):
     path.write_text(json.dumps([*messages, {"role": "assistant", "content": "Hi"}]))
     run(f"%chat_load {path}")
     (line,) = [part for part in capsys.readouterr().out.splitlines() if "system prompt" in part]
-    assert line.startswith("This system prompt goes along from now on: Be brief. xxx")
+    assert line.startswith("This system prompt is sent from now on: Be brief. xxx")
     assert len(line) < 160

@@ -55,7 +55,8 @@ def run_example(run, shell, names, monkeypatch, tmp_path):
     Image.new("RGB", (20, 20), "white").save("scatter.png")
     shell.push(names)
     shell.magics_manager.registry["xcyq_magic"].context.seen.remember({"image/png": Path("scatter.png").read_bytes()})
-    shell.run_cell("1 / 0")
+    shell.run_cell("x = 1", store_history=True)
+    shell.run_cell("1 / 0", store_history=True)
     for prompt in ("Hello", "Hello", "sandbox: markdown 2000"):
         run(f"%%chat\nsandbox: first 0\nsandbox: pace 5000 40\n{prompt}")
     run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: first 0\nsandbox: pace 5000 40\nHello")
@@ -76,7 +77,7 @@ def test_a_page_has_its_examples_before_its_options_in_groups(run, capsys):
     headings = re.findall(r"^\S.*:$", page, re.MULTILINE)
     options = ["The model:", "The prompt:", "The conversation:", "Many cases:", "The reply:"]
     assert headings[-6:] == ["Examples:", *options]
-    assert "usage" not in page
+    assert "usage:" not in page
     assert "``" not in page
     for option in ("-m, --model NAME", "-p, --param NAME=JSON", "--dry-run", "-o, --out VAR"):
         assert f"  {option}  " in page or f"  {option} " in page

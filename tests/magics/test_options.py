@@ -58,7 +58,7 @@ def test_what_the_readme_says_that_compare_does_not_take_is_not_in_its_help(shel
         ("%chat_usage -o 'a b'", "-o takes the name of a variable, not 'a b'.", "an underscore is IPython's."),
         (
             "%chat_usage -o",
-            "-o takes a value behind it, and there is none.",
+            "-o needs a value after it.",
             "Write for example -o answer. %chat_usage? lists the options, with examples.",
         ),
         ("%chat_switch --knew", "%chat_switch has no option --knew.", "Did you mean --new?"),
@@ -89,22 +89,25 @@ def test_a_magic_that_sends_says_that_it_did_not(run, cell):
 
 
 WRONG = {
-    "%chat -m": ("-m takes a value behind it, and there is none", "Write for example -m gpt-5.5. %chat? "),
-    "%chat -s -brief Hi": ("-s takes a value behind it", "it begins with a dash, write --system=-brief. %chat? "),
+    "%chat -m": ("-m needs a value after it", "Write for example -m gpt-5.5. %chat? "),
+    "%chat -s -brief Hi": ("-s needs a value after it", "it begins with a dash, write --system=-brief. %chat? "),
     "%chat -t hot Hi": ("-t takes a number, not 'hot'", "Write for example -t 0.7. %chat? "),
     "%chat --temperature=1,5 Hi": ("--temperature takes a number, not '1,5'", "example --temperature 0.7."),
     "%chat --max-tokens 3.5 Hi": ("--max-tokens takes a whole number, not '3.5'", "example --max-tokens 500."),
     "%chat -t 'a value: 1' Hi": ("-t takes a number, not 'a value: 1'", "example -t 0.7."),
-    "%chat --once=yes Hi": ("--once takes no value, and here is 'yes'", "Write --once alone."),
+    "%chat --once=yes Hi": ("--once takes no value, and 'yes'", "Write --once alone."),
     "%chat -temperature 0.5 Hi": ("%chat has no option -temperature", "Did you mean --temperature?"),
     "%chat -model gpt-5.5 Hi": ("%chat has no option -model", "Did you mean --model?"),
     "%chat -model=gpt-5.5 Hi": ("%chat has no option -model", "Did you mean --model?"),
-    "%chat \u2013once Hi": ("%chat has no option \u2013once: its dash is no hyphen", "Did you mean --once?"),
-    "%chat \u2014m gpt-5.5 Hi": ("%chat has no option \u2014m: its dash is no hyphen", "Did you mean -m?"),
-    "%chat -\u2014once Hi": ("%chat has no option -\u2014once: its dash is no hyphen", "goes behind --: %chat -- -"),
+    "%chat \u2013once Hi": ("%chat has no option \u2013once: its dash is not a hyphen", "Did you mean --once?"),
+    "%chat \u2014m gpt-5.5 Hi": ("%chat has no option \u2014m: its dash is not a hyphen", "Did you mean -m?"),
+    "%chat -\u2014once Hi": (
+        "%chat has no option -\u2014once: its dash is not a hyphen",
+        "begins with a dash: %chat -- -",
+    ),
     "%%compare a b --repeat x\nHi": ("--repeat takes a whole number, not 'x'", "example --repeat 3. %%compare? "),
     "%%compare a b -judge x\nHi": ("%%compare has no option -judge", "Did you mean --judge?"),
-    "%chat_switch --new=idea": ("--new takes no value, and here is 'idea'", "Write --new alone. %chat_switch? "),
+    "%chat_switch --new=idea": ("--new takes no value, and 'idea'", "Write --new alone. %chat_switch? "),
     "%chat_model --model gpt-5.5": ("%chat_model has no option --model", "It takes none; %chat_model? has examples."),
     "%chat_history one": ("%chat_history takes the number of a turn", "Try %chat_history 2"),
 }
@@ -129,7 +132,7 @@ def test_a_dash_that_begins_a_text_stays(run, sandbox, text):
 @pytest.mark.parametrize("magic", ["chat", "chat_error", "chat_system"])
 def test_a_text_that_begins_with_a_dash_is_said_how_to_type(run, magic):
     _, hint = said(run, f"%{magic} --verbose is what?")
-    assert hint.endswith(f"A text that begins with a dash goes behind --: %{magic} -- --verbose")
+    assert hint.endswith(f"Put -- before a text that begins with a dash: %{magic} -- --verbose")
 
 
 def test_a_text_behind_dashes_is_the_text(run, sandbox):
@@ -209,30 +212,42 @@ def test_what_is_attached_may_stand_in_braces_as_in_a_prompt(run, sandbox):
 @pytest.mark.parametrize(
     ("cell", "words", "way_on"),
     [
-        ("%chat -m {model} Hello", "No model's name holds {model}; nothing was sent.", "{{ name }}"),
-        ("%chat -m $model Hello", "No model's name holds $model; nothing was sent.", "{{ name }}"),
-        ("%chat -m gpt-{v} Hello", "No model's name holds {v}; nothing", "{{ name }}"),
-        ("%chat_model {model}", "No model's name holds {model}", "{{ name }}"),
-        ("%chat_retry -m {model}", "No model's name holds {model}", "{{ name }}"),
+        ("%chat -m {model} Hello", "A model's name cannot hold {model}; nothing was sent.", "{{ name }}"),
+        ("%chat -m $model Hello", "A model's name cannot hold $model; nothing was sent.", "{{ name }}"),
+        ("%chat -m gpt-{v} Hello", "A model's name cannot hold {v}; nothing", "{{ name }}"),
+        ("%chat_model {model}", "A model's name cannot hold {model}", "{{ name }}"),
+        ("%chat_retry -m {model}", "A model's name cannot hold {model}", "{{ name }}"),
         ("%%compare gpt-5.5 {model}\nHello", "There is no comma in {model}, so nothing was sent", "{{ name }}"),
-        ("%%compare gpt-5.5 $model\nHello", "No model's name holds a dollar ('$model'); nothing", "{{ name }}"),
-        ("%%compare gpt-5.5 gpt-5.4 --judge {model}\nHello", "No model's name holds {model}; nothing", "{{ name }}"),
-        ("%chat -c {idea} Hello", "No conversation's name holds {idea}; nothing was sent.", "{{ name }}"),
-        ("%chat -c $idea Hello", "No conversation's name holds $idea; nothing was sent.", "{{ name }}"),
-        ("%chat_switch --new {idea}", "No conversation's name holds {idea}; nothing was changed.", "{{ name }}"),
-        ("%chat -m {{ models }} Hello", "-m takes one, and {{ models }} is 2; nothing was sent.", "{{ names[0] }}"),
-        ("%chat -m {{ nothing }} Hello", "{{ nothing }} is a NoneType, where a name or a number goes", "prompt"),
-        ("%chat -m {{ d }} Hello", "{{ d }} is a dict, where a name or a number goes; nothing", "prompt"),
+        ("%%compare gpt-5.5 $model\nHello", "A model's name has no dollar sign ('$model'); nothing", "{{ name }}"),
+        (
+            "%%compare gpt-5.5 gpt-5.4 --judge {model}\nHello",
+            "A model's name cannot hold {model}; nothing",
+            "{{ name }}",
+        ),
+        ("%chat -c {idea} Hello", "A conversation's name cannot hold {idea}; nothing was sent.", "{{ name }}"),
+        ("%chat -c $idea Hello", "A conversation's name cannot hold $idea; nothing was sent.", "{{ name }}"),
+        ("%chat_switch --new {idea}", "A conversation's name cannot hold {idea}; nothing was changed.", "{{ name }}"),
+        (
+            "%chat -m {{ models }} Hello",
+            "-m takes one value, and {{ models }} has 2; nothing was sent.",
+            "{{ names[0] }}",
+        ),
+        (
+            "%chat -m {{ nothing }} Hello",
+            "{{ nothing }} is a NoneType, and a name or a number is needed there",
+            "prompt",
+        ),
+        ("%chat -m {{ d }} Hello", "{{ d }} is a dict, and a name or a number is needed there; nothing", "prompt"),
         ("%chat -m {{ gone }} Hello", "{{ gone }} failed: NameError", "Or write the name itself."),
         ("%chat -m {{ modell }} Hello", "{{ modell }} failed: NameError", "Did you mean model?"),
         ("%chat -t {{ model }} Hello", "-t takes a number, not {{ model }}, which is 'gpt-5.5'; nothing", "%chat?"),
-        ("%chat -t {{ by }} Hello", "-t takes one, and {{ by }} is 1; nothing was sent.", ""),
+        ("%chat -t {{ by }} Hello", "-t takes one value, and {{ by }} has 1; nothing was sent.", ""),
         (
             "%chat --max-tokens {{ cold }} Hello",
             "--max-tokens takes a whole number, not {{ cold }}, which is '0.25'",
             "%chat?",
         ),
-        ("%%compare {{ [model, None] }}\nHello", "is a NoneType, where a name", "prompt"),
+        ("%%compare {{ [model, None] }}\nHello", "is a NoneType, and a name", "prompt"),
     ],
 )
 @pytest.mark.usefixtures("variables")

@@ -87,5 +87,5 @@ def test_rows(run, shell, server, capsys):
 
 def test_a_dry_run_shows_the_first_and_names_the_others(run, server, capsys):
     run(f"%chat -m {A},{B} --dry-run Hello")
-    assert f"Where it cannot answer, {B} is asked." in capsys.readouterr().out
+    assert f"If it cannot answer, {B} is asked." in capsys.readouterr().out
     assert server.received == []

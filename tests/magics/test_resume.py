@@ -104,7 +104,7 @@ def test_a_new_notebook_at_an_old_path_begins_afresh_and_what_was_is_offered(ker
     write_notebook(tmp_path / NOTEBOOK, {"new-1": ""})
     with kernel() as run:
         said_at_loading = run(LOAD)
-        assert "kept for analysis.ipynb: 2 turns. None of its cells is known" in said_at_loading
+        assert "kept for analysis.ipynb: 2 turns. The saved notebook holds none of its cells" in said_at_loading
         identifier = re.findall(r"%chat_switch (\w+) goes on with it", said_at_loading)[0]
         assert run.asked("%chat c", "new-2") == ["c"]
         assert re.search(rf"this one +\w+ +{identifier} +2 .*set aside", run("%chat_switch"))

@@ -18,7 +18,7 @@ def test_the_table_stands_below_the_line_before(run, shell, capsys):
     assert set(ruler) == {"-", " "}
     assert failed.split()[:4] == ["0", "a", "⚠", "failed"]
     assert answered.split() == ["1", "b|c", "Say", "[31mb|c"]
-    assert below[-1] == "[1 row without a whole answer: run the cell again, and only these are asked.]"
+    assert below[-1] == "[1 row without a complete answer: run the cell again, and only these are asked.]"
     assert isinstance(shell.user_ns["_rows"], Rows)
 
 

@@ -305,8 +305,8 @@ def test_a_directory_is_called_one(run, tmp_path, magic, typed):
 
 
 WRONG = [
-    ("%chat_load passwd", "passwd is no kind of file that %chat_load reads", "%chat_load takes .json, and .ipynb"),
-    ("%chat_load data.csv", "data.csv is no kind of file", "%chat_load takes"),
+    ("%chat_load passwd", "passwd is not a kind of file that %chat_load reads", "%chat_load takes .json, and .ipynb"),
+    ("%chat_load data.csv", "data.csv is not a kind of file", "%chat_load takes"),
     ("%chat_load notes.md", "is Markdown", "%chat_load takes"),
     ("%chat_load missing", "missing cannot be read: no such file", "Paths begin at"),
     ("%chat_load missing.json", "missing.json cannot be read: no such file", "Paths begin at"),

@@ -74,13 +74,13 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
 @pytest.mark.parametrize(
     ("cell", "error", "message"),
     [
-        ("%%chat --as 5\nx", OptionError, "5 is no type that an answer can have"),
+        ("%%chat --as 5\nx", OptionError, "5 cannot be the type of an answer"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
         ("%%chat --as list[\nx", ExpressionError, "never closed"),
-        ("%%chat --as\nx", OptionError, "--as takes a value behind it"),
+        ("%%chat --as\nx", OptionError, "--as needs a value after it"),
         ("%%chat --as Review --code\nx", OptionError, "--code and --as do not go together"),
         ('%%chat --as Review -p response_format={"type": "text"}\nx', OptionError, "-p cannot set it too"),
-        ("%%compare gpt-5.5 gpt-5.4 --as 5\nx", OptionError, "5 is no type"),
+        ("%%compare gpt-5.5 gpt-5.4 --as 5\nx", OptionError, "5 cannot be the type"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_sent(typed, sandbox, cell, error, message):

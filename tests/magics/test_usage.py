@@ -52,7 +52,7 @@ def test_by_model_and_in_all_and_as_a_table_for_pandas(run, shell, shown):
     assert frame.requests.to_dict() == {"gpt-5.5": 2, "claude-opus-4-7": 1}
     html = shell.display_formatter.format(shell.user_ns["spent"])[0]["text/html"]
     assert html.count('class="xcyq-bar"') == 2 * 5 + 1  # requests, tokens, seconds of each; one cost
-    assert "without claude-opus-4-7" in html
+    assert "leaves out claude-opus-4-7" in html
 
 
 def test_all_that_was_asked_counts_also_where_it_was_taken_back(run, shell, sandbox, shown):

@@ -97,14 +97,14 @@ def png(*chunks: bytes) -> bytes:
 
 
 BAD_FILES = {
-    "text": (b"x,y\n1,2\n", "is no picture"),
-    "nothing": (b"", "is no picture"),
-    "pdf": (b"%PDF-1.7\n", "is no picture"),
+    "text": (b"x,y\n1,2\n", "is not a picture"),
+    "nothing": (b"", "is not a picture"),
+    "pdf": (b"%PDF-1.7\n", "is not a picture"),
     "truncated PNG": (encode(noise(50, 50))[:3000], "is damaged"),
     "truncated JPEG": (encode(noise(50, 50), "JPEG")[:1500], "is damaged"),
     "PNG without pixels": (huge(50, 50), "is damaged"),
     "PNG with a broken checksum": (encode(plain()).replace(b"IDAT", b"IDAX"), ""),
-    "header alone": (encode(plain())[:20], "is no picture"),
+    "header alone": (encode(plain())[:20], "is not a picture"),
     "bomb": (huge(20_000, 20_000), "has too many pixels"),
     "half a bomb": (huge(12_000, 12_000), "has too many pixels"),
 }

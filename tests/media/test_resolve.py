@@ -27,7 +27,8 @@ from shells import shell_of
 
 from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.resolve import attach, hint_for, media_of, resolve
+from xcyq_magic.media.resolve import Reading, attach, hint_for, media_of, resolve
+from xcyq_magic.media.text_files import Bounds
 from xcyq_magic.media.values import describe
 
 COLOURS = np.random.default_rng(7).integers(0, 256, (216, 288, 3), np.uint8)
@@ -181,7 +182,7 @@ def test_a_string_is_a_path_where_it_is_attached_and_text_in_a_prompt(picture, f
     ("url", "kind"),
     [
         ("https://example.org/a.png", "image"),
-        ("http://example.org/a?b=c#d", "image"),
+        ("http://example.org/a.jpg?b=c#d", "image"),
         ("HTTPS://example.org/a.MP4?b=c", "video"),
     ],
 )
@@ -389,7 +390,7 @@ def test_what_is_a_picture_by_its_type_or_its_range_is_one(array):
 
 
 def test_with_more_characters_more_numbers_go_in_as_text():
-    (part,) = resolve(DICE.random((64, 64)), value_chars=60_000)
+    (part,) = resolve(DICE.random((64, 64)), reading=Reading(Bounds(value=60_000)))
     assert "..." not in part.text
 
 
@@ -475,7 +476,7 @@ def test_more_media_than_go_along_are_refused():
 
 
 def test_what_is_text_among_media_shares_the_budget():
-    words, numbers = resolve([RED, "word " * 5000, RED, list(range(5000))], value_chars=1000)[1::2]
+    words, numbers = resolve([RED, "word " * 5000, RED, list(range(5000))], reading=Reading(Bounds(value=1000)))[1::2]
     assert words == Text("word " * 5000)  # text of the user's stays whole
     assert len(numbers.text) <= 500
 
@@ -646,7 +647,7 @@ def test_a_widget_with_a_picture_is_that_picture(picture, file):
         assert part_of(widget) == MediaLink("https://example.org/a", kind)
     local = ipywidgets.Image(value=file.name.encode(), format="url")
     np.testing.assert_array_equal(np.asarray(picture(part_of(local))), COLOURS)
-    with pytest.raises(MediaError, match="This Image is no picture"):
+    with pytest.raises(MediaError, match="This Image is not a picture"):
         part_of(ipywidgets.Image())
 
 
@@ -668,13 +669,13 @@ class GivesNonsense:
     ("value", "words"),
     [
         (Raises(), r"The Raises cannot be drawn \(RuntimeError: no data\)"),
-        (GivesNonsense(), "The GivesNonsense is no picture"),
+        (GivesNonsense(), "The GivesNonsense is not a picture"),
         (png()[:200], "is damaged"),
         (pathlib.Path("missing.png"), "missing.png cannot be attached: no such file"),
         (pathlib.Path("~nobody-of-this-name") / "a.png", "cannot be attached"),
-        (pathlib.Path(__file__), "is no picture"),
+        (pathlib.Path(sys.executable), "is a program"),
         (IPython.display.Video(filename="missing.mp4"), "missing.mp4 cannot be attached"),
-        (IPython.display.Image(b"nonsense"), "This Image is no picture"),
+        (IPython.display.Image(b"nonsense"), "This Image is not a picture"),
         (Pillow.new("RGB", (0, 5)), "has no pixels"),
         (b"\x1a\x45\xdf\xa3\x42\x82matroska", "video/x-matroska, which no model takes"),
     ],
@@ -686,7 +687,7 @@ def test_media_that_cannot_be_sent_are_refused_with_a_hint(value, words):
     assert raised.value.hint
 
 
-@pytest.mark.parametrize("value", [None, "missing.png", "some text", ""])
+@pytest.mark.parametrize("value", [None, "missing.png", "some text", "", " "])
 def test_what_is_nothing_to_attach_is_refused(value):
     with pytest.raises(MediaError, match="nothing was sent"):
         attached_part(value)

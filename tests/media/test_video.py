@@ -82,8 +82,9 @@ def test_quicktimes_older_files_are_recognized(data):
         (b"BMW is a make of cars", None),
         (b"RIFF....WAVE", None),
         (box(b"ftyp", b"avif" + bytes(4)), "image/avif"),
-        (b"<html><svg></svg></html>", "image/svg+xml"),
+        (b"<html><svg></svg></html>", None),
         (b"text about <svg", None),
+        (b"The free encyclopedia", None),
         (b"\xef\xbb\xbf<?xml?><!-- a --><svg>", "image/svg+xml"),
     ],
 )

@@ -179,7 +179,7 @@ def test_the_cost_is_told_before_and_counted_after(asked):
 
 @pytest.mark.parametrize(
     ("words", "error"),
-    [((), "needs the names of pools"), (("zeb*",), "No model's name matches"), (("gpt-{5",), "has no other half")],
+    [((), "needs the names of pools"), (("zeb*",), "No model's name matches"), (("gpt-{5",), "has no partner")],
 )
 def test_what_names_no_pool_is_refused(asked, words, error):
     session, server = asked()

@@ -12,8 +12,9 @@ from servers import eventually
 
 from xcyq_magic import errors
 from xcyq_magic.api import compare as compare_from_python
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Parameters
+from xcyq_magic.chat.conversation import CellRun, Parameters
 from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.session.comparing import Compared, compare, keep
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.session.session import ChatSession, TurnOptions
@@ -161,7 +162,7 @@ def test_where_none_answers_the_first_error_is_raised(session):
 def test_what_no_model_takes_is_raised_and_not_sent(session):
     with pytest.raises(errors.RequestError, match="temperature"):
         ask(session, TWO, options=TurnOptions(parameters=Parameters(temperature=3)))
-    with pytest.raises(errors.OptionError, match="stands there 2 times"):
+    with pytest.raises(errors.OptionError, match="is named 2 times"):
         ask(session, ["gpt-5.5", "gpt-5.5"])
     assert received(session) == []
     assert session.comparison is None

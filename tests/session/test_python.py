@@ -176,7 +176,7 @@ def test_a_wrong_call_is_refused_in_words_of_python(session, call):
         (
             lambda s: Chat(session=s)(["a", "b"]),
             """The prompt is text, not a list; nothing was sent.
-Values go behind it: chat("What is odd?", values). Ask several prompts one by one.""",
+Put values after it: chat("What is odd?", values). Ask several prompts one by one.""",
         ),
         (lambda s: Chat(session=s)(""), "The prompt is empty, so nothing was sent.\nWrite what you want to know."),
         (

@@ -358,7 +358,7 @@ def test_the_fields_of_a_dict_are_attributes_too():
 def test_of_what_has_no_end_the_first_are_taken_and_that_is_said():
     cases = cases_of(iter(int, 1), "endless", 4)
     assert len(cases.all) == 4
-    assert cases.notices == ("endless has no length: its first 4 were taken (ChatSettings.each_limit).",)
+    assert cases.notices == ("endless has no length, so only its first 4 items were taken (ChatSettings.each_limit).",)
     assert cases_of(iter("ab"), "short", 4).notices == ()
 
 

@@ -169,6 +169,6 @@ def test_a_refusal_is_raised_where_it_is_awaited(chat):
 
 
 def test_outside_of_a_notebook_nothing_is_shown_and_nothing_sent(chat, session):
-    with pytest.raises(Exception, match="no notebook or IPython"):
+    with pytest.raises(Exception, match="needs a notebook or IPython"):
         chat.show("hello")
     assert session.access.sandbox.received == []

@@ -145,7 +145,7 @@ def test_a_reply_that_does_not_fit_is_refused_with_the_words_of_the_validation(p
     ],
 )
 def test_a_reply_that_was_cut_says_so(python_type, reply, truncated):
-    with pytest.raises(TypeMismatchError, match="was cut off before its JSON was whole"):
+    with pytest.raises(TypeMismatchError, match="was cut off before its JSON was complete"):
         AnswerType(python_type).parse(reply, truncated=truncated)
 
 
@@ -254,7 +254,7 @@ class Broken:
     "value", [5, "int", len, lambda x: x, GOOD, json, Plain, [int], Colour.RED, Callable, (int, str), Broken, Broken()]
 )
 def test_what_is_no_type_is_refused(value):
-    with pytest.raises(OptionError, match=r"is no type that an answer can have.*; nothing was sent\.") as raised:
+    with pytest.raises(OptionError, match=r"cannot be the type of an answer.*; nothing was sent\.") as raised:
         AnswerType(value)
     assert raised.value.hint.startswith("A type is a pydantic model")
     assert len(raised.value.message) < 300
@@ -268,7 +268,7 @@ def test_without_pydantic_the_error_says_what_to_install():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == [
-        "InputError An answer of a type needs pydantic, which is not installed here; nothing was sent.",
+        "InputError A typed answer needs pydantic, which is not installed here; nothing was sent.",
         'Type %pip install "xcyq_magic[typed]", then run this cell again.',
     ]
 

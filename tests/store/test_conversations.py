@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Parameters, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Parameters, Turn
 from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database
 from xcyq_magic.store.recognition import Notebook

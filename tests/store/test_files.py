@@ -19,10 +19,11 @@ from PIL import Image as Pillow
 from values import completions, messages, parameter_sets, put_wrong_values, seconds
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Parameters, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
 from xcyq_magic.chat.records import TURN_MIME, turn_record
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.errors import ConversationFileError
 from xcyq_magic.store.formats import ipynb, markdown, openai_json
 from xcyq_magic.store.saving import load, save
@@ -303,30 +304,30 @@ def test_messages_of_other_tools():
 
 DEEP = "[" * 600 + "]" * 600  # which Python reads
 REFUSED = [
-    ("chat.txt", "", "no kind of file"),
-    ("chat.json", "{", "no JSON"),
+    ("chat.txt", "", "not a kind of file"),
+    ("chat.json", "{", "not valid JSON"),
     ("chat.json", "3", "no array"),
-    ("chat.json", '[{"role": "tool", "content": "x"}]', "Message 1 is none of"),
-    ("chat.json", '[{"role": "user", "content": null}]', "Message 1 holds something else"),
-    ("chat.json", '[{"role": "user", "content": [{"type": "input_audio"}]}]', "Message 1 holds something else"),
+    ("chat.json", '[{"role": "tool", "content": "x"}]', "Message 1 has a role other than"),
+    ("chat.json", '[{"role": "user", "content": null}]', "Message 1 holds something other"),
+    ("chat.json", '[{"role": "user", "content": [{"type": "input_audio"}]}]', "Message 1 holds something other"),
     (
         "chat.json",
         '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]',
-        "damaged",
+        "a picture that cannot be read",
     ),
     ("chat.json", '[{"role": "assistant", "content": "x"}]', "begins with a reply"),
     ("chat.md", "# Notes", "not to be loaded"),
-    ("chat.json", '[{"role": "user", "content": [{"type": "text", "text": 5}]}]', "Message 1 holds something else"),
-    ("chat.json", DEEP, "no JSON"),
-    ("chat.json", "[" * 10**6, "no JSON"),
-    ("chat.json", f"[{'9' * 5000}]", "no JSON"),
+    ("chat.json", '[{"role": "user", "content": [{"type": "text", "text": 5}]}]', "Message 1 holds something other"),
+    ("chat.json", DEEP, "not valid JSON"),
+    ("chat.json", "[" * 10**6, "not valid JSON"),
+    ("chat.json", f"[{'9' * 5000}]", "not valid JSON"),
     (
         "chat.json",
         '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a b"}}]}]',
-        "else than",
+        "other than",
     ),
-    ("chat.ipynb", DEEP, "no notebook"),
-    ("chat.ipynb", "{}", "no notebook"),
+    ("chat.ipynb", DEEP, "not a notebook"),
+    ("chat.ipynb", "{}", "not a notebook"),
     ("chat.ipynb", '{"cells": []}', "No cell of it"),
     ("chat.ipynb", json.dumps({"cells": [{"outputs": [{"data": {TURN_MIME: {"version": 1}}}]}]}), "cannot be read"),
 ]

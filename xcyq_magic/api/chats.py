@@ -125,20 +125,20 @@ class Chat:
     Parameters
     ----------
     model
-        The model to ask; the settings' unless given.
+        The model to ask; by default that of the settings.
     system
-        The system prompt; the settings' unless given, ``""`` for none.
+        The system prompt; by default that of the settings, ``""`` for none.
     conversation
         The name of one of the notebook's conversations to take part in. Without it, a `Chat` has
         a conversation of its own.
     session
         The session to use; in a notebook with the extension loaded it is the notebook's.
     cached
-        Whether a reply that is kept to the same request will do; the settings decide unless given.
+        Whether to take the reply from the store if the same request was answered before; by default, the settings say.
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     **extra
-        Any other field of the request's body; one that is nearly called as an argument is refused.
+        Any other field of the request's body. A name that is close to an argument's is refused.
 
     Examples
     --------
@@ -239,9 +239,10 @@ class Chat:
     ) -> Callable[[Paint | None], Outcome]:
         """Return what sends the prompt, paints what comes, and returns how it ended; see `__call__`."""
         session = self._session()
-        message = message_of(session, prompt, media)
+        told: list[str] = []
+        message = message_of(session, prompt, media, told, self._options.model or session.model_of(self.conversation))
         answer: AnswerType[Any] | None = None if as_ is None else AnswerType(as_)
-        options = replace(self._options, once=once, stream=stream, answer=answer)
+        options = replace(self._options, once=once, stream=stream, answer=answer, notices=tuple(told))
         current = Context.current() if self._name else None
         cell = current.runs.current if current else None
         where = self._name or self._own
@@ -283,7 +284,7 @@ class Chat:
     async def ask(self, prompt: str, *media: object, as_: object = None, once: bool = False) -> Completion:
         """Ask, and await the reply: ``await chat.ask("…")`` is a call that leaves the event loop free.
 
-        Cancelled, it stops the reply, and what came is kept.
+        If it is cancelled, the reply is stopped, and what came is kept.
 
         Parameters
         ----------
@@ -296,7 +297,7 @@ class Chat:
         return reply.completion
 
     def show(self, prompt: str, *media: object, as_: object = None, once: bool = False) -> Completion:
-        """Ask, and see the reply come in the cell's output, as that of ``%%chat``.
+        """Ask, and show the reply in the cell's output as it comes, like ``%%chat``.
 
         Parameters
         ----------
@@ -306,13 +307,13 @@ class Chat:
         Raises
         ------
         InputError
-            No extension is loaded that could show it.
+            No extension is loaded that can show it.
         XcyqError
             As for a call.
         """
         if (current := Context.current()) is None:
-            msg = "There is no notebook or IPython with xcyq_magic loaded that could show it; nothing was sent."
-            raise InputError(msg, 'Type %load_ext xcyq_magic before, or call the chat: chat("…").')
+            msg = "show needs a notebook or IPython with xcyq_magic loaded; nothing was sent."
+            raise InputError(msg, 'Type %load_ext xcyq_magic first, or call the chat: chat("…").')
         magics = next(m for m in current.magics if isinstance(m, TurnMagics))
         outcome = magics.run_turn(self._asking(prompt, media, as_, once=once), None)
         return cast("Outcome", outcome).result()  # there is none only in the background

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from xcyq_magic.api.many import messages_for, session_for
@@ -120,7 +121,7 @@ def compare(
     stream: bool | None = None,
     **extra: Any,  # any JSON value
 ) -> Comparison | Evaluation:
-    """Ask several models the same at once, and wait for all of them; with `each`, about each of many cases.
+    """Ask several models the same question at once, and wait for all; with `each`, about each of many cases.
 
     Parameters
     ----------
@@ -136,8 +137,8 @@ def compare(
     check
         With `each`, a function of a reply and its case that returns yes or no, or a number: the reply's score.
     fresh
-        With `each`, whether to ask again what was answered before; without, whether no kept reply will do. The settings
-        decide unless given.
+        Whether to ask again what was answered before, in place of taking it from the store; by default as the settings
+        say.
     go
         With `each`, whether to send more requests than ``ChatSettings.each_limit``.
     as_
@@ -145,9 +146,9 @@ def compare(
     repeat
         How many times each model is asked; the columns are then called ``NAME#1``, ``NAME#2``.
     judge
-        A model that says which reply is the best, without knowing whose it is.
+        A model that chooses the best reply, without seeing the models' names.
     system
-        The system prompt; the settings' unless given, ``""`` for none.
+        The system prompt; by default that of the settings, ``""`` for none.
     conversation
         The name of one of the notebook's conversations, whose turns are sent along. Without it, the prompt is
         sent alone.
@@ -156,22 +157,22 @@ def compare(
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     stream
-        Whether to have the replies sent in deltas; the settings decide unless given. Without, no first token is seen.
+        Whether replies are streamed; by default as the settings say. Without, there is no time to the first token.
     **extra
-        Any other field of the request's body; one that is nearly called as an argument is refused.
+        Any other field of the request's body. A name that is close to an argument's is refused.
 
     Returns
     -------
     Comparison or Evaluation
         An ordered mapping of names to what came: a `Completion`, or the error of a model that failed. With `each`, a
-        mapping of models to their rows, with scores, and with the chance that a difference has none.
+        mapping of models to their rows, with scores, and with the probability that a difference is chance.
 
     Raises
     ------
     XcyqError
         Nothing can be sent, or not one model answered.
     KeyboardInterrupt
-        The user's. In a notebook, what came is in ``_comparison``.
+        The user interrupted. In a notebook, what came is in ``_comparison``.
 
     Examples
     --------
@@ -197,7 +198,9 @@ def compare(
     with session_for(session) as used:
         if each is None:
             _check_without_cases(check, prompt)
-            message = message_of(used, prompt, media)
+            told: list[str] = []
+            message = message_of(used, prompt, media, told, next(iter(words), ""))
+            options = replace(options, notices=tuple(told))
             ended = compare_in(
                 used, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
             )
@@ -231,16 +234,16 @@ def compare(
 
 def _check_without_cases(check: object, prompt: object) -> None:
     if check is not None:
-        msg = "check scores the replies to many cases, which each names; nothing was sent."
+        msg = "check needs many cases, given as each; nothing was sent."
         raise OptionError(msg, "Try compare(models, prompt, each=cases, check=is_right).")
     if callable(prompt):
-        msg = "A prompt that is a function takes a case, and each names none; nothing was sent."
-        raise OptionError(msg, "Give each=cases, or a text.")
+        msg = "A prompt can be a function only together with each; nothing was sent."
+        raise OptionError(msg, "Add each=cases, or write the prompt as text.")
 
 
 def _check_with_cases(media: Sequence[object], repeat: object) -> None:
     if media or repeat != 1:
-        wrong = "What goes along with each case" if media else "repeat"
+        wrong = "An attachment" if media else "repeat"
         msg = f"{wrong} does not go together with each; nothing was sent."
-        way_on = "Have the prompt be a function of the case that returns a tuple: the text, then what goes along."
+        way_on = "Make the prompt a function of the case that returns a tuple: the text, then the attachments."
         raise OptionError(msg, way_on if media else "Leave it out.")

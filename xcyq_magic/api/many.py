@@ -124,9 +124,9 @@ def ask_each(
     as_
         The type that each reply is to have, as for a `Chat`; the values are the rows' ``data``.
     model
-        The model to ask; the settings' unless given.
+        The model to ask; by default that of the settings.
     system
-        The system prompt; the settings' unless given, ``""`` for none.
+        The system prompt; by default that of the settings, ``""`` for none.
     conversation
         The name of one of the notebook's conversations, whose turns go along with each prompt; it stays as it is.
     session
@@ -138,9 +138,9 @@ def ask_each(
     temperature, top_p, max_tokens, stop
         As in a request: 0 to 2, 0 to 1, at least 1, up to four strings.
     stream
-        Whether to have the replies sent in deltas; the settings decide unless given.
+        Whether replies are streamed; by default as the settings say.
     **extra
-        Any other field of the request's body; one that is nearly called as an argument is refused.
+        Any other field of the request's body. A name that is close to an argument's is refused.
 
     Returns
     -------
@@ -152,12 +152,12 @@ def ask_each(
     XcyqError
         Nothing can be sent, or not one row was answered.
     KeyboardInterrupt
-        The user's. What was answered is kept: called again, it is not asked for again.
+        The user interrupted. What was answered is kept, and is not asked again.
 
     Warns
     -----
     UserWarning
-        What a cell says before it asks: that not all of a generator was taken, say.
+        What a cell would say before it asks, for example that only a part of a generator was taken.
 
     Examples
     --------

@@ -69,12 +69,10 @@ ASPECTS: dict[str, Aspect] = {
     ),
     "prompt_tokens": Aspect(
         "counted",
-        f"counted {_LEAST_COUNTED} to {_MOST_COUNTED} times the prompt tokens that its words are by a rule of thumb",
-        "counted other prompt tokens than were sent",
+        f"counted {_LEAST_COUNTED} to {_MOST_COUNTED} times the prompt tokens estimated from its words",
+        "counted more or fewer prompt tokens than were sent",
     ),
-    "listed": Aspect(
-        "listed", "stands in the server's list of models", "does not stand in the server's list of models"
-    ),
+    "listed": Aspect("listed", "is in the server's list of models", "is not in the server's list of models"),
     "first_token_s": Aspect("first token", broken="took much longer than usual to its first word", most_worse=0.5),
     "duration_s": Aspect("whole", broken="took much longer than usual for its answer", most_worse=0.5),
     "tokens_per_s": Aspect("tokens/s", broken="wrote much slower than usual", most_worse=1.0, less_is_better=False),

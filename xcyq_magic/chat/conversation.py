@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.given import count, is_json, moment, number, record_of, said, texts
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
+from xcyq_magic.chat.rerun import around, place_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-EARLIER = ""  # the run of a turn from another kernel's life; no request of this kernel has that id
-REDRAWN = "redrawn"  # the same, where its cell may have another id by now
 
 
 @dataclass(frozen=True)
@@ -158,12 +157,12 @@ class Turn:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The two messages that a later request repeats.
+        """The two messages that a later request repeats, without the cells above the prompt.
 
         None for a reply without text (stopped while it thought, say): a gateway refuses an empty message.
         """
         said = self.completion.retold
-        return (self.prompt, Message.of("assistant", said)) if said.strip() else ()
+        return (self.prompt.retold, Message.of("assistant", said)) if said.strip() else ()
 
     def replaces(self, gone: Sequence[Turn]) -> bool:
         """Return whether `gone` are turns that an earlier run of its cell left."""
@@ -214,35 +213,9 @@ class Conversation:
     model: str | None = None
     system: str | None = None
 
-    def _of_cell(self, cell: CellRun, prompt: Message | None) -> list[int]:
-        """Return the indices of the turns of a cell that asks `prompt`.
-
-        Where none has its id, they are those of the first cell that may have another id by now and has the same
-        source, or asked the same.
-        """
-        mine = [i for i, t in enumerate(self.turns) if t.cell and t.cell.cell_id == cell.cell_id]
-        if mine:
-            return mine
-        redrawn = [(t.cell, t.prompt) for t in self.turns if t.cell and t.cell.run == REDRAWN]
-        same = [its for its, _ in redrawn if cell.source is not None and its.source == cell.source]
-        same += [its for its, asked in redrawn if asked == prompt]
-        return [i for i, t in enumerate(self.turns) if t.cell in same[:1]]
-
-    def _place(self, cell: CellRun | None, prompt: Message | None) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
-        """Return the turns above a new turn of `cell`, and those below; turns that it replaces are in neither."""
-        mine = self._of_cell(cell, prompt) if cell else []
-        if not mine:
-            return self.turns, ()
-        stale = {i for i in mine if self.turns[i].cell != cell}
-        fresh = [i for i in mine if i not in stale]
-        cut = fresh[-1] + 1 if fresh else mine[0]
-        above = tuple(t for i, t in enumerate(self.turns[:cut]) if i not in stale)
-        below = tuple(t for i, t in enumerate(self.turns[cut:], cut) if i not in stale)
-        return above, below
-
     def above(self, cell: CellRun | None = None, prompt: Message | None = None) -> tuple[Turn, ...]:
         """Return the turns that a new turn of `cell`, which asks `prompt`, follows, and that its request repeats."""
-        return self._place(cell, prompt)[0]
+        return around(self.turns, cell, prompt)[0]
 
     def with_turn(self, turn: Turn) -> Conversation:
         """Return the conversation with `turn` in its place; one that has it already stays as it is.
@@ -252,7 +225,7 @@ class Conversation:
         """
         if any(t.id == turn.id for t in self.turns):
             return self
-        above, below = self._place(turn.cell, turn.prompt)
+        above, below = around(self.turns, turn.cell, turn.prompt)
         return replace(self, turns=(*above, turn, *below))
 
     def with_one_of(self, turn: Turn, alternatives: Collection[Turn]) -> Conversation:
@@ -306,17 +279,8 @@ class Conversation:
         turns = list(self.turns)
         for i, turn in enumerate(before):
             if turn.id in missing:
-                turns.insert(_after(turns, before[:i]), turn)
+                turns.insert(place_after(turns, before[:i]), turn)
         return replace(self, turns=tuple(turns))
-
-
-def _after(turns: Sequence[Turn], above: Sequence[Turn]) -> int:
-    """Return the index behind the last of `turns` that is one of `above`, or that took the place of one."""
-    here = {t.id for t in turns}
-    ids = {t.id for t in above}
-    replaced = {t.cell.cell_id for t in above if t.cell and t.id not in here}
-    places = (n for n, t in enumerate(turns, 1) if t.id in ids or (t.cell and t.cell.cell_id in replaced))
-    return max(places, default=0)
 
 
 @dataclass(frozen=True)
@@ -357,7 +321,7 @@ def context(turns: Sequence[Turn], keep_media: int | None = None, history_turns:
         them = "1 earlier turn is" if out == 1 else f"{out} earlier turns are"
         notices.append(f"{them} not sent (ChatSettings.history_turns = {history_turns}).")
     first = 0 if keep_media is None else max(0, len(turns) - keep_media)
-    noted = sum(len(t.prompt.media) for t in turns[:first])
+    noted = sum(len(t.prompt.retold.media) for t in turns[:first])
     messages = tuple(m.without_media() if n < first else m for n, t in enumerate(turns) for m in t.messages)
     if noted:
         them = "1 earlier picture or video is" if noted == 1 else f"{noted} earlier pictures or videos are"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from xcyq_magic.chat.given import count, record_of, said, seconds, text
+from xcyq_magic.chat.given import count, record_of, said, seconds, text, texts
 from xcyq_magic.errors import MediaError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Image(_File):
         """What is sent, for the output: ``4096×3072 → 1568×1176, 212 kB``, and the note."""
         before = f"{self.original[0]}×{self.original[1]} → " if self.original else ""
         size = f"{self.width}×{self.height}" if self.width else ""
-        return _caption(f"{before}{size}", _size(len(self.data)), self.note)
+        return _caption(f"{before}{size}", file_size(len(self.data)), self.note)
 
     @property
     def placeholder(self) -> str:
@@ -155,7 +155,7 @@ class Video(_File):
     @property
     def caption(self) -> str:
         """What is sent, for the output: ``12.5 s, 3.4 MB``."""
-        return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", _size(len(self.data)))
+        return _caption("" if self.duration_s is None else f"{self.duration_s:.3g} s", file_size(len(self.data)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with the bytes named by their hash."""
@@ -192,8 +192,8 @@ class MediaLink:
             host = None
         is_web = self.url.lower().startswith(("http://", "https://"))
         if not host or not is_web or not self.url.isprintable() or " " in self.url:
-            msg = f"{self.url!r} is no address that can be passed on; nothing was sent."
-            raise MediaError(msg, "An address is https://, a host and a path; a file goes by its path alone.")
+            msg = f"{self.url!r} is not an address that can be passed on; nothing was sent."
+            raise MediaError(msg, "An address begins with https:// and names a host. For a file, write only its path.")
 
     @property
     def caption(self) -> str:
@@ -218,12 +218,12 @@ def _caption(*pieces: str) -> str:
     return ", ".join(p for p in pieces if p)
 
 
-def _size(count: int) -> str:
+def file_size(count: int) -> str:
     """Return `count` bytes in a unit that suits them."""
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if count >= factor * 0.9995:
             return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def part_from_dict(record: Any, media: Mapping[str, bytes]) -> Part:  # noqa: ANN401  # any JSON value
@@ -285,11 +285,57 @@ def _original(size: object) -> tuple[int, int] | None:
 
 
 @dataclass(frozen=True)
+class Above:
+    """The part of a prompt that shows the cells above it in the notebook.
+
+    Attributes
+    ----------
+    parts
+        How many content parts it has; they are the first of the prompt.
+    cells
+        How many cells are in them.
+    notes
+        What to know of them, such as ``2 values hidden``.
+    """
+
+    parts: int
+    cells: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for it where the prompt is repeated: ``[7 cells of the notebook were shown here]``."""
+        them = "1 cell of the notebook was" if self.cells == 1 else f"{self.cells} cells of the notebook were"
+        return f"[{them} shown here]"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON-ready form."""
+        return {"parts": self.parts, "cells": self.cells, "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, record: Any, parts: int) -> Above | None:  # noqa: ANN401  # any JSON value
+        """Undo `to_dict` for a prompt of so many `parts`; None for what is no such record."""
+        if not isinstance(record, dict):
+            return None
+        above = cls(count(record.get("parts")) or 0, count(record.get("cells")) or 0, texts(record.get("notes")))
+        return above if 0 < above.parts <= parts else None
+
+
+@dataclass(frozen=True)
 class Message:
-    """One message: who says it, and its content parts in order."""
+    """One message: who says it, and its content parts in order.
+
+    Attributes
+    ----------
+    role, parts
+        Who says it, and what.
+    above
+        Of a prompt that begins with the cells above it, how much of it they are; None for any other.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    above: Above | None = None
 
     @classmethod
     def of(cls, role: Role, *parts: Part | str) -> Message:
@@ -302,10 +348,20 @@ class Message:
         return "\n".join(p.text for p in self.parts if isinstance(p, Text))
 
     @property
+    def own(self) -> tuple[Part, ...]:
+        """Its parts without the cells above it."""
+        return self.parts[self.above.parts :] if self.above else self.parts
+
+    @property
+    def retold(self) -> Message:
+        """The message as later requests repeat it: with a line of text in the place of the cells above it."""
+        return Message(self.role, (Text(f"{self.above.placeholder}\n"), *self.own)) if self.above else self
+
+    @property
     def overview(self) -> str:
         """Its text, with the names of the media in their places: ``Which point of [fig] is odd?``."""
-        shown = ""
-        for before, part in zip((None, *self.parts), self.parts, strict=False):
+        shown, parts = "", self.own
+        for before, part in zip((None, *parts), parts, strict=False):
             piece = part.text if isinstance(part, Text) else f"[{part.name or part.kind}]"
             # What was attached before the text has no space behind it.
             apart = before is not None and not isinstance(before, Text) and (piece[:1].isalnum() or piece[:1] == "[")
@@ -329,11 +385,12 @@ class Message:
 
     def without_media(self) -> Message:
         """Return the message with a line of text in the place of each picture and video."""
-        return Message(self.role, tuple(p if isinstance(p, Text) else Text(_left_out(p)) for p in self.parts))
+        return replace(self, parts=tuple(p if isinstance(p, Text) else Text(_left_out(p)) for p in self.parts))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with media named by their hash."""
-        return {"role": self.role, "parts": [p.to_dict() for p in self.parts]}
+        above = {"above": self.above.to_dict()} if self.above else {}
+        return {"role": self.role, "parts": [p.to_dict() for p in self.parts], **above}
 
     @classmethod
     def from_dict(cls, record: Any, media: Mapping[str, bytes]) -> Message:  # noqa: ANN401  # any JSON value
@@ -351,4 +408,5 @@ class Message:
         if role not in ("system", "user", "assistant") or not isinstance(parts, list | tuple):
             msg = "no message of the system, the user or the assistant"
             raise ValueError(msg)
-        return cls(role, tuple(part_from_dict(p, media) for p in parts))
+        above = Above.from_dict(record.get("above"), len(parts))
+        return cls(role, tuple(part_from_dict(p, media) for p in parts), above)

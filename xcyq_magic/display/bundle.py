@@ -61,7 +61,7 @@ def turn_bundles(outcome: Outcome, label: str = "", sections: Sections | None = 
         lines = [failure_caption(outcome.reply, label), *outcome.reply.notices]
         plain = plain_line("\n".join(f"[{line}]" for line in lines))
         return [{"text/html": styled("".join(map(quiet, lines))), "text/plain": plain}]
-    attached = attachments(outcome.reply.prompt)
+    attached = attachments(outcome.reply.prompt, outcome.reply.model)
     typed = outcome.reply.answer is not None
     first, *more = _completion_bundles(turn.completion, outcome.reply.notices, label, attached, sections, typed=typed)
     name = outcome.conversation.name if any(t.id == turn.id for t in outcome.conversation.turns) else None
@@ -170,7 +170,7 @@ def opening_bundle(reply: LiveReply, label: str, html: str, source: str, of: str
         The id of the reply whose section it is.
     """
     reasoning = "".join(reply.builder.reasoning_pieces)
-    head = _head(opening_caption(reply, label), reply.notices, attachments(reply.prompt), reasoning)
+    head = _head(opening_caption(reply, label), reply.notices, attachments(reply.prompt, reply.model), reasoning)
     return _section(styled(head + section_body(html, 0)), source, of, 0)
 
 
@@ -200,19 +200,55 @@ def _section(html: str, source: str, of: str, number: int) -> Bundle:
 # The media of a prompt
 
 
-def attachments(prompt: Message | None) -> str:
-    """Return the media of a prompt in a row, as HTML; nothing if there is none."""
-    return _row(prompt.media if prompt else (), EDGE)
+def attachments(prompt: Message | None, model: str = "") -> str:
+    """Return what goes along with a prompt as HTML: the cells above it, to unfold, and its media in a row.
+
+    Parameters
+    ----------
+    prompt
+        The prompt; None for nothing.
+    model
+        The model that is asked, for the number of tokens.
+    """
+    if prompt is None:
+        return ""
+    return _above_html(prompt, model) + _row([p for p in prompt.own if not isinstance(p, Text)], EDGE)
+
+
+def above_line(prompt: Message, model: str = "") -> str:
+    """Return what a line says of the cells above a prompt: ``Above: 7 cells · 412 lines · 2 pictures``."""
+    above = prompt.above
+    if above is None:
+        return ""
+    parts = prompt.parts[: above.parts]
+    said = [part.text for part in parts if isinstance(part, Text)]
+    images = len(parts) - len(said)
+    return joined(
+        f"Above: {counted(above.cells, 'cell')}",
+        counted(sum(len(text.splitlines()) for text in said), "line"),
+        counted(images, "picture") if images else "",
+        _tokens(estimated_tokens(part, model) or 0 for part in parts),
+        *above.notes,
+    )
+
+
+def _above_html(prompt: Message, model: str) -> str:
+    if prompt.above is None:
+        return ""
+    parts = prompt.parts[: prompt.above.parts]
+    shown = (_as_typed(part.text) if isinstance(part, Text) else _row([part], EDGE) for part in parts)
+    return unfolding(above_line(prompt, model), "".join(shown))
 
 
 def _prompt_html(prompt: Message) -> str:
     """Return a prompt whole: its media in rows, text that was attached folded, and the rest as it was typed."""
-    said = []
-    for is_text, run in groupby(prompt.parts, lambda part: isinstance(part, Text)):
+    said = [_above_html(prompt, "")]
+    for is_text, run in groupby(prompt.own, lambda part: isinstance(part, Text)):
         parts = list(run)
         if is_text:  # what was attached stands before the prompt's own text
-            *attached, typed = [part.text for part in parts if isinstance(part, Text)]
-            said += [*map(_attached_html, attached), _typed_html(typed)]
+            *attached, last = [part.text for part in parts if isinstance(part, Text)]
+            goes_along = last.endswith("\n") and parts[-1] is not prompt.parts[-1]  # also where a picture follows it
+            said += [*map(_attached_html, attached), (_attached_html if goes_along else _typed_html)(last)]
         else:
             said.append(_row([part for part in parts if not isinstance(part, Text)], EDGE))
     return "".join(said)
@@ -235,7 +271,9 @@ def _typed_html(text: str) -> str:
 
 def _prompt_plain(prompt: Message) -> str:
     """Return a prompt for where only text is shown: its media by their names, and how they are sent below it."""
-    return "\n".join([prompt.overview, *(f"[{caption_of(part)}]" for part in prompt.media)])
+    above = [f"[{above_line(prompt)}]"] if prompt.above else []
+    media = [part for part in prompt.own if not isinstance(part, Text)]
+    return "\n".join([*above, prompt.overview, *(f"[{caption_of(part)}]" for part in media)])
 
 
 def pictures(images: Sequence[Image]) -> str:
@@ -329,7 +367,8 @@ def _shown_size(image: Image, edge: int) -> tuple[int, int]:
 def request_bundle(preview: Preview) -> Bundle:
     """Return the request for people: each message with its media, the parameters, and the JSON with media shortened."""
     messages = preview.request.messages
-    lines = [_summary(preview), *preview.notices]
+    above = [above_line(messages[-1], preview.request.model)] if messages[-1].above else []
+    lines = [_summary(preview), *above, *preview.notices]
     parameters = ", ".join(f"{k} = {json.dumps(v)}" for k, v in preview.body.items() if k not in _ENVELOPE)
     rows = "".join(_message_row(m, preview.request.model) for m in messages)
     sent_with = f"Parameters: {parameters or 'none'}"

@@ -251,7 +251,7 @@ def advice(completion: Completion) -> str | None:
             return "Thinking used up max_tokens before the answer began: raise --max-tokens."
         return "The reply was cut off at max_tokens: raise --max-tokens and run the cell again, or type %chat go on."
     if completion.finish_reason == "content_filter":
-        return "A safety filter ended the reply: put the prompt in other words, or ask another model with -m."
+        return "A safety filter ended the reply: reword the prompt, or ask another model with -m."
     if not said and completion.finish_reason != "tool_calls":
-        return "The model answered with nothing. Run the cell again, or ask another model with -m."
+        return "The model sent an empty reply. Run the cell again, or ask another model with -m."
     return None

@@ -226,8 +226,8 @@ def _notes(report: UsageReport) -> Iterator[str]:
     total = report.total
     if total.counted < total.requests:
         yield (
-            f"Tokens are those of {total.counted:,} of {total.requests:,} requests: of the others, the gateway gave no "
-            "count."
+            f"Tokens are counted for {total.counted:,} of {total.requests:,} requests: the gateway gave no count for "
+            "the others."
         )
     if report.unknown:
         one = report.unknown == 1
@@ -237,11 +237,11 @@ def _notes(report: UsageReport) -> Iterator[str]:
         )
     if total.cost is None and report.unpriced:
         yield (
-            f"What it cost needs prices, of a million tokens in and out, in your currency: "
+            f"For the cost, set the prices of a million tokens in and out, in your currency: "
             f'%config GatewaySettings.prices = {{"{report.unpriced[0]}": (1.25, 10)}}'
         )
     elif report.unpriced:
-        yield f"The cost is without {', '.join(report.unpriced)}: GatewaySettings.prices has no price for it."
+        yield f"The cost leaves out {', '.join(report.unpriced)}: GatewaySettings.prices has no price for it."
 
 
 # Tables of figures, in both forms

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _KEPT, _BROKEN, _UNKNOWN, _WORSE, _COMING = "✓", "✗", "—", "▲", "…"
 _MARKS = (
-    f"{_KEPT} as it should be, {_BROKEN} not, {_UNKNOWN} could not be told, {_WORSE} three times worse than usual. "
-    f"What is usual stands below a figure: the median of the pool's last {EARLIER} checks."
+    f"{_KEPT} as it should be, {_BROKEN} not, {_UNKNOWN} unknown, {_WORSE} three times worse than usual. "
+    f"The usual value is below each figure: the median of the pool's last {EARLIER} checks."
 )
 _MOST_SAID = 12  # pools whose sentences are shown
 _MOST_NAMED = 6
@@ -162,10 +162,10 @@ def _below(report: CheckReport) -> Iterator[str]:
     yield from islice((hint for hint in dict.fromkeys(hints) if "un the cell again" not in hint), _MOST_HINTS)
     if told and (well := [p.model for p in report.pools if p.whole and p.error is None and not p.stands_out]):
         named = ", ".join(map(_shown, well[:_MOST_NAMED])) + (" …" if len(well) > _MOST_NAMED else "")
-        yield f"Nothing stands out of {named}: ask one with -m, or choose it with %chat_model."
+        yield f"No problems were seen in {named}: ask one with -m, or choose it with %chat_model."
     elif told:
         yield "Check other pools of the same model: %chat_models lists the names."
     refused = dict.fromkeys(n for pool in report.pools for n, f in pool.findings.items() if f.said == REFUSED)
     if refused:
         names = " or ".join(refused)
-        yield f"Where a pool does not take {names}, it is left out of each request, and the reply says so."
+        yield f"If a pool does not take {names}, it is left out of each request, and the reply says so."

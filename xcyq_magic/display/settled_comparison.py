@@ -233,7 +233,7 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
     elif verdict.error is not None or verdict.completion is None:
         yield f"{verdict.model} gave no verdict."
     else:
-        yield f"{verdict.model} named no best one."
+        yield f"{verdict.model} chose no best reply."
     if verdict.order:
         seen = ", ".join(f"{n} was {name}" for n, name in enumerate(verdict.order, 1))
         yield f"It saw the replies without names: {seen}."

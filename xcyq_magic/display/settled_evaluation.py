@@ -145,7 +145,7 @@ def _said_of(evaluation: Evaluation) -> Iterator[str]:
     """Yield how it was scored, and then in how many cases models differ."""
     by, count = evaluation.scored_by, len(evaluation.cases)
     if evaluation.judged:
-        yield f"Scored by {by}, a judge: 1 for the best reply to a case, in a tie a part to each. It saw no names."
+        yield f"Scored by the judge {by}: 1 for the best reply to a case, shared in a tie. It saw no names."
     elif by and not any(m.score for m in evaluation.models):
         yield f"{by} gave no score to any reply."
         return
@@ -179,7 +179,7 @@ def _differences(evaluation: Evaluation) -> Iterator[str]:
             pair = f"{model} and {others} may be equally good"
             yield f"{pair if len(alike) == 1 else f'{model} may be no better than {others}'}: {_too_few(alike)}"
     if tested and len(found) > 1:
-        yield f"These chances are corrected, for there are {len(found)} pairs of models."
+        yield f"These chances are corrected for comparing {len(found)} pairs of models."
 
 
 def _too_few(alike: Sequence[Difference]) -> str:

@@ -331,6 +331,6 @@ def what_to_do(rows: Rows[Any], what: str = "row") -> list[str]:
     """Return what to do about rows that have no answer; `what` is said of one."""
     failed = rows.failed
     hints = [r.error.hint for r in failed if r.asked and r.error is not None and r.error.hint]
-    again = f"{counted(len(failed), what)} without a whole answer: run the cell again, and only these are asked."
+    again = f"{counted(len(failed), what)} without a complete answer: run the cell again, and only these are asked."
     once = [h for h in dict.fromkeys(hints) if "un the cell again" not in h][:_MOST_HINTS]
     return [*once, again] if failed else []

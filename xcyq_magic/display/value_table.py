@@ -14,6 +14,7 @@ from xcyq_magic.display.caption import counted
 from xcyq_magic.display.markup import as_text, escape, to_html
 from xcyq_magic.display.style import body, inlined, quiet, reply_body, unfolding
 from xcyq_magic.errors import show_directions
+from xcyq_magic.media.text.nested import fenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,10 +75,7 @@ def _written(text: str) -> str:
         text = json.dumps(found.value, ensure_ascii=False, indent=2)
     elif not text.lstrip().startswith(("{", "[")):
         return text
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}json\n{text}\n{fence}"
+    return fenced(text, "json")
 
 
 def _value_html(value: Any) -> str:  # noqa: ANN401  # as `plain_value` gives it

@@ -33,7 +33,9 @@ _ASKED = {"gzip", "x-gzip", "deflate"}
 _UNASKED = {"br", "zstd", "compress", "x-compress", "lzma", "xz", "bzip2", "lz4"}  # codings beside gzip and deflate
 # A proxy gave up on an answer that may have been made: time-outs, and what is said where the upstream breaks off.
 _PROXY_WAITED = {408, 502, 504, 520, 524, 598, 599}
-PERHAPS_PAID = "It may have been answered, and paid for, so it was not sent again by itself; running the cell does."
+PERHAPS_PAID = (
+    "It may have been answered and billed, so it was not sent again automatically. Running the cell sends it again."
+)
 _CHECK = "Check the address: %config GatewaySettings.base_url shows it."
 
 
@@ -266,7 +268,7 @@ class Attempt:
             hint = "What came is kept in _reply and marked. Run the cell again, or raise GatewaySettings.read_timeout."
         elif self.came_at:
             patience = max(connection.first_byte_timeout, connection.read_timeout)
-            msg = f"{connection.where} began its answer, and then was silent for {patience:g} s, without a word."
+            msg = f"{connection.where} began its answer, and then sent no words for {patience:g} s."
             hint = "Run the cell again, or raise GatewaySettings.read_timeout."
         else:
             msg = f"{connection.where} sent nothing within {connection.first_byte_timeout:g} s."

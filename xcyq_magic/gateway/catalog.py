@@ -88,6 +88,8 @@ class Family:
         Whether its models take video.
     many_long_edge
         Pixels of a picture's longer side over which a request with many pictures is refused; None for no such rule.
+    window
+        Tokens that all of its models in the catalogue take, the reply among them.
     """
 
     name: str
@@ -95,12 +97,22 @@ class Family:
     images: ImageLimits
     video: bool = False
     many_long_edge: int | None = None
+    window: int | None = None
 
 
-GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048))
+# Some Claude models take a million tokens where they are asked for it, which is not for a gateway's client to do:
+# https://platform.claude.com/docs/en/build-with-claude/context-windows. GPT: https://vercel.com/ai-gateway/models/gpt-5.5,
+# Gemini: https://ai.google.dev/gemini-api/docs/models.
+GPT = Family("GPT", "gpt-", ImageLimits(_WITH_GIF, long_edge=2048), window=1_000_000)
 # Anthropic refuses an image whose base64 is over 5 MiB, which is 3.75 MiB of bytes.
-CLAUDE = Family("Claude", "claude-", ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160), many_long_edge=2000)
-GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True)
+CLAUDE = Family(
+    "Claude",
+    "claude-",
+    ImageLimits(_WITH_GIF, long_edge=1568, max_bytes=3_932_160),
+    many_long_edge=2000,
+    window=200_000,
+)
+GEMINI = Family("Gemini", "gemini-", ImageLimits(_PNG_JPEG_WEBP, long_edge=2048), video=True, window=1_048_576)
 FAMILIES = (GPT, CLAUDE, GEMINI)
 
 
@@ -283,10 +295,10 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
     names = {f"{m}#{n}": m for m in models for n in range(1, repeat + 1)} if repeat > 1 else {m: m for m in models}
     if len(names) < FEWEST:
         what = f"{models[0]} alone" if models else "no model"
-        msg = f"A comparison takes at least two models, and here is {what}; nothing was sent."
+        msg = f"A comparison needs at least two models, and this has {what}; nothing was sent."
         way_on = f"Name another one, or ask it twice ({_TWICE})." if models else f"Name them: {_EXAMPLE}."
         if models and "," in models[0]:
-            way_on = f"With a comma, it is a chain, of which one answers. Write spaces between columns: {_EXAMPLE}."
+            way_on = f"A comma makes a chain, of which one model answers. Write spaces between columns: {_EXAMPLE}."
         raise OptionError(msg, way_on)
     if len(names) > most:
         times = f" ({len(models)} models, {repeat} times each)" if repeat > 1 else ""
@@ -325,15 +337,15 @@ def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
     named = [",".join(chain_of(name)) for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
         if times > 1 and once:
-            msg = f"{name} stands there {times} times; nothing was sent."
-            raise OptionError(msg, f"Name it once, and have it asked {times} times (--repeat {times}, repeat={times}).")
+            msg = f"{name} is named {times} times; nothing was sent."
+            raise OptionError(msg, f"To ask it {times} times, name it once and add --repeat {times} (repeat={times}).")
     return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
 
 
 def _check_comma(word: str, wrong: bool) -> None:  # noqa: FBT001  # where a comma may stand depends on the caller
     if wrong:
-        msg = f"The models stand there with a comma ({word!r}); nothing was sent."
-        raise OptionError(msg, f"Write them with spaces between: {_EXAMPLE}.")
+        msg = f"The models are separated by a comma ({word!r}); nothing was sent."
+        raise OptionError(msg, f"Separate them with spaces: {_EXAMPLE}.")
 
 
 def chain_of(text: str) -> tuple[str, ...]:
@@ -353,21 +365,21 @@ def chain_of(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in _braces(f"{{{text}}}")]
     for name in names:
         if not is_name(name) or _WILDCARDS.search(name):
-            what = f"{name!r} stands in it" if name else "one is missing"
+            what = f"{name!r} is not one" if name else "one is missing"
             msg = f"The chain {text} takes the names of models, and {what}; nothing was sent."
             raise OptionError(msg, f"Write it without spaces: {_EXAMPLE.replace(' ', ',')}.")
     return tuple(dict.fromkeys(names))
 
 
 def _half_a_brace(word: str) -> OptionError:
-    msg = f"A brace in {word} has no other half; nothing was sent."
+    msg = f"A brace in {word} has no partner; nothing was sent."
     return OptionError(msg, "Write it like gpt-5.5{,-official,-low}, without spaces.")
 
 
 def _braces(word: str) -> list[str]:
     """Return the words that the braces of `word` stand for, as a shell expands them."""
     if "$" in word:
-        msg = f"No model's name holds a dollar ({word[:_MOST_BRACES]!r}); nothing was sent."
+        msg = f"A model's name has no dollar sign ({word[:_MOST_BRACES]!r}); nothing was sent."
         raise OptionError(msg, VARIABLE)
     if word.count("{") > _MOST_BRACES:
         msg = f"{word[:_MOST_BRACES]}… has more than {_MOST_BRACES} braces; nothing was sent."

@@ -364,7 +364,7 @@ class GatewayClient:
         except httpx.HTTPError as e:
             failure = e
         except (httpx.InvalidURL, UnicodeError):  # a name that cannot be encoded
-            msg = "The base URL is no address of a gateway; nothing was sent."
+            msg = "The base URL is not the address of a gateway; nothing was sent."
             raise errors.SettingError(msg, "%config GatewaySettings.base_url shows it.") from None
         attempt.sent = not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
         if attempt.finished:  # with a finish reason the reply is whole, whatever becomes of the connection

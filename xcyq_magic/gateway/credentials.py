@@ -170,4 +170,4 @@ def _flaw(key: str) -> str | None:
     if not odd:
         return None
     what = "a line break" if "\n" in key or "\r" in key else "a space or a character beyond ASCII"
-    return f"holds {what} ({odd} such of {len(key)} characters)"
+    return f"holds {what} ({odd} of its {len(key)} characters)"

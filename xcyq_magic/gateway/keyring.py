@@ -67,7 +67,7 @@ def save(base_url: str, key: ApiKey) -> str:
     except Exception as e:  # noqa: BLE001  # as above
         flaw = key.hide(f"{type(e).__name__}: {e}")
     if flaw:  # outside of `except`: the frames of a backend's error hold the key
-        msg = f"The system keyring did not take the key ({flaw})."
+        msg = f"The system keyring did not accept the key ({flaw})."
         raise KeyringError(msg, "It is kept in memory, for this kernel. XCYQ_API_KEY in the environment works, too.")
     return str(keyring.get_keyring().name)
 

@@ -246,7 +246,7 @@ class _StreamReader:
             return
         why = self.unknown or ("" if self.done else "the stream ended without a finish reason")
         if not why and not self._size and not self._decoder.said:
-            why = "the gateway ended it without a word"
+            why = "the gateway ended it without saying why"
         if why:
             msg = f"The reply broke off: {why}."
             raise IncompleteReplyError(msg, "Run the cell again, or ask another model with -m.")

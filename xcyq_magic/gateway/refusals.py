@@ -31,7 +31,7 @@ _PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     402: (BadRequestError, "The account's balance is used up: top it up, or use another key (%chat_key) or pool (-m)."),
-    401: (AuthenticationError, "Check the key: %chat_key asks for it anew."),
+    401: (AuthenticationError, "Check the key: %chat_key asks for it again."),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
     404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
     407: (BadRequestError, "A proxy asks for a user name and a password: HTTP_PROXY=http://USER:PASSWORD@HOST:PORT."),
@@ -81,7 +81,7 @@ _CAUSES = (
         re.compile(
             r"moderation|content.{0,3}(?:policy|filter)|flagged|safety|\u654f\u611f|\u8fdd\u89c4", re.IGNORECASE
         ),
-        "A filter refused the prompt: put it in other words, or ask another model with -m.",
+        "A filter refused the prompt: reword it, or ask another model with -m.",
         lasting=True,
     ),
     _Cause(
@@ -116,7 +116,7 @@ _CAUSES = (
     # LiteLLM without a database says of a key that it does not know that it could not look it up.
     _Cause(
         re.compile(r"api.?key not valid|(?:incorrect|invalid).api.?key|no connected db", re.IGNORECASE),
-        "Check the key: %chat_key asks for it anew.",
+        "Check the key: %chat_key asks for it again.",
         lasting=True,
     ),
 )

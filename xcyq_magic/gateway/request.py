@@ -18,6 +18,7 @@ from xcyq_magic.gateway.catalog import (
     VARIABLE,
     VIDEO_MODELS,
     chain_of,
+    family_of,
     interpolation,
     is_name,
     takes_video,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _WITHOUT_IT = "ask without the history (--once, once=True), or take that turn back (%chat_undo, undo())"
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 MOST_STOPS = 4
+_FAR_MORE = 10  # times the window
 # Fields that have an option, a magic or an owner of their own.
 _RESERVED = {
     "model": "-m MODEL",
@@ -94,8 +96,8 @@ def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:
     for message in request.messages:
         if has_surrogates(message.text):
             whose = "system prompt" if message.role == "system" else "prompt"
-            msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was."
-            raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it anew, or take that part out.")
+            msg = f"The {whose} holds half a character (a lone surrogate), which cannot be sent; nothing was sent."
+            raise RequestError(msg, "Was a text cut in the middle of an emoji? Decode it again, or remove that part.")
     _check_videos(request, max_video_mb)
     check_parameters(request.parameters)
 
@@ -112,11 +114,36 @@ def check_model(name: str) -> None:
         chain_of(name)
         return
     if shown := interpolation(name):
-        msg = f"No model's name holds {shown}; nothing was sent."
+        msg = f"A model's name cannot hold {shown}; nothing was sent."
         raise RequestError(msg, f"{VARIABLE} %chat_models lists the names.")
     if not is_name(name):
         msg = f"A model's name is one word, not {name!r}."
         raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
+
+
+def check_length(model: str, tokens: int) -> tuple[str, ...]:
+    """Return a line on a prompt that is longer than the model is known to take; none for others.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    tokens
+        About how many the whole prompt takes, with the history and what is attached.
+
+    Raises
+    ------
+    RequestError
+        It is ten times as long.
+    """
+    family = family_of(model)
+    if family is None or family.window is None or tokens <= family.window:
+        return ()
+    what = f"about {tokens:,} tokens, more than the {family.window:,} that all {family.name} models take"
+    if tokens > _FAR_MORE * family.window:
+        msg = f"The prompt with what goes along has {what}; nothing was sent."
+        raise RequestError(msg, f"Send a part of it, or {_WITHOUT_IT}.")
+    return (f"The prompt with what goes along has {what}: it may be refused, or cut.",)
 
 
 def _check_videos(request: ChatRequest, max_mb: float) -> None:
@@ -132,9 +159,9 @@ def _check_videos(request: ChatRequest, max_mb: float) -> None:
     if bytes_sent > max_mb * 1e6:
         what = (videos[0].name or "The video") if len(videos) == 1 else f"{len(videos)} videos"
         msg = f"{what} would take {bytes_sent / 1e6:,.1f} MB of the request, more than {max_mb:g} MB; nothing was sent."
-        smaller = "Make it smaller, as by ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
+        smaller = "Make it smaller, for example with ffmpeg -i film.mp4 -vf scale=640:-2 -r 10 small.mp4"
         setting = f"%config GatewaySettings.max_video_mb = {math.ceil(bytes_sent / 1e6)}"
-        raise RequestError(msg, f"{smaller}; where the gateway takes more, {setting}.{where}")
+        raise RequestError(msg, f"{smaller}; if the gateway accepts more, {setting}.{where}")
 
 
 def check_parameters(parameters: Parameters) -> None:

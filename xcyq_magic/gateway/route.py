@@ -53,7 +53,7 @@ _BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://g
 
 def _no_address(text: str) -> SettingError:
     shown = re.sub(r"([?#]).+", r"\1…", text, flags=re.DOTALL)  # what follows may be a key
-    msg = f"The base URL {shown!r} is no address of a gateway; nothing was sent."
+    msg = f"The base URL {shown!r} is not the address of a gateway; nothing was sent."
     return SettingError(msg, _BASE_URL_HINT)
 
 
@@ -76,7 +76,7 @@ def endpoint(base_url: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:  # a bracket without its other half, a port that is no number, which may be a password
-        msg = "The base URL is no address of a gateway; nothing was sent."
+        msg = "The base URL is not the address of a gateway; nothing was sent."
         raise SettingError(msg, _BASE_URL_HINT) from None
     if parts.scheme not in {"http", "https"}:
         msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
@@ -191,7 +191,7 @@ def variables_of(proxy: str | None) -> list[str]:
 
 def unusable(variables: list[str], error: Exception) -> SettingError:
     """Return the error for what the environment's `variables` name: certificates, or a proxy."""
-    why = "it is no address of a proxy that is known here"
+    why = "it is not the address of a proxy of a known kind"
     if isinstance(error, ImportError):
         why = "it needs the package socksio, which %pip install socksio brings"
     elif isinstance(error, ssl.SSLError):
@@ -199,7 +199,7 @@ def unusable(variables: list[str], error: Exception) -> SettingError:
     elif isinstance(error, OSError):
         why = "there is no such file, or it cannot be read"
     msg = f"What {' and '.join(variables)} names cannot be used: {why}; nothing was sent."
-    return SettingError(msg, f"Set {variables[0]} right, or unset it, and run the cell again.")
+    return SettingError(msg, f"Correct {variables[0]}, or unset it, and run the cell again.")
 
 
 def no_connection(url: str, error: BaseException) -> NotReachedError:
@@ -253,7 +253,7 @@ def _obstacle(error: BaseException, url: str) -> tuple[str, str] | None:
     if not isinstance(error, OSError) or not error.errno:
         return None
     if error.errno in _NO_NETWORK:
-        return "no network leads there", f"Check the network, a VPN perhaps; {_OFFLINE}"
+        return "no network route leads there", f"Check the network, a VPN perhaps; {_OFFLINE}"
     known = (said for kind, said in _BY_KIND.items() if isinstance(error, kind))
     return next(known, (f"the system says {os.strerror(error.errno).lower()!r}", _CHECK))
 
@@ -262,20 +262,26 @@ def _untrusted(code: int) -> tuple[str, str]:
     """Return what is wrong with a certificate, by OpenSSL's number for it, and what helps."""
     if code in _UNKNOWN_ISSUER:
         own = "If the certificate is your own, name its file: %env SSL_CERT_FILE=/path/to/ca.pem"
-        return "nobody whom this machine trusts has signed its certificate", own
+        return "its certificate is not signed by anybody that this machine trusts", own
     if code in _EXPIRED | _NOT_YET:
         when = "has expired" if code in _EXPIRED else "is not valid yet"
         return f"its certificate {when}", "Check this machine's clock, or tell those who run the server."
     if code in _OTHER_NAME:
-        return "its certificate is for another name", "GatewaySettings.base_url takes the name that it is for."
+        return (
+            "its certificate is for another name",
+            "Set GatewaySettings.base_url to the name that the certificate is for.",
+        )
     return f"its certificate is not accepted (number {code} of OpenSSL)", "Tell those who run the server."
 
 
 def _no_tls(error: ssl.SSLError) -> tuple[str, str]:
     reason = error.reason or ""
     if _OLD_TLS.search(reason):
-        return "it offers no TLS that this Python accepts", "Tell those who run the server: TLS 1.2 is the least."
+        return (
+            "it offers no version of TLS that this Python accepts",
+            "Tell those who run the server: it needs TLS 1.2 or later.",
+        )
     if "EOF" in reason or isinstance(error, ssl.SSLEOFError):
         return "the connection was closed while it was set up", _CHECK
-    plain = "If it has none, GatewaySettings.base_url begins with http://, and the key travels in clear."
-    return "what answers there is no https", plain
+    plain = "If it has no https, write http:// in GatewaySettings.base_url; the key then travels unencrypted."
+    return "the server there does not speak https", plain

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Usage
     from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.media.text_files import Document
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation
 # https://docs.claude.com/en/docs/build-with-claude/vision#calculate-image-costs
@@ -36,6 +37,18 @@ def estimated_tokens(part: Part, model: str) -> int | None:
     if isinstance(part, MediaLink) or part.duration_s is None:
         return None
     return math.ceil(part.duration_s * _VIDEO_PER_S)
+
+
+def prompt_tokens(messages: Iterable[Message], model: str) -> int:
+    """Return about how many tokens messages cost the model, addresses not counted."""
+    return sum(estimated_tokens(part, model) or 0 for message in messages for part in message.parts)
+
+
+def line_of(document: Document, model: str) -> str:
+    """Return a line that says what a document is, about how many tokens it costs, and what was left out of it."""
+    tokens = sum(estimated_tokens(part, model) or 0 for part in document.parts)
+    said = ", ".join([*document.facts, f"about {tokens:,} token{'s' * (tokens != 1)}"])
+    return f"{document.name}: {said}. {document.left_out}".rstrip()
 
 
 def image_tokens(width: int, height: int, model: str) -> int:
@@ -91,6 +104,6 @@ def ignored_media(messages: Sequence[Message], model: str, usage: Usage | None) 
     if counted is None or counted >= least:
         return None
     return (
-        f"{model} was given {counted:,} tokens, but what was attached takes {least:,} at least: the gateway seems to "
-        "have left it out."
+        f"The gateway counted {counted:,} tokens for {model}, but the attachments take at least {least:,}: it seems to "
+        "have dropped them."
     )

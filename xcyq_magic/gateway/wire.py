@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 4
 _MOST_MODELS = 5_000
-_TOOLS = "The model asked for {}, which is not run here: leave the tools out of the request, or answer in its place."
+_TOOLS = "The model asked for {}, and no tool is run here: leave the tools out of the request, or answer in its place."
 _OTHERS = "\n\n---\n\n**Answer {}**\n\n"
 NO_REASON = "The gateway did not say why the reply ended."
 
@@ -82,8 +82,8 @@ class AnswerDecoder:
             if rest and event.type == "error":
                 raise stream_error(self._hide(rest))
             if rest:
-                msg = f"The gateway's stream holds what is no JSON: {shown(self._hide(rest))}"
-                raise AnswerError(msg, "Ask again; if it stays so, check GatewaySettings.base_url.")
+                msg = f"The gateway's stream is not valid JSON: {shown(self._hide(rest))}"
+                raise AnswerError(msg, "Run the cell again. If it happens again, check GatewaySettings.base_url.")
         except GatewayError:
             if not self.finished:
                 raise

@@ -13,7 +13,7 @@ from IPython.core.magic_arguments import argument, argument_group, magic_argumen
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled
-from xcyq_magic.magics.line import EXPRESSION, number, split, unquote, whole_number
+from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,7 @@ _EXAMPLES = {
     "param": "top_k=5",
     "attach": "df",
     "figure": "2",
+    "above": "3",
     "out": "answer",
     "as_type": "int",
     "each": "df",
@@ -57,7 +58,11 @@ def turn_options(function: F) -> F:
     return _decorated(
         function,
         argument("--background", action="store_true", help="Return at once; the reply goes on in the cell's output."),
-        argument("--code", action="store_true", help="Put its Python code into the next cell; it is not run."),
+        argument(
+            "--code",
+            action="store_true",
+            help="Put the Python code of the reply into the next cell, without running it.",
+        ),
         argument("text", nargs="...", help="The prompt, on the magic's own line."),
     )
 
@@ -76,7 +81,7 @@ def compare_options(function: F) -> F:
         ),
         argument("--diff", action="store_true", help="Show what differs between the replies."),
         argument(
-            "--judge", metavar="NAME", help="A model that says which reply is the best, without knowing whose it is."
+            "--judge", metavar="NAME", help="A model that chooses the best reply, without seeing the models' names."
         ),
     )
     parser: argparse.ArgumentParser = function.parser  # type: ignore[attr-defined]  # the decorator gave it
@@ -94,7 +99,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             "-m",
             "--model",
             metavar="NAME",
-            help="The model to ask, for this turn; or a chain: A,B or A{-official,,-fd}.",
+            help="The model of this turn, or a chain that is asked in order: A,B or A{-official,,-fd}.",
         ),
         argument("-s", "--system", metavar="TEXT", help="The system prompt, for this turn; '' for none."),
         argument("-t", "--temperature", metavar="T", type=number, help="Sampling temperature, 0 to 2."),
@@ -102,7 +107,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             "--top-p",
             metavar="P",
             type=number,
-            help="Nucleus mass, 0 to 1. Set it or the temperature, better not both.",
+            help="Nucleus sampling mass, 0 to 1. Better not together with the temperature.",
         ),
         argument("--max-tokens", metavar="N", type=whole_number, help="Most tokens to generate."),
         argument(
@@ -118,7 +123,7 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="NAME=JSON",
             action="append",
             default=[],
-            help="Any other field of the request, or several as a JSON object; a bare word is text. Again for more.",
+            help="Any other field of the request, such as top_k=5; a bare word is text. Or several, as a JSON object.",
         ),
         argument_group("the prompt"),
         argument(
@@ -127,7 +132,8 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             metavar="WHAT",
             action="append",
             default=[],
-            help="A variable or an expression, or a path or an address, to go before the text; again for more.",
+            help="A variable, an expression, a path or an address that goes before the text: df, notes.md, "
+            "report.pdf[3-5], src/. Again for more.",
         ),
         argument(
             "-f",
@@ -136,6 +142,13 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             type=whole_number,
             help="The last image that a cell showed, or the last N.",
         ),
+        argument(
+            "--above",
+            metavar="[N]",
+            type=cell_count,
+            help="Send the cells above along, or the last N of them, with what they showed. Not those that begin with "
+            "# private, nor values that look like keys.",
+        ),
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),
         argument_group("the conversation"),
@@ -143,32 +156,37 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             "-c",
             "--conversation",
             metavar="NAME",
-            help="The conversation to take part in; the current one unless given.",
+            help="Another conversation than the current one.",
         ),
         argument("--once", action="store_true", help="Neither read nor write the history."),
         argument_group("many cases"),
         argument(
             "--each",
             metavar="EXPR",
-            help="Ask once for each row of a data frame, or item of a list: {{ row.text }}. Implies --once without -c.",
+            help="Ask once for each row of a data frame, item of a list or pair of a mapping: {{ row.text }}. Implies "
+            "--once unless -c is given.",
         ),
-        argument("--go", action="store_true", help="Send more requests than ChatSettings.each_limit."),
-        argument("--fresh", action="store_true", help="Ask again what was answered before."),
+        argument("--go", action="store_true", help="With --each, send more requests than ChatSettings.each_limit."),
+        argument("--fresh", action="store_true", help="With --each, ask again also what was answered before."),
         argument_group("the reply"),
         argument(
             "-o",
             "--out",
             metavar="VAR",
-            help="A variable to put the Completion in, besides _reply; with --each, for the Rows, besides _rows.",
+            help="A variable for the reply, besides _reply; with --each, for the rows, besides _rows.",
         ),
-        argument("--cached", action="store_true", help="Take the reply from the store if the same was asked before."),
+        argument(
+            "--cached",
+            action="store_true",
+            help="Take the reply from the store if the same request was answered before.",
+        ),
         argument(
             "--as",
             dest="as_type",
             metavar="TYPE",
-            help="The type of the answer, a pydantic model, int, Literal['a', 'b'] …; the reply's .data is its value.",
+            help="The type of the answer: a pydantic model, int, Literal['a', 'b'] …; its value is the reply's .data.",
         ),
-        argument("--no-stream", action="store_true", help="Have the reply sent in one piece."),
+        argument("--no-stream", action="store_true", help="Get the reply in one piece."),
         *more,
     ]
     for decorator in reversed(decorators):
@@ -246,7 +264,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     _check_dashes(magic, [t.text for t in tokens])
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
-        raise OptionError(msg, f"The models stand right behind it: %%compare gpt-5.5 {options.model}.")
+        raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")
     return options
 
 
@@ -279,7 +297,7 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
         return value
     found = filled(magic.__self__.shell, value)
     if isinstance(found, list) and action.option_strings:
-        msg = f"{action.option_strings[0]} takes one, and {value} is {len(found)}; nothing was sent."
+        msg = f"{action.option_strings[0]} takes one value, and {value} has {len(found)}; nothing was sent."
         raise OptionError(msg, "Write one of them, such as {{ names[0] }}.")
     try:
         return action.type(found) if callable(action.type) else found
@@ -296,8 +314,8 @@ def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # a
 
 
 def _with_counts(words: list[str]) -> list[str]:
-    """The words with a number in ``-f`` where none follows: argparse would take the prompt's first word for it."""
-    alone = {"-f": "-f1", "--figure": "--figure=1"}
+    """The words with a value of ``-f`` and ``--above`` where no number follows: it would be the prompt's first word."""
+    alone = {"-f": "-f1", "--figure": "--figure=1", "--above": "--above=all"}
     following = [*words, ""][1:]
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
 
@@ -336,11 +354,13 @@ def _explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # 
     option = next((o for o in action.option_strings if any(map(_begins(o), words))), of[1])
     way_on = f"Write for example {option} {_EXAMPLES.get(action.dest, 'x')}. {hint}"
     if given := re.fullmatch(r"ignored explicit argument (.*)", wrong, re.DOTALL):
-        return OptionError(f"{option} takes no value, and here is {given[1]}{unsent}.", f"Write {option} alone. {hint}")
+        return OptionError(
+            f"{option} takes no value, and {given[1]} was given{unsent}.", f"Write {option} alone. {hint}"
+        )
     if wrong.startswith("expected"):
         if dashed := next((w for o, w in pairwise(words) if o == option and w.startswith("-")), ""):
             way_on = f"Where it begins with a dash, write {action.option_strings[-1]}={dashed}. {hint}"
-        return OptionError(f"{option} takes a value behind it, and there is none{unsent}.", way_on)
+        return OptionError(f"{option} needs a value after it{unsent}.", way_on)
     kind = getattr(action.type, "__name__", "text")
     return OptionError(f"{option} takes {kind}, not {wrong.removeprefix(_wrong(kind, ''))}{unsent}.", way_on)
 
@@ -366,7 +386,7 @@ def _check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # 
         meant = f"{'-' * min(len(bare), 2)}{bare}"
         if not dashes or dashes in {"--", "-" * min(len(bare), 2)} or meant not in options:
             continue
-        why = "" if {*dashes} == {"-"} else ": its dash is no hyphen"
+        why = "" if {*dashes} == {"-"} else ": its dash is not a hyphen"
         msg = f"{_name(magic)} has no option {typed}{why}{_unsent(magic)}."
         raise OptionError(msg, f"Did you mean {meant}?{_behind_dashes(magic, typed)}")
 
@@ -374,4 +394,4 @@ def _check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # 
 def _behind_dashes(magic: Any, typed: str) -> str:  # noqa: ANN401  # as above
     """Say how a text that begins with a dash is typed, for a magic that takes a text."""
     takes_text = any(a.dest == "text" for a in magic.parser._actions)  # noqa: SLF001  # as above
-    return f" A text that begins with a dash goes behind --: {_name(magic)} -- {typed}" if takes_text else ""
+    return f" Put -- before a text that begins with a dash: {_name(magic)} -- {typed}" if takes_text else ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from xcyq_magic.chat.conversation import Conversation
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.magics.context import Context
     from xcyq_magic.session.access import GatewayAccess
     from xcyq_magic.session.session import ChatSession
@@ -65,7 +66,7 @@ def settle(
     if isinstance(error, KeyboardInterrupt):
         shorten(error, f"stopped{after}; {kept}")
     elif error is not None and not isinstance(error, XcyqError):
-        shorten(error, f"{error}; the output is not whole, {kept}")
+        shorten(error, f"{error}; the output is incomplete, {kept}")
     return error, settled
 
 
@@ -130,6 +131,13 @@ class ExtensionMagics(Magics):
         """Show a line of plain text."""
         say(text)
 
+    def say_what_goes_along(self, prompt: Message) -> None:
+        """Say which cells above a prompt go along, where no page has a line to open for it."""
+        if prompt.above is not None and (self.in_terminal or not self.is_watched):
+            from xcyq_magic.display.bundle import above_line
+
+            self.say(above_line(prompt))
+
     def check_conversation(self, name: str | None, *, begins: bool = True) -> None:
         """See to it that `name` can be a conversation's, and say so if there is none of that name.
 
@@ -154,7 +162,7 @@ class ExtensionMagics(Magics):
         conversations = self.session.conversations
         if not conversations.has(name):
             near = difflib.get_close_matches(name, conversations.names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "%chat_switch lists those that there are."
+            hint = f"Did you mean {near[0]}?" if near else "%chat_switch lists them all."
             self.say(f"There is no conversation called {name} yet{'; it begins here' if begins else ''}. {hint}")
 
     def conversation_at_rest(self) -> Conversation:
@@ -188,7 +196,7 @@ def check_no_variable(name: str, unsent: str = "; nothing was sent") -> None:
     from xcyq_magic.gateway.catalog import VARIABLE, interpolation
 
     if shown := interpolation(name):
-        msg = f"No conversation's name holds {shown}{unsent}."
+        msg = f"A conversation's name cannot hold {shown}{unsent}."
         raise OptionError(msg, VARIABLE)
 
 

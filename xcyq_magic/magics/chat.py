@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ class TurnMagics(ExtensionMagics):
         """Here, where an interrupt ends the waiting before anything is sent."""
         coming = self.session.conversations.reply_lock(conversation)
         if coming.locked():
-            self.say(f"{conversation} is in the middle of a reply in the background; this waits for its end.")
+            self.say(f"{conversation} is in the middle of a reply in the background; this waits until it ends.")
         with before_sending(), coming:
             pass
 
@@ -120,13 +121,16 @@ class ChatMagics(TurnMagics):
     @in_callers_scope
     @turn_options
     def chat(self, line: str, cell: str | None = None) -> None:
-        """Say something to a model, and see its reply come.
+        r"""Send a prompt to a model, and show the reply as it comes.
 
         ``%%chat [options]`` takes the cell below it as the prompt, ``%chat [options] text`` the rest of its line.
         ``%chat`` alone shows the state of the conversation. ``{{ expr }}`` in the prompt is a Python expression: a
-        figure, an array or a picture goes along in its place, any other value as text. The reply is also in the
-        variable ``_reply``. With ``--each df``, the replies are in ``_rows``: ``df.join(_rows.to_frame())``. From
-        Python: ``from xcyq_magic import Chat, ask_each, compare``.
+        figure, an array or a picture is sent as a picture, in its place, and any other value as text. A literal ``{{``
+        is written ``\{{``. Names and numbers behind an option can be expressions, too: ``-m {{ model }}``.
+
+        The reply is the variable ``_reply``, with ``.text``, ``.code``, ``.usage``, ``.images`` and ``.data``. With
+        ``--each df``, the replies are in ``_rows``: ``df.join(_rows.to_frame())``. From Python:
+        ``from xcyq_magic import Chat, ask_each, compare``.
 
         Examples::
 
@@ -135,10 +139,13 @@ class ChatMagics(TurnMagics):
 
             %chat -f why is the last figure so noisy?
 
+            %%chat --above 3
+            Why does the second plot dip?
+
             %chat -a scatter.png -a df.describe() do these agree?
 
             %%chat -m claude-opus-4-7{-official,,-fd}
-            Whichever of these pools has a channel, the first one first: what is a median?
+            What is a leverage point?
 
             %%chat --as Literal["good", "bad"] --once
             How is this review? The lamp is bright, but its cable is too short.
@@ -165,6 +172,7 @@ class ChatMagics(TurnMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
+        self.say_what_goes_along(prompt)
         if turn.answer is not None and options.code:
             msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
             raise OptionError(msg, "Leave one of them out.")
@@ -186,8 +194,8 @@ class ChatMagics(TurnMagics):
     def chat_retry(self, line: str) -> None:
         """Ask the last prompt again. The new reply takes the place of the old one.
 
-        What is asked is the same: prompt, system prompt and parameters; and the model, unless another one is named.
-        A type (``--as``) is not kept: run the cell again for a value of it.
+        The prompt, the system prompt and the parameters stay the same, and the model unless you name another one. The
+        type of ``--as`` is not kept: for a value, run the cell again.
 
         Examples::
 
@@ -240,7 +248,7 @@ def state_of(session: ChatSession) -> list[str]:
         lines.append(f"Passed over: {'; '.join(f'{model} ({why})' for model, why in resting.items())}")
     try:
         source = access.key().source
-        key = f"from {source}" if source else "none, which a server on this machine may not need"
+        key = f"from {source}" if source else "none; a server on this machine may not need one"
         return [*lines, f"API key: {key}", _next_step(conversation)]
     except InputError as e:
         return [*lines, f"API key: {e.message.removesuffix(', so nothing was sent.').removesuffix('.')}.", e.hint]
@@ -261,13 +269,13 @@ def _next_step(conversation: Conversation) -> str:
         return "Write %%chat on the first line of a cell, and a question below it. %%chat? has examples."
     last = conversation.turns[-1].completion
     if last.partial:
-        return "The last reply is not whole: run its cell again, or type %chat go on."
+        return "The last reply is incomplete: run its cell again, or type %chat go on."
     if last.code:
         return "%chat_code puts the code of the last reply into a cell. %%chat? lists the options."
     return "%chat_history shows the turns, %chat_undo takes the last one back. %%chat? lists the options."
 
 
-_QUESTION = "What went wrong, and how do I mend it?"
+_QUESTION = "What went wrong, and how do I fix it?"
 
 
 def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -> str:
@@ -282,13 +290,13 @@ def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -
     hide
         Takes the keys out of a text.
     """
-    from xcyq_magic.media.text.nested import clipped
+    from xcyq_magic.media.text.nested import clipped, fenced
     from xcyq_magic.media.values import describe
 
     error = failure.error
     source = failure.cell.strip("\n") or _cell_of(error)
-    cell = ["This cell of a notebook failed:", _fenced(clipped(hide(source), chars), "python")] if source else []
-    return "\n\n".join([*cell, "The traceback:", _fenced(hide(describe(error, chars)))])
+    cell = ["This cell of a notebook failed:", fenced(clipped(hide(source), chars), "python")] if source else []
+    return "\n\n".join([*cell, "The traceback:", fenced(hide(describe(error, chars)))])
 
 
 def _cell_of(error: BaseException) -> str:
@@ -304,14 +312,6 @@ def _cell_of(error: BaseException) -> str:
     return "\n".join(lines_of(first)).strip("\n") if first else ""
 
 
-def _fenced(text: str, language: str = "") -> str:
-    """`text` in a fence that it cannot close."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
 @magics_class
 class FailureMagics(ChatMagics):
     """What failed."""
@@ -323,9 +323,9 @@ class FailureMagics(ChatMagics):
     def chat_error(self, line: str) -> None:
         """Ask a model about the last exception.
 
-        The exception, a shortened traceback and the source of the cell that failed are shown, and then sent, before
-        your question if there is one. No values of variables are among them. It is a turn as any other, with the
-        same options; ``--dry-run`` shows what would be sent, and sends nothing.
+        The cell that failed and a shortened traceback are shown, and then sent together with your question. No values
+        of variables are among them. This is a turn like any other, with the same options. ``--dry-run`` shows what
+        would be sent, and sends nothing.
 
         Examples::
 
@@ -348,6 +348,7 @@ class FailureMagics(ChatMagics):
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
         if not options.dry_run:
             self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
-        first, *rest = asked.parts  # in one part with the question, where that is text: some gateways take no other
+        first, *rest = asked.own  # in one part with the question, where that is text: some gateways take no other
         parts = [f"{failure}\n\n{first.text}"] if isinstance(first, Text) else [failure, first]
-        self.answer(options, Message.of("user", *parts, *rest))
+        said = Message.of("user", *asked.parts[: len(asked.parts) - len(asked.own)], *parts, *rest)
+        self.answer(options, replace(said, above=asked.above))

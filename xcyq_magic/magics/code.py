@@ -48,7 +48,7 @@ class CodeMagics(ExtensionMagics):
             return reply
         turns = self.session.conversation().turns
         if not turns:
-            msg = "There is no reply yet whose code could be taken."
+            msg = "There is no reply yet to take code from."
             raise InputError(msg, "Ask first: %chat how do I read a CSV file?")
         return turns[-1].completion
 
@@ -66,7 +66,7 @@ def put_into_next_cell(shell: InteractiveShell, completion: Completion, number: 
     blocks = dict(enumerate(code_blocks(completion.text), 1))
     if number is not None and number not in blocks:
         msg = f"The reply has {_count(len(blocks), 'code')}, so there is no block {number}."
-        raise InputError(msg, "%chat_code alone takes all that are Python.")
+        raise InputError(msg, "%chat_code alone takes all Python blocks.")
     wanted = blocks if number is None else {number: blocks[number]}
     python = {n: b.code for n, b in wanted.items() if b.is_python}
     others = ", ".join(f"block {n} is {b.language or 'text'}" for n, b in wanted.items() if n not in python)
@@ -76,7 +76,7 @@ def put_into_next_cell(shell: InteractiveShell, completion: Completion, number: 
         raise InputError(msg, "Ask for it: %chat --code write that as Python.")
     shell.set_next_input("\n\n".join(code.strip("\n") for code in python.values()))
     left_out = f" Left out: {others}." if others else ""
-    return f"{_count(len(python), 'Python')} of the reply, in the next cell. Read before you run.{left_out}"
+    return f"{_count(len(python), 'Python')} of the reply, in the next cell. Read it before you run it.{left_out}"
 
 
 def _count(count: int, kind: str) -> str:

@@ -25,14 +25,15 @@ class CompareMagics(ExtensionMagics):
     @no_var_expand
     @compare_options
     def compare(self, line: str, cell: str) -> None:
-        """Ask several models the same at once, and see their replies side by side.
+        """Ask several models the same question at once, and show their replies side by side.
 
-        The cell below is the prompt. The models are names, patterns and braces; each column has its own
-        errors, and its own Stop. The conversation is seen, and stays as it is until an answer is kept. The options are
-        those of ``%%chat``, without -m, --background and --code.
+        The cell below is the prompt. Models are given by name, pattern or braces. Each column has its own errors and
+        its own Stop button. The conversation is sent along, and stays as it is until you keep an answer with
+        ``%chat_keep``. The options are those of ``%%chat``, without -m, --background and --code.
 
-        The comparison is also in the variable ``_comparison``; its ``to_frame()`` is a table. What ``--check`` names is
-        a function: ``def is_right(reply, row): return row.answer in reply.text``; with ``--as``, ``reply.data``.
+        The comparison is the variable ``_comparison``; ``_comparison.to_frame()`` is a table. ``--check`` takes a
+        function such as ``def is_right(reply, row): return row.answer in reply.text``; with ``--as``, use
+        ``reply.data``.
 
         Examples::
 
@@ -61,7 +62,7 @@ class CompareMagics(ExtensionMagics):
             compare_each(self, options, cell)
             return
         if options.check is not None:
-            msg = "--check scores the replies to many cases, which --each names; nothing was sent."
+            msg = "--check needs many cases, given with --each; nothing was sent."
             raise OptionError(msg, "Try %%compare gpt-5.5 claude-opus-4-7 --each cases --check is_right.")
         prompt = prompt_of(self.context, "compare", options, "", cell)
         asked = (self.session, options.models, prompt, options_of(options, self.context))
@@ -74,6 +75,7 @@ class CompareMagics(ExtensionMagics):
         if options.dry_run:
             self._show_requests(*asked, **where)
             return
+        self.say_what_goes_along(prompt)
         view = self._view(diff=options.diff)
         try:
             compared = compare(*asked, **where, judge=options.judge, paint=view.paint)
@@ -105,7 +107,7 @@ class CompareMagics(ExtensionMagics):
     def chat_keep(self, line: str) -> None:
         """Take one answer of the last comparison into the conversation.
 
-        It is named as its column is, or by its number. Keeping another one later replaces it.
+        Name it by its column, or by the column's number. Keeping another answer later replaces it.
 
         Examples::
 
@@ -118,8 +120,8 @@ class CompareMagics(ExtensionMagics):
 
         comparison, named = self.session.comparison, "".join(filled(self.context.shell, line.strip()))
         if comparison is None:
-            msg = "There is no comparison to keep an answer of."
-            raise InputError(msg, "Type for example %%compare gpt-5.5 claude-opus-4-7 above a question.")
+            msg = "There is no comparison to keep an answer from."
+            raise InputError(msg, "For example, type %%compare gpt-5.5 claude-opus-4-7 above a question.")
         if not named:
             names = ", ".join(f"{n} {name}" for n, name in enumerate(comparison, 1))
             msg = "%chat_keep takes the name of a column, or its number."

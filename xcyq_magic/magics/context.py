@@ -15,6 +15,7 @@ from traitlets import TraitError
 from xcyq_magic.errors import InputError, SettingError, StoreError, XcyqError, encodable
 from xcyq_magic.magics.background import Background
 from xcyq_magic.magics.image_history import SeenImages
+from xcyq_magic.magics.ran_cells import RanCells
 from xcyq_magic.magics.running_cell import CellRuns
 from xcyq_magic.session.settings import DEFAULT_BASE_URL, ChatSettings, GatewaySettings
 from xcyq_magic.store.forks import PerProcess
@@ -119,7 +120,7 @@ class LastFailure:
             msg = "No cell has failed yet, so nothing was sent."
             raise InputError(msg, "Run a cell that fails, then %chat_error.")
         if isinstance(error, XcyqError):
-            msg = f"The last error, {type(error).__name__}, is of xcyq_magic itself; nothing was sent."
+            msg = f"The last error, {type(error).__name__}, comes from xcyq_magic itself; nothing was sent."
             raise InputError(msg, error.hint or error.message)
         return error
 
@@ -140,6 +141,8 @@ class Context:
         The settings, known to ``%config``.
     seen
         The images that the user saw last.
+    ran
+        The cells that ran, with what they showed.
     failure
         The last exception of a cell.
     background
@@ -157,8 +160,9 @@ class Context:
             self.chat = ChatSettings(parent=shell)
         except TraitError as e:
             msg = f"The configuration holds a wrong value: {e}"
-            raise SettingError(msg, "Mend it in ipython_config.py, then %load_ext xcyq_magic again.") from None
-        self.seen = SeenImages(shell)
+            raise SettingError(msg, "Correct it in ipython_config.py, then %load_ext xcyq_magic again.") from None
+        self.seen = SeenImages()
+        self.ran = RanCells(shell, self.seen)
         self.failure = LastFailure(shell)
         self.background = Background()
         self._left: Left = shell.meta.pop(NAME, None) or Left()
@@ -281,7 +285,7 @@ class Context:
         """Hear of the shell's cells and settings from now on, and say what the notebook goes on with."""
         self.shell.configurables += [self.gateway, self.chat]  # type: ignore[list-item]  # it holds any Configurable
         self.runs.register()
-        self.seen.register()
+        self.ran.register()
         self.shell.events.register("post_run_cell", self._say_notices)
         self.failure.register()
         self.chat.observe(self._move_store, "store")
@@ -307,7 +311,7 @@ class Context:
         mine: tuple[object, ...] = (self.gateway, self.chat)
         self.shell.configurables[:] = [c for c in self.shell.configurables if not any(c is m for m in mine)]
         self.runs.unregister()
-        self.seen.unregister()
+        self.ran.unregister()
         self.failure.unregister()
         self.shell.events.unregister("post_run_cell", self._say_notices)
         self.chat.unobserve(self._move_store, "store")

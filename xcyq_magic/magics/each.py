@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import ExpressionError, InputError, OptionError, before_sending
 from xcyq_magic.magics.base import settle
 from xcyq_magic.magics.expand import evaluate, seeing
-from xcyq_magic.magics.prompt import options_of, prompt_of
+from xcyq_magic.magics.prompt import cells_of, options_of, prompt_of, with_cells
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
-    from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
     from xcyq_magic.display.terminal import TerminalMatrix, TerminalRows
     from xcyq_magic.display.views import MatrixView, RowsView
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xcyq_magic.session.cases import Cases
 
 _ROWS, _COMPARISON = "_rows", "_comparison"
-_CHECK = "It names a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
-_WAY_ON = "It names what to go through: --each df, --each texts."
+_CHECK = "It takes a function: --check is_right, with def is_right(reply, case): return case.answer in reply.text"
+_WAY_ON = "It takes a data frame, a list or a mapping: --each df, --each texts."
 
 
 def answer_each(magics: ExtensionMagics, options: argparse.Namespace, text: str, cell: str | None) -> None:
@@ -138,14 +138,19 @@ class Prompts:
         magics.check_conversation(options.conversation, begins=False)
         self._magics = magics
         self._options = options
-        self._typed = (magic, options, text, cell)
+        # The same cells for all rows.
+        self._above = None if options.above is None else cells_of(magics.context, options)
+        if self._above and not options.dry_run:
+            magics.say_what_goes_along(with_cells(Message.of("user"), *self._above))
+        self._typed = (magic, argparse.Namespace(**{**vars(options), "above": None}), text, cell)
         self._told: set[str] = set()
         self.cases = cases_of_option(magics, options.each, go=options.go)
 
     def message_of(self, case: Case) -> Message:
         """Return the prompt about a case, which its expressions see as ``row``."""
         with seeing(row=case.value):
-            return prompt_of(self._magics.context, *self._typed, tell=self._tell)
+            prompt = prompt_of(self._magics.context, *self._typed, tell=self._tell)
+        return with_cells(prompt, *self._above) if self._above else prompt
 
     def _tell(self, line: str) -> None:
         if line not in self._told:  # once for all rows

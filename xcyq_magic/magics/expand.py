@@ -101,7 +101,7 @@ def _expression(text: str, start: int) -> Expression:
         msg = f"{rest} is not closed by }}}}; nothing was sent."
         raise ExpressionError(msg, _AS_TYPED)
     first = Expression(text[start:closing])
-    msg = f"{first.shown} is no Python expression ({_syntax_error(first.source)}); nothing was sent."
+    msg = f"{first.shown} is not a Python expression ({_syntax_error(first.source)}); nothing was sent."
     column = first.source.strip().removeprefix("row.")
     raise ExpressionError(msg, f'Did you mean row["{column}"]? {_AS_TYPED}' if column in _row() else _AS_TYPED)
 
@@ -234,8 +234,8 @@ def _name(value: object, piece: str | Expression) -> str:
     if isinstance(value, str) or (isinstance(value, Number) and not isinstance(value, bool)):
         return str(value)
     shown = piece if isinstance(piece, str) else piece.shown
-    msg = f"{shown} is a {type(value).__name__}, where a name or a number goes; nothing was sent."
-    raise OptionError(msg, "In a prompt, it may be anything.")
+    msg = f"{shown} is a {type(value).__name__}, and a name or a number is needed there; nothing was sent."
+    raise OptionError(msg, "Only a prompt takes any value.")
 
 
 def _near(error: Exception, names: dict[str, object]) -> str | None:

@@ -39,7 +39,8 @@ class ConversationMagics(ExtensionMagics):
         """Set the system prompt of the conversation, or show it.
 
         ``%chat_system TEXT`` takes the rest of its line, ``%%chat_system`` the cell below it. ``{{ expr }}`` in it is a
-        Python expression, now. ``%chat_system off`` ends the system prompt, ``%chat_system`` alone shows it.
+        Python expression, evaluated now. ``%chat_system off`` removes the system prompt, ``%chat_system`` alone shows
+        it.
 
         Examples::
 
@@ -100,7 +101,7 @@ class ConversationMagics(ExtensionMagics):
             ]
             for n, t in enumerate(turns, 1)
         ]
-        note = "* was asked before what now stands above it: run its cell again to ask anew. " if outdated else ""
+        note = "* was asked before the turns above it changed: run its cell again to ask again. " if outdated else ""
         self.show(
             table_bundle(["turn", "at", "prompt", "model", "reply"], rows, f"{note}%chat_history N shows turn N whole.")
         )
@@ -112,16 +113,18 @@ class ConversationMagics(ExtensionMagics):
             "--turn",
             type=whole_number,
             metavar="N",
-            help="Take back turn N of the history alone, such as one whose cell is gone.",
+            help="Take back only turn N of the history, for example one whose cell is gone.",
         ),
-        argument("--restore", action="store_true", help="Bring back what was last taken back, asked anew or replaced."),
+        argument(
+            "--restore", action="store_true", help="Bring back what was last taken back, asked again or replaced."
+        ),
     )
     def chat_undo(self, line: str) -> None:
         """Take back the last turn of the conversation, or the last N.
 
-        A later prompt is sent as if they had never been. What stands on the page stays, and so does what is in the
-        store: ``--restore`` brings back what the last ``%chat_undo`` or ``%chat_retry`` took, or a run of a cell that
-        gave no whole reply; after those, what the last run of each cell replaced.
+        Later prompts are sent without them. The page stays as it is, and so does the store. ``--restore`` brings back
+        what the last ``%chat_undo``, ``%chat_retry``, or run of a cell without a complete reply took away; after
+        those, what the last run of each cell replaced.
 
         Examples::
 
@@ -172,9 +175,9 @@ class ConversationMagics(ExtensionMagics):
     @line_magic
     @no_var_expand
     def chat_reset(self, line: str) -> None:
-        """Start the conversation afresh: no turns, and the settings' model and system prompt.
+        """Start afresh: no turns, and the model and system prompt of the settings.
 
-        The one until now stays in the store; ``%chat_switch`` brings it back.
+        The old conversation stays in the store; ``%chat_switch`` brings it back.
 
         Examples::
 
@@ -186,7 +189,7 @@ class ConversationMagics(ExtensionMagics):
         old = self.session.reset(self.conversation_at_rest().name)
         model = self.session.model_of(self.session.conversation())
         if old is None:
-            self.say(f"There was nothing to forget. The model is {model}.")
+            self.say(f"There were no turns to set aside. The model is {model}.")
             return
         self.say(
             f"Started afresh: {count(old.turns, 'turn')} set aside; the model is {model}. "
@@ -240,8 +243,8 @@ class SwitchMagics(ExtensionMagics):
     def chat_switch(self, line: str) -> None:
         """Go to another conversation of the notebook, or list them all.
 
-        The list has ids, too: of conversations that were set aside, and of other notebooks, such as this one under
-        its old name. An id works as a name does.
+        The list also shows conversations that were set aside, and those of other notebooks, with their ids. An id works
+        like a name.
 
         Examples::
 

@@ -15,17 +15,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.media.kinds import roots
+from xcyq_magic.media.kinds import PICTURES, roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from IPython.core.interactiveshell import InteractiveShell
     from matplotlib.figure import Figure
 
 MOST_IMAGES = 30
 MOST_BYTES = 64_000_000
-_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml")  # as frontends prefer them
 
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -104,10 +102,9 @@ class SeenImage:
 
 
 class SeenImages:
-    """Remembers the last images of a shell, within a bound."""
+    """Remembers the last images that a shell showed, within a bound."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
+    def __init__(self) -> None:
         self._images: OrderedDict[object, SeenImage] = OrderedDict()
         self._bytes = 0
 
@@ -120,7 +117,7 @@ class SeenImages:
 
     def remember(self, bundle: Mapping[str, Any], display_id: object = None) -> None:
         """Take in an output that was shown. With the id of an earlier one it takes its place."""
-        mime = next((m for m in _FORMATS if isinstance(bundle.get(m), bytes | str)), "")
+        mime = next((m for m in PICTURES if isinstance(bundle.get(m), bytes | str)), "")
         key = object() if display_id is None else display_id
         self._forget(key)
         drawn = "" if mime else _drawn(bundle)
@@ -136,36 +133,6 @@ class SeenImages:
     def _forget(self, key: object) -> None:
         forgotten = self._images.pop(key, None)
         self._bytes -= len(forgotten.data) if forgotten else 0
-
-    # Where a shell sends outputs. A terminal has no place for images, and no hooks.
-
-    def register(self) -> None:
-        """Hear of each output from now on."""
-        publisher, results = self._shell.display_pub, self._shell.displayhook
-        if hasattr(publisher, "register_hook"):
-            publisher.register_hook(self._displayed)
-            # A cell's result takes another way, for which ipykernel before 7.4 has no hook.
-            self._write_result = results.write_format_data
-            results.write_format_data = self._result  # type: ignore[method-assign]  # of this one object
-
-    def unregister(self) -> None:
-        """Hear of no further output."""
-        publisher, results = self._shell.display_pub, self._shell.displayhook
-        if hasattr(publisher, "unregister_hook"):
-            publisher.unregister_hook(self._displayed)
-        if vars(results).get("write_format_data") == self._result:
-            del results.write_format_data
-
-    def _displayed(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A hook of ipykernel's display publisher: hears a message before it is sent, and passes it on."""
-        content = message.get("content", {})
-        if message.get("header", {}).get("msg_type") in {"display_data", "update_display_data"}:
-            self.remember(content.get("data", {}), content.get("transient", {}).get("display_id"))
-        return message
-
-    def _result(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
-        self.remember(format_dict)
-        self._write_result(format_dict, md_dict)
 
 
 def _drawn(bundle: Mapping[str, Any]) -> str:

@@ -25,11 +25,12 @@ class AccessMagics(ExtensionMagics):
         argument("--forget", action="store_true", help="Forget it, here and in the system keyring."),
     )
     def chat_key(self, line: str) -> None:
-        """Enter the API key, hidden; it is kept in memory until the kernel ends.
+        """Enter the API key, hidden. It stays in memory until the kernel ends.
 
-        Other ways, in this order: the environment variable XCYQ_API_KEY, or GLOBALAIOPC_API_KEY; a file .env beside the
-        notebook with a line XCYQ_API_KEY=…, or GLOBALAIOPC_API_KEY=…; and the system keyring. ``%chat`` says which one
-        is used, and no output ever shows the key.
+        The gateway's owner gives out keys. Without this magic, the key is taken from the first place that has one: the
+        environment variable XCYQ_API_KEY or GLOBALAIOPC_API_KEY, a file .env beside the notebook with a line
+        XCYQ_API_KEY=… or GLOBALAIOPC_API_KEY=…, the system keyring. ``%chat`` says which one is used. No output ever
+        shows the key.
 
         Examples::
 
@@ -57,7 +58,7 @@ class AccessMagics(ExtensionMagics):
         try:
             key = access.enter_key(getpass.getpass("API key: "))  # in no variable that a traceback could show
         except (StdinNotImplementedError, EOFError):
-            msg = "Nobody can be asked for the key here."
+            msg = "The key cannot be entered here: this frontend takes no input."
             raise InputError(msg, "Set XCYQ_API_KEY before the kernel starts, or in os.environ.") from None
         if wish == "--save":
             self.say(f"The key is saved in {access.save_key(key)}, for {access.shown_url}.")
@@ -70,17 +71,17 @@ class AccessMagics(ExtensionMagics):
     def _say_which_key_is_left(self) -> None:
         with contextlib.suppress(InputError):
             if source := self.session.access.key().source:
-                self.say(f"The one from {source} is used now.")
+                self.say(f"The key from {source} is used now.")
 
     @line_magic
     @no_var_expand
     def chat_sandbox(self, line: str) -> None:
         """Work offline: a gateway on this machine answers, without a key.
 
-        It is no model: it says what it received. Lines of a prompt that begin with ``sandbox:`` make it misbehave on
-        purpose; ``sandbox: help`` lists them.
+        The sandbox is no model: it says what it received. A line of the prompt that begins with ``sandbox:`` makes it
+        misbehave on purpose; ``sandbox: help`` lists what it can do.
 
-        ``%chat_sandbox auto`` does so only where no key is found, so that a notebook runs with and without one.
+        ``%chat_sandbox auto`` starts it only if no key is found, so that a notebook runs with and without one.
 
         Examples::
 

@@ -36,7 +36,7 @@ _LINE = re.compile(r"[ \t]*%(?P<name>\w+)(?P<line>[ \t].*)")
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']|"(?:[^"\\]|\\.)*\\?\Z|'[^']*\Z)+""")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # int() also takes ١٢, 1_000 and spaces
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_OPTIONAL = "figure"  # the option whose value may be left out
+_OPTIONAL = {"figure", "above"}  # options whose value may be left out
 _GLUED = 2  # characters of an option before a value without a space, as in -mgpt-5.5
 
 
@@ -141,8 +141,17 @@ def whole_number(text: str) -> int | str:
     return int(text)
 
 
+def cell_count(text: str) -> int | str:
+    """The number of cells that `text` is, 0 for ``all`` of them; `text` itself if it holds an expression."""
+    found = 0 if text == "all" else whole_number(text)
+    if text != "all" and isinstance(found, int) and found < 1:
+        raise ValueError(text)
+    return found
+
+
 # What errors call them.
 number.__name__, whole_number.__name__ = "a number", "a whole number"
+cell_count.__name__ = "a number of cells, at least 1"
 
 
 def one_count(line: str, magic: str, default: int | None, what: str = "a number of turns") -> int | None:
@@ -283,7 +292,7 @@ class _Place:
 
     def _skips(self, option: argparse.Action, word: str) -> bool:
         """Whether `word` is not the value of `option` although it stands behind it."""
-        return option.dest == _OPTIONAL and not word.isdigit()
+        return option.dest in _OPTIONAL and not word.isdigit()
 
     def _split(self, word: str) -> tuple[argparse.Action | None, str | None]:
         """The option that a word begins with, if it is one, and the value that stands in the same word, if any."""

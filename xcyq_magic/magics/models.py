@@ -32,8 +32,8 @@ class ModelMagics(ExtensionMagics):
     def chat_model(self, line: str) -> None:
         """Choose the model of the conversation, or show it.
 
-        A name that is not in the catalogue is taken as well: the gateway may know it. Of several with commas between, a
-        chain, the next is asked where those before it have no channel, fail, or are silent.
+        A name that is not in the catalogue is taken as well: the gateway may know it. Several names with commas between
+        them are a chain: the next model is asked if the one before has no channel, fails, or is silent.
 
         Examples::
 
@@ -65,20 +65,19 @@ class ModelMagics(ExtensionMagics):
     @no_var_expand
     @takes(
         argument("--check", action="store_true", help="Send each a few small requests, and show what came back."),
-        argument("--deep", action="store_true", help="With --check, a request with a response_format, too."),
-        argument("-o", "--out", metavar="VAR", help="With --check, a variable for what was seen; VAR.to_frame()."),
+        argument("--deep", action="store_true", help="With --check, also a request with a response_format."),
+        argument("-o", "--out", metavar="VAR", help="With --check, a variable for the findings; VAR.to_frame()."),
     )
     def chat_models(self, line: str) -> None:
         """Show the catalogue of models, or those whose names match; with ``--check``, how their pools answer.
 
-        A pattern is a part of the name, or has wildcards. Where ``GatewaySettings.base_url`` is another server's, the
-        names are those that it lists.
+        A pattern is a part of the name, or has wildcards. If ``GatewaySettings.base_url`` is another server, the names
+        are those that it lists.
 
-        A check sends each pool two requests, of 1,500 tokens at most with their answers, and says before what that
-        takes. It shows whether it answers, under which name and how fast, whether its words come as they are written,
-        and whether it keeps the system prompt, the history, a picture, ``stop`` and ``max_tokens``; and whether it
-        counts about the tokens that were sent. Figures stand beside those of its earlier checks. What a check cannot
-        see is which model it is that answers.
+        A check sends each pool two requests, which take at most 1,500 tokens with their answers, and first says so. It
+        shows whether the pool answers, under which name and how fast, whether words come as they are written, whether
+        it uses the system prompt, the history, a picture, ``stop`` and ``max_tokens``, and whether it counts tokens
+        about right. The figures of earlier checks stand beside. A check cannot tell which model really answers.
 
         Examples::
 
@@ -181,16 +180,18 @@ class UsageMagics(ExtensionMagics):
     @no_var_expand
     @takes(
         argument("--all", action="store_true", help="Of every notebook."),
-        argument("--by", choices=BY, default="model", help="What the rows are: model, day, notebook or kind."),
-        argument("-o", "--out", metavar="VAR", help="A variable to put the figures in; VAR.to_frame() is for pandas."),
+        argument("--by", choices=BY, default="model", help="What each row is for: a model, day, notebook or kind."),
+        argument(
+            "-o", "--out", metavar="VAR", help="A variable for the figures; VAR.to_frame() is a table for pandas."
+        ),
     )
     def chat_usage(self, line: str) -> None:
-        """Show what requests took: tokens, seconds, and what they cost.
+        """Show tokens, seconds and cost.
 
-        Of every request of this notebook that was answered, wholly or in part: turns, also where they were taken back
-        or replaced since, ``--once``, the columns of comparisons and their judges, rows. A reply from the store
-        (``--cached``) is no request. The time to the first token is an average. A cost needs prices,
-        ``GatewaySettings.prices``: it is at the prices of then, or at those of now where there were none.
+        Every request of this notebook counts that was answered in full or in part: turns (also those taken back or
+        replaced since), ``--once``, columns, judges, rows and checks. A reply from the store (``--cached``) is no
+        request. The time to the first token is an average. For a cost, set ``GatewaySettings.prices``: a request costs
+        the price of its time, or today's if there was none.
 
         Examples::
 

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import re
 import typing
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
+from xcyq_magic.errors import InputError, MediaError, OptionError, before_sending
+from xcyq_magic.magics.attached import attached, reading_of
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import (
     Expression,
     check_variable,
     evaluate,
-    known_names,
-    missing_name,
-    names_of,
     names_within,
-    nearest_name,
     parse,
 )
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.chat.messages import Above, Message, Part
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.image_history import SeenImage
+    from xcyq_magic.media.resolve import Reading
     from xcyq_magic.session.turn import TurnOptions
     from xcyq_magic.session.typed import AnswerType
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _NAME = re.compile(r"[A-Za-z]+")
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
-_KEPT = re.compile(r"sha256:([0-9a-f]{64})")
+_LONG = 100_000  # characters of a text that is said before it is sent
 
 
 @before_sending()
@@ -77,16 +74,62 @@ def prompt_of(
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, text))
     said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
-    attached = [*_figures(context, options.figure), *(p for a in options.attach for p in _attached(context, a, tell))]
-    if not said.strip() and not attached:
+    reading = reading_of(context, tell, _model(context, options))
+    before = _figures(context, options.figure)
+    before += [part for named in options.attach for part in attached(context, named, tell, reading)]
+    if not said.strip() and not before:
         msg = "The prompt is empty, so nothing was sent."
         on_the_line = "" if magic == "compare" else f", or after %{magic} on the same line"
         raise InputError(msg, f"Write it below the %%{magic} line{on_the_line}.")
-    return Message.of("user", *attached, *([said] if options.raw else expanded(context, said, tell)))
+    prompt = Message.of("user", *before, *([said] if options.raw else expanded(context, said, tell, reading)))
+    return prompt if options.above is None else with_cells(prompt, *cells_of(context, options))
 
 
-def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> list[Part | str]:
+def with_cells(prompt: Message, cells: Sequence[Part], above: Above) -> Message:
+    """Return a prompt with the cells above before it, as `cells_of` gives them."""
+    return replace(prompt, parts=(*cells, *prompt.parts), above=above)
+
+
+@before_sending()
+def cells_of(context: Context, options: argparse.Namespace) -> tuple[list[Part], Above]:
+    """The cells above, as ``--above`` asks for them, but for those of turns that go along anyway.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    from xcyq_magic.magics.above import cells_above
+
+    once = options.once or (options.each is not None and options.conversation is None)
+    turns = () if once else context.session.conversation(options.conversation).above(context.runs.current)
+    if context.chat.history_turns is not None:
+        turns = turns[max(0, len(turns) - context.chat.history_turns) :]
+    return cells_above(context, options.above, {turn.id for turn in turns})
+
+
+def _model(context: Context, options: argparse.Namespace) -> str:
+    """The model that is asked, the first of several."""
+    session = context.session
+    named = [options.model] if getattr(options, "model", None) else getattr(options, "models", [])
+    return str(named[0]) if named else session.model_of(session.conversation(options.conversation))
+
+
+def expanded(
+    context: Context, text: str, tell: Callable[[str], None] = say, reading: Reading | None = None
+) -> list[Part | str]:
     """A text with each ``{{ expr }}`` replaced by what it stands for: text within the text, media in its place.
+
+    Parameters
+    ----------
+    context
+        Whose shell was typed into.
+    text
+        What was typed.
+    tell
+        Shows a line for the user.
+    reading
+        How long what is read may be.
 
     Raises
     ------
@@ -108,18 +151,25 @@ def expanded(context: Context, text: str, tell: Callable[[str], None] = say) -> 
         value, name = evaluate(context.shell, piece.source, piece.shown), piece.source.strip()
         if is_missing(value) and "row" in names_within():
             tell(f"{piece.shown} is missing in at least one row, which says {value} there.")
-        found = resolve(value, name, value_chars=context.chat.value_chars)
+        found = resolve(value, name, reading or reading_of(context, tell))
         for part in found:
             if not isinstance(part, Text):
                 parts += [*_stripped(written), part]
                 written, block = "", False
                 continue
-            if len(found) == 1 and (hint := hint_for(value, name, part.text)):
+            if len(found) == 1 and (hint := _long(piece, part.text) or hint_for(value, name, part.text)):
                 tell(hint)
             shown = context.session.access.hide(part.text)
             written = _apart(written, shown) if block or "\n" in shown or len(found) > 1 else written + shown
             block = "\n" in shown or len(found) > 1
     return [*parts, *_stripped(written)]
+
+
+def _long(piece: Expression, text: str) -> str:
+    """A line on a text that may be longer than was meant; nothing for others."""
+    if len(text) <= _LONG:
+        return ""
+    return f"{piece.shown} is a text of {len(text):,} characters, about {len(text) // 4:,} tokens, and goes in whole."
 
 
 def expanded_text(context: Context, text: str) -> str:
@@ -184,79 +234,6 @@ def _of_seen(image: SeenImage, name: str) -> Part:
     if (figure := image.figure) is not None:
         return image_of_figure(figure, name)
     return media_of_bytes(image.content, name, name.capitalize())
-
-
-def _attached(context: Context, text: str, tell: Callable[[str], None]) -> list[Part]:
-    """What ``-a`` names: media that are kept, an expression whose names exist, else a path or an address."""
-    from xcyq_magic.chat.messages import Text
-    from xcyq_magic.media.resolve import attach, hint_for
-
-    if text.startswith("{{") and text.endswith("}}"):  # as in a prompt
-        text = text[2:-2].strip()
-    if found := _KEPT.fullmatch(text):
-        return [_kept(context, found[1])]
-    shell, names = context.shell, names_of(context.shell)
-    value: object = text
-    if known_names(text, names):
-        try:
-            value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
-        except ExpressionError:
-            if not _exists(text):  # `plot.png` where there is a variable `plot`
-                raise
-    elif (missing := missing_name(text, names)) and not _is_path(text):
-        raise _nothing_there(text, missing, names)
-    parts = attach(value, "" if isinstance(value, str) else text, value_chars=context.chat.value_chars)
-    if len(parts) == 1 and isinstance(part := parts[0], Text):
-        if hint := hint_for(value, text, part.text):
-            tell(hint)
-        parts = [Text(f"{text}:\n{part.text}\n")]
-    hide = context.session.access.hide
-    return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]
-
-
-def _is_path(text: str) -> bool:
-    """Whether `text` is a path: it leads to something, names a folder, or ends as a picture or a video does."""
-    kind = mimetypes.guess_type(text)[0] or ""
-    return "/" in text or "\\" in text or kind.startswith(("image/", "video/")) or _exists(text)
-
-
-def _nothing_there(text: str, missing: str, names: dict[str, object]) -> MediaError:
-    """Return the error for what is neither an expression whose names exist nor a path.
-
-    Parameters
-    ----------
-    text
-        What was typed after ``-a``.
-    missing
-        The name in it that does not exist.
-    names
-        Those that do.
-    """
-    from xcyq_magic.media.files import hint_for_missing
-
-    variable = "" if text == missing else f" {missing}"
-    msg = f"-a {text}: there is neither a variable{variable} nor a file of that name; nothing was sent."
-    near, file = nearest_name(missing, names), hint_for_missing(Path(text))
-    return MediaError(msg, f"Did you mean {near}?" if near else file)
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:  # before Python 3.14 for a name that is too long
-        return False
-
-
-def _kept(context: Context, digest: str) -> Part:
-    """The picture or video of that SHA-256, as a notebook that ``%chat_save`` wrote names it."""
-    from xcyq_magic.media.files import media_of_bytes
-
-    data = context.conversations.media({digest}).get(digest)
-    shown = f"sha256:{digest[:12]}…"
-    if data is None:
-        msg = f"{shown} is not kept here; nothing was sent."
-        raise MediaError(msg, "Type %chat_load and the name of this notebook: what it shows is in its file.")
-    return media_of_bytes(data, "", shown)
 
 
 def _hint_for_stray_text(magic: str, text: str) -> str:

@@ -33,15 +33,15 @@ class FileMagics(ExtensionMagics):
         argument(
             "--force",
             action="store_true",
-            help="Replace a file that holds something else, or that was changed; never the open notebook.",
+            help="Also replace a file that holds something else or was changed; never the open notebook.",
         )
     )
     def chat_save(self, line: str) -> None:
         """Save the conversation: ``.md`` to read, ``.json`` to exchange, ``.ipynb`` to run.
 
-        A notebook holds all there is, pictures included; JSON is the messages array of OpenAI's API. ``%chat_load``
-        takes both. A file of that name is replaced if ``%chat_save`` wrote it and nobody changed it since. A link
-        becomes a file, and what it points to stays as it is.
+        A notebook holds everything, pictures included. JSON is the array of messages of the OpenAI API. ``%chat_load``
+        reads both. A file of that name is replaced if ``%chat_save`` wrote it and nobody changed it since. A link is
+        replaced by a file; what it points to stays as it is.
 
         Examples::
 
@@ -74,8 +74,8 @@ class FileMagics(ExtensionMagics):
     def chat_load(self, line: str) -> None:
         """Go on with a conversation from a file: ``.json`` or ``.ipynb``.
 
-        Of a notebook, the outputs of its chats make the conversation. The one until now is set aside. What comes from
-        another file stays as it is when a cell of this notebook runs.
+        In a notebook, the outputs of its chat cells make up the conversation. The present conversation is set aside.
+        Turns from another file stay as they are when a cell of this notebook runs.
 
         Examples::
 
@@ -107,12 +107,12 @@ class FileMagics(ExtensionMagics):
     def _used_by(self, conversation: Conversation) -> tuple[str, str]:
         """Return what a turn of `conversation` uses besides its turns, in a line each."""
         model, system = self.session.model_of(conversation), self.session.system_of(conversation)
-        prompt = f"This system prompt goes along from now on: {shortened(system, MOST_OF_SYSTEM)}"
+        prompt = f"This system prompt is sent from now on: {shortened(system, MOST_OF_SYSTEM)}"
         return (
             f"{model} answers from now on. %chat_model NAME chooses another.",
             f"{prompt}\n%chat_system shows it whole, %chat_system off ends it."
             if system
-            else "No system prompt goes along from now on. %chat_system TEXT sets one.",
+            else "No system prompt is sent from now on. %chat_system TEXT sets one.",
         )
 
 
@@ -126,7 +126,7 @@ def _path(line: str, magic: str) -> Path:
     try:
         path = Path(text).expanduser()
     except RuntimeError as e:  # ~somebody, who has no home here
-        msg = f"{text} is no path here: {e}."
+        msg = f"{text} is not a path on this machine: {e}."
         raise OptionError(msg, "Write it without ~.") from None
     is_directory = os.path.isdir(path)  # noqa: PTH112  # it tells of any path, also of one that no system takes
     if is_directory or text.endswith(_SEPARATORS):

@@ -85,7 +85,7 @@ def misplaced(lines: list[str]) -> list[str]:
     at, magic = next(((n, m) for n, line in enumerate(lines) if (m := _FIRST_LINE.match(line))), (0, None))
     if magic is None or not at or any(not line.startswith("#") and line.strip() for line in lines[:at]):
         return lines
-    msg = f"{magic[0]} has to be the first line of its cell, and a comment stands above it; nothing was sent."
+    msg = f"{magic[0]} must be the first line of its cell, and there is a comment above it; nothing was sent."
     error = "__import__('xcyq_magic.errors', fromlist=['errors']).InputError"
     return [f"raise {error}({msg!r}, 'Put the comment into a cell of its own, or leave it out.')\n"]
 

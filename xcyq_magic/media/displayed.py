@@ -107,7 +107,7 @@ def of_display_object(value: Any) -> Media | None:  # noqa: ANN401  # an IPython
     if value.url:
         return _at(str(value.url), kind)
     msg = f"This {type(value).__name__} holds neither data nor a file; nothing was sent."
-    raise MediaError(msg, "Make it anew, from bytes or a path.")
+    raise MediaError(msg, "Create it again, from bytes or a path.")
 
 
 def _of_widget(widget: Any) -> Media:  # noqa: ANN401  # ipywidgets is not imported to name its types
@@ -188,7 +188,7 @@ def _called(make: Callable[[], Any] | None, shown: str) -> Any:  # noqa: ANN401 
         return None
     except Exception as e:
         msg = f"{shown} cannot be drawn ({type(e).__name__}: {' '.join(str(e).split())}); nothing was sent."
-        raise MediaError(msg, "display(…) of it shows where.") from e
+        raise MediaError(msg, "display(…) shows where it fails.") from e
 
 
 def _of_plot(plot: object, drawn: _Drawn, shown: str) -> Media:

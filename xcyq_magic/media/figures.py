@@ -80,7 +80,7 @@ def _ffmpeg(setting: str) -> str:
         imageio: Any = importlib.import_module("imageio_ffmpeg")  # installed by its user, or not
         return str(imageio.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        msg = "An animation becomes a video by ffmpeg, which is not installed; nothing was sent."
+        msg = "Making a video of an animation needs ffmpeg, which is not installed; nothing was sent."
         raise MediaError(msg, "Type %pip install imageio-ffmpeg, or attach one picture of it: {{ fig }}.") from None
 
 

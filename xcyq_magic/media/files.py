@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import stat
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,8 +24,9 @@ from xcyq_magic.media.rasterize import DPI, rasterize
 from xcyq_magic.media.video import mime_of, video_of_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from xcyq_magic.chat.messages import Image, Video
 
@@ -61,16 +63,20 @@ def read_file(path: Path, most_bytes: int) -> bytes:
     ValueError
         No system takes such a path.
     """
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
-    with os.fdopen(os.open(path, _READING), "rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
             raise OSError(errno.EFBIG, f"it has {size / 1e6:,.0f} MB, which is too much")
         return file.read(size)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read it; raises as `read_file` does."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(os.open(path, _READING), "rb")
 
 
 def reason(error: OSError | ValueError) -> str:
@@ -95,26 +101,19 @@ def read_media(path: Path, shown: str = "") -> Image | Video:
         There is no such file, it is neither, or it is too large to read or to open safely.
     """
     shown = shown or path.name
+    with reading(path, shown):
+        return media_of_bytes(read_file(path, _MOST_BYTES), path.name, shown)
+
+
+@contextmanager
+def reading(path: Path, shown: str) -> Iterator[None]:
+    """Raise a MediaError for what the system raises of a path that the user called `shown`."""
     try:
-        data = read_file(path, _MOST_BYTES)
+        yield
     except (OSError, ValueError) as e:
         msg = f"{shown} cannot be attached: {reason(e)}; nothing was sent."
         too_large = isinstance(e, OSError) and e.errno == errno.EFBIG
         raise MediaError(msg, "Cut or scale it down first." if too_large else hint_for_missing(path)) from None
-    try:
-        return media_of_bytes(data, path.name, shown)
-    except MediaError as e:
-        if mime_of(data) is not None or not _is_text(data):
-            raise
-        read = f"open({str(path)!r}).read()"
-        raise MediaError(e.message, f"It is text: write {{{{ {read} }}}} in the prompt, or {read} in Python.") from None
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        return "\0" not in data.decode() and data != b""
-    except UnicodeDecodeError:
-        return False
 
 
 def media_of_bytes(data: bytes, name: str, shown: str) -> Image | Video:

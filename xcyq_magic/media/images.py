@@ -183,8 +183,9 @@ def opened(data: bytes, shown: str) -> PillowImage:
         msg = f"{shown} has too many pixels to open safely; nothing was sent."
         raise MediaError(msg, "Scale it down first.") from None
     except Exception:  # noqa: BLE001  # as in `decoding`
-        msg = f"{shown} is no picture that can be read; nothing was sent."
-        hint = "PNG, JPEG, WEBP, GIF, TIFF, BMP, ICO, PPM, JPEG 2000 and AVIF can be attached, and videos for Gemini."
+        msg = f"{shown} is not a picture that can be read; nothing was sent."
+        hint = "PNG, JPEG, WEBP, GIF, TIFF, BMP, ICO, PPM, JPEG 2000 and AVIF can be attached, "
+        hint += "videos for Gemini, texts, tables and PDFs."
         raise MediaError(msg, hint) from None
 
 

@@ -7,6 +7,8 @@ from typing import TypeGuard
 # What looks like an array to NumPy and is a table to its user, or would be computed by a look at it.
 _NO_ARRAYS = {"pandas", "polars", "pyarrow", "modin", "cudf", "dask", "ibis", "pyspark", "sympy"}
 
+PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml")  # as frontends prefer them
+
 # pandas 3 names its classes by where they are imported from.
 FRAMES = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "polars.dataframe.frame.DataFrame")
 SERIES = ("pandas.core.series.Series", "pandas.Series", "polars.series.series.Series")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import mimetypes
 import os
 import re
 from collections import deque
 from collections.abc import Callable, ItemsView, Iterable, ValuesView
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import FunctionType, MethodType
@@ -18,12 +18,14 @@ from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import image_of_array, picture_hint
 from xcyq_magic.media.displayed import of_display_object, of_representation
+from xcyq_magic.media.documents import is_media_name, read_path, split_pages
 from xcyq_magic.media.figures import figure_of, image_of_figure, is_animation, video_of_animation
 from xcyq_magic.media.files import data_of_url, media_of_bytes, read_media
 from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
 from xcyq_magic.media.text.nested import clipped_line, is_address
 from xcyq_magic.media.text.tables import fits_as_text
+from xcyq_magic.media.text_files import Bounds, Document
 from xcyq_magic.media.values import VALUE_CHARS, describe
 from xcyq_magic.media.video import mime_of
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from xcyq_magic.chat.messages import Media, Part
 
 _VIDEO_SUFFIXES = (".mp4", ".mpeg", ".mpg", ".mov", ".avi", ".wmv", ".flv", ".webm", ".3gp")
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".svg")
 _MOST_ITEMS = 50  # of a list that holds media
 _DEEPEST = 3  # lists within lists
 _LEAST_CHARS = 200  # of each item that is text
@@ -38,11 +41,27 @@ _MOST_SHOWN = 60
 _LONGEST_NAME = 8000  # characters of a path or an address
 
 
-def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> list[Part]:
+@dataclass(frozen=True)
+class Reading:
+    """How long a text may be, and who hears of the documents.
+
+    Attributes
+    ----------
+    bounds
+        Characters of values and documents.
+    note
+        Called with each document that is read.
+    """
+
+    bounds: Bounds = field(default_factory=Bounds)
+    note: Callable[[Document], None] = lambda _: None
+
+
+def attach(value: object, name: str = "", reading: Reading | None = None) -> list[Part]:
     """Return the content parts of what was attached: by ``-a``, or given to a `Chat` beside the prompt.
 
-    As `resolve`, but a string is the path of a file, or an address that is passed on and not fetched, also within a
-    list, if it ends as a picture's or a video's.
+    As `resolve`, but a string is the path of a file or a folder, or the address of a picture or a video, which is
+    passed on and not fetched. Within a list it is one only if it ends as a picture's or a video's.
 
     Parameters
     ----------
@@ -50,8 +69,8 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
         What was attached.
     name
         What the user called it.
-    value_chars
-        Most characters of a value that goes in as text.
+    reading
+        How long a text may be, and who hears of the documents.
 
     Raises
     ------
@@ -61,12 +80,14 @@ def attach(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> 
     if value is None:  # what plt.show() returns, for one
         msg = "None is nothing to attach; nothing was sent."
         raise MediaError(msg, "Attach a figure by its name, or the path of a picture.")
+    reading = reading or Reading()
     if isinstance(value, str):
-        return [_named(value, name)]
-    return _parts(value, name, value_chars, lambda text: _named(text, "") if _is_media_name(text) else None)
+        medium = _addressed(value, name)
+        return [medium] if medium else _read(value, reading)
+    return _parts(value, name, reading, _medium_named)
 
 
-def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -> list[Part]:
+def resolve(value: object, name: str = "", reading: Reading | None = None) -> list[Part]:
     """Return the content parts of a value, as ``{{ }}`` puts it into a prompt: media, else its text.
 
     A list, a tuple or a dict that holds media is all of its items in order; anything else is one part. A string is
@@ -78,18 +99,18 @@ def resolve(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) ->
         Anything.
     name
         What the user called it, for the output.
-    value_chars
-        The most characters of what stands for a value that is neither text nor media.
+    reading
+        How long a text may be, and who hears of the documents.
 
     Raises
     ------
     MediaError
         It is media that cannot be sent, or a value that cannot be shown.
     """
-    return _parts(value, name, value_chars, lambda _: None)
+    return _parts(value, name, reading or Reading(), lambda _: None)
 
 
-def _parts(value: object, name: str, chars: int, named: Callable[[str], Media | None]) -> list[Part]:
+def _parts(value: object, name: str, reading: Reading, named: Callable[[str], Media | None]) -> list[Part]:
     """Return the content parts of a value.
 
     Parameters
@@ -98,14 +119,16 @@ def _parts(value: object, name: str, chars: int, named: Callable[[str], Media | 
         Anything.
     name
         What the user called it.
-    chars
-        The most characters of text.
+    reading
+        How long a text may be, and who hears of the documents.
     named
         Returns what a string within a container is the path or the address of, if it is one.
     """
     if isinstance(value, Text):
         return [value]
-    value = _held(value)
+    if isinstance(value, os.PathLike):
+        return _read(os.fsdecode(os.fspath(value)), reading)
+    value, chars = _held(value), reading.bounds.value
     if media := media_of(value, name, value_chars=chars):
         return [media]
     return _Items(value, name, named, chars).parts() or [Text(describe(value, chars))]
@@ -122,22 +145,42 @@ def _held(value: object) -> object:
     return value
 
 
-def _named(text: str, name: str) -> Media:
-    """Return the picture or the video of a path, an address or a data URL."""
+def _addressed(text: str, name: str) -> Media | None:
+    """Return the picture or the video of an address or a data URL; None for what may be a path."""
     if text[:5].lower() == "data:":
         return media_of_bytes(data_of_url(text), name, "This data URL")
     if "\n" in text or len(text) > _LONGEST_NAME:
-        msg = f"{clipped_line(text, _MOST_SHOWN)} is no path of a picture; nothing was sent."
+        msg = f"{clipped_line(text, _MOST_SHOWN)} is no path of a file; nothing was sent."
         raise MediaError(msg, "It is text: write {{ name }} in the prompt, with the name that it has.")
-    if "://" in text:
-        video = re.split("[?#]", text)[0].lower().endswith(_VIDEO_SUFFIXES)
-        return MediaLink(text, "video" if video else "image", name)
-    return read_media(_expanded(text), text)
+    if "://" not in text:
+        return None
+    path = re.split("[?#]", text)[0].lower()
+    link = MediaLink(text, "video" if path.endswith(_VIDEO_SUFFIXES) else "image", name)
+    if not path.endswith((*_IMAGE_SUFFIXES, *_VIDEO_SUFFIXES)):
+        msg = f"{clipped_line(text, _MOST_SHOWN)} does not end as a picture or a video does; nothing was sent."
+        way_on = 'Of a picture, write {{ Image(url="…") }}, with Image from IPython.display.'
+        raise MediaError(msg, f"{way_on} What else is there is not fetched from here: save it, and attach its path.")
+    return link
 
 
-def _is_media_name(path: str) -> bool:
-    """Return whether a path or an address ends as one of a picture or a video does."""
-    return (mimetypes.guess_type(path)[0] or "").startswith(("image/", "video/"))
+def _medium_named(text: str) -> Media | None:
+    """Return the picture or the video that a string within a container leads to; None for other text."""
+    if not is_media_name(text):
+        return None
+    return _addressed(text, "") or read_media(_expanded(text), text)
+
+
+def _read(text: str, reading: Reading) -> list[Part]:
+    """Return the content parts of what is at a path, of which pages may be chosen."""
+    if not text.strip():  # to pathlib, nothing is the folder that one is in
+        msg = "An empty path is nothing to attach; nothing was sent."
+        raise MediaError(msg, "Write the path of a file. A folder's text files go along by its path, such as ./.")
+    path, pages = split_pages(text)
+    found = read_path(_expanded(path), text, pages, reading.bounds)
+    if not isinstance(found, Document):
+        return [found]
+    reading.note(found)
+    return [*found.parts]
 
 
 class _Items:
@@ -210,7 +253,7 @@ class _Items:
     def _medium(self, item: object, name: str) -> Media | None:
         if isinstance(item, str):
             return self._named(item)
-        if isinstance(item, os.PathLike) and not _is_media_name(os.fsdecode(os.fspath(item))):
+        if isinstance(item, os.PathLike) and not is_media_name(os.fsdecode(os.fspath(item))):
             return None  # of many paths, not each leads to a picture
         return media_of(_held(item), name, value_chars=self._chars)
 
@@ -236,7 +279,7 @@ def hint_for(value: object, name: str, text: str) -> str | None:
     text
         What goes in for it.
     """
-    if isinstance(value, str | Text | Completion):
+    if isinstance(value, str | Text | Completion | os.PathLike):
         return None
     if hint := picture_hint(value, name, whole="..." not in text):
         return hint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from xcyq_magic.chat.messages import Video
 from xcyq_magic.errors import MediaError
 
@@ -28,6 +30,8 @@ _IMAGE_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"}
 _EBML = b"\x1a\x45\xdf\xa3"
 _EBML_HEAD = 64  # bytes within which the document type stands
 _SVG_HEAD = 1000  # a prolog and comments may stand before the root
+_ELEMENT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+_COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _BMP_RESERVED = slice(6, 10)
 # https://ai.google.dev/gemini-api/docs/video-understanding#supported-formats
 TAKEN = {
@@ -84,13 +88,15 @@ def _of_boxes(data: bytes) -> str | None:
         if brand.startswith(b"3g"):
             return "video/3gpp"
         return "video/mov" if brand == b"qt  " else "video/mp4"
-    return "video/mov" if kind in _QUICKTIME_BOXES else None
+    # What begins as a text does, "The free …", would have half a gigabyte in its first box.
+    return "video/mov" if kind in _QUICKTIME_BOXES and data[0] < ord(" ") else None
 
 
 def is_svg(data: bytes) -> bool:
     """Return whether the file is an SVG."""
     head = data[:_SVG_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head.startswith(b"<") and b"<svg" in head
+    root = _ELEMENT.search(_COMMENT.sub(b"", head))  # of HTML, one within it may be an SVG
+    return head.startswith(b"<") and b"<svg" in head and (root is None or root[1].lower() == b"svg")
 
 
 def video_of_bytes(data: bytes, name: str, shown: str = "") -> Video:

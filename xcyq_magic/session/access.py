@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from xcyq_magic.session.settings import DEFAULT_BASE_URL
 from xcyq_magic.store.forks import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from xcyq_magic.gateway.client import GatewayClient
     from xcyq_magic.gateway.sandbox.server import Sandbox
@@ -155,9 +156,12 @@ class GatewayAccess:
 
     def hide(self, text: str) -> str:
         """Return `text` without the keys that requests carry, or would without the sandbox."""
-        for key in self._keys():
-            text = key.hide(text)
-        return hide_assigned(text)
+        return self.hide_all([text])[0]
+
+    def hide_all(self, texts: Iterable[str]) -> list[str]:
+        """Return `texts` as `hide` does each; the keys are looked for once."""
+        keys = list(self._keys())
+        return [hide_assigned(reduce(lambda said, key: key.hide(said), keys, text)) for text in texts]
 
     def _keys(self) -> Iterator[ApiKey]:
         """Yield all keys that are known. The keyring is asked only where a request will ask it."""

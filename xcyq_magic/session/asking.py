@@ -250,7 +250,7 @@ class Asking:
         told = (n for job, _ in self._jobs.values() if job.ready for n in job.ready.notices)
         self.notices = tuple(dict.fromkeys(told))
         if self.outlook.distinct == len(self.models) < self.outlook.in_all:
-            same = "All rows make the same request, which is sent once: does the prompt name the row?"
+            same = "All rows make the same request, so it is sent once. Does the prompt use the row?"
             self.notices = (*self.notices, same)
 
     def preview(self) -> Preview:

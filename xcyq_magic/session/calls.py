@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import string
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,30 +13,35 @@ from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Message, Text
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.gateway.request import meant
+from xcyq_magic.gateway.tokens import line_of
 from xcyq_magic.media.kinds import is_a
-from xcyq_magic.media.resolve import attach
+from xcyq_magic.media.resolve import Reading, attach
+from xcyq_magic.media.text_files import Bounds
 from xcyq_magic.session.session import ChatSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_NO_TEXT = 'Values go behind it: chat("What is odd?", values). Ask several prompts one by one.'
-_IN_THE_CALL = 'It goes into the call: chat("…").'
+    from xcyq_magic.media.text_files import Document
+
+_NO_TEXT = 'Put values after it: chat("What is odd?", values). Ask several prompts one by one.'
+_IN_THE_CALL = 'Pass it in the call: chat("…").'
 # What is an argument of something else, and would be sent as a field.
 _ELSEWHERE = {
     "prompt": _IN_THE_CALL,
     "messages": _IN_THE_CALL,
-    "once": 'A chat takes it beside the prompt: chat("…", once=True).',
-    "as_": 'A chat takes it beside the prompt: chat("…", as_=Review).',
-    "stream": 'A chat takes it beside the prompt: chat("…", stream=False).',
-    "cached": "A chat takes it: Chat(cached=True).",
-    "repeat": "It is one of compare.",
-    "judge": "It is one of compare.",
+    "once": 'Pass it with the prompt: chat("…", once=True).',
+    "as_": 'Pass it with the prompt: chat("…", as_=Review).',
+    "stream": 'Pass it with the prompt: chat("…", stream=False).',
+    "cached": "Pass it to Chat: Chat(cached=True).",
+    "repeat": "It belongs to compare.",
+    "judge": "It belongs to compare.",
     "api_key": "Set XCYQ_API_KEY, or enter the key with %chat_key.",
     "base_url": "Set XCYQ_BASE_URL, or GatewaySettings.base_url.",
 }
 _EXAMPLES = {"model": "gpt-5.5", "system": "Be brief.", "conversation": "review", "judge": "claude-sonnet-4-6"}
 _MOST_SHOWN = 60  # characters of a wrong value
+_CALLER = 4  # frames up from `message_of` is the line that calls a chat
 
 
 def check_names(function: Callable[..., object], extra: Mapping[str, Any]) -> None:
@@ -112,8 +118,10 @@ def model_words(models: object) -> list[str]:
     return given
 
 
-def message_of(session: ChatSession, prompt: object, media: Iterable[object]) -> Message:
-    """Return the user's message: what is attached, then the prompt.
+def message_of(
+    session: ChatSession, prompt: object, media: Iterable[object], told: list[str] | None = None, model: str = ""
+) -> Message:
+    """Return the user's message: what is attached, then the prompt. It warns of a document that does not go in whole.
 
     Parameters
     ----------
@@ -123,6 +131,10 @@ def message_of(session: ChatSession, prompt: object, media: Iterable[object]) ->
         The text.
     media
         What goes before it.
+    told
+        Takes a line for each document.
+    model
+        Whose tokens are named there.
 
     Raises
     ------
@@ -132,7 +144,15 @@ def message_of(session: ChatSession, prompt: object, media: Iterable[object]) ->
     if not isinstance(prompt, str):
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
-    parts = [part for m in media for part in attach(m, value_chars=session.chat.value_chars)]
+    documents: list[Document] = []
+    reading = Reading(Bounds(session.chat.document_chars, session.chat.value_chars), documents.append)
+    parts = [part for m in media for part in attach(m, reading=reading)]
+    for document in documents:
+        line = line_of(document, model or session.chat.model)
+        if told is not None:
+            told.append(line)
+        if document.left_out:
+            warnings.warn(line, stacklevel=_CALLER)
     hide = session.access.hide
     return Message.of("user", *(Text(hide(p.text)) if isinstance(p, Text) else p for p in parts), prompt)
 
@@ -181,17 +201,19 @@ def prompt_about(prompt: object, value: object) -> tuple[object, tuple[object, .
             found = prompt(value)
         except Exception as e:  # whatever a user's function raises
             msg = f"the prompt's function failed: {type(e).__name__}: {e}; nothing was sent."
-            raise InputError(msg, "Mend it, and call again.") from e
+            raise InputError(msg, "Correct it, and call again.") from e
         return (found[0], tuple(found[1:])) if isinstance(found, tuple) and found else (found, ())
     fields = {**value} if isinstance(value, Mapping) else {}
     try:
         if not any(name is not None for _, name, _, _ in _FORMATTER.parse(prompt)) and _means_cell(prompt, fields):
-            msg = "doubled braces in a prompt from Python are text, so it names nothing of the case; nothing was sent."
+            msg = "doubled braces are plain text here, so the prompt uses no field of the case; nothing was sent."
             raise InputError(msg, f"Write single ones: {{{next(iter(fields), 'row')}}}.")
         return _FORMATTER.vformat(prompt, (), {**fields, "row": value}), ()
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as e:
         have = ", ".join(f"{{{name}}}" for name in (*fields, "row"))
-        msg = f"the prompt's braces name what the case has not ({type(e).__name__}: {e}); nothing was sent."
+        msg = (
+            f"the prompt's braces name a field that the case does not have ({type(e).__name__}: {e}); nothing was sent."
+        )
         raise InputError(msg, f"It has {have}. Write {{{{ for a brace, or give a function of the case.") from None
 
 

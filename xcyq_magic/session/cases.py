@@ -94,7 +94,7 @@ def _cases(value: Any, name: str, most: int) -> Cases:  # noqa: ANN401  # whatev
     length = len(value) if isinstance(value, Sized) and not isinstance(value, Iterator) else 0
     bound = max(length, most)  # a length need not be true
     taken = tuple(Case(n, _row(item)) for n, item in enumerate(islice(value, bound)))
-    notice = f"{name} has no length: its first {len(taken):,} were taken (ChatSettings.each_limit)."
+    notice = f"{name} has no length, so only its first {len(taken):,} items were taken (ChatSettings.each_limit)."
     return Cases(taken, notices=(notice,) if len(taken) == bound > length else ())
 
 

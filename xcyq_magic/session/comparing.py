@@ -331,7 +331,7 @@ def _place_of(session: ChatSession, comparison: Comparison) -> Slot:
         return place
     asked = session.compared_in or place
     if asked.id != place.id and conversations.get(asked).turns:  # one without turns is as good as another
-        msg = f"The comparison followed the {comparison.conversation} that was set aside since then; nothing was kept."
+        msg = f"The comparison belongs to a {comparison.conversation} that has been set aside since; nothing was kept."
         way_on = f"%chat_switch {asked.id} goes back to it, and %chat_keep keeps an answer there."
         raise InputError(msg, f"{way_on} Or run the comparison again, to ask after this conversation.")
     session.compared_in = place

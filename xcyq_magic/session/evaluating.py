@@ -135,7 +135,12 @@ class Evaluating(Asking):
             raise
         except BaseException as e:  # noqa: BLE001  # whatever a user's function raises, sys.exit() too
             why = self._session.access.hide(_said_by(e))[:_LONGEST_WHY]
-            return replace(row, error=CheckError(f"{name} failed: {why}", "The reply is kept: mend it, and run again."))
+            return replace(
+                row,
+                error=CheckError(
+                    f"{name} failed: {why}", "The reply is kept. Correct the function, and run the cell again."
+                ),
+            )
         if (score := _score_in(given)) is not None:
             return replace(row, score=score)
         shown = self._session.access.hide(_shown(given))[:_LONGEST_SHOWN]

@@ -16,7 +16,8 @@ from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.loop import Slots
-from xcyq_magic.gateway.request import ChatRequest, check, digest
+from xcyq_magic.gateway.request import ChatRequest, check, check_length, digest
+from xcyq_magic.gateway.tokens import prompt_tokens
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess
 from xcyq_magic.session.grid import Grid
@@ -160,7 +161,8 @@ class ChatSession:
         form = options.answer.response_format() if options.answer else None
         request = ChatRequest(model, messages, options.parameters, stream, self.gateway.video_form, form)
         check(request, self.gateway.max_video_mb)
-        return Prepared(request, system, (*self.access.remarks(model), *past.notices))
+        long = check_length(model, prompt_tokens(messages, model))
+        return Prepared(request, system, (*self.access.remarks(model), *options.notices, *past.notices, *long))
 
     def chain(
         self, conversation: Conversation, prompt: Message, options: TurnOptions, cell: CellRun | None = None
@@ -241,7 +243,7 @@ class ChatSession:
         url = self.access.connection().url
         body, told = self._client.body(ready.request, url)
         behind = ", then ".join(other.request.model for other in further)
-        told += [f"Where it cannot answer, {behind} is asked."] if behind else []
+        told += [f"If it cannot answer, {behind} is asked."] if behind else []
         estimate = self.spending.estimate([ready.request])
         return Preview(ready.request, body, url, (*ready.notices, *told), len(to_json(body)), estimate)
 

@@ -86,34 +86,34 @@ class GatewaySettings(Settings):
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
     first_byte_timeout = Float(120.0, help="Seconds to wait for the first byte of a streamed answer.").tag(config=True)
     read_timeout = Float(
-        180.0, help="Seconds of silence to bear within a streamed answer; keep-alives count as sound."
+        180.0, help="Seconds of silence to allow within a streamed answer. Keep-alives end a silence."
     ).tag(config=True)
-    answer_timeout = Float(600.0, help="Seconds to wait for the whole of an answer that is not streamed.").tag(
+    answer_timeout = Float(600.0, help="Seconds to wait for a whole answer that is not streamed (--no-stream).").tag(
         config=True
     )
 
     fallback_after = Float(
         5.0,
-        help="Of a chain of models (-m A,B), the next is asked where a limit asks to wait for more seconds.",
+        help="A chain of models (-m A,B) asks the next one if a limit asks to wait for more seconds than this.",
     ).tag(config=True)
     fallback_after_silence = Float(
         30.0,
-        help="Of a chain, the next is asked after so many seconds without a byte of a streamed answer. The stream is "
-        "closed; a gateway may count what it had begun.",
+        help="A chain of models asks the next one after this many seconds without a byte of a streamed answer. The "
+        "stream is closed; the gateway may count what it had begun.",
     ).tag(config=True)
-    fallback_rest = Float(60.0, help="Seconds for which a model that failed is passed over in chains.").tag(config=True)
+    fallback_rest = Float(60.0, help="Seconds during which chains pass over a model that failed.").tag(config=True)
 
     video_form = Enum(
         VIDEO_FORMS,
         "image_url",
-        help="How a content part holds a video; a gateway may drop what it does not know.",
+        help="How a request holds a video. A gateway may drop a form that it does not know.",
     ).tag(config=True)
     max_video_mb = Float(
-        MAX_VIDEO_MB, help="Megabytes of a request's videos in base64, which takes 4 bytes for 3, at most."
+        MAX_VIDEO_MB, help="Most megabytes of videos in a request, as base64, which takes 4 bytes for 3."
     ).tag(config=True)
     prices = Dict(
-        help="What a million tokens cost, of the prompt, of the reply, and maybe of the prompt if cached, by model or "
-        "pattern: {'gpt-5.5*': (1.25, 10, 0.125)}, in your currency."
+        help="Prices of a million tokens in your currency, by model or pattern: of the prompt, of the reply, and "
+        "perhaps of a prompt from the cache. For example {'gpt-5.5*': (1.25, 10, 0.125)}."
     ).tag(config=True, example={"gpt-5.5*": (1.25, 10, 0.125)})
 
     @default("base_url")
@@ -188,45 +188,62 @@ class GatewaySettings(Settings):
 class ChatSettings(Settings):
     """What a chat uses unless its cell says otherwise."""
 
-    model = Unicode(help="The model of a new conversation, or a chain of them: A,B. Environment: XCYQ_MODEL.").tag(
+    model = Unicode(help="The model of a new conversation, or a chain of models: A,B. Environment: XCYQ_MODEL.").tag(
         config=True, example=DEFAULT_MODEL
     )
     system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(
         config=True, example="Answer in one sentence."
     )
     stream = Bool(default_value=True, help="Whether replies are streamed.").tag(config=True)
-    value_chars = Int(4000, min=200, help="Characters of a value that goes into a prompt as text, at most.").tag(
+    value_chars = Int(4000, min=200, help="Most characters of a value that goes into a prompt as text.").tag(
         config=True
     )
+    document_chars = Int(
+        100_000, min=200, help="Characters of a file or a folder that goes into a prompt as text, at most."
+    ).tag(config=True)
     keep_media = Int(
         None,
         allow_none=True,
         min=0,
-        help="Pictures and videos of the last so many turns are sent again with each prompt, older ones as a line of "
-        "text; None for all.",
+        help="Send again the pictures and videos of only this many turns, the last ones, and a line of text for older "
+        "ones; None for all.",
     ).tag(config=True, example=2)
     compare_limit = Int(12, min=2, help="Most columns of a comparison.").tag(config=True)
-    concurrency = Int(8, min=1, help="Most requests on their way at once: columns, and rows.").tag(config=True)
+    concurrency = Int(8, min=1, help="Most requests on their way at once: columns of a comparison, and rows.").tag(
+        config=True
+    )
     each_limit = Int(100, min=1, help="Most requests that --each sends without --go.").tag(config=True)
 
     budget = Float(
         None,
         allow_none=True,
-        help="Most that requests may cost in a day, in the currency of the prices: what would pass it is not sent. "
-        "None for no bound.",
+        help="The most that a day's requests may cost, in the currency of the prices. A request that would pass it is "
+        "not sent. None for no limit.",
     ).tag(config=True, example=2.5)
 
     resume = Bool(default_value=True, help="Whether a restarted kernel goes on with its notebook's conversation.").tag(
         config=True
     )
     store = Unicode(
-        "", help="The file that keeps conversations; empty for xcyq_magic.sqlite in the profile, ':memory:' for none."
+        "",
+        help="The file that keeps conversations: a new one, or a store of xcyq_magic. Empty for xcyq_magic.sqlite in "
+        "the profile, ':memory:' to keep nothing from now on.",
     ).tag(config=True, example=":memory:")
+    above_chars = Int(
+        24_000, min=1_000, help="Most characters of the cells that --above sends; the nearest are kept whole."
+    ).tag(config=True)
+    above_images = Int(
+        4, min=0, help="Most pictures that --above sends: the last one of each of the nearest cells."
+    ).tag(config=True)
     history_turns = Int(
-        None, allow_none=True, min=0, help="Send only the last so many turns with each prompt; None for all."
+        None,
+        allow_none=True,
+        min=0,
+        help="Send only this many turns with each prompt, the last ones. None for all.",
     ).tag(config=True, example=10)
     cached = Bool(
-        default_value=False, help="Whether a request that was answered before is answered from the store."
+        default_value=False,
+        help="Whether a request that was answered before takes its reply from the store, as with --cached.",
     ).tag(config=True)
 
     @validate("budget")

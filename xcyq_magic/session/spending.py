@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.usage import LedgerEntry, amount, cost
 from xcyq_magic.errors import BudgetError, InputError
-from xcyq_magic.gateway.tokens import estimated_tokens
+from xcyq_magic.gateway.tokens import prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +102,7 @@ class Spending:
             The mean length of a model's replies, by its name; those that are missing are added.
         """
         model, price = request.model, self._gateway.price_of(request.model)
-        parts = (part for message in request.messages for part in message.parts)
-        tokens = sum(estimated_tokens(part, model) or 0 for part in parts)
+        tokens = prompt_tokens(request.messages, model)
         if price is None:
             return tokens, None, False
         reply: float | None = request.parameters.max_tokens
@@ -142,7 +141,9 @@ class Spending:
             model = job.request.model
             if job.estimate is None and model not in self._told:
                 self._told.add(model)
-                job.live.notices.append(f"{model} is not in the budget: GatewaySettings.prices has no price for it.")
+                job.live.notices.append(
+                    f"{model} does not count towards the budget: GatewaySettings.prices has no price for it."
+                )
 
     def entered(self, job: Job, request: ChatRequest, send: Send) -> Send:
         """Return what begins the ledger's entry of a request, and then sends it.

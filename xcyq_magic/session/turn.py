@@ -45,6 +45,8 @@ class TurnOptions:
         Whether a reply that is kept to the same request will do.
     answer
         The type that the reply is to have; None for any text.
+    notices
+        Lines for the user about the prompt.
     """
 
     model: str | None = None
@@ -54,6 +56,7 @@ class TurnOptions:
     stream: bool | None = None
     cached: bool | None = None
     answer: AnswerType[Any] | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,7 @@ class Outcome:
         if error is None and turn is not None:
             return turn.completion
         try:
-            raise error or IncompleteReplyError("The reply ended without a word.", "Ask again.")
+            raise error or IncompleteReplyError("The reply was empty.", "Ask again.")
         finally:  # the error holds this frame, and would be held by it: a `Chat` would wait for the garbage collector
             del self, error
 

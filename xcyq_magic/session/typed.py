@@ -123,7 +123,7 @@ class AnswerType(Generic[T]):
             if tries.fits(partial(self._plain, said), 0):
                 return cast("T", tries.value)
         if cut:
-            msg = f"The reply was cut off before its JSON was whole, so it is no {self.name}."
+            msg = f"The reply was cut off before its JSON was complete, so it does not fit {self.name}."
             raise TypeMismatchError(msg, "Raise --max-tokens; _reply.text has what came.")
         why = _words(tries.error) if tries.error is not None else "there is no JSON in it"
         if found.broken:
@@ -182,7 +182,7 @@ def _adapter_of(python_type: Any, name: str) -> tuple[TypeAdapter[Any], dict[str
     try:
         import pydantic  # noqa: PLC0415  # an extra, and slow to import
     except ModuleNotFoundError as e:
-        msg = f"An answer of a type needs {e.name}, which is not installed here; nothing was sent."
+        msg = f"A typed answer needs {e.name}, which is not installed here; nothing was sent."
         raise InputError(msg, 'Type %pip install "xcyq_magic[typed]", then run this cell again.') from None
     # pydantic takes these for something else: a name, a call, and before 2.11 the class of a model.
     is_model = hasattr(type(python_type), "__pydantic_core_schema__")
@@ -206,7 +206,7 @@ def _adapter_of(python_type: Any, name: str) -> tuple[TypeAdapter[Any], dict[str
 def _no_type(name: str, error: Exception | None = None) -> OptionError:
     words = _first_line(error) if error is not None else ""
     said = f" ({words})" if words and not words.startswith("Unable to generate pydantic-core schema") else ""
-    return OptionError(f"{name} is no type that an answer can have{said}; nothing was sent.", _TAKES)
+    return OptionError(f"{name} cannot be the type of an answer{said}; nothing was sent.", _TAKES)
 
 
 def _first_line(error: Exception) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.given import moment
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.database import together
 from xcyq_magic.store.summaries import column

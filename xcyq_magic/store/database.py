@@ -180,7 +180,7 @@ class Database:
         except sqlite3.DatabaseError as e:
             if self._at_our_place or not _is_damage(e):
                 raise
-            ours, what = False, "no store of xcyq_magic, or one damaged beyond recognition"
+            ours, what = False, "not a store of xcyq_magic, or damaged beyond recognition"
         if not ours:
             msg = f"{path} is {what}; it was left as it is."
             raise StoreError(msg, ANOTHER)

@@ -16,8 +16,9 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
+from xcyq_magic.chat.conversation import CellRun
 from xcyq_magic.chat.records import TURN_MIME, place_of
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN
 from xcyq_magic.store.forks import KernelLocks
 from xcyq_magic.store.formats.ipynb import is_own_cell
 from xcyq_magic.store.summaries import DISPLACED, column, current, new_id, select
@@ -200,8 +201,8 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     if found is not None or last is None or not last.turns:
         return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
-        f"A conversation was kept for {last}. None of its cells is known in the notebook as it was last saved, so it "
-        f"is set aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
+        f"A conversation is kept for {last}. The saved notebook holds none of its cells, so the conversation is set "
+        f"aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."
     )
 
 
@@ -225,7 +226,9 @@ def _asked_in(database: Database, conversation: Summary, held: Contents) -> bool
 def _asks(source: str | None, prompt: str) -> bool:
     """Whether the source of a cell may be that of a kept prompt; an empty one says nothing against it."""
     try:
-        text = "".join(part.get("text", "") for part in json.loads(prompt)["parts"]).strip()
+        record = json.loads(prompt)
+        above = (record.get("above") or {}).get("parts", 0)  # which are other cells
+        text = "".join(part.get("text", "") for part in record["parts"][above:]).strip()
     except (ValueError, LookupError, TypeError, AttributeError):
         return False
     if source is None or not source.strip():

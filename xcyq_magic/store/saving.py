@@ -59,7 +59,7 @@ def save(
         msg = f"{path.name} does not say what kind of file it is: {_KINDS}."
         raise ConversationFileError(msg, "Try %chat_save chat.md.")
     if not force and _holds_something_else(path, _UNCHANGED[suffix]):
-        msg = f"{path} holds something else than what %chat_save wrote, so nothing was saved."
+        msg = f"{path} holds something other than what %chat_save wrote, so nothing was saved."
         raise ConversationFileError(msg, f"Choose another name, or replace it: %chat_save --force {path}")
     if suffix == ".md":
         text = markdown.dumps(conversation, system)
@@ -139,12 +139,12 @@ def load(
         there = isinstance(e, OSError) and e.errno not in {errno.ENOENT, errno.ENOTDIR}
         raise ConversationFileError(msg, takes if there else f"Paths begin at {path.cwd()}.") from None
     if suffix not in _UNCHANGED:
-        msg = f"{path} is no kind of file that %chat_load reads."
+        msg = f"{path} is not a kind of file that %chat_load reads."
         raise ConversationFileError(msg, takes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        msg = f"{path} is no text in UTF-8."
+        msg = f"{path} is not text in UTF-8."
         raise ConversationFileError(msg, takes) from None
     try:
         if suffix == ".json":

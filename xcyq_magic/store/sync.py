@@ -12,7 +12,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from xcyq_magic.chat.conversation import EARLIER, REDRAWN, CellRun
+from xcyq_magic.chat.conversation import CellRun
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN
 from xcyq_magic.errors import StoreError
 from xcyq_magic.store.conversations import Answered, ConversationStore
 from xcyq_magic.store.database import together

@@ -73,7 +73,7 @@ class ReplyView:
 
     def _open(self, reply: LiveReply) -> LiveSections:
         made = self._made
-        self._attached = attachments(reply.prompt)
+        self._attached = attachments(reply.prompt, reply.model)
         self._status, self._stop = made.lines(), made.stop(reply.stop)
         self._top = made.line([self._status, self._stop])
         self._notices, self._thoughts = made.part(), made.part()

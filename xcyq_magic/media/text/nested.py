@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+import json
 import re
 import sys
 import textwrap
@@ -60,6 +61,14 @@ def clipped_line(text: str, chars: int) -> str:
     return f"{flat[:chars]}… ({len(flat) - chars:,} more characters)"
 
 
+def fenced(text: str, language: str = "") -> str:
+    """Return `text` in a fence that it cannot close."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def written(value: object, chars: int, depth: int = 0) -> str:
     """Return `value` as Python writes it, with fewer items of each container where it is too long.
 
@@ -81,6 +90,33 @@ def written(value: object, chars: int, depth: int = 0) -> str:
         if len(text) <= chars:
             return text
     return text or _Writer(1, sys.maxsize).text(value, depth)
+
+
+def shortened_json(value: object, chars: int) -> str:
+    """Return a value of JSON as JSON, with fewer items of each list and object where it is too long.
+
+    What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
+    """
+    text = ""
+    for most, longest in (*((most, max(_INLINE, chars // 4)) for most in _MOST_ITEMS), (1, _INLINE)):
+        text = json.dumps(_fewer(value, most, longest), indent=1, ensure_ascii=False)
+        if len(text) <= chars:
+            break
+    return text
+
+
+def _fewer(value: object, most: int, longest: int) -> object:
+    """Return a value of JSON with so many items of each list and object, and so many characters of each string."""
+    if isinstance(value, str):
+        return clipped_line(value, longest) if len(value) > longest else value
+    if not isinstance(value, list | dict):
+        return value
+    more = len(value) - most
+    said = f"{more:,} more of {len(value):,} left out"
+    if isinstance(value, list):
+        return [*(_fewer(item, most, longest) for item in value[:most]), *([f"… {said}"] if more > 0 else ())]
+    kept = {key: _fewer(item, most, longest) for key, item in itertools.islice(value.items(), most)}
+    return {**kept, "…": said} if more > 0 else kept
 
 
 def inline(value: object) -> str:

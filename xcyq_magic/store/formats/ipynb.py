@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.conversation import EARLIER, CellRun, Conversation, Turn
+from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
 from xcyq_magic.chat.messages import MediaLink
 from xcyq_magic.chat.records import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
+from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.errors import ConversationFileError, printable
 from xcyq_magic.store.formats.turns import (
     ReadConversation,
@@ -159,7 +160,7 @@ def loads(text: str, find: Callable[[set[str]], dict[str, bytes]], name: str = M
         notebook = parsed_json(text)
         cells = list(_cells(notebook))
     except (ValueError, KeyError, TypeError, AttributeError):
-        msg = "It is no notebook of format 4."
+        msg = "It is not a notebook of format 4."
         raise ConversationFileError(msg, "Open and save it in JupyterLab to bring it to the newest format.") from None
     found = [(cell, record) for cell, record in cells if record.get("version") == TURN_VERSION]
     said = [(cell, r) for cell, r in found if r.get("conversation", MAIN) is not None]

@@ -62,7 +62,7 @@ def loads(text: str) -> ReadConversation:
     try:
         record = parsed_json(text)
     except ValueError:
-        msg = "It is no JSON that can be read."
+        msg = "It is not valid JSON."
         raise ConversationFileError(msg, _HINT) from None
     records = record.get("messages") if isinstance(record, dict) else record
     if not isinstance(records, list):
@@ -76,7 +76,7 @@ def loads(text: str) -> ReadConversation:
 def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON value
     role = _ROLES.get(str(record.get("role"))) if isinstance(record, dict) else None
     if role is None:
-        msg = f"Message {number} is none of the system, the user or the assistant."
+        msg = f"Message {number} has a role other than system, user or assistant."
         raise ConversationFileError(msg, _HINT)
     try:
         message = decode_message({**record, "role": role})
@@ -84,7 +84,7 @@ def _message(record: Any, number: int) -> Message:  # noqa: ANN401  # any JSON v
     except _NOT_A_MESSAGE:
         whole = False
     if not whole:
-        msg = f"Message {number} holds something else than text, pictures and videos."
+        msg = f"Message {number} holds something other than text, pictures and videos."
         raise ConversationFileError(msg, _HINT)
     mine = role == "assistant"
     parts = (_measured(p, number, of_a_reply=mine) if isinstance(p, Image) else p for p in message.parts)
@@ -100,7 +100,7 @@ def _measured(image: Image, number: int, *, of_a_reply: bool) -> Image:
     except MediaError:
         if of_a_reply:
             return image
-        msg = f"Message {number} holds a picture that is none, or damaged."
+        msg = f"Message {number} holds a picture that cannot be read."
         raise ConversationFileError(msg, _HINT) from None
 
 
@@ -121,7 +121,7 @@ def _conversation(messages: list[Message], system: str | None) -> ReadConversati
             turns.append(Turn(Message("user", parts), reply, system))
             prompt = []
         else:
-            msg = "It begins with a reply, to no prompt."
+            msg = "It begins with a reply that has no prompt."
             raise ConversationFileError(msg, _HINT)
     notices = []
     if joined:

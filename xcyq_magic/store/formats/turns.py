@@ -115,7 +115,7 @@ def notices_of(lost: Counter[str]) -> tuple[str, ...]:
     return (
         *([f"{them} neither in the file nor in the store; a line of text stands for each."] if media else []),
         *(
-            [f"{turns} values that cannot be, such as a time that is not a number; they are treated as unknown."]
+            [f"{turns} values that make no sense, such as a time that is not a number; they count as unknown."]
             if odd
             else []
         ),

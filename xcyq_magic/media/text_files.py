@@ -1,0 +1,255 @@
+"""Text files as fenced text under their names: bounded, with plain line ends, JSON by its structure, tables by rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcyq_magic.chat.messages import Text, file_size
+from xcyq_magic.errors import MediaError
+from xcyq_magic.media.cells import cell_of, parts_of_cells
+from xcyq_magic.media.files import open_regular
+from xcyq_magic.media.table_files import TABLES, text_of_table
+from xcyq_magic.media.text.decoding import Decoded, decoded
+from xcyq_magic.media.text.nested import clipped, fenced, shortened_json
+
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+    from xcyq_magic.chat.messages import Part
+
+DOCUMENT_CHARS = 100_000
+_MOST_READ = 32 * 1024 * 1024
+_END = 4  # bytes of a character, at most
+_MOST_PICTURES = 20  # of a notebook
+_RAISE = "%config ChatSettings.document_chars = {} takes more"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long what stands for a file may be.
+
+    Attributes
+    ----------
+    document
+        Characters of a text, or of all texts of a folder.
+    value
+        Characters of a table.
+    read
+        Bytes of a file; of a longer one, the two ends are read.
+    """
+
+    document: int = DOCUMENT_CHARS
+    value: int = 4000
+    read: int = _MOST_READ
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file or a folder as content parts, and what to say of it.
+
+    Attributes
+    ----------
+    name
+        What it is called there.
+    parts
+        Text under its name, and pictures.
+    facts
+        What it is, in a few words each: ``120 lines``, ``4.1 kB``.
+    left_out
+        A sentence on what is not in the parts, and how to have it; ``""`` if nothing is left out.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    facts: tuple[str, ...]
+    left_out: str = ""
+
+
+@dataclass(frozen=True)
+class FileText:
+    """What a text file says.
+
+    Attributes
+    ----------
+    text
+        What goes in, not yet in a fence.
+    language
+        For the fence.
+    facts
+        As those of a `Document`.
+    how
+        What to know of the text: ``the first 1,000 rows``.
+    cut
+        Characters, or rows in words, that are left out; ``""`` if none are.
+    parts
+        Of a notebook, text and pictures by turns; none for others, whose text is all.
+    """
+
+    text: str
+    language: str = ""
+    facts: tuple[str, ...] = ()
+    how: str = ""
+    cut: str = ""
+    parts: tuple[Part, ...] = ()
+
+
+def read_text(path: Path, name: str, bounds: Bounds) -> Document | None:
+    """Return a text file as a document; None if it is no text.
+
+    Raises
+    ------
+    MediaError
+        It is empty.
+    OSError
+        It cannot be read.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        said = text_of_file(file, size, name, bounds)
+    if said is None:
+        return None
+    facts = (*said.facts, file_size(size))
+    left_out = f"Left out: {said.cut}." if said.cut else ""
+    if said.cut and "character" in said.cut:
+        left_out = f"Left out: {said.cut}; {_RAISE.format(10 * bounds.document)}."
+    head = f"{name}{f' ({said.how})' if said.how else ''}:\n"
+    if said.parts:
+        first, *others = said.parts
+        parts = (Text(head + first.text), *others) if isinstance(first, Text) else (Text(head), first, *others)
+        return Document(name, parts, facts, left_out)
+    return Document(name, (Text(f"{head}{fenced(said.text, said.language)}\n"),), facts, left_out)
+
+
+def text_of_file(
+    file: BinaryIO, size: int, name: str, bounds: Bounds, *, pictures: int = _MOST_PICTURES
+) -> FileText | None:
+    """Return what a file says; None if it is no text.
+
+    Parameters
+    ----------
+    file
+        It, open.
+    size
+        Its bytes.
+    name
+        Of which the suffix tells its language, and whether it is a table or a notebook.
+    bounds
+        How long the text may be.
+    pictures
+        The most pictures of a notebook.
+
+    Raises
+    ------
+    MediaError
+        It is empty.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix in TABLES and (said := _of_table(file, size, suffix, bounds)):
+        return said
+    found, middle = _ends(file, size, bounds)
+    if found is None:
+        return None
+    if not found.text.strip():
+        msg = f"{name} is empty; nothing was sent."
+        raise MediaError(msg, "Was it saved? Attach another, or leave it out.")
+    how = _how_read(found)
+    if not middle and (suffix == ".ipynb" or len(found.text) > bounds.document):
+        said = _of_json(found.text, suffix, bounds.document, pictures)
+        if said is not None:
+            return replace(said, facts=(*said.facts, *how))
+    text = clipped(found.text, bounds.document) if not middle else found.text
+    cut = f"{len(found.text) - bounds.document:,} characters in the middle" if len(text) < len(found.text) else ""
+    lines = found.text.count("\n") + (not found.text.endswith("\n"))
+    facts = [] if middle else [f"{lines:,} line{'s' * (lines != 1)}"]
+    facts += ["as text, since pandas is not there or sees no table in it"] if suffix in TABLES else []
+    return FileText(text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), middle or cut)
+
+
+def language_of(name: str) -> str:
+    """Return the language of a file for its fence, by its name; ``""`` where that tells none."""
+    from pygments.lexers import find_lexer_class_for_filename  # noqa: PLC0415  # %load_ext stays quick
+
+    lexer = find_lexer_class_for_filename(Path(name).name)
+    names = lexer.aliases if lexer else ()
+    return names[0] if names and names[0] != "text" else ""
+
+
+def _ends(file: BinaryIO, size: int, bounds: Bounds) -> tuple[Decoded | None, str]:
+    """Return the text of a file, and what is left out of it: the middle, where it is too long to be read whole."""
+    if size <= bounds.read:
+        return decoded(file.read(size)), ""
+    kept = min(bounds.document * 2 // 3, bounds.read // 2) // _END * _END
+    begun = file.read(kept)
+    head = decoded(begun, whole=False)
+    if head is None:
+        return None, ""
+    file.seek((size - kept // 2) // _END * _END)
+    tail = file.read(kept).decode(head.encoding, "ignore").replace("\r\n", "\n").partition("\n")[2]
+    middle = f"{file_size(size - kept - kept // 2)} in the middle, which are more characters than go in"
+    return replace(head, text=f"{head.text}\n… {file_size(size - kept - kept // 2)} left out …\n{tail}"), middle
+
+
+def _of_table(file: BinaryIO, size: int, suffix: str, bounds: Bounds) -> FileText | None:
+    """Return a table that is text, of a long one the beginning; None where pandas is not there, or sees none."""
+    found = decoded(file.read(bounds.read), whole=size <= bounds.read)
+    table = text_of_table(found.text, suffix, bounds.value, goes_on=size > bounds.read) if found else None
+    file.seek(0)
+    if found is None or table is None:
+        return None
+    how = _how_read(found)
+    return FileText(table.text, "", (table.size, *how), _joined(table.how, *how), table.cut)
+
+
+def _how_read(found: Decoded) -> tuple[str, ...]:
+    """Return how the bytes of a text were read, where that is not evident."""
+    plain = found.encoding == "utf-8" or not found.guessed
+    broken = f"{found.broken:,} character{'s' * (found.broken != 1)} that could not be read" if found.broken else ""
+    return tuple(filter(None, ["" if plain else f"read as {found.encoding}", broken]))
+
+
+def _of_json(text: str, suffix: str, chars: int, pictures: int) -> FileText | None:
+    """Return a notebook as its cells, and long JSON by its structure; None for what is neither."""
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if suffix == ".ipynb" and isinstance(value, dict) and isinstance(value.get("cells"), list):
+        return _of_notebook(value["cells"], chars, pictures)
+    if not isinstance(value, dict | list) or len(text) <= chars:
+        return None
+    try:
+        short = shortened_json(value, chars)
+    except RecursionError:
+        short = text
+    if len(short) > chars:
+        return None
+    count = f"{len(value):,} {'item' if isinstance(value, list) else 'key'}{'s' * (len(value) != 1)}"
+    cut = f"items of its lists and objects, {len(text) - len(short):,} characters in all"
+    return FileText(short, "json", (f"JSON, {count}",), "shortened: what is left out is counted in its place", cut)
+
+
+def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | None:
+    cells = [cell_of(record) for record in records if isinstance(record, dict)]
+    shown = parts_of_cells([cell for cell in cells if cell.source.strip()], chars, pictures)
+    if not shown.parts:
+        return None
+    above = sum(bool(cell.source.strip()) for cell in cells) - shown.cells
+    cut = [f"the first {above:,} cell{'s' * (above != 1)}" if above else ""]
+    cut += [f"parts of {shown.shortened:,} cell{'s' * (shown.shortened != 1)}" if shown.shortened else ""]
+    text = "".join(part.text for part in shown.parts if isinstance(part, Text))
+    said = " and ".join(filter(None, cut))
+    return FileText(
+        text,
+        facts=(f"notebook, {shown.cells:,} cell{'s' * (shown.cells != 1)}",),
+        how="a notebook's cells and their outputs",
+        cut=f"{said}, which are more characters or pictures than go in" if said else "",
+        parts=shown.parts,
+    )
+
+
+def _joined(*pieces: str) -> str:
+    return ", ".join(filter(None, pieces))
