@@ -139,8 +139,8 @@ def _end(url: str, process: subprocess.Popen) -> None:
 
 
 @contextlib.contextmanager
-def browser(profile: Path, width: int = 1100, height: int = 900):
-    """A fresh headless Chromium; yields a playwright page."""
+def browser(profile: Path, width: int = 1100, height: int = 900, scale: float = 1):
+    """A fresh headless Chromium, with `scale` pixels of its screen for one of a page; yields a playwright page."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -150,6 +150,7 @@ def browser(profile: Path, width: int = 1100, height: int = 900):
             headless=True,
             args=FLAGS,
             viewport={"width": width, "height": height},
+            device_scale_factor=scale,
         )
         try:
             yield context.pages[0] if context.pages else context.new_page()
@@ -172,7 +173,7 @@ def write_notebook(path: Path, *cells: str, metadata: dict | None = None) -> Pat
 class NotebookPage:
     """One open notebook. `foreign` and `errors` collect what should not be."""
 
-    _PANEL = "(window.jupyterapp.shell.currentWidget || [...window.jupyterapp.shell.widgets('main')][0])"
+    PANEL = "(window.jupyterapp.shell.currentWidget || [...window.jupyterapp.shell.widgets('main')][0])"
 
     def __init__(self, page, url: str, name: str, app: str = "lab") -> None:
         self.page = page
@@ -187,7 +188,7 @@ class NotebookPage:
         folder = "doc/tree" if app == "lab" else "notebooks"
         page.goto(f"{url}/{folder}/{name}?reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook", timeout=60_000)
-        idle = f"() => window.jupyterapp && {self._PANEL}?.sessionContext?.session?.kernel?.status === 'idle'"
+        idle = f"() => window.jupyterapp && {self.PANEL}?.sessionContext?.session?.kernel?.status === 'idle'"
         page.wait_for_function(idle, timeout=60_000)
 
     def _note(self, error: str) -> None:
@@ -208,26 +209,30 @@ class NotebookPage:
 
     def wait_for_last(self, timeout_s: float = 120) -> None:
         """Wait until the last cell has run, whichever of those before it failed."""
-        counted = f"{self._PANEL}.content.widgets.at(-1).model.executionCount !== null"
-        idle = f"{self._PANEL}.sessionContext.session.kernel.status === 'idle'"
+        counted = f"{self.PANEL}.content.widgets.at(-1).model.executionCount !== null"
+        idle = f"{self.PANEL}.sessionContext.session.kernel.status === 'idle'"
         self.page.wait_for_function(f"() => {counted} && {idle}", timeout=timeout_s * 1000)
 
     def start(self, index: int) -> None:
         """Start one cell, from 0, and return at once."""
         self.js(
-            f"() => {{ {self._PANEL}.content.activeCellIndex = {index};"
+            f"() => {{ {self.PANEL}.content.activeCellIndex = {index};"
             " window.jupyterapp.commands.execute('notebook:run-cell'); return true }"
         )
+
+    def has_run(self, index: int) -> bool:
+        """Whether that cell, from 0, has run to its end."""
+        return self.js(f"() => {self.PANEL}.content.widgets[{index}].model.executionCount !== null")
 
     def run(self, index: int) -> None:
         """Run one cell, from 0, to its end."""
         self.js(
-            f"async () => {{ {self._PANEL}.content.activeCellIndex = {index};"
+            f"async () => {{ {self.PANEL}.content.activeCellIndex = {index};"
             " await window.jupyterapp.commands.execute('notebook:run-cell') }"
         )
 
     def save(self) -> None:
-        self.js(f"async () => {{ await {self._PANEL}.context.save() }}")
+        self.js(f"async () => {{ await {self.PANEL}.context.save() }}")
 
     @contextlib.contextmanager
     def whole(self):

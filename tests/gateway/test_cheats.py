@@ -57,15 +57,15 @@ def test_an_unknown_cheat_or_model_is_refused(reference, name):
 
 
 def test_messages_and_pictures_get_lost(reference):
-    assert "holds 4 messages" in text(reference, "", "three", TALK)
-    assert "holds 3 messages" in text(reference, "~system-dropped", "three", TALK)
-    assert "holds 2 messages" in text(reference, "~history-cut", "three", TALK)
-    assert "holds 1 message" in text(reference, "~history-cut~system-dropped", "three", TALK)
+    system, turn = "the system prompt “Be brief.”", "1 earlier turn"
+    for cheats, left in (("", f"{system} · {turn}"), ("~system-dropped", turn), ("~history-cut", system)):
+        assert text(reference, cheats, "three", TALK).split("\nWith it: ")[1].splitlines()[0] == left
+    assert "With it" not in text(reference, "~history-cut~system-dropped", "three", TALK)
     picture = base64.b64encode(drawn("123").data).decode()
     parts = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]
     parts.append({"type": "text", "text": "What is it?"})
-    assert "Pictures:" in text(reference, "", parts)
-    assert "Pictures:" not in text(reference, "~picture-dropped", parts)
+    assert "| PNG |" in text(reference, "", parts)
+    assert "| PNG |" not in text(reference, "~picture-dropped", parts)
     assert text(reference, "~picture-dropped", parts[:1])
 
 

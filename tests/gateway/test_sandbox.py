@@ -17,16 +17,19 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import openai
 import pytest
 from PIL import Image as Pillow
 
+from xcyq_magic.chat.completion import code_blocks
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.errors import SandboxError
 from xcyq_magic.gateway.catalog import MODELS
-from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
+from xcyq_magic.gateway.sandbox.answers import Reply
+from xcyq_magic.gateway.sandbox.directives import DIRECTIVES, Plan
 from xcyq_magic.gateway.sandbox.server import Sandbox
 from xcyq_magic.session.judging import question, verdict_of
 
@@ -122,48 +125,63 @@ def test_a_picture_counts_as_tokens(reference):
     assert create(reference, picture_content(FAST)).usage.prompt_tokens >= bare + 200
 
 
-def test_of_many_messages_the_report_lists_the_last_three(reference):
-    def report(count: int) -> str:
-        said = [{"role": "user", "content": f"question {n}"} for n in range(1, count)]
-        return report_of(reference, [*said, {"role": "user", "content": FAST + "the last one"}])
-
-    whole, many = report(5), report(30)
-    assert "5 messages:" in whole
-    assert "| 1 | user | question 1 |" in whole
-    assert "30 messages; its last three are:" in many
-    assert [row.split(" | ")[0] for row in many.splitlines() if " | user | " in row] == ["| 28", "| 29", "| 30"]
-
-
-def report_of(reference, messages: list[dict]) -> str:
-    answer = reference.chat.completions.create(model="claude-haiku-4-5", messages=messages)
+def report_of(reference, messages) -> str:
+    answer = reference.chat.completions.create(model="gpt-5.4-low", messages=messages)
     return answer.choices[0].message.content
 
 
 def test_the_report_tells_of_the_pictures_of_the_prompt_alone(reference):
     earlier = {"role": "user", "content": picture_content("one")}
     text = report_of(reference, [earlier, {"role": "user", "content": picture_content(FAST + "two")}])
-    assert "| 1 | user | one (and 1 picture) |" in text
+    assert "\n> (picture 1) two\n" in text
+    assert "With it: 1 earlier turn, with 1 picture\n" in text
     assert len([row for row in text.splitlines() if "| PNG |" in row]) == 1
     text = report_of(reference, [earlier] * 9 + [{"role": "user", "content": FAST + "two"}])
-    assert "10 messages, and 9 pictures; its last three are:" in text
+    assert "With it: 9 earlier turns, with 9 pictures" in text
+    assert "| PNG |" not in text
 
 
-def test_the_report_lists_messages_and_parameters(reference):
+def test_the_report_says_what_a_model_would_get(reference):
     messages = [
         {"role": "system", "content": "Be *brief*."},
         {"role": "user", "content": "first | question"},
         {"role": "assistant", "content": "first answer"},
-        {"role": "user", "content": FAST + "second question"},
+        {"role": "user", "content": FAST + "second | question"},
     ]
     answer = reference.chat.completions.create(model="claude-haiku-4-5", messages=messages, temperature=0.5, seed=7)
-    text = answer.choices[0].message.content
-    assert "`claude-haiku-4-5`" in text
-    assert "4 messages" in text
-    assert r"| 1 | system | Be \*brief\*. |" in text
-    assert r"| 2 | user | first \| question |" in text
-    assert "- `temperature` = `0.5`" in text
-    assert "- `seed` = `7`" in text
-    assert "Your prompt, 2 words" in text
+    assert answer.choices[0].message.content == (
+        "**This is the sandbox, not a model.** `claude-haiku-4-5` would get this:\n\n> second \\| question\n\n"
+        "With it: the system prompt “Be \\*brief\\*.” · 1 earlier turn · `seed` = `7` · `temperature` = `0.5`"
+    )
+
+
+def test_the_report_shortens_a_long_prompt_and_names_the_pool(reference):
+    table = "\n".join(f"{n:5} {n * n:7}" for n in range(40))
+    text = report_of(reference, [{"role": "user", "content": f"{FAST}What is odd in\n{table}"}])
+    assert "`gpt-5.4-low` (budget)" in text
+    assert "\n        3       9\n" in text
+    assert "400" not in text
+    assert " …\n" in text
+    text = report_of(reference, [{"role": "user", "content": FAST + "word " * 1_000}])
+    assert text.count("word") == 60
+    assert "`sandbox: help`" in text
+
+
+@pytest.mark.parametrize(("prompt", "is_asked"), [("Write a FUNCTION for it", True), ("Is it odd?", False)])
+def test_who_asks_for_code_gets_some_that_runs(reference, prompt, is_asked):
+    blocks = list(code_blocks(report_of(reference, [{"role": "user", "content": f"{FAST}{prompt}\nNow."}])))
+    assert [b.language for b in blocks] == ["python"] * is_asked
+    for block in blocks:
+        exec(block.code)  # noqa: S102  # the sandbox's own
+
+
+def test_a_report_comes_at_a_pace_that_is_seen_unless_told_otherwise(sandbox):
+    plans = [Plan(asked=model) for model in ("gpt-5.5", "claude-opus-4-7")]
+    seen = [Reply.of(plan, body_of(**message("Hello")), "Hello").plan for plan in plans]
+    assert seen[0].deltas_per_s * seen[0].delta_chars < Plan.deltas_per_s * Plan.delta_chars
+    assert (seen[0].deltas_per_s, seen[0].first_s) != (seen[1].deltas_per_s, seen[1].first_s)
+    for told in (replace(plans[0], first_s=0), replace(plans[0], delta_chars=1), replace(plans[0], markdown_chars=9)):
+        assert Reply.of(told, body_of(**message("Hello")), "Hello").plan == told
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -354,7 +372,7 @@ def test_a_film_for_gemini_is_reported_and_counted_whatever_its_part(sandbox, pa
     bodies = [body_of(model="gemini-2.5-pro", **message(parts)) for parts in ([TEXT_PART], [TEXT_PART, part])]
     answers = [answer_to(sandbox, body) for body in bodies]
     assert f"| 1 | video/mp4 | ? | 0.0 kB | `{part['type']}` |" in content_of(answers[1])
-    assert "(and 1 video)" in content_of(answers[1])
+    assert "> What is this? (video 1)\n" in content_of(answers[1])
     assert answers[1]["usage"]["prompt_tokens"] - answers[0]["usage"]["prompt_tokens"] == 263
 
 
@@ -416,7 +434,7 @@ def test_every_directive_understands_its_own_example(sandbox):
 
 def test_echo_answers_with_the_rest_of_the_prompt(sandbox):
     prompt = f"{FAST}sandbox: echo\nfirst line\n\n  sandbox: think 5\n    `code` and sandbox: drop\nlast line"
-    assert content_of(say(sandbox, prompt)) == "first line\n\n\n    `code` and sandbox: drop\nlast line"
+    assert content_of(say(sandbox, prompt)) == "first line\n\n    `code` and sandbox: drop\nlast line"
 
 
 @pytest.mark.parametrize("chars", [1, 100, 5000])

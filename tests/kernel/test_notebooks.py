@@ -58,11 +58,29 @@ def test_a_notebook_asks_the_gateway_where_there_is_a_key_in_a_file(path, tmp_pa
     first, second, *_ = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
     place = {"JPY_SESSION_NAME": str(tmp_path / "notebook.ipynb"), "XCYQ_BASE_URL": sandbox.base_url}
     kernel = Kernel({**os.environ, **place})
-    ran = [kernel.run(code) for code in (first, second, "%chat {{ globals().get('offline', '') }}Hello")]
+    ran = [kernel.run(code) for code in (first, second, "%chat Hello")]
     kernel.close()
     assert [r.status for r in ran] == ["ok"] * 3, ran[-1].error
     assert "the key from the .env file" in ran[1].text
     assert [r.body["messages"][-1]["content"] for r in sandbox.received] == ["Hello"]
+
+
+def test_a_run_changes_nothing_but_outputs(executed):
+    committed, path = executed
+    ran = nbformat.read(path, 4)
+    for notebook in (committed, ran):
+        notebook.metadata.language_info.pop("version")
+        for cell in notebook.cells:
+            cell.pop("outputs", None)
+    for cell in ran.cells:  # nbclient notes when each ran; JupyterLab does not, unless it is told to
+        cell.metadata.pop("execution", None)
+    assert ran == committed
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_its_prompts_are_what_a_reader_would_type(path):
+    typed = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    assert [source for source in typed if "sandbox:" in source or "xcyq_magic." in source] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -292,7 +292,7 @@ def test_the_judge_sees_no_names_and_the_names_come_back(session):
     assert not any(name in text.split("Reply 1", 1)[1] for name in THREE)
     assert set(verdict.order) == set(THREE)
     assert verdict.winner == "gemini-2.5-pro"
-    assert "`gemini-2.5-pro` is the shortest." in verdict.reason
+    assert "None is shorter than `gemini-2.5-pro`." in verdict.reason
     assert "BEST" not in verdict.reason
     assert verdict.cost == verdict.completion.usage.prompt_tokens + 2 * verdict.completion.usage.completion_tokens
 

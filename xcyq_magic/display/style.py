@@ -49,8 +49,8 @@ margin:0 0 var(--jp-content-font-size1,14px)}
 .xcyq-reply.xcyq-reply :is(table,pre),.xcyq-scrolls,.xcyq-live-columns{background:
 linear-gradient(90deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,transparent) 0 0/3em 100% local,
 linear-gradient(270deg,var(--xcyq-back,var(--jp-layout-color0,transparent)) 33%,transparent) 100% 0/3em 100% local,
-linear-gradient(90deg,var(--jp-border-color1,transparent),transparent) 0 0/.75em 100%,
-linear-gradient(270deg,var(--jp-border-color1,transparent),transparent) 100% 0/.75em 100%,
+linear-gradient(90deg,var(--jp-border-color1,transparent),transparent) 0 50%/.75em calc(100% - 2px),
+linear-gradient(270deg,var(--jp-border-color1,transparent),transparent) 100% 50%/.75em calc(100% - 2px),
 var(--xcyq-back,transparent);background-repeat:no-repeat}
 .xcyq-reply.xcyq-reply pre[style]{background-color:var(--xcyq-back)!important}
 .xcyq-reply.xcyq-reply tbody>tr:not(:hover){background:none}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-import json
-import re
 import secrets
 import time
 from dataclasses import dataclass, field, replace
@@ -14,22 +12,18 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.sandbox.cheats import CHEATS, probe_answer
-from xcyq_magic.gateway.sandbox.directives import DIRECTIVES
+from xcyq_magic.gateway.sandbox.directives import DIRECTIVES, has_pace, paced
 from xcyq_magic.gateway.sandbox.formats import judgement, varied_report
-from xcyq_magic.gateway.sandbox.media import Address, Picture, Video, media_of
+from xcyq_magic.gateway.sandbox.media import media_of
+from xcyq_magic.gateway.sandbox.reports import report, text_of
 from xcyq_magic.gateway.sandbox.schemas import is_asked_again, typed_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from xcyq_magic.gateway.sandbox.directives import Plan
-    from xcyq_magic.gateway.sandbox.media import Medium
-
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation
-_MOST_QUOTED = 400
-_MOST_MESSAGES, _FEW_MESSAGES = 5, 3  # up to which all are listed, and how many of more
-
 SECTION = """\
 ## Part {n} of a sample
 
@@ -58,17 +52,6 @@ The estimate is $\\hat\\beta = (X^\\top X)^{{-1}} X^\\top y$, and it costs $5 to
 - [ ] to do
 
 """
-
-
-def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the content parts of a message, also where its content is a string."""
-    content = message.get("content")
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or [])
-
-
-def text_of(message: dict[str, Any]) -> str:
-    """Return the text of a message."""
-    return "\n".join(p.get("text", "") for p in parts_of(message) if p.get("type") == "text")
 
 
 def prompt_of(messages: list[dict[str, Any]]) -> str:
@@ -123,109 +106,6 @@ def usage_help() -> str:
         f"{intro}\n\n| directive | what it does |\n|---|---|\n{rows}\n\n"
         f"{pools}\n\n| model | what its pool does |\n|---|---|\n{cheats}\n"
     )
-
-
-def report(body: dict[str, Any], prompt: str, *, media: bool = True) -> str:
-    """Return what was received, as Markdown; without a word of its media, as a gateway that drops them.
-
-    Parameters
-    ----------
-    body
-        The request.
-    prompt
-        Its text, without directives.
-    media
-        Whether to say what pictures and videos came.
-    """
-    messages = body["messages"]
-    by_message = [media_of([m]) if media else [] for m in messages]
-    received = by_message[-1]  # the prompt's: of those before it, the table of messages has the number
-    sections = [
-        f"**This is the sandbox, not a model.** It can only say what arrived for `{body['model']}`.",
-        f"Your prompt, {_words(prompt)}:\n\n{_quote(prompt)}" if prompt.strip() else "Your prompt has no text.",
-        _message_table(messages, by_message),
-        _picture_table([m for m in received if isinstance(m, Picture)]),
-        _video_table([m for m in received if isinstance(m, Video)]),
-        _address_list([m for m in received if isinstance(m, Address)]),
-        _parameter_list(body),
-        "`sandbox: help` on a line of its own lists what else the sandbox can do.",
-    ]
-    return "\n\n".join(s for s in sections if s)
-
-
-def _words(text: str) -> str:
-    count = len(text.split())
-    return f"{count} word{'s' * (count != 1)}"
-
-
-def _quote(text: str) -> str:
-    shown = text if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + " …"
-    # In a fence longer than any in it, so that what the prompt holds of Markdown stays as it was written.
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"{fence}text\n{shown}\n{fence}"
-
-
-def _message_table(messages: list[dict[str, Any]], by_message: list[list[Medium]]) -> str:
-    cells = [(m["role"], _cell(m, its)) for m, its in zip(messages, by_message, strict=True)]
-    rows = [f"| {n} | {role} | {cell} |" for n, (role, cell) in enumerate(cells, 1)]
-    noun = "message" if len(messages) == 1 else "messages"
-    counted = _counted([medium for its in by_message for medium in its])
-    more = f"{counted and f', and {counted}'}; its last three are" if len(rows) > _MOST_MESSAGES else ""
-    shown = "\n".join(rows[-_FEW_MESSAGES:] if more else rows)
-    return f"The request holds {len(messages)} {noun}{more}:\n\n| # | role | content |\n|--:|---|---|\n{shown}"
-
-
-def _cell(message: dict[str, Any], media: Sequence[Medium]) -> str:
-    words = " ".join(text_of(message).split())
-    short = words if len(words) <= 60 else words[:60] + "…"  # noqa: PLR2004  # fits a line
-    safe = "".join(f"\\{c}" if c in "\\`*_[]<>|$#~" else c for c in short)
-    counted = _counted(media)
-    return safe + (f" (and {counted})" if counted else "")
-
-
-def _counted(media: Sequence[Medium]) -> str:
-    """Such as ``2 pictures, 1 video``."""
-    kinds = ((Picture, "picture", "pictures"), (Video, "video", "videos"), (Address, "address", "addresses"))
-    counts = [(sum(isinstance(m, kind) for m in media), one, many) for kind, one, many in kinds]
-    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
-
-
-def _picture_table(pictures: list[Picture]) -> str:
-    if not pictures:
-        return ""
-    rows = "\n".join(
-        f"| {n} | {p.form} | {p.width} by {p.height} | {p.n_bytes / 1000:.1f} kB | `{_hex(p.mean)}` |"
-        for n, p in enumerate(pictures, 1)
-    )
-    return f"Pictures:\n\n| # | format | pixels | size | mean colour |\n|--:|---|---|---|---|\n{rows}"
-
-
-def _video_table(videos: list[Video]) -> str:
-    if not videos:
-        return ""
-    rows = "\n".join(
-        f"| {n} | {f.mime} | {'?' if f.seconds is None else f'{f.seconds:.1f} s'} | {f.n_bytes / 1000:.1f} kB "
-        f"| `{f.part}` |"
-        for n, f in enumerate(videos, 1)
-    )
-    return f"Videos:\n\n| # | type | length | size | part |\n|--:|---|---|---|---|\n{rows}"
-
-
-def _address_list(addresses: list[Address]) -> str:
-    if not addresses:
-        return ""
-    items = "\n".join(f"- `{a.url.replace('`', '%60')}` in a part of type `{a.part}`" for a in addresses)
-    return f"By their addresses, which the sandbox does not fetch:\n\n{items}"
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return "#" + bytes(colour).hex()
-
-
-def _parameter_list(body: dict[str, Any]) -> str:
-    known = {"model", "messages", "stream", "stream_options"}
-    items = [f"- `{name}` = `{json.dumps(value)}`" for name, value in body.items() if name not in known]
-    return "Parameters:\n\n" + "\n".join(items) if items else ""
 
 
 def _text(plan: Plan, body: dict[str, Any], prompt: str) -> str:
@@ -287,6 +167,9 @@ class Reply:
         if probed is not None:  # a token at a time: how it comes is what is looked at
             plan = replace(plan, delta_chars=_CHARS_PER_TOKEN)
         text = _text(plan, body, prompt) if probed is None else probed
+        is_short = probed is None and not (plan.help or plan.echo or plan.markdown_chars)
+        if is_short and not has_pace(plan):  # it is to be seen while it comes
+            plan = paced(plan)
         if plan.picture and plan.in_text:
             text += f"\n\n![a gradient]({gradient(*plan.picture)})"
         if plan.tags:

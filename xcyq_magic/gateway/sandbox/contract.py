@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.gateway.catalog import MODELS
-from xcyq_magic.gateway.sandbox.answers import parts_of
 from xcyq_magic.gateway.sandbox.cheats import CHEATS, base_of, unknown_cheat
 from xcyq_magic.gateway.sandbox.media import holds_video
+from xcyq_magic.gateway.sandbox.reports import parts_of
 from xcyq_magic.gateway.sandbox.schemas import wrong_format
 
 if TYPE_CHECKING:

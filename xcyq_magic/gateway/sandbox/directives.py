@@ -13,7 +13,7 @@ from typing import TypeAlias
 from xcyq_magic.gateway.sandbox.formats import FAILURES
 from xcyq_magic.gateway.sandbox.schemas import JSON_WORDS
 
-_LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*sandbox:[ \t]*(?P<name>[\w-]+)[ \t]*(?P<argument>.*?)[ \t]*$\n?", re.MULTILINE)
 
 MOST_CHARS = 1_000_000  # of an answer, its reasoning, or a delta
 MOST_PIXELS = 2_048  # along each side of a picture
@@ -216,7 +216,7 @@ DIRECTIVES = {
     "vary": Directive(
         "vary",
         "answers at a pace and in a format that differ from model to model, and say nothing about the real ones",
-        lambda p, _: _varied(p),
+        lambda p, _: replace(paced(p), vary=True),
     ),
     "for": Directive("for gpt-*: first 2", "a directive for some of the models that are asked", lambda _, a: _alone(a)),
     "page": Directive("page", "answers with a web page", lambda p, _: replace(p, page=True)),
@@ -228,16 +228,21 @@ DIRECTIVES = {
 }
 
 
-def _varied(plan: Plan) -> Plan:
-    """Return a pace that is always the same for the same name, and tells nothing about the model."""
+def paced(plan: Plan) -> Plan:
+    """Return the plan at a pace that is always the same for the same name, and tells nothing about the model."""
     number = zlib.crc32(plan.asked.encode())
     return replace(
         plan,
-        vary=True,
-        first_s=0.15 + number % 7 * 0.12,
-        deltas_per_s=25.0 + number // 7 % 6 * 9,
-        delta_chars=6 + number // 42 % 5,
+        first_s=0.15 + number % 7 * 0.08,
+        deltas_per_s=40.0 + number // 7 % 6 * 9,
+        delta_chars=4 + number // 42 % 5,
     )
+
+
+def has_pace(plan: Plan) -> bool:
+    """Return whether the pace is another one than that of every plan."""
+    usual = Plan.first_s, Plan.deltas_per_s, Plan.delta_chars
+    return (plan.first_s, plan.deltas_per_s, plan.delta_chars) != usual
 
 
 def _failing(plan: Plan, name: str, number: str = "") -> Plan:
@@ -326,4 +331,9 @@ def parse(prompt: str, model: str = "", plan: Plan | None = None) -> tuple[Plan,
             msg = f"{why}Write it like this: sandbox: {directive.example}"
             raise UnknownDirectiveError(msg) from None
         plan = changed if fnmatchcase(model, pattern.strip()) else plan
-    return plan, _LINE.sub("", prompt).strip("\n")
+    return plan, without_directives(prompt).strip("\n")
+
+
+def without_directives(text: str) -> str:
+    """Return a text without the lines that are directives."""
+    return _LINE.sub("", text)

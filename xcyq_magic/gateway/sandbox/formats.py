@@ -21,7 +21,7 @@ from xcyq_magic.gateway.sandbox.media import Picture, media_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NO_MODEL = "**This is the sandbox, not a model.**"
+NO_MODEL = "**This is the sandbox, not a model.**"
 # How ``--judge`` quotes what is to be judged: between lines with a mark that no reply knows.
 _QUOTED = re.compile(r"^==(?P<mark>\w{1,64}) the prompt$", re.MULTILINE)
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
@@ -51,8 +51,8 @@ def judgement(question: str) -> str | None:
         return None
     shortest = min(counts, key=lambda number: counts[number])
     listed = "\n".join(f"- Reply {n} has {count} word{'s' * (count != 1)}." for n, count in sorted(counts.items()))
-    words = f"It cannot judge, so it counts:\n\n{listed}\n\nReply {shortest} is the shortest."
-    return f"{_NO_MODEL} {words}\n\nBEST: {shortest}"
+    words = f"It cannot judge, so it counts:\n\n{listed}\n\nNone is shorter than Reply {shortest}."
+    return f"{NO_MODEL} {words}\n\nBEST: {shortest}"
 
 
 def _more(prompt: str, body: dict[str, Any]) -> list[str]:
@@ -91,12 +91,12 @@ def _as_list(asked: str, prompt: str, body: dict[str, Any]) -> str:
     items = "\n".join(
         f"{n}. **{name.capitalize()}:** {fact}" for n, (name, fact) in enumerate(_facts(prompt, body).items(), 1)
     )
-    return f"{_NO_MODEL} `{asked}` would have read this:\n\n{items}"
+    return f"{NO_MODEL} `{asked}` would have read this:\n\n{items}"
 
 
 def _as_table(asked: str, prompt: str, body: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {fact} |" for name, fact in _facts(prompt, body).items())
-    lead = f"## What arrived\n\n{_NO_MODEL} It received a request for `{asked}`, and measured it."
+    lead = f"## What arrived\n\n{NO_MODEL} It received a request for `{asked}`, and measured it."
     first_line = next(iter(prompt.strip().splitlines()), "…")
     return f"{lead}\n\n| the prompt's | |\n|---|---|\n{rows}\n\n> {first_line}"
 
@@ -108,7 +108,7 @@ def _as_code(asked: str, prompt: str, body: dict[str, Any]) -> str:
     pictures = _pictures(body)
     seen = f" The picture's mean colour is `#{bytes(pictures[0].mean).hex()}`." if pictures else ""
     code = f"```python\nrequest = {json.dumps(shown, indent=4)}\n```"
-    return f"{_NO_MODEL} In Python, the request is\n\n{code}\n\nA model would go on from here.{seen}"
+    return f"{NO_MODEL} In Python, the request is\n\n{code}\n\nA model would go on from here.{seen}"
 
 
 _FORMATS: tuple[Callable[[str, str, dict[str, Any]], str], ...] = (_as_list, _as_table, _as_code)

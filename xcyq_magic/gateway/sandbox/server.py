@@ -286,7 +286,7 @@ class _Completions(_HeadersFirst):
             self.finish("<!DOCTYPE html><html><head><title>Welcome to the sandbox</title></head><body>…</body></html>")
             return None
         reply = Reply.of(plan, body, rest)
-        await asyncio.sleep(plan.first_s)
+        await asyncio.sleep(reply.plan.first_s)
         try:
             await (self._stream(reply, log) if body.get("stream") else self._whole(reply, log))
         except tornado.iostream.StreamClosedError:  # met while writing: tornado does not always say it otherwise
