@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from xcyq_magic.chat.messages import Part
+    from xcyq_magic.magics.cell_outputs import RanCell
     from xcyq_magic.magics.context import Context
-    from xcyq_magic.magics.ran_cell import RanCell
     from xcyq_magic.magics.saved_cells import SavedCells
 
 ALL = 0  # as the number of cells

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import XcyqError
-from xcyq_magic.magics.ran_cell import RanCell
+from xcyq_magic.magics.cell_outputs import RanCell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,7 +19,7 @@ from xcyq_magic.media.files import read_file
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from xcyq_magic.magics.ran_cell import RanCell
+    from xcyq_magic.magics.cell_outputs import RanCell
 
 _MOST_BYTES = 256 * 2**20  # of a notebook's file
 _ATTEMPTS, _PAUSE_S = 4, 0.05  # to read a file that is being written
