@@ -106,7 +106,7 @@ def source_tree(path):
         docs___dot_gitignore="!kept.tmp\n",
         docs__x_dot_tmp="no",
         docs__kept_dot_tmp="yes",
-        _dot_gitignore="secret*\nbuild/\n*.tmp\n[\n",
+        _dot_gitignore="# *****\nsecret*\nbuild/\n*.tmp\n[\n",
         secrets_dot_txt="hidden by Git",
         build__out_dot_txt="built",
         _dot_env="KEY=1",

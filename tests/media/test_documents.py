@@ -223,6 +223,12 @@ def test_what_is_called_as_git_ignores_and_is_no_file_says_nothing(tmp_path, kin
         assert "yes" in read(tmp_path / "f")[0]
 
 
+def test_a_pattern_that_takes_hours_is_refused(tmp_path):
+    folder(tmp_path / "f", _dot_gitignore="*.tmp\n**/a*b*c/*\n" + "*a" * 12 + "b\n", **{"a" * 200 + "c": "hi"})
+    with at_once(), pytest.raises(MediaError, match=r"has a \.gitignore with .*; nothing was sent"):
+        read(tmp_path / "f")
+
+
 def test_a_folder_without_git_needs_nothing_that_reads_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pathspec", None)
     folder(tmp_path / "f", a_dot_txt="yes")

@@ -28,6 +28,7 @@ _MOST_NAMED = 20  # files that are left out
 _IGNORES = ".gitignore"
 _HEAD = 1000  # bytes that tell a picture
 _LEAST = 200  # characters of a file
+_STARS = 3  # of a name in a pattern
 
 
 @dataclass
@@ -123,7 +124,12 @@ class _Rules:
             way_on = "Type %pip install pathspec, then run this cell again. Or attach its files one by one."
             raise MediaError(msg, way_on) from None
         lines = read_file(folder / _IGNORES, _MOST_READ).decode("utf-8", "replace").splitlines()
-        return cls(folder.resolve(), GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line)))
+        lines = [line for line in lines if not line.startswith("#") and _is_pattern(line)]
+        # pathspec makes a regular expression of each, which goes back at every star.
+        if slow := next((n for n in lines if max(n.count("**"), *(p.count("*") for p in n.split("/"))) > _STARS), ""):
+            msg = f"{shown} has a .gitignore with {clipped(slow, 40)!r}, which takes too long; nothing was sent."
+            raise MediaError(msg, f"Write that with {_STARS} stars at most, or attach the files one by one.")
+        return cls(folder.resolve(), GitIgnoreSpec.from_lines(lines))
 
 
 def _is_pattern(line: str) -> bool:
