@@ -6,117 +6,42 @@ values are hidden: ``password = getpass()`` and ``token = tokenizer(text)`` hold
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from xcyq_magic.media import secret_forms as forms
+from xcyq_magic.media.secret_literals import ENVIRONMENT, Given, given_strings
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
+
+    _Hide = partial[str]
 
 HIDDEN = "(hidden)"
 
-# Keys by their own form. Each with who documents it.
-_FORMS = (
-    # OpenAI, Anthropic, OpenRouter, DeepSeek: https://platform.openai.com/docs/api-reference/authentication
-    r"sk-(?:(?:ant|proj|or|svcacct|admin|live|test)-)?(?=[\w-]*\d)[A-Za-z0-9](?:[\w-]*[A-Za-z0-9]{10,}[\w-]*|[\w-]{29,})",
-    # AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
-    # GitHub: https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
-    r"gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{22,255}",
-    # GitLab: https://docs.gitlab.com/security/tokens/#token-prefixes
-    r"gl(?:pat|dt|rt|ptt|ft|imt|agent|oas|soat|cbt)-[\w-]{20,}",
-    # Slack: https://docs.slack.dev/authentication/tokens, and its incoming webhooks
-    r"xox[abceoprs]-[\w-]{10,}|xapp-\d-[\w-]{10,}|(?<=hooks\.slack\.com/services/)[\w/]{20,}",
-    # Stripe: https://docs.stripe.com/keys
-    r"[srp]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{20,}",
-    # Google: https://docs.cloud.google.com/docs/authentication/api-keys
-    r"AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}",
-    # Hugging Face, npm, PyPI, SendGrid, DigitalOcean, Databricks, Groq, xAI, Replicate, Perplexity, Telegram,
-    # Shopify, Square, Notion, Linear, Mailgun, New Relic: as https://github.com/Yelp/detect-secrets and
-    # https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns list them
-    r"hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}|SG\.[\w-]{16,}\.[\w-]{16,}",
-    r"do[opr]_v1_[0-9a-f]{64}|dapi[0-9a-f]{32}(?:-\d)?|gsk_\w{20,}|xai-\w{20,}|r8_\w{30,}|pplx-\w{30,}",
-    r"\d{8,10}:AA[\w-]{33}|shp(?:at|ss|ca|pa)_[0-9a-f]{32}|sq0(?:atp|csp)-[\w-]{22,}|ntn_\w{40,}|lin_api_\w{30,}",
-    r"key-[0-9a-f]{32}|NRAK-[A-Z0-9]{27}",
-    # JSON Web Tokens: https://www.rfc-editor.org/rfc/rfc7519
-    r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",
-)
-_FORM = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_FORMS)})(?![A-Za-z0-9])")
-# https://www.rfc-editor.org/rfc/rfc7468, also as a string writes its line ends, and without an end.
-_BLOCK = re.compile(
-    r"(?P<head>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)"
-    r"(?P<value>(?:[A-Za-z0-9+/=\s:,.\"'-]|\\[nr\n])*?)(?=-----END|\Z|[^A-Za-z0-9+/=\s:,.\"'\\-])"
-)
-
-# Within an address and a connection string. https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1
-_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s:/@'\"<>]{0,200}:(?P<value>[^\s/@'\"<>]{1,200})@")
-_QUERY = re.compile(
-    r"[?&](?:(?:access_|refresh_|id_|auth_)?token|api_?key|client_secret|password|passwd|sig(?:nature)?|secret|"
-    r"X-Amz-(?:Signature|Credential|Security-Token))=(?P<value>[^&\s\"'#<>]{6,2000})",
-    re.IGNORECASE,
-)
-# ADO, ODBC, libpq, Azure: https://www.connectionstrings.com
-_CONNECTION = re.compile(
-    r"(?<![\w.])(?:password|pwd|passwd|accountkey|sharedaccesskey|sharedaccesssignature)[ ]?=[ ]?"
-    r"(?P<value>[^;\s\"'(),]{1,500})"
-    r"(?=[;\"']|\s+\w+=)",
-    re.IGNORECASE,
-)
-_HEADER = re.compile(
-    r"(?:\bAuthorization\b[\"']?\s*[:,=]\s*[\"']?\s*|(?<![\w-])(?=Bearer\s+[A-Za-z0-9+/=_.~-]*\d))(?:Bearer|Basic|Token|ApiKey)\s+"
-    r"(?P<value>[A-Za-z0-9+/=_.~-]{8,4000})",
-    re.IGNORECASE,
-)
-_KEY_HEADER = re.compile(
-    r"\b(?:X-)?(?:API-Key|Auth-Token|Access-Token)\s*:\s*(?P<value>[\w+/=.-]{6,500})", re.IGNORECASE
-)
-
-# Values of the environment, whatever they are called.
-_STRING = r"(?P<prefix>[rRbBfFuU]{0,2})(?P<quote>\"\"\"|'''|\"|')(?P<value>(?:\\.|(?!(?P=quote))[^\\])*?)(?P=quote)"
-_ENVIRONMENT = re.compile(
-    r"\b(?:os\.)?(?:(?:environ|secrets)\s*\[[^\]\n]{1,200}\]\s*=|environ\.setdefault\(\s*[^,\n]{1,200},|putenv\(\s*[^,\n]{1,200},)\s*"
-    + _STRING,
-    re.DOTALL,
-)
-_UPDATE = re.compile(r"\b(?:os\.)?environ(?:\.update\(|\s*\|=)(?P<body>[^)]{0,4000})")
-_IN_UPDATE = re.compile(r"[:=]\s*" + _STRING, re.DOTALL)
-_ENV_MAGIC = re.compile(
-    r"^[ \t]*(?:%(?:set_)?env[ \t]+\w+(?:[ \t]*=[ \t]*|[ \t]+)|env:[ \t]+\w+=|"
-    r"(?:!|%sx[ \t]+)?[ \t]*(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
-    re.MULTILINE,
-)
-_CHAT_KEY = re.compile(r"^[ \t]*%chat_key[ \t]+(?P<value>(?!--(?:save|forget)\s*$)\S[^\n]*)", re.MULTILINE)
-_LOGIN = re.compile(
-    r"\b(?:auth\s*=\s*\(|HTTP(?:Basic|Digest)Auth\(|Fernet\(|set_password\()\s*(?:[^,()\n]{1,200},\s*){0,2}" + _STRING
-)
-_PROSE = re.compile(r"\b(?:password|passphrase|passcode)\s+is:?\s+[\"'`]?(?P<value>[^\s\"'`.,]{4,200})", re.IGNORECASE)
-_GOES_ON = re.compile(rf"(?<=\(hidden\)[\"'])\s*\+?\s*{_STRING}", re.DOTALL)
-_COMMAND = re.compile(
-    r"\b(?:(?:curl|wget)\b[^\n]{0,500}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,100}:|mysql\w*\b[^\n]{0,500}?\s-p)"
-    r"(?P<value>[^\s\"']{1,200})"
-)
-
-# A name and what it is given: in Python, JSON, a header; then without quotes, in .env files, YAML and options.
-_NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
-_NAMED = re.compile(
-    rf"(?<![\w.-])(?:{_NAME}|(?P<q>[\"']){_NAME.replace('name', 'key')}(?P=q)(?:\s*\])?)"
-    rf"(?:\s*:\s*[\w.\[\]| ]{{1,60}}?)?\s*(?:=|(?P<colon>:)|==|!=|:=)\s*\(?\s*{_STRING}",
-    re.DOTALL,
-)
-_BARE = re.compile(
-    rf"^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|\$env:)?{_NAME}(?:=|[ \t]*:[ \t]+|[ \t]+=[ \t]+)"
-    r"(?P<value>[^\s\"'#(){}\[\]<>$]+)[ \t]*(?:#.*)?$",
-    re.MULTILINE,
-)
-_OPTION = re.compile(rf"(?<!\S)--?{_NAME}(?:=|[ \t]+)[\"']?(?P<value>[^\s\"'<>{{}}$-][^\s\"'<>{{}}$]*)")
-_STRONG = {"password", "passwd", "passphrase", "pwd", "passcode", "passwort"}
-_WEAK = {"secret", "token", "apikey", "credential", "credentials", "authtoken", "accesstoken", "bearer"}
+_STRONG = ("password", "passwd", "passphrase", "pwd", "passcode", "passwort")
+_WEAK = {
+    "secret",
+    "token",
+    "apikey",
+    "credential",
+    "credentials",
+    "authtoken",
+    "accesstoken",
+    "bearer",
+    "authorization",
+}
+_ISSUED = {"access", "auth", "api", "bearer", "refresh", "session"}  # such a token is of no language
+_ISSUED |= {"hf", "github", "gh", "gitlab", "slack", "bot", "jwt"}
+_VAGUE = {"key", "pat", "pw", "pass", "sas"}  # of a secret only with a value that looks like one
 _PAIRS = {("api", "key"), ("access", "key"), ("secret", "key"), ("private", "key"), ("auth", "key"), ("account", "key")}
 _PAIRS |= {
-    (of, "pass") for of in ("db", "user", "mysql", "smtp", "ftp", "admin", "root", "email", "login", "sudo", "pg")
+    (of, word)
+    for of in ("db", "user", "mysql", "smtp", "ftp", "admin", "root", "email", "login", "sudo", "pg", "my")
+    for word in ("pass", "pw")
 }
 _PAIRS |= {("signing", "key"), ("encryption", "key"), ("client", "secret"), ("license", "key"), ("subscription", "key")}
 # Words beside one of these that make it something else: token_type, max_tokens, password_field, pad_token.
@@ -126,42 +51,48 @@ _OTHER = re.compile(
     r"start|end|stop|next|page|word|words|ids|index|idx|class|env|var|header|param|regex|"
     r"pattern|format|required|enabled|strength|score|scheme|message|error|expiry|expires|ttl|"
     r"set|list|map|dict|ref|provider|placeholder|exchange|counts|freq|per|rate|budget|usage|"
-    r"input|output|santa"
+    r"input|output|santa|public|primary|foreign|cache|sort|partition|row|group|join|sha|md|period|socket|etag"
 )
 # Of these alone, a value stands for one: "your-api-key", "<token>", "********".
 _NO_VALUE = re.compile(
     r"your|my|the|some|an?|insert|enter|replace|example|sample|dummy|fake|none|null|nil|true|false|yes|no|str|string|"
-    r"int|bool|bytes|float|optional|required|any|password|passwd|pwd|pass|token|secret|api|key|apikey|username|user|"
-    r"host|here|value|changeme|todo|redacted|hidden|masked|placeholder|undefined|empty|name|text|type|x+|env|prompt|"
-    r"with|from|and|or|is|in|at|of|to|for|not|test|testing|unset|missing|invalid|default|input|hash|field|login|auth|"
-    r"bearer|basic|oauth"
+    r"int|bool|boolean|object|bytes|float|optional|required|any|password|passwd|pwd|pass|token|secret|api|key|apikey|"
+    r"username|user|host|here|value|changeme|todo|redacted|hidden|masked|placeholder|undefined|empty|name|text|type|"
+    r"x+|env|prompt|with|from|and|or|is|in|at|of|to|for|not|test|testing|unset|missing|invalid|default|input|hash|"
+    r"sk|openai|anthropic|google|huggingface|field|login|auth|bearer|basic|oauth|authorization|credentials?|client|os|getenv|environ|varchar|nan|revealed|incorrect|wrong"
 )
+_PLACEHOLDER = re.compile(r"<?(?:your|insert|enter|replace|put|paste)[-_ ][a-z_ -]*>?", re.IGNORECASE)
+_MESSAGE = re.compile(r"(?i)(?=.*\s).*(?:passw|token|secret|key|must|required|invalid)")  # to whom types one
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_FORMATTED = re.compile(r"\$?\{[^{}]*\}|%\(?\w*\)?s|\$\w+|<[^<>]*>")
-_PLAIN = re.compile(r"[A-Za-z]+|[\W_]+|[A-Za-z]+(?:[ '.,!?-]+[A-Za-z]+)+[.!?]?")  # words, or no letters at all
-_RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/=~!@%^&*-]{10,}")  # no name that code has
-_KEY = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w+/=.:~-]+")
-_PATH = re.compile(r"[A-Za-z_][\w.]*\.\w+|.*,")  # of names, or in a list of arguments
-_LONG = 32  # characters of a value whose name is only ``key``
-# Nothing is found in a text that has none of these.
-_SIGNS = (
-    *("passw", "passph", "passc", "_pass", "pass'", 'pass"', "pass=", "pwd", "secret", "token", "key", "credential"),
-    *("bearer", "authorization", "auth=", "auth =", "basicauth", "digestauth", "fernet", "environ", "env ", "env:"),
-    *("putenv", "export ", "@", "sig", "curl", "wget", "sk-", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_"),
-    *("ghs_", "ghr_", "github_pat", "glpat", "gldt-", "glrt-", "glptt", "glft-", "glimt", "glagent", "gloas", "glsoat"),
-    *("glcbt", "xox", "xapp-", "hooks.slack", "_live_", "_test_", "whsec_", "aiza", "ya29", "gocspx", "hf_", "npm_"),
-    *("pypi-", "sg.", "_v1_", "dapi", "xai-", "gsk_", "r8_", "pplx-", ":aa", "shp", "sq0", "ntn_", "lin_api_", "nrak-"),
-    *("eyj", "mysql"),
+_FORMATTED = re.compile(r"\$?\{[^{}]*\}|%\(?\w*\)?s|\$\(?[A-Z_]{2,}\)?(?![a-z0-9])|<[^<>]*>")
+# Hidden where it is set, and not wherever else it stands: words of a text, or no letters at all.
+_ORDINARY = re.compile(
+    r"[\W\d_]*|[A-Za-z]+(?:[ '.,!?-]+[A-Za-z]+)+[.!?]?|(?i:production|development|staging|localhost|postgres(?:ql)?|"
+    r"mysql|root|admin|administrator|guest|minioadmin|welcome|disabled|enabled|offline|online|warning|expandable)"
 )
-_SHORTEST = 8  # characters of a value that is hidden wherever else it stands
+_ONE_WORD = re.compile(r"[\w+/=.:~-]+")
+_CAMEL = re.compile(r"[A-Z]?[a-z]{3,}")
+_HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}")
+_LONG_KEY = 24  # characters
+_JUMBLED = 10  # letters that are in no word
+_RUN = re.compile(r"[A-Za-z0-9+/=]{12,}")
+# Of names, of arguments, or of a file.
+_PATH = re.compile(r"[A-Za-z_][\w.]*\.\w+|[A-Za-z_.]*[,(\[].*|(?:~|[A-Z]:)?[/\\].*")
+_SHORTEST = 6  # characters of a value that is hidden wherever else it stands
+_LONG = 16  # characters of a value that is hidden within words, too
 
-_LITERAL = re.compile(_STRING, re.DOTALL)
-_MAGIC_LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?[!%]|.*\?\s*$")
-_DATA = re.compile(r"%%(?:writefile|file)\b[^\n]*(?:\.(?!py)\w+)\s*\n")
-_VARIABLE = re.compile(r"[ \t]*(?:#.*|(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*)?\s*$")
-_PYTHON_MAGIC = re.compile(r"%%(?:time|timeit|capture|prun|python3?)\b")
+_LITERAL = re.compile(forms.STRING, re.DOTALL)
+# What a cell says to others than Python: commands, and texts.
+_SAID = re.compile(
+    rf"^[ \t]*(?:\w+[ \t]*=[ \t]*)?[!%](?P<command>[^\n]*)|{forms.STRING}|#(?P<comment>[^\n]*)",
+    re.MULTILINE | re.DOTALL,
+)
+_FILE = re.compile(r"%%(?:writefile|file)\b[^\n]*(?:\.(?!py)\w+)\s*\n")
+_VARIABLE = re.compile(r"[ \t]*(?:#.*|(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*)?\s*")
+# A line of an output that only names values; Python would read these as names, too.
+_ENTRY = re.compile(r"[ \t]*(?:[\w.-]+(?::[ \t]+\S+|=(?=\S*[\d!$%&@#*+/-])[^\s()\[\].,\"']+))?\s*")
 
-_PRIVATE = re.compile(r"#\s*private\s*(?:$|[:;,.(\[\u2013\u2014-])", re.IGNORECASE)
+_PRIVATE = re.compile(r"#\s*private(?:\s*$|\s*[:;,.]|\s+[(\u2013\u2014-])", re.IGNORECASE)
 _PRIVATE_MARKDOWN = re.compile(r"#\s*private\s*|<!--\s*private\b.*", re.IGNORECASE)
 
 
@@ -190,45 +121,79 @@ def is_private(source: str, *, markdown: bool = False) -> bool:
 
 def mask(texts: Sequence[str]) -> Masked:
     """Hide what looks like a password or a key in texts; a value that is found in one, also in the others."""
-    found: set[str] = set()
+    found: dict[str, bool] = {}
     masked = [_masked(text, found) for text in texts]
-    wherever = sorted((v for v in found if len(v) >= _SHORTEST and not _PLAIN.fullmatch(v)), key=len, reverse=True)
+    wherever = sorted((value for value, everywhere in found.items() if everywhere), key=len, reverse=True)
     if wherever:
-        known = re.compile("|".join(map(re.escape, wherever)))
+        known = re.compile(
+            "|".join(re.escape(v) if len(v) >= _LONG else rf"(?<!\w){re.escape(v)}(?!\w)" for v in wherever)
+        )
         masked = [known.sub(HIDDEN, text) for text in masked]
     return Masked(masked, len(found))
 
 
-def _masked(text: str, found: set[str]) -> str:
-    low = text.lower()
-    if not any(word in low for word in _SIGNS):
-        return text
+def _masked(text: str, found: dict[str, bool]) -> str:
     hide = partial(_hidden, known=found)
-    text = _BLOCK.sub(lambda m: hide(m, always=True), text)
-    text = _FORM.sub(lambda m: _noted(m[0], found), text)
-    for pattern in (_URL, _QUERY, _HEADER, _KEY_HEADER, _LOGIN, _COMMAND, _PROSE):
+    text = forms.BLOCK.sub(lambda m: hide(m, always=True) if forms.OF_BLOCK.search(m["value"]) else m[0], text)
+    text = forms.FORM.sub(lambda m: _noted(m[0], found), text)
+    for pattern in (forms.URL, forms.QUERY, forms.HEADER, forms.KEY_HEADER, forms.LOGIN, forms.COMMAND, forms.PROSE):
         text = pattern.sub(hide, text)
-    for pattern in (_ENVIRONMENT, _ENV_MAGIC, _CHAT_KEY):
-        text = pattern.sub(lambda m: hide(m, always=True), text)
-    text = _UPDATE.sub(
-        lambda m: m[0].replace(m["body"], _IN_UPDATE.sub(lambda n: hide(n, always=True), m["body"])), text
+    text = forms.WRAPPED.sub(
+        lambda m: hide(m) if _is_key(m["value"]) and not _PATH.fullmatch(m["value"]) else m[0], text
     )
-    kind = _kind(text)
+    for pattern in (forms.ENVIRONMENT, forms.ENV_MAGIC, forms.CHAT_KEY):
+        text = pattern.sub(lambda m: hide(m, always=True), text)
+    text = forms.GOES_ON.sub(hide, text)
+    text = forms.UPDATE.sub(
+        lambda m: m[0].replace(m["body"], forms.IN_UPDATE.sub(lambda n: hide(n, always=True), m["body"])), text
+    )
+    told = _is_data(text) or all(map(_ENTRY.fullmatch, text.split("\n")))
+    given = None if told else given_strings(text)
+    return _scanned(text, hide) if given is None else _in_code(text, given, hide)
+
+
+def _in_code(text: str, given: Sequence[Given], hide: _Hide) -> str:
+    """Hide in Python: the strings that a name is given, and what stands in strings, comments and commands."""
+    for start, end, name, among_others in reversed(given):
+        value = "".join(m["value"] for m in _LITERAL.finditer(text, start, end))
+        always = name == ENVIRONMENT
+        if always or (_is_secret(name, value) and (not among_others or _is_random(value))):
+            hidden = _LITERAL.sub(partial(hide, always=always), text[start:end])
+            text = text[:start] + hidden + text[end:]
+
+    def said(m: re.Match[str]) -> str:
+        group = next(group for group in ("command", "comment", "value") if m[group] is not None)
+        at = m.start(group) - m.start()
+        return f"{m[0][:at]}{_scanned(m[group], hide)}{m[0][at + len(m[group]) :]}"
+
+    def quoted(m: re.Match[str]) -> bool:
+        return m.string[m.start("value") - 1] in "\"'"
+
+    text = forms.BARE.sub(lambda m: hide(m) if _is_near(m) else m[0], text)
+    text = forms.OPTION.sub(lambda m: hide(m) if quoted(m) and _is_secret(m["name"], m["value"]) else m[0], text)
+    text = forms.NEAR.sub(lambda m: hide(m) if quoted(m) and _is_near(m) else m[0], text)
+    return _SAID.sub(said, text)
+
+
+def _scanned(text: str, hide: _Hide) -> str:
+    """Hide in what is no Python: data, a shell's commands, Markdown, outputs."""
+    data = _is_data(text)
 
     def named(m: re.Match[str]) -> str:
-        if m["name"] and m["colon"] and kind == "code":  # the end of a string, as in "password: "
-            return m[0]
         return hide(m) if _is_secret(m["name"] or m["key"], m["value"]) else m[0]
 
-    text = _GOES_ON.sub(hide, _NAMED.sub(named, text))
-    for pattern in (_BARE, _OPTION):
-        text = pattern.sub(lambda m: hide(m) if _is_secret(m["name"], m["value"], kind) else m[0], text)
-    if kind == "code":
-        return "".join(_within_strings(text, lambda string: _CONNECTION.sub(hide, string)))
-    return _CONNECTION.sub(hide, text)
+    text = forms.GOES_ON.sub(hide, forms.NAMED.sub(named, text))
+    if data:
+        text = forms.SPACED.sub(
+            lambda m: hide(m) if _is_secret(m["name"], m["value"]) and _is_strong(_words(m["name"])) else m[0], text
+        )
+    for pattern in (forms.BARE, forms.OPTION, forms.FIELD, forms.ELEMENT):
+        text = pattern.sub(lambda m: hide(m) if _is_secret(m["name"], m["value"], bare=not data) else m[0], text)
+    text = forms.NEAR.sub(lambda m: hide(m) if _is_near(m) else m[0], text)
+    return forms.CONNECTION.sub(hide, text)
 
 
-def _hidden(found: re.Match[str], known: set[str], *, always: bool = False) -> str:
+def _hidden(found: re.Match[str], known: dict[str, bool], *, always: bool = False) -> str:
     """Return a match with its value hidden; what is put in when it runs, such as ``{name}``, stays."""
     value = found["value"]
     if not value.strip() or value == HIDDEN or (not always and _stands_for_one(value)):
@@ -236,20 +201,22 @@ def _hidden(found: re.Match[str], known: set[str], *, always: bool = False) -> s
     if not (literal := _FORMATTED.sub("", value)).strip(" \t:/@-_."):
         return found[0]
     at = found.start("value") - found.start()
-    known.add(value if literal == value else literal)
+    _noted(value if literal == value else literal, known, always=always)
     return f"{found[0][:at]}{HIDDEN}{found[0][at + len(value) :]}"
 
 
 def _stands_for_one(value: str) -> bool:
-    return all(map(_NO_VALUE.fullmatch, re.findall(r"[a-z]+|[0-9]+", value.lower())))
+    return all(map(_NO_VALUE.fullmatch, _words(value))) or _PLACEHOLDER.fullmatch(value) is not None
 
 
-def _noted(value: str, known: set[str]) -> str:
-    known.add(value)
+def _noted(value: str, known: dict[str, bool], *, always: bool = False) -> str:
+    """Note a value, and whether it is to be hidden wherever else it stands: a mode such as ``test`` is not."""
+    told = len(value) >= _SHORTEST and not _ORDINARY.fullmatch(value) and not _stands_for_one(value)
+    known[value] = known.get(value, False) or (told and not (always and value.isalpha()))
     return HIDDEN
 
 
-def _is_secret(name: str, value: str, bare: str = "") -> bool:
+def _is_secret(name: str, value: str, *, bare: bool = False) -> bool:
     """Return whether a name and a value together are of a secret.
 
     Parameters
@@ -257,44 +224,53 @@ def _is_secret(name: str, value: str, bare: str = "") -> bool:
     name, value
         As they stand beside each other.
     bare
-        Where the value has no quotes, what it stands in: ``code``, where it may be a name itself, ``text``, or
-        ``data``.
+        Whether the value has no quotes and stands in a text, where it may be a word or a name itself.
     """
-    if bare == "code" and not _RANDOM.fullmatch(value):
-        return False
-    words = [word.lower() for word in _WORD.findall(name.rpartition(".")[2])]
+    words = _words(name.rpartition(".")[2])
     pairs = set(pairwise(words))
-    if not words or (any(map(_OTHER.fullmatch, words)) and not pairs & _PAIRS):
+    if not words or _OTHER.fullmatch(words[-1]) or (any(map(_OTHER.fullmatch, words)) and not pairs & _PAIRS):
         return False
-    if set(words) & _STRONG or words == ["pass"]:
-        return len(value) >= 3 and not (bare == "text" and _PATH.fullmatch(value))  # noqa: PLR2004  # two tell nothing
+    if set(_words(value)) <= set(words):  # PASSWORD = "password"
+        return False
+    if _is_strong(words):
+        return len(value) >= 3 and not (bare and _PATH.fullmatch(value)) and not _MESSAGE.match(value)  # noqa: PLR2004  # two tell nothing
     if set(words) & _WEAK or pairs & _PAIRS:
-        if "token" in words or bare == "text":  # a token may be of a language, a text may speak of keys
-            return len(value) >= _SHORTEST and _KEY.fullmatch(value) is not None
-        return len(value) >= 4 and not re.search(r"\s", value)  # noqa: PLR2004  # as above
-    return words[-1] == "key" and len(value) >= _LONG and "/" not in value and _KEY.fullmatch(value) is not None
+        if bare or ("token" in words and not set(words) & _ISSUED):  # a token may be of a language
+            return len(value) >= 8 and _is_key(value) and not _PATH.fullmatch(value)  # noqa: PLR2004
+        return len(value) >= 4 and not re.search(r"\s", value) and not _PATH.fullmatch(value)  # noqa: PLR2004
+    return words[-1] in _VAGUE and _is_random(value, alone=len(words) == 1)
 
 
-def _kind(text: str) -> str:
-    """Return what a text is: ``code`` of Python and IPython's magics, ``data`` as in a .env file, else ``text``."""
-    first = text.lstrip()
-    if _DATA.match(first) or all(_VARIABLE.match(line) for line in text.split("\n")):
-        return "data"
-    if first.startswith("%%") and not _PYTHON_MAGIC.match(first):
-        return "text"
-    lines = ("pass" if _MAGIC_LINE.match(line) else line for line in text.split("\n") if not line.startswith("%%"))
-    try:
-        ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "text"
-    return "code"
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
 
 
-def _within_strings(text: str, change: Callable[[str], str]) -> Iterator[str]:
-    """Yield a text of Python in pieces, its string literals changed."""
-    at = 0
-    for literal in _LITERAL.finditer(text):
-        yield text[at : literal.start()]
-        yield change(literal[0])
-        at = literal.end()
-    yield text[at:]
+def _is_strong(words: Sequence[str]) -> bool:
+    return any(word.endswith(_STRONG) for word in words) or words == ["pass"]
+
+
+def _is_key(value: str) -> bool:
+    """Return whether a value may be a key: one word of letters and digits, or of letters as no word has them."""
+    if not _ONE_WORD.fullmatch(value):
+        return False
+    jumbled = not value.isupper() and not value.islower() and len(_CAMEL.sub("", value)) >= _JUMBLED
+    return any(c.isalpha() for c in value) and (any(c.isdigit() for c in value) or (jumbled and value.isalpha()))
+
+
+def _is_near(found: re.Match[str]) -> bool:
+    known = _words(found["name"]) not in ([of] for of in _VAGUE)  # a public key has as random a value
+    return known and _is_secret(found["name"], found["value"]) and _is_random(found["value"])
+
+
+def _is_random(value: str, *, alone: bool = False) -> bool:
+    """Return whether nobody would have thought of a value; ``alone`` is for ``key``, which may be of a dictionary."""
+    run = max(_RUN.findall(value), key=len, default="")
+    mixed = run != run.lower() and run != run.upper() and len(_CAMEL.sub("", run)) >= _SHORTEST
+    if alone:
+        return _is_key(value) and (len(run) >= _LONG_KEY if mixed else _HASH.fullmatch(value) is not None)
+    return _is_key(value) and len(run) >= (12 if mixed else 20)
+
+
+def _is_data(text: str) -> bool:
+    """Return whether a text is as in a .env file, where all that stands behind a name is its value."""
+    return _FILE.match(text.lstrip()) is not None or all(map(_VARIABLE.fullmatch, text.split("\n")))
