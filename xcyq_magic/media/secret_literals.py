@@ -14,7 +14,8 @@ ENVIRONMENT = "os.environ"
 
 _MAGIC = re.compile(r"^(\s*)(?:(?:[\w, ]+=\s*)?[!%].*|.*\?\s*$)")
 _PYTHON_MAGIC = re.compile(r"%%(?:time|timeit|capture|prun|python3?)\b")
-_LONGEST = 200_000  # characters of a text that is read as Python: its tree takes a hundred times the memory
+# Characters of a text and of a line that are read as Python, whose parser may take time with their square.
+_LONGEST, _LONGEST_LINE = 20_000, 2_000
 _MANY = (ast.Tuple, ast.List, ast.Set)
 # Calls whose arguments, or whose second argument, may be what they return.
 _WRAPS = re.compile(r"str|bytes|Secret(?:Str|Bytes|String)?")
@@ -68,7 +69,8 @@ def _parsed(text: str) -> ast.Module | None:
     """Return a text of Python as a tree, IPython's magics as ``pass``."""
     first = text.lstrip()
     other = first.startswith("%%") and not _PYTHON_MAGIC.match(first)
-    if other or len(text) > _LONGEST or "\r" in text:  # a line may end with it, and the places were wrong
+    long = len(text) > _LONGEST or max(map(len, text.split("\n"))) > _LONGEST_LINE
+    if other or long or "\r" in text:  # a line may end with it, and the places were wrong
         return None
     lines = ("" if line.startswith("%%") else _MAGIC.sub(r"\1pass", line) for line in text.split("\n"))
     try:
