@@ -85,7 +85,7 @@ GIVEN = [
     "{n} = SecretStr('{v}')",
     "{n} = os.environ.get('X') or '{v}'",
     "{n} = os.getenv('X', '{v}')",
-    "user, {n} = 'me', '{v}'",
+    "{n}, user = '{v}', 'me'",
     "def connect(user, {n}='{v}'): ...",
     "if config['{n}'] != '{v}':\n    print(1)",
     "conf.set('{n}', '{v}')",

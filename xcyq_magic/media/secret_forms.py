@@ -139,5 +139,5 @@ ELEMENT = re.compile(rf"<{_NAME}>\s*(?P<value>[^\s<>]{{3,500}})\s*</(?P=name)>")
 # A name, and soon behind it what nobody would have thought of: in tables, pairs and sentences.
 NEAR = re.compile(
     rf"(?<![\w-])(?P<name>{_FIRST}[A-Za-z][\w-]{{0,60}})(?:[ ](?:is|was))?[\s:=>|,\"'`*\])}}\\]{{1,12}}"
-    r"(?P<value>(?=[A-Za-z+/=_-]*(?:\d|[a-z][A-Z]+[a-z]+[A-Z]))[A-Za-z0-9+/=_-]{12,500})(?![\w(\[]|\.\w)"
+    r"(?P<value>(?=[A-Za-z+/=_-]{0,40}(?:\d|[a-z][A-Z]{1,4}[a-z]{1,4}[A-Z]))[A-Za-z0-9+/=_-]{12,500})(?![\w(\[]|\.\w)"
 )
