@@ -329,6 +329,7 @@ def test_what_is_masked_has_nothing_more_to_be_masked(texts):
         "a=",
         "a: b\n",
         "token ",
+        " ",
     ],
 )
 def test_a_hostile_text_takes_no_longer_than_its_length(text):

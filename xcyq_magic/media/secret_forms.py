@@ -95,7 +95,7 @@ UPDATE = re.compile(r"\b(?:os\.)?environ(?:\.update\(|\s*\|=)(?P<body>[^)]{0,400
 IN_UPDATE = re.compile(r"[:=]\s*" + STRING, re.DOTALL)
 ENV_MAGIC = re.compile(
     r"^[ \t]*(?:%(?:set_)?env[ \t]+\w+(?:[ \t]*=[ \t]*|[ \t]+)|env:[ \t]+\w+=|"
-    r"(?:!|%sx[ \t]+)?[ \t]*(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
+    r"(?:(?:!|%sx[ \t])[ \t]*)?(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
     re.MULTILINE,
 )
 CHAT_KEY = re.compile(r"^[ \t]*%chat_key[ \t]+(?P<value>(?!--(?:save|forget)\s*$)\S[^\n]*)", re.MULTILINE)
