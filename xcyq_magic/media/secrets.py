@@ -85,7 +85,7 @@ _UPDATE = re.compile(r"\b(?:os\.)?environ(?:\.update\(|\s*\|=)(?P<body>[^)]{0,40
 _IN_UPDATE = re.compile(r"[:=]\s*" + _STRING, re.DOTALL)
 _ENV_MAGIC = re.compile(
     r"^[ \t]*(?:%(?:set_)?env[ \t]+\w+(?:[ \t]*=[ \t]*|[ \t]+)|env:[ \t]+\w+=|"
-    r"(?:!|%sx[ \t]+)?[ \t]*(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
+    r"(?:(?:!|%sx[ \t])[ \t]*)?(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
     re.MULTILINE,
 )
 _CHAT_KEY = re.compile(r"^[ \t]*%chat_key[ \t]+(?P<value>(?!--(?:save|forget)\s*$)\S[^\n]*)", re.MULTILINE)
@@ -156,9 +156,9 @@ _SIGNS = (
 _SHORTEST = 8  # characters of a value that is hidden wherever else it stands
 
 _LITERAL = re.compile(_STRING, re.DOTALL)
-_MAGIC_LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?[!%]|.*\?\s*$")
+_MAGIC_LINE = re.compile(r"\s*(?:[\w,][\w, ]*=\s*)?[!%]|.*\?\s*$")
 _DATA = re.compile(r"%%(?:writefile|file)\b[^\n]*(?:\.(?!py)\w+)\s*\n")
-_VARIABLE = re.compile(r"[ \t]*(?:#.*|(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*)?\s*$")
+_VARIABLE = re.compile(r"\s*(?:#|(?:(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*\s*)?$)")
 _PYTHON_MAGIC = re.compile(r"%%(?:time|timeit|capture|prun|python3?)\b")
 
 _PRIVATE = re.compile(r"#\s*private\s*(?:$|[:;,.(\[\u2013\u2014-])", re.IGNORECASE)
