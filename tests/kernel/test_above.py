@@ -260,6 +260,18 @@ def test_a_renamed_notebook_is_found_and_a_file_of_others_is_not_taken_for_it(pa
     assert "in the order in which its cells ran" in sent
 
 
+def test_a_new_notebook_under_the_old_name_of_a_renamed_one_is_not_taken_for_it(page):
+    page.run(page.add("import math"))
+    page.save()
+    page.path.rename(page.path.with_name("renamed.ipynb"))
+    sources = ["theirs", "import math"]
+    theirs = [{"cell_type": "code", "id": f"x{n}", "source": s, "metadata": {}} for n, s in enumerate(sources)]
+    page.path.write_text(json.dumps({"cells": theirs}))
+    sent = page.ask()
+    assert "theirs" not in sent
+    assert titles(sent) == ["import math"]
+
+
 def test_where_no_cell_has_an_id_they_go_in_the_order_in_which_they_ran(sandbox, tmp_path):
     page = Page(tmp_path / "x.ipynb", sandbox, tells_ids=False)
     page.run(page.add("a = 1\nprint('said')"))
