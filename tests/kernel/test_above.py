@@ -345,3 +345,11 @@ def test_what_is_saved_without_outputs_takes_none_away(page):
         cell |= {"outputs": [], "execution_count": None}  # as a hook of the server, or a filter of Git, leaves it
     page.save()
     assert "said 42\n```" in page.ask()
+
+
+@pytest.mark.parametrize(("begin", "line"), [("# private\n", "%%chat --above"), ("", "%%chat --above 1")])
+def test_a_key_that_a_cell_sets_which_does_not_go_is_hidden_in_those_that_do(page, begin, line):
+    page.run(page.add(f"{begin}password = 'plover7-Xyzzy'"))
+    page.run(page.add("print('it is', password)"))
+    assert "it is (hidden)" in page.ask(line)
+    assert "plover7" not in page.sent

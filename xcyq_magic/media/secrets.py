@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 HIDDEN = "(hidden)"
 
@@ -188,10 +188,14 @@ def is_private(source: str, *, markdown: bool = False) -> bool:
     return (_PRIVATE_MARKDOWN.fullmatch(first) if markdown else _PRIVATE.match(first)) is not None
 
 
-def mask(texts: Sequence[str]) -> Masked:
-    """Hide what looks like a password or a key in texts; a value that is found in one, also in the others."""
+def mask(texts: Sequence[str], also: Iterable[str] = ()) -> Masked:
+    """Hide what looks like a password or a key in texts; a value found in one of them, or in `also`, in all of them."""
     found: set[str] = set()
     masked = [_masked(text, found) for text in texts]
+    known_there: set[str] = set()
+    for text in also:
+        _masked(text, known_there)
+    found |= {value for value in known_there if any(value in text for text in masked)}
     wherever = sorted((v for v in found if len(v) >= _SHORTEST and not _PLAIN.fullmatch(v)), key=len, reverse=True)
     if wherever:
         known = re.compile("|".join(map(re.escape, wherever)))
