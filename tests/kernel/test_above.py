@@ -353,3 +353,16 @@ def test_a_key_that_a_cell_sets_which_does_not_go_is_hidden_in_those_that_do(pag
     page.run(page.add("print('it is', password)"))
     assert "it is (hidden)" in page.ask(line)
     assert "plover7" not in page.sent
+
+
+def test_the_lines_of_a_private_cell_do_not_go_with_the_traceback_of_another(page):
+    page.run(page.add("# private\ndef connect(u):\n    host = 'internal-db'\n    return 1 / u"))
+    page.run(page.add("connect(0)"), "error")
+    sent = page.ask()
+    assert "ZeroDivisionError" in sent
+    assert "internal-db" not in sent
+
+
+def test_an_output_of_a_wrong_type_disturbs_no_later_cell(page):
+    page.run(page.add("display({'text/plain': 5}, raw=True)"))
+    assert "Error in callback" not in page.run(page.add("1")).text

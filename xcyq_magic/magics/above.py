@@ -31,6 +31,7 @@ _END = "(End of the cells above.)\n"
 _BY_PAGE, _BY_RUN = "in the order of the page", "in the order in which its cells ran"
 _A_DAY_S = 86_400
 _OURS = re.compile(r"\s*(?:%%?chat\w*|%%compare|%(?:re|un)?load_ext\s+xcyq_magic|%config\s+(?:Chat|Gateway)Settings)\b")
+_TRACED = re.compile(r"^([ \t]*-*>?[ \t]*\d+ )(.*)$", re.MULTILINE)  # a line of code in a traceback
 _ASKS = re.compile(r"\s*(?:%%chat|%%compare|%chat|%chat_error)\b")
 
 
@@ -130,7 +131,7 @@ def _between(parts: Sequence[Part], head: str, end: str) -> list[Part]:
     return joined
 
 
-def _masked(context: Context, cells: Sequence[Cell], page: Iterable[_Placed]) -> tuple[list[Cell], int]:
+def _masked(context: Context, cells: Sequence[Cell], page: Sequence[_Placed]) -> tuple[list[Cell], int]:
     """Return cells without what looks like a key, and how many such values there were.
 
     Parameters
@@ -145,7 +146,14 @@ def _masked(context: Context, cells: Sequence[Cell], page: Iterable[_Placed]) ->
     sources = {source for p in page for source in (p.record["source"], p.saved, p.ran.source if p.ran else "")}
     masked = mask([text for cell in cells for text in (cell.source, *cell.outputs)], filter(None, sources))
     texts = iter(context.session.access.hide_all(masked.texts))
-    found = [replace(c, source=next(texts), outputs=tuple(next(texts) for _ in c.outputs)) for c in cells]
+    private = {line.strip() for p in page if p.is_private for line in p.record["source"].split("\n")} - {""}
+
+    def shown(line: re.Match[str]) -> str:
+        return f"{line[1]}(private)" if line[2].strip() in private else line[0]
+
+    found = [
+        replace(c, source=next(texts), outputs=tuple(_TRACED.sub(shown, next(texts)) for _ in c.outputs)) for c in cells
+    ]
     return found, masked.count
 
 
