@@ -215,6 +215,11 @@ def test_what_git_ignores_above_a_folder_is_ignored_unless_the_folder_is_named(t
     assert "named" in read(tmp_path / "build")[0]
 
 
+def test_what_git_ignores_is_ignored_though_an_editor_wrote_a_byte_order_mark_before_it(tmp_path):
+    folder(tmp_path, _dot_gitignore="\ufeffkeys.txt\n", keys_dot_txt="no", a_dot_txt="yes")
+    assert "keys.txt" not in read(tmp_path)[0]
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_what_is_called_as_git_ignores_and_is_no_file_says_nothing(tmp_path, kind):
     folder(tmp_path / "f", a_dot_txt="yes")

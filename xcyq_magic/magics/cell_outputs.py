@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ class RanCell:
     def size(self) -> int:
         """How many characters and bytes are kept of what it showed."""
         sizes = (
-            [o.size] if isinstance(o, Printed) else [len(t) for t in o.get("data", {}).values()]
+            [o.size] if isinstance(o, Printed) else [len(t) for t in o.get("data", {}).values() if isinstance(t, Sized)]
             for o in list(self._shown)
         )
         return len(self.source) + sum(map(sum, sizes))

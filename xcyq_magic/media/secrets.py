@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 HIDDEN = "(hidden)"
 
@@ -85,7 +85,7 @@ _UPDATE = re.compile(r"\b(?:os\.)?environ(?:\.update\(|\s*\|=)(?P<body>[^)]{0,40
 _IN_UPDATE = re.compile(r"[:=]\s*" + _STRING, re.DOTALL)
 _ENV_MAGIC = re.compile(
     r"^[ \t]*(?:%(?:set_)?env[ \t]+\w+(?:[ \t]*=[ \t]*|[ \t]+)|env:[ \t]+\w+=|"
-    r"(?:!|%sx[ \t]+)?[ \t]*(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
+    r"(?:(?:!|%sx[ \t])[ \t]*)?(?:export[ \t]+\w+=|setenv[ \t]+\w+ ))(?P<value>\S[^\n]*)",
     re.MULTILINE,
 )
 _CHAT_KEY = re.compile(r"^[ \t]*%chat_key[ \t]+(?P<value>(?!--(?:save|forget)\s*$)\S[^\n]*)", re.MULTILINE)
@@ -156,9 +156,9 @@ _SIGNS = (
 _SHORTEST = 8  # characters of a value that is hidden wherever else it stands
 
 _LITERAL = re.compile(_STRING, re.DOTALL)
-_MAGIC_LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?[!%]|.*\?\s*$")
+_MAGIC_LINE = re.compile(r"\s*(?:[\w,][\w, ]*=\s*)?[!%]|.*\?\s*$")
 _DATA = re.compile(r"%%(?:writefile|file)\b[^\n]*(?:\.(?!py)\w+)\s*\n")
-_VARIABLE = re.compile(r"[ \t]*(?:#.*|(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*)?\s*$")
+_VARIABLE = re.compile(r"\s*(?:#|(?:(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*\s*)?$)")
 _PYTHON_MAGIC = re.compile(r"%%(?:time|timeit|capture|prun|python3?)\b")
 
 _PRIVATE = re.compile(r"#\s*private\s*(?:$|[:;,.(\[\u2013\u2014-])", re.IGNORECASE)
@@ -188,10 +188,14 @@ def is_private(source: str, *, markdown: bool = False) -> bool:
     return (_PRIVATE_MARKDOWN.fullmatch(first) if markdown else _PRIVATE.match(first)) is not None
 
 
-def mask(texts: Sequence[str]) -> Masked:
-    """Hide what looks like a password or a key in texts; a value that is found in one, also in the others."""
+def mask(texts: Sequence[str], also: Iterable[str] = ()) -> Masked:
+    """Hide what looks like a password or a key in texts; a value found in one of them, or in `also`, in all of them."""
     found: set[str] = set()
     masked = [_masked(text, found) for text in texts]
+    known_there: set[str] = set()
+    for text in also:
+        _masked(text, known_there)
+    found |= {value for value in known_there if any(value in text for text in masked)}
     wherever = sorted((v for v in found if len(v) >= _SHORTEST and not _PLAIN.fullmatch(v)), key=len, reverse=True)
     if wherever:
         known = re.compile("|".join(map(re.escape, wherever)))
