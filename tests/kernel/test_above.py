@@ -366,3 +366,12 @@ def test_the_lines_of_a_private_cell_do_not_go_with_the_traceback_of_another(pag
 def test_an_output_of_a_wrong_type_disturbs_no_later_cell(page):
     page.run(page.add("display({'text/plain': 5}, raw=True)"))
     assert "Error in callback" not in page.run(page.add("1")).text
+
+
+def test_of_what_a_loop_shows_the_beginning_and_the_end_are_kept(page):
+    page.run(page.add("%config ChatSettings.above_chars = 1_000_000"))
+    page.run(page.add("for n in range(2_000):\n    display(f'shown {n}')"))
+    sent = page.ask("%%chat --above 1")
+    assert "'shown 0'" in sent
+    assert "'shown 1999'" in sent
+    assert sent.count("'shown ") == 1_000

@@ -265,6 +265,25 @@ def test_a_notebook_says_what_is_left_out_of_it(tmp_path):
     assert "cells" in left_out
 
 
+def test_private_cells_and_keys_of_a_notebook_stay_out(tmp_path):
+    cells = [("code", "# private\nname = 'Ann'", []), ("code", "password = 'plover7-Xyzzy'", []), ("code", "a = 1", [])]
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(notebook(*cells))
+    text, _ = read(path)
+    assert "a = 1" in text
+    assert "Ann" not in text
+    assert "plover7" not in text
+    path.write_bytes(notebook(cells[0]))
+    with pytest.raises(MediaError, match="All cells of this notebook are private; nothing was sent"):
+        read(path)
+    folder(tmp_path / "f", a_dot_ipynb=notebook(cells[0]), b_dot_txt="Some words.")
+    try:
+        text, _ = read(tmp_path / "f")
+    except MediaError:
+        return
+    assert "Ann" not in text
+
+
 def test_a_text_of_a_path_is_not_hinted_at(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("<Axes object at 0x7f00>")

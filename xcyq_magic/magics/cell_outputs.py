@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MOST_OUTPUTS = 1_000
 _MOST_PRINTED = 100_000  # characters of the end of what is printed in a row; as many of its beginning
 
 
@@ -108,7 +109,7 @@ class RanCell:
     def show(self, output: dict[str, Any]) -> None:
         """Add an output."""
         self._clear_if_due()
-        self._shown.append(output)
+        self._add(output)
 
     def print(self, name: str, text: str) -> None:
         """Add what was printed to the stream of that name."""
@@ -116,8 +117,13 @@ class RanCell:
         last = self._shown[-1] if self._shown else None
         if not isinstance(last, Printed) or last.name != name:
             last = Printed(name)
-            self._shown.append(last)
+            self._add(last)
         last.add(text)
+
+    def _add(self, output: Printed | dict[str, Any]) -> None:
+        self._shown.append(output)
+        if len(self._shown) > _MOST_OUTPUTS:
+            del self._shown[_MOST_OUTPUTS // 2]  # of what a loop shows, the beginning and the end are kept
 
     def clear(self, *, wait: bool) -> None:
         """Forget what it showed, or do so once it shows something else."""
