@@ -374,4 +374,4 @@ def test_of_what_a_loop_shows_the_beginning_and_the_end_are_kept(page):
     sent = page.ask("%%chat --above 1")
     assert "'shown 0'" in sent
     assert "'shown 1999'" in sent
-    assert sent.count("'shown ") == 1_000
+    assert 900 < sent.count("'shown ") < 1_100
