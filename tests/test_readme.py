@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "tests" / "benchmarks" / "README.md",
     ROOT / "notebooks" / "CHANGELOG.md",
+    ROOT / "notebooks" / "README.zh-CN.md",
     *sorted((ROOT / "notebooks").glob("*.ipynb")),
 ]
 
@@ -38,8 +39,16 @@ def test_every_block_is_run():
     for comment, language, _ in FENCES:
         if language == "sh":
             assert f"$(readme_command {comment})" in run
-        else:  # by the test of the tour; what comes with the next release is marked
-            assert language in {"ipython", "python"} or (comment, language) == ("above", "text")
+        else:  # by the test of the tour
+            assert language in {"ipython", "python"}
+
+
+def test_the_chinese_page_has_the_same_commands_names_and_numbers():
+    page = (ROOT / "notebooks" / "README.zh-CN.md").read_text("utf-8")
+    tour = README[: README.index("## The magics")]
+    code = re.compile(r"`([^`\n]+)`|^(?:pip|python3) .*", re.MULTILINE)
+    assert {m[0] for m in code.finditer(page)} - {m[0] for m in code.finditer(README)} <= {"`%%chat?`"}
+    assert re.findall(r"\b\d\d\b", page.split("## 八")[0]) == re.findall(r"\b\d\d\b", tour.split("## A tour")[0])
 
 
 def test_each_magic_is_in_the_table_and_each_that_is_named_exists():

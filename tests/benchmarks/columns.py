@@ -39,7 +39,7 @@ def cpu_ms(counts: tuple[int, ...], chars: int, rounds: int) -> dict[int, float]
     found: dict[int, list[float]] = {count: [] for count in counts}
     said = f"sandbox: echo\nsandbox: pace 100 12\n{answers.sample(chars)}"
     try:
-        kernel.run("%load_ext xcyq_magic")
+        kernel.run("%load_ext xcyq_magic\n%config ChatSettings.concurrency = 12")
         kernel.run(f"%%compare {' '.join(NAMES[:2])} --once\n{said}")  # the first imports what the others find
         for _ in range(rounds):
             for count, times in found.items():

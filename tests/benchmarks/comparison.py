@@ -29,7 +29,8 @@ from xcyq_magic.chat.messages import Message  # noqa: E402
 from xcyq_magic.gateway.sandbox import answers  # noqa: E402
 from xcyq_magic.gateway.sandbox.server import Received, Sandbox  # noqa: E402
 from xcyq_magic.session.comparing import compare  # noqa: E402
-from xcyq_magic.session.session import ChatSession  # noqa: E402
+from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.settings import ChatSettings  # noqa: E402
 from xcyq_magic.session.turn import TurnOptions  # noqa: E402
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ WATCH = """(last) => {
 
 def together(scale: float, slow: Mapping[str, float] = SLOW) -> float:
     """The time of models at once, as a part of the slowest one's alone; `slow` has their seconds, before `scale`."""
-    session = ChatSession()
+    session = ChatSession(chat=ChatSettings(concurrency=len(slow)))
     session.access.start_sandbox()
     waits = "\n".join(f"sandbox: for {model}: first {seconds * scale}" for model, seconds in slow.items())
     prompt = Message.of("user", f"sandbox: echo\nsandbox: pace 5000 20\n{waits}\nHello")
@@ -90,7 +91,7 @@ def in_kernel(chars: int) -> tuple[float, float]:
     os.environ.update(XCYQ_BASE_URL=sandbox.base_url, XCYQ_API_KEY=KEY)
     kernel = CountingKernel(sys.executable)
     try:
-        kernel.run("%load_ext xcyq_magic")
+        kernel.run("%load_ext xcyq_magic\n%config ChatSettings.concurrency = 12")
         kernel.run("%%compare gpt-5.5 gpt-5.4\nsandbox: markdown 900")  # the first imports what the others find
         first = len(sandbox.received)
         counted = kernel.run(_cell(chars))

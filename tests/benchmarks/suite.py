@@ -42,6 +42,8 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "pages": (),
     "saved": (),
     "rows": (),
+    "pools": (),
+    "above": (),
 }
 PAGE, CHART = HERE / "README.md", HERE.parents[1] / "notebooks" / "pictures" / "benchmarks.svg"
 MARKS = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->"  # the table on the page is between them

@@ -35,7 +35,7 @@ def test_it_goes_on_with_a_conversation(llm, sandbox, tmp_path):
     Image.new("RGB", (64, 48), (200, 100, 50)).save(picture)
     status, streamed = llm("-m", "sb", "-u", "-s", "Be brief.", "Hello")
     assert status == 0
-    assert "| 2 | user | Hello |" in streamed
+    assert "Hello" in streamed
     assert re.search(r"Token usage: \d+ input, [1-9]\d+ output", streamed)
     status, whole = llm("-c", "-u", "--no-stream", "And this?", "-a", str(picture))
     assert status == 0

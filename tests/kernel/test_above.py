@@ -260,6 +260,18 @@ def test_a_renamed_notebook_is_found_and_a_file_of_others_is_not_taken_for_it(pa
     assert "in the order in which its cells ran" in sent
 
 
+def test_a_new_notebook_under_the_old_name_of_a_renamed_one_is_not_taken_for_it(page):
+    page.run(page.add("import math"))
+    page.save()
+    page.path.rename(page.path.with_name("renamed.ipynb"))
+    sources = ["theirs", "import math"]
+    theirs = [{"cell_type": "code", "id": f"x{n}", "source": s, "metadata": {}} for n, s in enumerate(sources)]
+    page.path.write_text(json.dumps({"cells": theirs}))
+    sent = page.ask()
+    assert "theirs" not in sent
+    assert titles(sent) == ["import math"]
+
+
 def test_where_no_cell_has_an_id_they_go_in_the_order_in_which_they_ran(sandbox, tmp_path):
     page = Page(tmp_path / "x.ipynb", sandbox, tells_ids=False)
     page.run(page.add("a = 1\nprint('said')"))
@@ -333,3 +345,33 @@ def test_what_is_saved_without_outputs_takes_none_away(page):
         cell |= {"outputs": [], "execution_count": None}  # as a hook of the server, or a filter of Git, leaves it
     page.save()
     assert "said 42\n```" in page.ask()
+
+
+@pytest.mark.parametrize(("begin", "line"), [("# private\n", "%%chat --above"), ("", "%%chat --above 1")])
+def test_a_key_that_a_cell_sets_which_does_not_go_is_hidden_in_those_that_do(page, begin, line):
+    page.run(page.add(f"{begin}password = 'plover7-Xyzzy'"))
+    page.run(page.add("print('it is', password)"))
+    assert "it is (hidden)" in page.ask(line)
+    assert "plover7" not in page.sent
+
+
+def test_the_lines_of_a_private_cell_do_not_go_with_the_traceback_of_another(page):
+    page.run(page.add("# private\ndef connect(u):\n    host = 'internal-db'\n    return 1 / u"))
+    page.run(page.add("connect(0)"), "error")
+    sent = page.ask()
+    assert "ZeroDivisionError" in sent
+    assert "internal-db" not in sent
+
+
+def test_an_output_of_a_wrong_type_disturbs_no_later_cell(page):
+    page.run(page.add("display({'text/plain': 5}, raw=True)"))
+    assert "Error in callback" not in page.run(page.add("1")).text
+
+
+def test_of_what_a_loop_shows_the_beginning_and_the_end_are_kept(page):
+    page.run(page.add("%config ChatSettings.above_chars = 1_000_000"))
+    page.run(page.add("for n in range(2_000):\n    display(f'shown {n}')"))
+    sent = page.ask("%%chat --above 1")
+    assert "'shown 0'" in sent
+    assert "'shown 1999'" in sent
+    assert 900 < sent.count("'shown ") < 1_100

@@ -1,4 +1,4 @@
-"""What the README has one type, typed into one kernel from top to bottom, offline as it says."""
+"""What the READMEs have one type, typed into one kernel each from top to bottom, offline as they say."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from kernels import Kernel, turn_of
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-CELLS = re.findall(r"^```(?:ipython|python)\n(.*?)\n```$", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+READMES = {"English": ROOT / "README.md", "Chinese": ROOT / "notebooks" / "README.zh-CN.md"}
+CELL = re.compile(r"^```(?:ipython|python)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -22,19 +23,20 @@ def kernel(tmp_path):
     running.close()
 
 
-def test_every_cell_of_the_readme_runs_and_shows_something(kernel):
-    ran = {}
-    for n, cell in enumerate(CELLS):
+@pytest.mark.parametrize("readme", READMES)
+def test_every_cell_of_a_readme_runs_and_shows_something(kernel, readme):
+    text = READMES[readme].read_text("utf-8")
+    cells, ran = CELL.findall(text), {}
+    for n, cell in enumerate(cells):
         ran[cell] = kernel.run(cell, f"cell-{n}")
         assert ran[cell].status == "ok", "\n".join([cell, *ran[cell].error])
         assert ran[cell].outputs or ran[cell].text, cell
-    marked = re.findall(r"^<!-- above -->\n```text$", README, re.MULTILINE)
-    assert len(CELLS) + len(marked) == len(re.findall(r"^\*\*(\d)\. ", README, re.MULTILINE)) == 8
+    assert len(cells) == len(re.findall(r"^\*\*(\d)\. ", text, re.MULTILINE)) == 8
     # What the tour promises: the figure and the table went along, and `-f` sent what the figure's cell had shown.
-    [text, picture, more], [seen, _] = (
+    [said, picture, more], [seen, _] = (
         turn_of(r)["prompt"]["parts"] for cell, r in ran.items() if cell.startswith(("%%chat -m", "%chat -f"))
     )
-    assert ["image" in part["type"] for part in (text, picture, more, seen)] == [False, True, False, True]
+    assert ["image" in part["type"] for part in (said, picture, more, seen)] == [False, True, False, True]
     assert "height" in str(more)
     assert kernel.value("[r.data in ('light', 'heavy') for r in answers]") == "[True, True, True, True]"
     assert kernel.value("[*_comparison]") == "['gpt-5.5', 'claude-opus-4-7', 'gemini-3-flash-preview']"

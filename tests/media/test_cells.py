@@ -7,6 +7,7 @@ import io
 
 import PIL.Image
 import pytest
+from files import at_once
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,15 @@ def test_of_a_long_cell_the_outputs_are_shortened_before_what_was_typed():
     assert "short\n" in text
     assert "characters left out" in text
     assert "before" in text  # one long log leaves room for others
+
+
+def test_a_cell_with_many_outputs_keeps_to_the_bound():
+    cell = Cell("shown", outputs=tuple(f"output {n} of many" for n in range(5_000)))
+    text = text_of(parts_of_cells([Cell("before"), cell], 4_000, 0))
+    assert len(text) < 4_000
+    assert "before" in text
+    assert "output 0 of many" in text
+    assert "output 4999 of many" in text
 
 
 def test_each_picture_follows_its_cell_the_nearest_where_not_all_go():
@@ -108,6 +118,7 @@ def test_what_is_printed_goes_as_the_page_shows_it(text, stays):
         ({"text/plain": ["   x\n", "0  1"], "text/html": "<table></table>"}, ("   x\n0  1",)),
         ({"text/html": "<b>only</b>"}, ("only",)),
         ({"application/json": {}}, ()),
+        ({"text/html": "<p>before<![if x]> <![<![> after &lt; <b"}, ("before after < <b",)),
     ],
 )
 def test_a_value_is_told_by_its_text_or_by_what_says_more(data, text):
@@ -130,6 +141,13 @@ def test_a_png_that_is_damaged_does_not_go(flaw):
     data = base64.b64encode(flaw(base64.b64decode(png()))).decode()
     shown = parts_of_cells([Cell("plot()", picture=("image/png", data))], 4_000, 2)
     assert text_of(shown).endswith("[a picture (image/png) that cannot be read]\n\n")
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<a b='", "</", "<!--", "<?", "<script", "`"])
+def test_what_would_take_hours_is_read_at_once(piece):
+    outputs = [{"output_type": "display_data", "data": {m: piece * 300_000}} for m in ("text/html", "text/plain")]
+    with at_once():
+        assert parts_of_cells([cell_of({"source": "x", "outputs": [o]}) for o in outputs], 4_000, 0).cells
 
 
 KEYS = ["source", "outputs", "data", "text", "text/plain", "text/html", "image/png", "output_type", "traceback"]

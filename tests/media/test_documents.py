@@ -215,6 +215,11 @@ def test_what_git_ignores_above_a_folder_is_ignored_unless_the_folder_is_named(t
     assert "named" in read(tmp_path / "build")[0]
 
 
+def test_what_git_ignores_is_ignored_though_an_editor_wrote_a_byte_order_mark_before_it(tmp_path):
+    folder(tmp_path, _dot_gitignore="\ufeffkeys.txt\n", keys_dot_txt="no", a_dot_txt="yes")
+    assert "keys.txt" not in read(tmp_path)[0]
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_what_is_called_as_git_ignores_and_is_no_file_says_nothing(tmp_path, kind):
     folder(tmp_path / "f", a_dot_txt="yes")
@@ -258,6 +263,25 @@ def test_a_notebook_says_what_is_left_out_of_it(tmp_path):
     assert "x19" in text
     assert "x0 " not in text
     assert "cells" in left_out
+
+
+def test_private_cells_and_keys_of_a_notebook_stay_out(tmp_path):
+    cells = [("code", "# private\nname = 'Ann'", []), ("code", "password = 'plover7-Xyzzy'", []), ("code", "a = 1", [])]
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(notebook(*cells))
+    text, _ = read(path)
+    assert "a = 1" in text
+    assert "Ann" not in text
+    assert "plover7" not in text
+    path.write_bytes(notebook(cells[0]))
+    with pytest.raises(MediaError, match="All cells of this notebook are private; nothing was sent"):
+        read(path)
+    folder(tmp_path / "f", a_dot_ipynb=notebook(cells[0]), b_dot_txt="Some words.")
+    try:
+        text, _ = read(tmp_path / "f")
+    except MediaError:
+        return
+    assert "Ann" not in text
 
 
 def test_a_text_of_a_path_is_not_hinted_at(tmp_path):

@@ -31,6 +31,7 @@ _END = "(End of the cells above.)\n"
 _BY_PAGE, _BY_RUN = "in the order of the page", "in the order in which its cells ran"
 _A_DAY_S = 86_400
 _OURS = re.compile(r"\s*(?:%%?chat\w*|%%compare|%(?:re|un)?load_ext\s+xcyq_magic|%config\s+(?:Chat|Gateway)Settings)\b")
+_TRACED = re.compile(r"^([ \t]*-*>?[ \t]*\d+ )(.*)$", re.MULTILINE)  # a line of code in a traceback
 _ASKS = re.compile(r"\s*(?:%%chat|%%compare|%chat|%chat_error)\b")
 
 
@@ -103,7 +104,7 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
         of = " that may go along" if private else ""
         msg = f"There is no cell above this one{of}, so nothing was sent."
         raise InputError(msg, "Leave out --above.")
-    cells, hidden = _masked(context, _nearest(known, context.chat.above_chars))
+    cells, hidden = _masked(context, _nearest(known, context.chat.above_chars), placed)
     notes += [f"{hidden} value{'s' * (hidden != 1)} hidden"] if hidden else []
     shown = parts_of_cells(cells, context.chat.above_chars, context.chat.above_images)
     notes += [f"{shown.shortened} shortened"] if shown.shortened else []
@@ -130,11 +131,29 @@ def _between(parts: Sequence[Part], head: str, end: str) -> list[Part]:
     return joined
 
 
-def _masked(context: Context, cells: Sequence[Cell]) -> tuple[list[Cell], int]:
-    """Return cells without what looks like a key in them, and how many such values there were."""
-    masked = mask([text for cell in cells for text in (cell.source, *cell.outputs)])
+def _masked(context: Context, cells: Sequence[Cell], page: Sequence[_Placed]) -> tuple[list[Cell], int]:
+    """Return cells without what looks like a key, and how many such values there were.
+
+    Parameters
+    ----------
+    context
+        Whose own key is hidden, too.
+    cells
+        Those that go along.
+    page
+        All cells: one that is private or further up may set the key that these show.
+    """
+    sources = {source for p in page for source in (p.record["source"], p.saved, p.ran.source if p.ran else "")}
+    masked = mask([text for cell in cells for text in (cell.source, *cell.outputs)], filter(None, sources))
     texts = iter(context.session.access.hide_all(masked.texts))
-    found = [replace(c, source=next(texts), outputs=tuple(next(texts) for _ in c.outputs)) for c in cells]
+    private = {line.strip() for p in page if p.is_private for line in p.record["source"].split("\n")} - {""}
+
+    def shown(line: re.Match[str]) -> str:
+        return f"{line[1]}(private)" if line[2].strip() in private else line[0]
+
+    found = [
+        replace(c, source=next(texts), outputs=tuple(_TRACED.sub(shown, next(texts)) for _ in c.outputs)) for c in cells
+    ]
     return found, masked.count
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MOST_OUTPUTS = 1_000
 _MOST_PRINTED = 100_000  # characters of the end of what is printed in a row; as many of its beginning
 
 
@@ -99,7 +101,7 @@ class RanCell:
     def size(self) -> int:
         """How many characters and bytes are kept of what it showed."""
         sizes = (
-            [o.size] if isinstance(o, Printed) else [len(t) for t in o.get("data", {}).values()]
+            [o.size] if isinstance(o, Printed) else [len(t) for t in o.get("data", {}).values() if isinstance(t, Sized)]
             for o in list(self._shown)
         )
         return len(self.source) + sum(map(sum, sizes))
@@ -107,7 +109,7 @@ class RanCell:
     def show(self, output: dict[str, Any]) -> None:
         """Add an output."""
         self._clear_if_due()
-        self._shown.append(output)
+        self._add(output)
 
     def print(self, name: str, text: str) -> None:
         """Add what was printed to the stream of that name."""
@@ -115,8 +117,13 @@ class RanCell:
         last = self._shown[-1] if self._shown else None
         if not isinstance(last, Printed) or last.name != name:
             last = Printed(name)
-            self._shown.append(last)
+            self._add(last)
         last.add(text)
+
+    def _add(self, output: Printed | dict[str, Any]) -> None:
+        self._shown.append(output)
+        if len(self._shown) > _MOST_OUTPUTS:
+            del self._shown[_MOST_OUTPUTS // 2]  # of what a loop shows, the beginning and the end are kept
 
     def clear(self, *, wait: bool) -> None:
         """Forget what it showed, or do so once it shows something else."""

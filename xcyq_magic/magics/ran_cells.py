@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
     from xcyq_magic.magics.image_history import SeenImages
 
-_MOST_CELLS = 2_000
+_MOST_CELLS = 500
 _MOST_KEPT = 100_000_000  # characters and bytes of all that cells showed; what ran first is forgotten first
 # What is worth to be kept of an output: the rest is for scripts of a page.
 _KEPT = {"text/plain", "text/markdown", "text/latex", "text/html", "image/png", "image/jpeg", "image/webp", "image/gif"}
 _KEPT |= {"image/svg+xml"}
 _ERROR_CHARS = 2_000
+_MOST_OF_REPLY = 2_000  # characters
 
 
 class RanCells:
@@ -198,8 +199,9 @@ class RanCells:
             elif kind == "display_data" and ran is not None:
                 ran.show({"output_type": kind, "data": _kept(data), "display_id": display_id})
             elif kind == "update_display_data":
+                kept = _kept(data)
                 for cell in self._cells.values():
-                    cell.update(display_id, _kept(data))
+                    cell.update(display_id, kept)
         if kind in {"display_data", "update_display_data"}:
             self._seen.remember(data, display_id)
         return message
@@ -223,10 +225,22 @@ class RanCells:
 
 
 def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a bundle a notebook's reader would see without scripts; of ours, whose turn it is as well."""
-    from xcyq_magic.chat.records import TURN_MIME
+    """Return what of a bundle a notebook's reader would see without scripts, without what says the same again.
 
-    return {mime: value for mime, value in data.items() if mime in _KEPT or mime == TURN_MIME}
+    Of a turn, which the conversation or the store has, the beginning and its id are enough, and nothing of further
+    outputs of a long reply.
+    """
+    from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME
+
+    plain, turn = data.get("text/plain"), data.get(TURN_MIME)
+    if isinstance(turn, dict):
+        said = plain[:_MOST_OF_REPLY] if isinstance(plain, str) else ""
+        cut = "\n… (the rest of the reply is left out)" if isinstance(plain, str) and len(plain) > len(said) else ""
+        return {"text/plain": said + cut, TURN_MIME: {"id": turn.get("id")}}
+    if SECTION_MIME in data:
+        return {SECTION_MIME: True}
+    says_all = isinstance(plain, str) and not plain.startswith("<")
+    return {mime: value for mime, value in data.items() if mime in _KEPT and not (says_all and mime == "text/html")}
 
 
 def _trace(error: BaseException) -> str:

@@ -64,11 +64,14 @@ def saved_cells(path: str, ran: Sequence[RanCell], ids: Collection[str]) -> Save
     given = Path(path)
     saved = _read(given, _ATTEMPTS)
     sources = {cell.source.strip() for cell in ran} - {""}
-    if saved and any(c["id"] in ids or c["source"].strip() in sources for c in saved.cells):
+    if saved and any(c["id"] in ids for c in saved.cells):
         return saved
     for other in _neighbours(given, ids):
         if (renamed := _read(other, 1)) and any(c["id"] in ids for c in renamed.cells):
             return renamed
+    # Last, since the first cells of many notebooks are the same. VS Code tells other ids than it saves.
+    if saved and any(c["source"].strip() in sources for c in saved.cells):
+        return saved
     # None of the cells that ran is saved yet: it is as it was opened.
     return saved if saved and ran and all(saved.at < cell.began_at for cell in ran) else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, replace
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -242,11 +243,16 @@ class _Words(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.pieces.append(data if not self._unseen else "")
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002  # the parser's own form
+        """Return where `<![…>` ends, which a browser takes for a comment; the parser's own raises AssertionError."""
+        return self.rawdata.find(">", i) + 1 or -1
+
 
 def _text_of_html(page: str) -> str:
     words = _Words()
     words.feed(page[:_MOST_HTML])
-    words.close()
+    # What is no whole tag is text. `close` would look for the end of each such tag, up to the end of all.
+    words.handle_data(unescape(words.rawdata))
     lines = (" ".join(line.split()) for line in "".join(words.pieces).split("\n"))
     return "\n".join(line.removesuffix(" |") for line in lines if line)
 
@@ -291,6 +297,8 @@ def _written(cell: Cell) -> str:
 
 def _shortened(cell: Cell, most: int) -> Cell:
     """Return a cell in `most` characters at most: its outputs are shortened first, the longest most of all."""
+    if len(cell.outputs) * _LEAST > most:  # the lines around so many would take more than that
+        cell = replace(cell, outputs=("\n".join(cell.outputs),))
     around = len(_written(replace(cell, source="", outputs=("",) * len(cell.outputs))))
     room = max(0, most - around)
     source = clipped(cell.source, max(room - sum(map(len, cell.outputs)), room // 2))

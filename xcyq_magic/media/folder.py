@@ -123,7 +123,7 @@ class _Rules:
             msg = f"{shown} has a .gitignore, and what reads it is not installed; nothing was sent."
             way_on = "Type %pip install pathspec, then run this cell again. Or attach its files one by one."
             raise MediaError(msg, way_on) from None
-        lines = read_file(folder / _IGNORES, _MOST_READ).decode("utf-8", "replace").splitlines()
+        lines = read_file(folder / _IGNORES, _MOST_READ).decode("utf-8-sig", "replace").splitlines()
         lines = [line for line in lines if not line.startswith("#") and _is_pattern(line)]
         # pathspec makes a regular expression of each, which goes back at every star.
         if slow := next((n for n in lines if max(n.count("**"), *(p.count("*") for p in n.split("/"))) > _STARS), ""):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "os.environ"
 
-_MAGIC = re.compile(r"^(\s*)(?:(?:[\w, ]+=\s*)?[!%].*|.*\?\s*$)")
+_MAGIC = re.compile(r"^(\s*)(?:(?:[\w,][\w, ]*=\s*)?[!%].*|.*\?\s*$)")
 _PYTHON_MAGIC = re.compile(r"%%(?:time|timeit|capture|prun|python3?)\b")
 # Characters of a text and of a line that are read as Python, whose parser may take time with their square.
 _LONGEST, _LONGEST_LINE = 20_000, 2_000

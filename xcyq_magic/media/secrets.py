@@ -16,7 +16,7 @@ from xcyq_magic.media import secret_forms as forms
 from xcyq_magic.media.secret_literals import ENVIRONMENT, Given, given_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     _Hide = partial[str]
 
@@ -88,7 +88,7 @@ _SAID = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _FILE = re.compile(r"%%(?:writefile|file)\b[^\n]*(?:\.(?!py)\w+)\s*\n")
-_VARIABLE = re.compile(r"[ \t]*(?:#.*|(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*)?\s*")
+_VARIABLE = re.compile(r"\s*(?:#.*|(?:(?:export[ \t]+)?[A-Z][A-Z0-9_]*=\S*\s*)?)")
 # A line of an output that only names values; Python would read these as names, too.
 _ENTRY = re.compile(r"[ \t]*(?:[\w.-]+(?::[ \t]+\S+|=(?=\S*[\d!$%&@#*+/-])[^\s()\[\].,\"']+))?\s*")
 
@@ -119,10 +119,14 @@ def is_private(source: str, *, markdown: bool = False) -> bool:
     return (_PRIVATE_MARKDOWN.fullmatch(first) if markdown else _PRIVATE.match(first)) is not None
 
 
-def mask(texts: Sequence[str]) -> Masked:
-    """Hide what looks like a password or a key in texts; a value that is found in one, also in the others."""
+def mask(texts: Sequence[str], also: Iterable[str] = ()) -> Masked:
+    """Hide what looks like a password or a key in texts; a value found in one of them, or in `also`, in all of them."""
     found: dict[str, bool] = {}
     masked = [_masked(text, found) for text in texts]
+    known_there: dict[str, bool] = {}
+    for text in also:
+        _masked(text, known_there)
+    found |= {v: everywhere for v, everywhere in known_there.items() if everywhere and any(v in t for t in masked)}
     wherever = sorted((value for value, everywhere in found.items() if everywhere), key=len, reverse=True)
     if wherever:
         known = re.compile(

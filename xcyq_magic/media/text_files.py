@@ -12,6 +12,7 @@ from xcyq_magic.chat.messages import Text, file_size
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.cells import cell_of, parts_of_cells
 from xcyq_magic.media.files import open_regular
+from xcyq_magic.media.secrets import is_private, mask
 from xcyq_magic.media.table_files import TABLES, text_of_table
 from xcyq_magic.media.text.decoding import Decoded, decoded
 from xcyq_magic.media.text.nested import clipped, fenced, shortened_json
@@ -233,22 +234,41 @@ def _of_json(text: str, suffix: str, chars: int, pictures: int) -> FileText | No
 
 
 def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | None:
-    cells = [cell_of(record) for record in records if isinstance(record, dict)]
-    shown = parts_of_cells([cell for cell in cells if cell.source.strip()], chars, pictures)
+    """Return the cells of a notebook but for private ones, without what looks like a key, as with ``--above``."""
+    found = [(cell_of(record), _is_private(record)) for record in records if isinstance(record, dict)]
+    cells = [cell for cell, private in found if cell.source.strip() and not private]
+    private = sum(private for _, private in found)
+    masked = mask([t for cell in cells for t in (cell.source, *cell.outputs)], (cell.source for cell, _ in found))
+    texts = iter(masked.texts)
+    cells = [replace(c, source=next(texts), outputs=tuple(next(texts) for _ in c.outputs)) for c in cells]
+    shown = parts_of_cells(cells, chars, pictures)
     if not shown.parts:
-        return None
-    above = sum(bool(cell.source.strip()) for cell in cells) - shown.cells
+        if not private:
+            return None
+        msg = "All cells of this notebook are private; nothing was sent."
+        raise MediaError(msg, "Attach another file, or take `# private` out of the cells that may go.")
+    above = len(cells) - shown.cells
     cut = [f"the first {above:,} cell{'s' * (above != 1)}" if above else ""]
     cut += [f"parts of {shown.shortened:,} cell{'s' * (shown.shortened != 1)}" if shown.shortened else ""]
     text = "".join(part.text for part in shown.parts if isinstance(part, Text))
     said = " and ".join(filter(None, cut))
+    facts = [f"notebook, {shown.cells:,} cell{'s' * (shown.cells != 1)}"]
+    facts += [f"{private:,} private cell{'s' * (private != 1)} left out"] if private else []
+    facts += [f"{masked.count:,} value{'s' * (masked.count != 1)} hidden"] if masked.count else []
     return FileText(
         text,
-        facts=(f"notebook, {shown.cells:,} cell{'s' * (shown.cells != 1)}",),
+        facts=tuple(facts),
         how="a notebook's cells and their outputs",
         cut=f"{said}, which are more characters or pictures than go in" if said else "",
         parts=shown.parts,
     )
+
+
+def _is_private(record: dict[str, Any]) -> bool:
+    metadata = record.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else ()
+    tagged = isinstance(tags, list | tuple) and "private" in tags
+    return tagged or is_private(cell_of(record).source, markdown=record.get("cell_type") == "markdown")
 
 
 def _joined(*pieces: str) -> str:

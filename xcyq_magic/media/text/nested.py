@@ -28,6 +28,7 @@ _MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in
 _LINE = 96  # characters that a container may take on one line
 # What says where a value lies, and nothing of what it holds: PIL's own `at 0x7F`, <IPython.lib.display.Audio object>.
 _ADDRESS = re.compile(r"<[^<>\n]* object>|\bat 0x[0-9A-Fa-f]{4,}\b")
+_FENCE = re.compile(r"`{3,}")
 _SHORT = 24  # characters of items that share lines
 _NO_BREAK = "\0"  # for a space within an item
 _DEEPEST = 12
@@ -63,9 +64,8 @@ def clipped_line(text: str, chars: int) -> str:
 
 def fenced(text: str, language: str = "") -> str:
     """Return `text` in a fence that it cannot close."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
+    longest = max(map(len, _FENCE.findall(text)), default=2)
+    fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
 
 
