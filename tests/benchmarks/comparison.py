@@ -29,7 +29,7 @@ from xcyq_magic.chat.messages import Message  # noqa: E402
 from xcyq_magic.gateway.sandbox import answers  # noqa: E402
 from xcyq_magic.gateway.sandbox.server import Received, Sandbox  # noqa: E402
 from xcyq_magic.session.comparing import compare  # noqa: E402
-from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.session import ChatSession  # noqa: E402
 from xcyq_magic.session.settings import ChatSettings  # noqa: E402
 from xcyq_magic.session.turn import TurnOptions  # noqa: E402
 
