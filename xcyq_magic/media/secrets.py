@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from xcyq_magic.media import secret_forms as forms
 from xcyq_magic.media.secret_literals import ENVIRONMENT, Given, given_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     _Hide = partial[str]
 
@@ -95,6 +95,8 @@ _ENTRY = re.compile(r"[ \t]*(?:[\w.-]+(?::[ \t]+\S+|=(?=\S*[\d!$%&@#*+/-])[^\s()
 _PRIVATE = re.compile(r"#\s*private(?:\s*$|\s*[:;,.]|\s+[(\u2013\u2014-])", re.IGNORECASE)
 _PRIVATE_MARKDOWN = re.compile(r"#\s*private\s*|<!--\s*private\b.*", re.IGNORECASE)
 
+_MOST_REMEMBERED = 10_000  # characters of a text
+
 
 @dataclass(frozen=True)
 class Masked:
@@ -128,15 +130,25 @@ def mask(texts: Sequence[str], also: Iterable[str] = ()) -> Masked:
         _masked(text, known_there)
     found |= {v: everywhere for v, everywhere in known_there.items() if everywhere and any(v in t for t in masked)}
     wherever = sorted((value for value, everywhere in found.items() if everywhere), key=len, reverse=True)
-    if wherever:
-        known = re.compile(
-            "|".join(re.escape(v) if len(v) >= _LONG else rf"(?<!\w){re.escape(v)}(?!\w)" for v in wherever)
-        )
+    for value in [v for v in wherever if len(v) >= _LONG]:
+        masked = [text.replace(value, HIDDEN) for text in masked]
+    if short := [v for v in wherever if len(v) < _LONG]:
+        known = re.compile("|".join(rf"(?<!\w){re.escape(v)}(?!\w)" for v in short))
         masked = [known.sub(HIDDEN, text) for text in masked]
     return Masked(masked, len(found))
 
 
 def _masked(text: str, found: dict[str, bool]) -> str:
+    """Hide what is found in a text, and note it in `found`."""
+    looked_at = _looked_at if len(text) <= _MOST_REMEMBERED else _looked_at.__wrapped__
+    masked, known = looked_at(text)
+    found.update({value: everywhere or found.get(value, False) for value, everywhere in known.items()})
+    return masked
+
+
+@lru_cache(maxsize=1_000)  # a notebook's cells are looked at again for each prompt, and few have changed
+def _looked_at(text: str) -> tuple[str, Mapping[str, bool]]:
+    found: dict[str, bool] = {}
     hide = partial(_hidden, known=found)
     text = forms.BLOCK.sub(lambda m: hide(m, always=True) if forms.OF_BLOCK.search(m["value"]) else m[0], text)
     text = forms.FORM.sub(lambda m: _noted(m[0], found), text)
@@ -153,7 +165,7 @@ def _masked(text: str, found: dict[str, bool]) -> str:
     )
     told = _is_data(text) or all(map(_ENTRY.fullmatch, text.split("\n")))
     given = None if told else given_strings(text)
-    return _scanned(text, hide) if given is None else _in_code(text, given, hide)
+    return _scanned(text, hide) if given is None else _in_code(text, given, hide), found
 
 
 def _in_code(text: str, given: Sequence[Given], hide: _Hide) -> str:
