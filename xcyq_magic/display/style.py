@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xcyq_magic.display.markup import TOKEN_CLASSES, escape, to_html
+from xcyq_magic.display.gfm.tree import CLASSES as TOKEN_CLASSES
+from xcyq_magic.display.markup import escape, to_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,6 +27,7 @@ _ENDS = {
 }
 _END_OF = {word: end for end, words in _ENDS.items() for word in words.split()}
 _NO_END = {"", "null", "none", "undefined", "unspecified", "in_progress", "incomplete_stream", "nil"}
+_SPOKEN = {"role", "content"}  # the fields of almost every part of a reply
 _THINKING = {"thinking", "reasoning", "thought", "reasoning_content", "reasoning.text", "reasoning.summary"}
 _THINKING |= {"thinking_delta", "reasoning_text", "summary_text", "redacted_thinking"}
 _OPENING = re.compile(r"\s*<(?P<name>think|thinking|thought|reasoning)>\s*", re.IGNORECASE)
@@ -246,7 +247,7 @@ def _overlap(text: str, mark: str) -> int:
 def _plain_text(choice: dict[str, Any]) -> str | None:
     """Return the text of a choice that holds nothing else, as almost every one does; else None."""
     delta = choice.get("delta")
-    if type(delta) is not dict or not delta.keys() <= {"role", "content"} or choice.get("finish_reason"):
+    if type(delta) is not dict or not delta.keys() <= _SPOKEN or choice.get("finish_reason"):
         return None
     text = delta.get("content")
     return text if type(text) is str and "message" not in choice and "text" not in choice else None

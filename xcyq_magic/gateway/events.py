@@ -86,6 +86,8 @@ class EventDecoder:
         if self._first:
             self._first = False
             line = line.removeprefix(codecs.BOM_UTF8)
+        if line.startswith(b"data: "):  # as almost all are
+            return self._add(line[6:].decode("utf-8", "replace"))
         if not line:
             return self._dispatch()
         name, _, value = line.partition(b":")

@@ -218,7 +218,8 @@ class _StreamReader:
         finally:  # an error in the same packet must not swallow the text before it
             if deltas:
                 self._pass_on(deltas)
-        self._size += sum(len(d.text) + len(d.reasoning) + sum(len(i.data) for i in d.images) for d in deltas)
+        self._size += sum(len(d.text) + len(d.reasoning) for d in deltas)
+        self._size += sum(len(image.data) for d in deltas for image in d.images)
         if self._size > LARGEST_BODY:
             raise _too_large()
 

@@ -210,9 +210,11 @@ def usage_of(record: dict[str, Any]) -> Usage | None:
     A prompt of no tokens cannot be: such a count is not known.
     """
     found = record.get("usage") or record.get("usageMetadata") or record.get("x_groq")
+    if not found:
+        return None
     if isinstance(found, dict) and isinstance(found.get("usage"), dict):
         found = found["usage"]
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, dict):
         return None
 
     def first(*names: str, of: object = found) -> int | None:
