@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,6 +39,10 @@ COUNT = itertools.count()
 def pytest_configure(config):
     if config.option.hypothesis_profile == "explore" and config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))  # the workers get it, too
+    # Kernels have sockets there, whose names may have about a hundred characters.
+    runtime = tempfile.TemporaryDirectory(prefix="xcyq-", dir="/tmp", ignore_cleanup_errors=True)
+    config.add_cleanup(runtime.cleanup)
+    os.environ["JUPYTER_RUNTIME_DIR"] = runtime.name
 
 
 def pytest_report_header(config):
@@ -51,10 +56,10 @@ def _no_settings_of_the_machine(monkeypatch, tmp_path_factory):
         monkeypatch.delenv(name)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    # Who needs them makes them; jupyter_client writes connection files into the other.
+    # Who needs it makes it.
     place, number = tmp_path_factory.getbasetemp(), next(COUNT)
     monkeypatch.setenv("IPYTHONDIR", str(place / f"ipython{number}"))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(place / f"runtime{number}"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", f"{os.environ['JUPYTER_RUNTIME_DIR']}/{number}")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,16 +7,20 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager
 
 from xcyq_magic.gateway.sandbox.directives import Plan
 
 TIMEOUT_S = 60.0
+# Of TCP, a kernel's ports are chosen before it starts: until it binds them another process may.
+TRANSPORT = "ipc"
 COUNT_WIDGETS = "len(__import__('ipywidgets').widgets.widget._instances)"
 KEY = "sandbox-test-key"  # what the tests' sandbox accepts
 # How it answers, unless a prompt says otherwise: most tests are about what comes, not when.
@@ -56,15 +60,26 @@ class Ran:
         return list(shown.values())
 
 
+def run_with_kernel(*words: object, **options) -> subprocess.CompletedProcess:
+    """Run a Python module that starts a kernel, and once more where another process took a port of that kernel."""
+    command = [sys.executable, "-m", *map(str, words)]
+    for _ in range(2):
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, **options)
+        if "Address already in use" not in ran.stderr:
+            break
+    return ran
+
+
 class Kernel:
     """A kernel of its own, with `xcyq_magic` to be loaded by the test."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._numbers = itertools.count()
-        try:
-            self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
-        except RuntimeError:  # another process took a port between its choice and the kernel's start
-            self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+        self.manager = KernelManager(kernel_name="python3", transport=TRANSPORT)
+        self.manager.start_kernel(env=env)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=TIMEOUT_S)
 
     def start(self, code: str, cell_id: str | None = "") -> str:
         """Send a cell, a new one unless its id is given, and return at once; what comes back is for `finish`."""

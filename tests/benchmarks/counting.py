@@ -51,7 +51,7 @@ class CountingKernel:
         # The kernel finds the package as this process does, and reads nobody's settings.
         path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
         env = {**os.environ, "PYTHONPATH": path, "IPYTHONDIR": self._folder.name, **(settings or {})}
-        self._manager = KernelManager(kernel_spec_manager=OneSpec(python), kernel_name="measured")
+        self._manager = KernelManager(kernel_spec_manager=OneSpec(python), kernel_name="measured", transport="ipc")
         self._manager.start_kernel(env=env)
         self._context = zmq.Context()
         self._heard = self._context.socket(zmq.SUB)

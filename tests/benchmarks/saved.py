@@ -31,7 +31,7 @@ def saved_bytes(asked: cells.Asked, streams: Streams) -> int:
     """Bytes of the file that the outputs of the cell take."""
     codes = [code.replace("%s", streams.base_url) for code in (asked.first, asked.cell)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
-    kernel = AsyncKernelManager(kernel_spec_manager=OneSpec(asked.python), kernel_name="measured")
+    kernel = AsyncKernelManager(kernel_spec_manager=OneSpec(asked.python), kernel_name="measured", transport="ipc")
     # As JupyterLab saves it, unless it is told to keep the state of widgets.
     client = NotebookClient(notebook, km=kernel, store_widget_state=False, timeout=120)
     client.execute(env={**os.environ, **asked.settings(streams)})

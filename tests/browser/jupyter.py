@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
-from kernels import AT_ONCE, KEY
+from kernels import AT_ONCE, KEY, TRANSPORT
 
 from xcyq_magic.gateway.sandbox.server import Sandbox
 
@@ -53,9 +54,12 @@ def _settings(home: Path, theme: str, windowing: str | None) -> Path:
 
 
 def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Return a port below those that the system gives away: the server takes it seconds later."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
@@ -76,7 +80,6 @@ def server(
     places = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "run",
         "JUPYTERLAB_SETTINGS_DIR": _settings(home, theme, windowing),
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
@@ -87,6 +90,7 @@ def server(
         *("--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root", "--IdentityProvider.token="),
         *("--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={root}"),
         f"--{class_name}.expose_app_in_browser=True",
+        f"--KernelManager.transport={TRANSPORT}",
     ]
     log = home / "server.log"
     home.mkdir(parents=True, exist_ok=True)

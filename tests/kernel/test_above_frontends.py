@@ -9,12 +9,11 @@ import itertools
 import json
 import os
 import re
-import subprocess
 import sys
 
 import nbformat
 import pytest
-from kernels import KEY, Kernel
+from kernels import KEY, TRANSPORT, Kernel, run_with_kernel
 
 BY_RUN = "The notebook above this cell, in the order in which its cells ran:"
 BY_PAGE = "The notebook above this cell, in the order of the page:"
@@ -62,15 +61,8 @@ def test_a_notebook_that_is_executed_sends_what_ran_in_that_order(environment, s
     ]
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / "n.ipynb")
-    ran = subprocess.run(
-        [sys.executable, "-m", *command],
-        env={**environment, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    plots = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    ran = run_with_kernel(*command, env={**environment, **plots}, cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     again = sent(sandbox)
     sandbox.received.pop()
@@ -122,7 +114,7 @@ def test_a_terminal_sends_what_its_history_has(environment, sandbox, tmp_path):
 
 def test_a_console_sends_what_its_kernel_heard(environment, sandbox, tmp_path):
     pexpect = pytest.importorskip("pexpect", reason="pexpect drives a terminal; it needs a POSIX system")
-    arguments = ["-m", "jupyter", "console", "--simple-prompt", "--kernel=python3"]
+    arguments = ["-m", "jupyter", "console", "--simple-prompt", "--kernel=python3", f"--transport={TRANSPORT}"]
     console = pexpect.spawn(sys.executable, arguments, env=environment, cwd=tmp_path, encoding="utf-8", timeout=60)
     try:
         for line in (

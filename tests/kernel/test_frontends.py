@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import nbformat
 import pytest
-from kernels import KEY, turn_of
+from kernels import KEY, TRANSPORT, run_with_kernel, turn_of
 from nbconvert import HTMLExporter
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -34,15 +33,7 @@ def notebook(tmp_path):
 
 
 def run(environment, folder, *words: object) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", *map(str, words)],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ran = run_with_kernel(*words, env=environment, cwd=folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -75,7 +66,7 @@ def test_a_notebook_that_nobody_watches_holds_the_reply_and_no_widget(environmen
 
 def test_a_console_shows_the_reply(environment, tmp_path):
     pexpect = pytest.importorskip("pexpect", reason="pexpect drives a terminal; it needs a POSIX system")
-    arguments = ["-m", "jupyter", "console", "--simple-prompt", "--kernel=python3"]
+    arguments = ["-m", "jupyter", "console", "--simple-prompt", "--kernel=python3", f"--transport={TRANSPORT}"]
     console = pexpect.spawn(sys.executable, arguments, env=environment, cwd=tmp_path, encoding="utf-8", timeout=60)
     try:
         console.expect(r"In \[1\]: ")

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from kernels import KEY, Kernel
+from kernels import KEY, Kernel, run_with_kernel
 from nbconvert import get_exporter
+
+if TYPE_CHECKING:
+    import subprocess
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TURN = "application/vnd.xcyq.turn+json"
 
 
 def execute(path: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(path)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("XCYQ_")}
-    env |= {"IPYTHONDIR": str(path.parent / ".ipython"), "JUPYTER_RUNTIME_DIR": str(path.parent / ".runtime")}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, cwd=path.parent, env=env)
+    env |= {"IPYTHONDIR": str(path.parent / ".ipython")}
+    return run_with_kernel("jupyter", "execute", "--inplace", path, cwd=path.parent, env=env)
 
 
 def output_types(notebook) -> list[list]:
