@@ -169,9 +169,10 @@ def _end_of_between(text: str, at: int) -> int:
 
 def _loads(text: str) -> Any:  # noqa: ANN401  # any JSON value
     try:
-        return _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text)  # quicker than `decode`, which also looks for blanks
     except ValueError:  # Python makes no int of thousands of digits; such a number is not known
-        return _LONG_DECODER.decode(text)
+        end = -1
+    return value if end == len(text) else _LONG_DECODER.decode(text)
 
 
 def _whole(digits: str) -> int | float:

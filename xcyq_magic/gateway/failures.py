@@ -131,7 +131,8 @@ def _kinds(own: dict[str, Any]) -> set[str]:
 def is_failed_choice(choice: dict[str, Any]) -> bool:
     """Return whether a choice of an answer holds an error in place of its end."""
     reason = choice.get("finish_reason")
-    return (reason is not None and str(reason).lower() in _FAILED) or _is_said(choice.get("error"))
+    error = choice.get("error")
+    return (reason is not None and str(reason).lower() in _FAILED) or (error is not None and _is_said(error))
 
 
 def is_harmless(record: object) -> bool:

@@ -95,7 +95,8 @@ class AnswerDecoder:
             if isinstance(record, dict) and record.get("choices") and (last := self._delta(record)).text:
                 yield last._replace(finish_reason=None)
             raise stream_error(self._clean(record))
-        if isinstance(record, dict) and _is_part(record):
+        # A part of an answer: choices, what an envelope held, or usage alone.
+        if isinstance(record, dict) and (_is_answer(record) or usage_of(record) is not None):
             delta = self._delta(record)
             yield delta
             self.finished = self.finished or delta.finish_reason is not None
@@ -188,11 +189,6 @@ class AnswerDecoder:
 def _is_answer(record: dict[str, Any]) -> bool:
     """Return whether a record is a whole answer."""
     return isinstance(record.get("choices"), list) or isinstance(record.get("content"), str | list)
-
-
-def _is_part(record: dict[str, Any]) -> bool:
-    """Return whether a record is a part of an answer: choices, what an envelope held, or usage alone."""
-    return _is_answer(record) or usage_of(record) is not None
 
 
 def is_chunk(line: bytes) -> bool:
