@@ -24,10 +24,8 @@ HERE = Path(__file__).parent
         "store",
         "killed",
         "outages",
-        "pools",
         "ledger",
-        "suite",
-        "above",
+        "suite",  # with those of its table
     ],
 )
 def test_a_benchmark_runs(name):
