@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
 from jupyter_client.manager import KernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 
 from xcyq_magic.gateway.sandbox.directives import Plan
 
@@ -60,6 +62,13 @@ class Ran:
         return list(shown.values())
 
 
+def sockets() -> dict[str, str]:
+    """Where a new kernel is reached: without a file of its own, all would share the sockets in the current folder."""
+    folder = Path(jupyter_runtime_dir())
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"transport": TRANSPORT, "connection_file": str(folder / f"kernel-{uuid.uuid4()}.json")}
+
+
 def run_with_kernel(*words: object, **options) -> subprocess.CompletedProcess:
     """Run a Python module that starts a kernel, and once more where another process took a port of that kernel."""
     command = [sys.executable, "-m", *map(str, words)]
@@ -75,7 +84,7 @@ class Kernel:
 
     def __init__(self, env: dict[str, str]) -> None:
         self._numbers = itertools.count()
-        self.manager = KernelManager(kernel_name="python3", transport=TRANSPORT)
+        self.manager = KernelManager(kernel_name="python3", **sockets())
         self.manager.start_kernel(env=env)
         self.client = self.manager.client()
         self.client.start_channels()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -15,6 +16,10 @@ from typing import Any
 import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' kernels
+
+from kernels import sockets
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 900.0
@@ -51,7 +56,7 @@ class CountingKernel:
         # The kernel finds the package as this process does, and reads nobody's settings.
         path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
         env = {**os.environ, "PYTHONPATH": path, "IPYTHONDIR": self._folder.name, **(settings or {})}
-        self._manager = KernelManager(kernel_spec_manager=OneSpec(python), kernel_name="measured", transport="ipc")
+        self._manager = KernelManager(kernel_spec_manager=OneSpec(python), kernel_name="measured", **sockets())
         self._manager.start_kernel(env=env)
         self._context = zmq.Context()
         self._heard = self._context.socket(zmq.SUB)

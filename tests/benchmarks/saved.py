@@ -15,6 +15,7 @@ import cells
 import nbformat
 from counting import OneSpec
 from jupyter_client.manager import AsyncKernelManager
+from kernels import sockets
 from nbclient import NotebookClient
 from streams import Streams
 from table import Row, run
@@ -31,7 +32,7 @@ def saved_bytes(asked: cells.Asked, streams: Streams) -> int:
     """Bytes of the file that the outputs of the cell take."""
     codes = [code.replace("%s", streams.base_url) for code in (asked.first, asked.cell)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
-    kernel = AsyncKernelManager(kernel_spec_manager=OneSpec(asked.python), kernel_name="measured", transport="ipc")
+    kernel = AsyncKernelManager(kernel_spec_manager=OneSpec(asked.python), kernel_name="measured", **sockets())
     # As JupyterLab saves it, unless it is told to keep the state of widgets.
     client = NotebookClient(notebook, km=kernel, store_widget_state=False, timeout=120)
     client.execute(env={**os.environ, **asked.settings(streams)})
