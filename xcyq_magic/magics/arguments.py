@@ -278,6 +278,7 @@ def _parsed(
     except UsageError as e:
         _check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
         raise _explain(str(e), magic, [t.text for t in tokens]) from None
+    _check_once(magic, options, [t.text for t in tokens[: len(tokens) - len(getattr(options, "text", ()))]])
     for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         if action.dest not in _TEXTS and hasattr(options, action.dest):
             setattr(options, action.dest, _filled(magic, action, getattr(options, action.dest)))
@@ -305,6 +306,17 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
         wrong = _wrong(action.type.__name__, f"{value}, which is {found!r}")
         wrong = f"argument {action.option_strings[0]}: {wrong}"
         raise _explain(wrong, magic, ()) from None
+
+
+def _check_once(magic: Any, options: argparse.Namespace, words: Sequence[str]) -> None:  # noqa: ANN401  # as above
+    """Refuse two values for an option that has one: the last would win, and nobody would see it."""
+    for action in magic.parser._actions:  # noqa: SLF001  # as above
+        given = [w for w in words if any(_begins(o)(w) for o in action.option_strings)]
+        if len(given) > 1 and action.nargs is None and not isinstance(getattr(options, action.dest), list):
+            option = next(o for o in action.option_strings if _begins(o)(given[-1]))
+            several = "; %%compare asks several models" if action.dest == "model" else ""
+            msg = f"{option} is given twice{_unsent(magic)}."
+            raise OptionError(msg, f"Write it once{several}. {_name(magic)}? lists the options, with examples.")
 
 
 def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
