@@ -78,6 +78,31 @@ def test_a_base_url_has_a_scheme(base_url):
 
 
 @pytest.mark.parametrize(
+    ("base_url", "meant"),
+    [
+        ("localhost:8971", "http://localhost:8971"),
+        ("127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+        ("//[::1]:8080", "http://[::1]:8080"),
+        ("192.168.1.7:11434", "http://192.168.1.7:11434"),
+        ("my-server:4000", "http://my-server:4000"),
+        ("gateway.example/path", "https://gateway.example/path"),
+        ("htp://localhost:8971", "http://localhost:8971"),
+    ],
+)
+def test_an_address_without_a_scheme_is_offered_with_one(base_url, meant):
+    with pytest.raises(SettingError) as raised:
+        endpoint(base_url)
+    assert raised.value.hint == f"Did you mean %config GatewaySettings.base_url = '{meant}'?"
+
+
+@pytest.mark.parametrize("base_url", ["", "/path", "ftp://", "a b:80", "javascript:alert(1)"])
+def test_what_is_no_address_is_not_offered(base_url):
+    with pytest.raises(SettingError) as raised:
+        endpoint(base_url)
+    assert raised.value.hint.startswith("Type for example")
+
+
+@pytest.mark.parametrize(
     "base_url",
     [
         "http://",

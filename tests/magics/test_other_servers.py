@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -188,11 +189,36 @@ def test_a_server_without_a_list_leaves_the_catalogue(notebook, answer, why):
     assert "claude-opus-4-7" in cells.offers("%chat_model opus-4-7")
 
 
+@pytest.mark.parametrize("page", ["<title>Error response</title>", '{"detail": "Not here."}'])
+def test_a_server_without_a_list_is_named_with_why(notebook, page):
+    cells, server = notebook(Answer(http(page, "501 Not Implemented")))
+    said = cells.run("%chat_models").replace("\n", " ")
+    address = server.base_url.removesuffix("/gateway")
+    assert f"{address} gave no list of its models: The gateway refused with 501: " in said
+    assert re.search(r"[^.]\. Below are the names of the catalogue, which it may not know\.", said)
+
+
+def test_an_address_that_is_set_while_the_sandbox_answers_is_said_to_wait(notebook):
+    cells, server = notebook(key=KEY)
+    cells.run("%chat_sandbox")
+    assert "%chat_sandbox off" not in cells.run("%chat -m gpt-5.5 Hi")
+    other = server.base_url + "/other"
+    cells.run(f"%config GatewaySettings.base_url = {other!r}")
+    note = f"The sandbox still answers: %chat_sandbox off sends requests to {other}."
+    assert note in cells.run("%chat -m gpt-5.5 Hi")
+    assert note not in cells.run("%chat -m gpt-5.5 Hi")  # once for each address
+    assert server.requests == []
+    cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
+    assert f"sends requests to {server.base_url}." in cells.run("%%compare gpt-5.5 gpt-5.4\nHi")
+    cells.run("%chat_sandbox off")
+    assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+
+
 @pytest.mark.parametrize("then", ["reset", "close"])
 def test_a_server_that_breaks_its_list_off_leaves_the_catalogue(notebook, then):
     cells, _ = notebook(Answer(http("[" * 50)[:-20], then), key=KEY)
     shown = cells.run("%chat_models")
-    assert "These are the names of the catalogue." in shown
+    assert "gave no list of its models" in shown
     assert "45 of 45" in shown
 
 

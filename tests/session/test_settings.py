@@ -62,7 +62,7 @@ def test_a_wrong_value_is_refused_at_once(loaded, caplog, wrong):
     assert getattr(settings, name) == before
 
 
-MENDED = re.compile(r"(?:For example: |%config )(\w+\.\w+ = .*?)\.?$", re.MULTILINE)
+MENDED = re.compile(r"(?:For example: |%config )(\w+\.\w+ = .*?)[.?]?$", re.MULTILINE)
 
 
 @pytest.mark.parametrize(

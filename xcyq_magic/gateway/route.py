@@ -48,7 +48,9 @@ _BY_KIND: dict[type[OSError], tuple[str, str]] = {
 # OpenSSL's numbers: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 _UNKNOWN_ISSUER, _NOT_YET, _EXPIRED, _OTHER_NAME = {18, 19, 20, 21}, {9}, {10}, {62, 64}
 _OLD_TLS = re.compile("PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|DH_KEY_TOO_SMALL|LEGACY")
-_BASE_URL_HINT = "Type for example %config GatewaySettings.base_url = 'https://gateway.example/path'."
+_SETTING = "%config GatewaySettings.base_url"
+_BASE_URL_HINT = f"Type for example {_SETTING} = 'https://gateway.example/path'."
+_SCHEMELESS = re.compile(r"(?:(?:\w+:)?//)?((?:\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(?:/[^\s'\\]*)?)", re.ASCII)
 
 
 def _no_address(text: str) -> SettingError:
@@ -80,7 +82,8 @@ def endpoint(base_url: str) -> str:
         raise SettingError(msg, _BASE_URL_HINT) from None
     if parts.scheme not in {"http", "https"}:
         msg = f"The base URL {text!r} does not begin with http:// or https://; nothing was sent."
-        raise SettingError(msg, _BASE_URL_HINT)
+        meant = _with_scheme(text)
+        raise SettingError(msg, f"Did you mean {_SETTING} = '{meant}'?" if meant else _BASE_URL_HINT)
     if not host or not text.isprintable() or any(c in text for c in " #"):
         raise _no_address(text)
     address, _, query = text.partition("?")
@@ -89,6 +92,16 @@ def endpoint(base_url: str) -> str:
         versioned = any(map(_VERSION.fullmatch, parts.path.split("/")))
         address = _BESIDE.sub("", address) + _ENDPOINT if versioned else f"{address}/v1{_ENDPOINT}"
     return f"{address}?{query}" if query else address
+
+
+def _with_scheme(text: str) -> str:
+    """Return an address that lacks its scheme with the likely one; ``""`` where it is none."""
+    found = _SCHEMELESS.fullmatch(text)
+    if found is None:
+        return ""
+    host = urlsplit(f"//{found[1]}").hostname or ""
+    near = found[2] or "." not in host or is_loopback(f"//{found[1]}")  # a port, a name without a dot: it is at hand
+    return f"{'http' if near else 'https'}://{found[1]}"
 
 
 def models_url(endpoint: str) -> str:

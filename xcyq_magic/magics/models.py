@@ -112,7 +112,8 @@ class ModelMagics(ExtensionMagics):
         try:
             names = [*session.models()]
         except XcyqError as e:
-            self.say(f"{e.message} These are the names of the catalogue.")
+            self.say(f"{session.access.shown_url} gave no list of its models: {e.message.rstrip('.')}.")
+            self.say("Below are the names of the catalogue, which it may not know.")
         glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
         found = [name for name in names if fnmatchcase(name.lower(), glob.lower())]
         if not found:

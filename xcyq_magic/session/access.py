@@ -50,6 +50,7 @@ class GatewayAccess:
         self.entered: ApiKey | None = None
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
+        self._left_url = ""  # what the settings had when the sandbox began to answer in its place
         self._route_told = False
         self._listed: dict[str, tuple[str, ...]] = {}  # the models of servers, by their addresses
         self._remarked: set[tuple[str, str]] = set()
@@ -57,8 +58,12 @@ class GatewayAccess:
         self._lock = PerProcess(threading.RLock)
 
     def route_notice(self) -> str | None:
-        """Return a line on who can read what is sent; told once, so None from then on."""
+        """Return a line on where requests go, and who can read them; told once, so None from then on."""
         with self._lock.get():
+            if self.sandbox is not None and self._settings.base_url != self._left_url:
+                self._left_url = self._settings.base_url
+                url = without_secrets(self._left_url)
+                return f"The sandbox still answers: %chat_sandbox off sends requests to {url}."
             notice = None if self._route_told else route_notice(self.base_url)
             self._route_told = self._route_told or notice is not None
             return notice
@@ -250,7 +255,7 @@ class GatewayAccess:
                 except ModuleNotFoundError as e:
                     msg = f"The sandbox needs {e.name}, which is not installed."
                     raise SandboxError(msg, "Type %pip install tornado, then run this cell again.") from None
-                self.sandbox = Sandbox()
+                self.sandbox, self._left_url = Sandbox(), self._settings.base_url
             return self.sandbox
 
     def stop_sandbox(self) -> None:
