@@ -10,11 +10,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import distributed
+import numpy as np
 import pandas as pd
 import pytest
 from servers import ScriptedServer
 
 from xcyq_magic import Evaluation, Rows, ask_each, compare
+from xcyq_magic.chat.rows import Row
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
@@ -40,6 +42,35 @@ def test_a_frame_is_asked_about_by_its_columns(session):
     rows = ask_each(FRAME, "{text} #{n}", session=session)
     assert isinstance(rows, Rows)
     assert FRAME.join(rows.to_frame())["reply"].to_dict() == {"a": "about fine #1", "b": "about bad #2"}
+
+
+def test_rows_are_a_column(session):
+    frame = FRAME.assign(reply=ask_each(FRAME, "{text} #{n}", session=session))
+    assert frame["reply"].to_dict() == {"a": "about fine #1", "b": "about bad #2"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "dtype"),
+    [
+        ([3, 4], "int64"),
+        ([3, 0.5], "float64"),
+        ([True, False], "bool"),
+        ([True, 2], "object"),
+        (["light", "heavy"], "object"),
+        ([3, None], "object"),
+        ([["a", "b"], ["c", "d"]], "object"),
+        ([{"reply": 1}, {"reply": 2}], "object"),
+        ([], "object"),
+    ],
+)
+def test_typed_answers_are_a_column_of_their_type(answers, dtype):
+    rows = Rows([Row(n, "case", data=answer) for n, answer in enumerate(answers)])
+    array = np.asarray(rows)
+    assert array.dtype == dtype
+    assert array.tolist() == answers
+    frame = pd.DataFrame(index=range(len(answers)))
+    frame["answer"] = rows
+    assert frame["answer"].tolist() == answers
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ class Rows(Sequence[Row[D]]):
     Examples
     --------
     >>> df.join(rows.to_frame())            # doctest: +SKIP
+    >>> df["size"] = rows                   # doctest: +SKIP
     >>> [row.label for row in rows.failed]  # doctest: +SKIP
     """
 
@@ -185,6 +186,23 @@ class Rows(Sequence[Row[D]]):
     def data(self) -> list[D | None]:
         """The answers of the type that was asked for; None where a row failed."""
         return [r.data for r in self._rows]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: ANN401, FBT001  # as numpy calls it
+        """Return the answers as an array for numpy and pandas: ``df["size"] = rows`` has them in a column.
+
+        They are what `data` has where a type was asked for, else the replies' text; None where a row failed.
+        """
+        import numpy as np  # noqa: PLC0415  # who calls it has it
+
+        whole = (r.data is None and r.error is None and r.completion is not None for r in self._rows)
+        answers = [r.text if is_text else r.data for r, is_text in zip(self._rows, whole, strict=True)]
+        kinds = {type(answer) for answer in answers}
+        if kinds and (kinds <= {bool} or kinds <= {int, float}):
+            return np.array(answers, dtype=dtype)
+        array = np.empty(len(answers), dtype=object)
+        for place, answer in enumerate(answers):  # at once, lists of one length would be a table
+            array[place] = answer
+        return array if dtype is None else array.astype(dtype)
 
     @property
     def cost(self) -> float | None:
