@@ -153,7 +153,7 @@ class ChatMagics(TurnMagics):
             %%chat --each df --as Literal["good", "bad"] -o reviews
             How is this review? {{ row.text }}
         """
-        options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
+        options, text = parse_line(self.chat, line, cell)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
             self.say("\n".join(state_of(self.session)))
             return
