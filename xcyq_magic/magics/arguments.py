@@ -14,7 +14,7 @@ from IPython.core.magic_arguments import argument, argument_group, magic_argumen
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled, names_of
 from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
-from xcyq_magic.magics.misplaced import TypedLine, check_end, check_out, check_system
+from xcyq_magic.magics.misplaced import TypedLine, check_attached, check_end, check_out, check_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -257,13 +257,15 @@ def parse_line(magic: Any, line: str, cell: str | None = None) -> tuple[argparse
     _check_quotes(magic, tokens[: len(tokens) - count])
     _check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
     text = line[tokens[-count].start :].rstrip() if count else ""
+    names = names_of(magic.__self__.shell) if hasattr(magic, "__self__") else {}
+    check_attached(line, tokens, len(tokens) - count, names)
     if count and all(t.text != "--" for t in tokens[: len(tokens) - count + 1]):
         typed = TypedLine(_name(magic), tokens[:-count], tokens[-count:], line, _options(magic))
         if cell is not None:
             check_out(typed)
         else:
             check_system(typed)
-            check_end(typed, names_of(magic.__self__.shell) if hasattr(magic, "__self__") else {})
+            check_end(typed, names)
     return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
 
@@ -279,6 +281,7 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
     _check_quotes(magic, tokens)
     _check_dashes(magic, [t.text for t in tokens])
+    check_attached(line, tokens, len(tokens), names_of(magic.__self__.shell))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")

@@ -8,7 +8,7 @@ import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.errors import InputError, MediaError, OptionError
 from xcyq_magic.magics.expand import known_names
 from xcyq_magic.magics.line import unquote
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from xcyq_magic.magics.line import Token
 
+_ATTACH, _GLUED = {"-a", "--attach"}, ("--attach=", "-a")
 _SYSTEM, _OUT = ("-s", "--system"), ("-o", "--out")
 _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _ADDRESS = re.compile(r"https?://\S")
+_MOST_WORDS = 12  # of a path
 _MOST_SHOWN = 60  # characters of a text in an error
 _MOST_LINE = 120  # of a line that is shown as it is meant
 _SHORT = 2  # characters of an option whose value may be glued to it
@@ -90,6 +92,39 @@ def check_out(typed: TypedLine) -> None:
         msg = f"-o takes one name of a variable, and behind {word} stands {_short(typed.typed)!r}; nothing was sent."
         name = f"{word}_{rest}" if (rest := typed.typed).isidentifier() else "answer"
         raise OptionError(msg, f"Write a name without spaces, such as -o {name}. A prompt goes below the line.")
+
+
+def check_attached(line: str, tokens: Sequence[Token], until: int, names: Mapping[str, Any]) -> None:
+    """Refuse a path behind ``-a`` that is none, but is one together with the words behind it.
+
+    Parameters
+    ----------
+    line
+        What follows the magic's name.
+    tokens
+        Its words.
+    until
+        How many of them can be options.
+    names
+        Those of the user's variables.
+
+    Raises
+    ------
+    MediaError
+        It is.
+    """
+    from xcyq_magic.magics.attached import exists
+
+    for n in range(until):
+        before, token = tokens[n - 1].text if n else "", tokens[n]
+        glued = "" if before in _ATTACH else next((o for o in _GLUED if token.text.startswith(o)), None)
+        word, start = token.text[len(glued or "") :], token.start + len(glued or "")
+        if glued is None or not word or set("\"'") & set(word) or exists(word) or known_names(word, dict(names)):
+            continue
+        ends = (t.start + len(t.text) for t in tokens[n + 1 : n + _MOST_WORDS])
+        if path := next((line[start:end] for end in ends if exists(line[start:end])), None):
+            msg = f"-a {word}: there is neither a variable nor a file of that name; nothing was sent."
+            raise MediaError(msg, f'Quote the path, which has spaces: -a "{path}"')
 
 
 def check_end(typed: TypedLine, names: Mapping[str, Any]) -> None:
