@@ -69,7 +69,9 @@ def test_a_column_is_found_by_name_and_by_number():
     with pytest.raises(OptionError, match=r"x was asked several times; nothing was kept\.\nThere are x#1, x#2\."):
         comparison.column("x")
     for wrong in ("4", "0", "y", "²"):
-        with pytest.raises(OptionError, match=r"is no column of the last comparison.*\nThere are 1 x#1, 2 x#2, 3 7\."):
+        with pytest.raises(
+            OptionError, match=r"is no column of this comparison.*\nType its number: 1 for x#1, 2 for x#2, 3 for 7\."
+        ):
             comparison.column(wrong)
 
 

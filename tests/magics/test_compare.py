@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
+import json
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from xcyq_magic import Comparison, unload_ipython_extension
+from xcyq_magic.display.settled_comparison import comparison_bundle
 from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.magics.context import Context
 
 ECHO = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
 
@@ -158,6 +163,68 @@ def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, c
         run("%chat_keep")
     with pytest.raises(OptionError, match="nothing was kept"):
         run("%chat_keep gpt-5.4")
+
+
+def keeping(bundle: dict, column: int) -> str:
+    """What the button of a column types."""
+    arguments = re.findall(r'data-commandlinker-args="(.*?)"', bundle["text/html"])[column - 1]
+    return json.loads(html.unescape(arguments))["args"]["text"]
+
+
+def test_a_button_keeps_the_answer_of_its_own_comparison(run, shell, sandbox, capsys):
+    run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: vary\nThe first?")
+    first = comparison_bundle(shell.user_ns["_comparison"], "")
+    run("%%compare gemini-2.5-pro gpt-5.4\nsandbox: vary\nThe second?")
+    second = comparison_bundle(shell.user_ns["_comparison"], "")
+    run(keeping(first, 2))
+    assert "Kept: the answer of claude-opus-4-7." in capsys.readouterr().out
+    run(keeping(second, 1))
+    assert "Kept: the answer of gemini-2.5-pro." in capsys.readouterr().out
+    run("%chat and on")
+    assert [m["content"].split("\n")[-1] for m in sandbox.received[-1].body["messages"][::2]] == [
+        "The first?",
+        "The second?",
+        "and on",
+    ]
+    run(keeping(first, 1))  # instead of the other one of the first
+    assert "The conversation main has 3 turns now." in capsys.readouterr().out
+
+
+def test_a_button_of_a_comparison_that_is_not_known_keeps_nothing(run, shell, sandbox):
+    run("%%compare gpt-5.5 claude-opus-4-7\nWhich one?")
+    typed = keeping(comparison_bundle(replace(shell.user_ns["_comparison"], asked_at=1.25), ""), 2)
+    with pytest.raises(InputError, match=r"knows no comparison of \d\d:\d\d:\d\d.250; nothing was kept") as raised:
+        run(typed)
+    assert raised.value.hint == "Run its cell again, and keep an answer then."
+    for n in range(20):  # those that are long past are not known any more
+        run(f"%%compare gpt-5.5 gpt-5.4\nQuestion {n}?")
+    assert len(Context.of(shell).session.compared) == 20
+
+
+def test_who_answers_after_a_kept_answer_is_said_where_it_is_another_model(run, capsys):
+    run("%%compare gpt-5.5 claude-sonnet-4-6\nWhich one?")
+    run("%chat_keep gpt-5.5")
+    note = "Its next prompt goes to claude-sonnet-4-6. %chat_model gpt-5.5 goes on with that model instead."
+    assert note in capsys.readouterr().out
+    run("%chat_keep claude-sonnet-4-6")
+    assert "next prompt" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("gemini", "Type %chat_keep 2 for gemini-3-flash-preview."),
+        ("GPT-5.5", "Type %chat_keep 1 for gpt-5.5."),
+        ("gpt-6", "Type its number: 1 for gpt-5.5, 2 for gemini-3-flash-preview."),
+        ("3", "Type its number: 1 for gpt-5.5, 2 for gemini-3-flash-preview."),
+        ("--off 1", "Did you mean --of?"),
+    ],
+)
+def test_a_column_that_is_not_there_is_offered_by_its_number(run, typed, hint):
+    run("%%compare gpt-5.5 gemini-3-flash-preview\nWhich one?")
+    with pytest.raises(OptionError) as raised:
+        run(f"%chat_keep {typed}")
+    assert raised.value.hint == hint
 
 
 def marked(run, capsys) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -224,6 +225,11 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self)}>"
 
+    @property
+    def clock(self) -> str:
+        """The time of day when it was asked, such as ``14:03:22.481``: by it, a button names its comparison."""
+        return time.strftime("%H:%M:%S", time.localtime(self.asked_at)) + f"{self.asked_at % 1:.3f}"[1:]
+
     def column(self, named: str) -> Column:
         """Return the column called `named`, or with that number, from 1.
 
@@ -237,10 +243,14 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
         if found := next((c for n, c in enumerate(self.columns, 1) if named.lstrip("0") == str(n)), None):
             return found
         several = [c.name for c in self.columns if c.model == named]
-        names = several or [f"{n} {c.name}" for n, c in enumerate(self.columns, 1)]
-        what = "was asked several times" if several else "is no column of the last comparison"
-        msg = f"{named} {what}; nothing was kept."
-        raise OptionError(msg, f"There are {', '.join(names)}.")
+        if several:
+            msg = f"{named} was asked several times; nothing was kept."
+            raise OptionError(msg, f"There are {', '.join(several)}.")
+        msg = f"{named} is no column of this comparison; nothing was kept."
+        near = [c for c in self.columns if not named.isdecimal() and named.lower() in c.name.lower()]
+        if len(near) == 1:
+            raise OptionError(msg, f"Type %chat_keep {self.columns.index(near[0]) + 1} for {near[0].name}.")
+        raise OptionError(msg, f"Type its number: {', '.join(f'{n} for {name}' for n, name in enumerate(self, 1))}.")
 
     def turn(self, column: Column) -> Turn | None:
         """Return the turn that `column` would be in a conversation; None if no word of its reply came."""

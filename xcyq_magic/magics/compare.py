@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, OptionError, before_sending
-from xcyq_magic.magics.arguments import compare_options, parse_models
+from xcyq_magic.magics.arguments import compare_options, parse_models, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
-from xcyq_magic.magics.expand import filled
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
@@ -104,10 +104,14 @@ class CompareMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
+    @takes(
+        argument("--of", metavar="TIME", help="An earlier comparison, by when it was asked, as its buttons have it.")
+    )
     def chat_keep(self, line: str) -> None:
         """Take one answer of the last comparison into the conversation.
 
-        Name it by its column, or by the column's number. Keeping another answer later replaces it.
+        Name it by its column, or by the column's number. Keeping another answer later replaces it. The buttons below
+        a comparison type this, with ``--of`` and the time of theirs.
 
         Examples::
 
@@ -118,7 +122,12 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.chat.records import TURN_MIME, turn_record
         from xcyq_magic.session.comparing import keep
 
-        comparison, named = self.session.comparison, "".join(filled(self.context.shell, line.strip()))
+        options = parse_words(self.chat_keep, line)
+        named, known = " ".join(options.words), [c for c, _ in self.session.compared if options.of in {None, c.clock}]
+        if options.of is not None and not known:
+            msg = f"This kernel knows no comparison of {options.of}; nothing was kept."
+            raise InputError(msg, "Run its cell again, and keep an answer then.")
+        comparison = known[-1] if known else None
         if comparison is None:
             msg = "There is no comparison to keep an answer from."
             raise InputError(msg, "For example, type %%compare gpt-5.5 claude-opus-4-7 above a question.")
@@ -130,6 +139,9 @@ class CompareMagics(ExtensionMagics):
         kept, name = keep(self.session, comparison, column), comparison.conversation
         turns = count(len(self.session.conversation(name).turns), "turn")
         said = f"Kept: the answer of {column.name}. The conversation {name} has {turns} now."
+        model = self.session.model_of(self.session.conversation(name))
+        if model != column.model:
+            said += f"\nIts next prompt goes to {model}. %chat_model {column.model} goes on with that model instead."
         record = turn_record(kept.turn, name, elsewhere=True, instead_of=kept.instead_of)
         self.show({"text/plain": said, TURN_MIME: record})
 

@@ -88,7 +88,7 @@ def read_pdf(path: Path, shown: str, selection: str | None, chars: int) -> Docum
         import pypdfium2 as pdfium  # noqa: PLC0415  # an extra; and loading the extension must not load it
     except ImportError:
         msg = f"{shown} is a PDF, and what reads it is not installed; nothing was sent."
-        way_on = "Type %pip install pypdfium2, which is xcyq-magic[pdf], then run this cell again."
+        way_on = "Type %pip install pypdfium2, then run this cell again."
         raise MediaError(msg, way_on) from None
     as_text, asked = _asked(selection, shown)
     with _LOCK:

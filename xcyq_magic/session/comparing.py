@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _FEWEST_JUDGED = 2
+_MOST_KEPT = 20  # comparisons whose answers can be kept
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def compare(
         order = order or order_of(prompt, comparison.system, [c.text for c in comparison.columns])
         verdict, error = asking.verdict(judge, comparison, order, painting)
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
-    session.comparison, session.compared_in = comparison, place
+    session.compared = [*session.compared, (comparison, place)][-_MOST_KEPT:]
     return Compared(comparison, error)
 
 
@@ -327,12 +328,10 @@ def _place_of(session: ChatSession, comparison: Comparison) -> Slot:
     """Return the conversation that was asked, which another one may have set aside since then."""
     conversations = session.conversations
     place = conversations.open(comparison.conversation)
-    if comparison is not session.comparison:
-        return place
-    asked = session.compared_in or place
+    asked = next((slot for c, slot in session.compared if c is comparison), place)
     if asked.id != place.id and conversations.get(asked).turns:  # one without turns is as good as another
         msg = f"The comparison belongs to a {comparison.conversation} that has been set aside since; nothing was kept."
         way_on = f"%chat_switch {asked.id} goes back to it, and %chat_keep keeps an answer there."
         raise InputError(msg, f"{way_on} Or run the comparison again, to ask after this conversation.")
-    session.compared_in = place
+    session.compared = [(c, place if c is comparison else slot) for c, slot in session.compared]
     return place

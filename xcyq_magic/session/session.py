@@ -57,10 +57,9 @@ class ChatSession:
         By name, as they stand.
     access
         The key, the address, the sandbox.
-    comparison
-        The last one; None before the first.
-    compared_in
-        The conversation that it followed, as `Conversations.open` gave it.
+    compared
+        The last comparisons, the newest last, each with the conversation that it followed, as `Conversations.open` gave
+        it.
     spending
         The ledger, and the budget.
     closed
@@ -77,12 +76,16 @@ class ChatSession:
         self.chat = chat or ChatSettings()
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
-        self.comparison: Comparison | None = None
-        self.compared_in: Slot | None = None
+        self.compared: list[tuple[Comparison, Slot]] = []
         self.spending = Spending(self.gateway, self.chat, self.conversations)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
         self._fitting = PerProcess(Fitting)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The last comparison; None before the first."""
+        return self.compared[-1][0] if self.compared else None
 
     @property
     def _client(self) -> GatewayClient:
