@@ -126,6 +126,23 @@ def test_a_system_prompt_of_half_its_words_is_refused(run, sandbox, magic, optio
     assert hint == 'Put the system prompt into quotes: -s "Be brief. …", or -s "Be" for the one word.'
 
 
+@pytest.mark.parametrize(
+    "line", ["gpt-5.5 gpt-5.4 -s Be brief.", "-s Be brief gpt-5.5", "gpt-5.5 -sBe brief --repeat 2"]
+)
+def test_a_comparison_with_half_a_system_prompt_is_refused(run, sandbox, line):
+    message, hint = refused(run, sandbox, f"%%compare {line}\nHello")
+    assert message.startswith("The system prompt would be 'Be', and 'brief")
+    assert hint.startswith('Put the system prompt into quotes: -s "Be brief')
+
+
+@pytest.mark.parametrize(
+    "line", ["-s Terse gpt-5.5 gpt-5.4", "gpt-5.5 gpt-5.4 -s 'Be brief.'", "gpt-5.5 gpt-5.4 -s Be -t 0"]
+)
+def test_a_comparison_with_a_whole_system_prompt_is_sent(run, sandbox, line):
+    run(f"%%compare {line}\nHello")
+    assert [r.body["messages"][0]["role"] for r in sandbox.received] == ["system", "system"]
+
+
 @pytest.mark.parametrize("option", ['-s "Be"', "-s'Be'", "-s Be --once", "--system=Be -t 0", "-s {{ idea }}"])
 def test_a_system_prompt_that_ends_for_sure_is_sent(run, sandbox, option):
     run(f"%chat {option} Hello")

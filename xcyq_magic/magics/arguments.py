@@ -14,7 +14,7 @@ from IPython.core.magic_arguments import argument, argument_group, magic_argumen
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled, names_of
 from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
-from xcyq_magic.magics.misplaced import TypedLine, check_attached, check_end, check_out, check_system
+from xcyq_magic.magics.misplaced import TypedLine, check_attached, check_end, check_models, check_out, check_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -282,6 +282,8 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     _check_quotes(magic, tokens)
     _check_dashes(magic, [t.text for t in tokens])
     check_attached(line, tokens, len(tokens), names_of(magic.__self__.shell))
+    for n in range(1, len(tokens)):
+        check_models(TypedLine(_name(magic), tokens[:n], tokens[n:], line, _options(magic)))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ATTACH, _GLUED = {"-a", "--attach"}, ("--attach=", "-a")
 _SYSTEM, _OUT = ("-s", "--system"), ("-o", "--out")
 _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_PLAIN = re.compile(r"[^\W\d]+[.,;:!?]?")  # a word of a sentence
 _ADDRESS = re.compile(r"https?://\S")
 _MOST_WORDS = 12  # of a path
 _MOST_SHOWN = 60  # characters of a text in an error
@@ -78,6 +79,22 @@ def check_system(typed: TypedLine) -> None:
         raise OptionError(
             msg, f'Put the system prompt into quotes: -s "{word} {rest} …", or -s "{word}" for the one word.'
         )
+
+
+def check_models(typed: TypedLine) -> None:
+    """Refuse the same where the first word of the text is to be a model, and looks like a word of a sentence.
+
+    Raises
+    ------
+    OptionError
+        It does.
+    """
+    from xcyq_magic.gateway import catalog
+
+    word, following = typed.value_before(_SYSTEM), typed.text[0].text
+    if word is not None and _PLAIN.fullmatch(following) and not catalog.suggest(following):
+        msg = f"The system prompt would be {word!r}, and {following!r} a model; nothing was sent."
+        raise OptionError(msg, f'Put the system prompt into quotes: -s "{word} {following} …", or -s "{word}".')
 
 
 def check_out(typed: TypedLine) -> None:
