@@ -113,6 +113,32 @@ def test_no_key_in_the_environment_is_no_key(environment):
     assert ApiKey.from_environment(environment) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        (f'"{SECRET}"', SECRET),
+        (f"'{SECRET}'", SECRET),
+        (f" ' {SECRET} '\n", SECRET),
+        (f"''{SECRET}''", f"'{SECRET}'"),
+        (f'"{SECRET}', f'"{SECRET}'),
+        (f"'{SECRET}\"", f"'{SECRET}\""),
+        ("'", "'"),
+    ],
+)
+def test_one_pair_of_quotes_around_a_key_is_none_of_it(text, header):
+    assert ApiKey(text).header("") == header
+    assert ApiKey.from_environment({"XCYQ_API_KEY": text}).header("") == header
+    if header == SECRET:
+        assert "5ecret" not in ApiKey(text).hide(f"no: {SECRET}")
+
+
+@pytest.mark.parametrize("text", ['""', "''", " ' ' "])
+def test_quotes_around_nothing_are_no_key(text):
+    assert ApiKey.from_environment({"XCYQ_API_KEY": text}) is None
+    with pytest.raises(KeyFormatError, match="is empty"):
+        ApiKey(text)
+
+
 KEYS = [SECRET, "a?b>c~d?e>f~g", "q\"u\\o/t'e<d>&", "aaaaaaaab", "-is-not-ASCII"]
 
 

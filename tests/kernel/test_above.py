@@ -141,6 +141,29 @@ def test_chats_whose_turns_go_anyway_are_left_out_and_others_are_not(page):
     assert titles(page.ask("%%chat --above --once")) == ["a = 1", "%%chat", "%%chat --once", "%%chat --above"]
 
 
+def test_the_line_says_which_chats_are_left_out_because_they_go_anyway(page):
+    def line(options: str) -> str:
+        html = next(o for o in page.run(page.add(f"%%chat {options}\nWhy?")).outputs if "text/html" in o)["text/html"]
+        return re.search(r"Above: [^<]*", html)[0]
+
+    page.run(page.add("%%chat\nasked first"))
+    page.run(page.add("a = 1"))
+    assert "1 cell · " in (said := line("--above"))
+    assert " · 1 chat is in the conversation already" in said
+    page.run(page.add("b = 2"))
+    page.run(page.add("%%chat\nasked again"))
+    assert " · 3 chats are in the conversation already" in line("--above 3")
+    assert " · 2 chats are in the conversation already" in line("--above 1")
+    assert "in the conversation already" not in line("--above --once")
+
+
+def test_where_all_above_goes_anyway_the_error_says_so(page):
+    page.run(page.add("%%chat\nasked first"))
+    ran = page.run(page.add("%%chat --above\nWhy?"), "error")
+    said = "There is no cell above this one but for what goes along anyway: 1 chat is in the conversation already"
+    assert said in "\n".join(ran.error)
+
+
 @pytest.mark.parametrize("begin", ["# private", "#private: names", "\n%%time\n# Private"])
 def test_private_cells_never_go(page, begin):
     page.run(page.add(f"{begin}\nname = 'Ann'\nprint(name)"))

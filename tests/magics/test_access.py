@@ -188,3 +188,43 @@ def test_an_address_that_is_none_is_said_where_it_is_shown(bare_shell, monkeypat
     out = capsys.readouterr().out
     assert "(the sandbox)" in out
     assert out.endswith("\n".join(["The sandbox is off.", *state[at : at + 2], ""]))
+
+
+# A .env without a key
+
+NO_LINE = ".env was read, and has no line XCYQ_API_KEY=… with a key."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"OPENAI_API_KEY={KEY}\n", "XCYQ_API_KEY\n", "XCYQ_API_KEY=\n", "XCYQ_API_KEY=''\n", f"XCYQ_API_KEY: {KEY}", ""],
+)
+@pytest.mark.usefixtures("no_key")
+def test_a_file_without_a_key_is_named_and_nothing_of_it_is_shown(run, lines, folder, text):
+    (folder / ".env").write_text(text)
+    run("%config GatewaySettings.base_url = 'https://gateway.invalid'")
+    with pytest.raises(MissingKeyError) as raised:
+        run("%chat Hello")
+    assert raised.value.hint.startswith(f"{folder / NO_LINE} Set XCYQ_API_KEY, or enter it")
+    state = lines("%chat")
+    assert "API key: none." in state
+    assert f"{folder / NO_LINE} Set" in state[-1]
+    assert lines("%chat_sandbox auto")[0] == f"No API key is found. {folder / NO_LINE}"
+    assert KEY not in "".join([str(raised.value), raised.value.hint, *state])
+
+
+@pytest.mark.usefixtures("no_key")
+def test_a_file_that_cannot_be_read_is_named(run, folder):
+    (folder / ".env").mkdir()
+    run("%config GatewaySettings.base_url = 'https://gateway.invalid'")
+    with pytest.raises(MissingKeyError) as raised:
+        run("%chat Hello")
+    assert raised.value.hint.startswith(f"{folder / '.env'} cannot be read (Is a directory). Set XCYQ_API_KEY")
+
+
+@pytest.mark.usefixtures("no_key")
+def test_where_there_is_no_file_none_is_named(run):
+    run("%config GatewaySettings.base_url = 'https://gateway.invalid'")
+    with pytest.raises(MissingKeyError) as raised:
+        run("%chat Hello")
+    assert raised.value.hint == "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."

@@ -106,5 +106,5 @@ def test_the_state_says_how_many_tokens_and_what_comes_next(run, shell, sandbox,
     monkeypatch.delenv("XCYQ_API_KEY")
     run("%config GatewaySettings.base_url = 'https://gateway.invalid'")  # a server on this machine needs none
     shown = state()
-    assert "API key: There is no API key." in shown
+    assert "API key: none.\nSet XCYQ_API_KEY, or enter it with %chat_key" in shown
     assert shown.strip().endswith("work offline with %chat_sandbox.")

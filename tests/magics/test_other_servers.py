@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.utils.capture import capture_output
-from servers import DONE, Answer, RawServer, delta, http
+from servers import DONE, Answer, RawServer, delta, event, http
 from shells import shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
@@ -112,6 +112,44 @@ def test_a_server_on_this_machine_that_wants_a_key_says_so(notebook):
     shown = cells.run("%chat -m gpt-5.5 Hi")
     assert "No api key passed in." in shown
     assert "%chat_key" in shown
+
+
+REFUSED = '{"error": {"message": "Incorrect API key provided."}}'
+IN_STREAM = event(json.loads(REFUSED))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        http(REFUSED, "401 Unauthorized"),
+        http("{}", "401 Unauthorized"),
+        http(REFUSED, "400 Bad Request"),
+        http("{}", "403 Forbidden"),
+        http(IN_STREAM, kind="text/event-stream"),
+    ],
+)
+def test_where_no_key_was_sent_none_is_to_be_checked(notebook, payload):
+    cells, _ = notebook(Answer(payload))
+    shown = cells.run("%chat -m gpt-5.5 Hi")
+    assert "No key was sent, for none was found: %chat_key asks for it, or set XCYQ_API_KEY." in shown
+    assert "Check the key" not in shown
+
+
+@pytest.mark.parametrize("payload", [http(REFUSED, "401 Unauthorized"), http(IN_STREAM, kind="text/event-stream")])
+def test_a_key_that_is_refused_is_said_where_it_came_from(notebook, payload, monkeypatch, tmp_path):
+    cells, server = notebook(Answer(payload), Answer(payload), Answer(payload), key=KEY)
+    said = "Check the key, which came from {}: %chat_key asks for it again."
+    assert said.format("XCYQ_API_KEY") in cells.run("%chat -m gpt-5.5 Hi")
+    monkeypatch.delenv("XCYQ_API_KEY")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"XCYQ_API_KEY={KEY}\n")
+    assert said.format("the .env file") in cells.run("%chat -m gpt-5.5 Hi")
+    monkeypatch.setattr("getpass.getpass", lambda _: f" '{KEY}' ")
+    cells.run("%chat_key")
+    shown = cells.run("%chat -m gpt-5.5 Hi")
+    assert {r.headers["authorization"] for r in server.requests} == {f"Bearer {KEY}"}  # without the quotes
+    assert said.format("%chat_key") in shown
+    assert KEY not in shown
 
 
 def test_elsewhere_a_key_is_needed(notebook):

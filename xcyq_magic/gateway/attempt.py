@@ -299,7 +299,11 @@ class Attempt:
 
 
 def bare(error: XcyqError, key: ApiKey) -> XcyqError:
-    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words."""
+    """Return an error without its traceback, whose frames hold the request's headers and the gateway's words.
+
+    What it says of the key says whose that was.
+    """
+    error.hint = refusals.hint_of_key(error, key.source)
     error.rewrite(key.hide)
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

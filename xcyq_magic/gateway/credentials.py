@@ -37,7 +37,7 @@ class ApiKey:
     Parameters
     ----------
     text
-        The key; white space around it is dropped.
+        The key; white space around it is dropped, and a pair of quotes.
     source
         Where it came from, in words: this much may be shown.
 
@@ -52,7 +52,7 @@ class ApiKey:
 
     def __init__(self, text: str, source: str = "Python") -> None:
         self.source = source
-        key = text.strip()
+        key = _unquoted(text)
         flaw = _flaw(key)
         if flaw:
             del text, key  # this frame is in the traceback of the error
@@ -65,7 +65,7 @@ class ApiKey:
     @classmethod
     def of(cls, text: str | None, source: str) -> ApiKey | None:
         """Return the key that `source` holds; None if it holds none, or a blank."""
-        if text is None or not text.strip():
+        if text is None or not _unquoted(text):
             return None
         try:
             return cls(text, source)
@@ -160,6 +160,24 @@ class Hider:
         """Return what was held back: nothing follows, so it is shown, unless it is the key."""
         held, self._held = self._held, ""
         return self._key.hide(held)
+
+
+def note_of_file(folder: Path) -> str:
+    """Return a sentence on a ``.env`` in `folder` that gave no key, with nothing of what it holds; ``""`` for none."""
+    path = folder.absolute() / ".env"
+    try:
+        read_file(path, _MOST_BYTES)
+    except FileNotFoundError:
+        return ""
+    except OSError as e:
+        return f"{path} cannot be read ({e.strerror})."
+    return f"{path} was read, and has no line {ENVIRONMENT_NAMES[0]}=… with a key."
+
+
+def _unquoted(text: str) -> str:
+    """Return a key as it was pasted without white space and one pair of quotes around it."""
+    key = text.strip()
+    return key[1:-1].strip() if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'" else key
 
 
 def _flaw(key: str) -> str | None:

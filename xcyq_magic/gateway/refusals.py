@@ -15,10 +15,12 @@ from xcyq_magic.errors import (
     RateLimitError,
     ServerError,
     StatusError,
+    XcyqError,
 )
 from xcyq_magic.gateway.events import records_of
 from xcyq_magic.gateway.failures import failure_of, shown
 
+_CHECK_KEY = "Check the key: %chat_key asks for it again."
 _MOST_READ = 20_000  # of a page, for its title
 
 
@@ -31,7 +33,7 @@ _PAGE = re.compile(r"\s*<(?:!doctype\s|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     402: (BadRequestError, "The account's balance is used up: top it up, or use another key (%chat_key) or pool (-m)."),
-    401: (AuthenticationError, "Check the key: %chat_key asks for it again."),
+    401: (AuthenticationError, _CHECK_KEY),
     403: (AuthenticationError, "The key may not use this model: ask its owner, or try another with -m."),
     404: (NotFoundError, "Check the address (%config GatewaySettings.base_url) and the model's name (%chat_models)."),
     407: (BadRequestError, "A proxy asks for a user name and a password: HTTP_PROXY=http://USER:PASSWORD@HOST:PORT."),
@@ -116,7 +118,7 @@ _CAUSES = (
     # LiteLLM without a database says of a key that it does not know that it could not look it up.
     _Cause(
         re.compile(r"api.?key not valid|(?:incorrect|invalid).api.?key|no connected db", re.IGNORECASE),
-        "Check the key: %chat_key asks for it again.",
+        _CHECK_KEY,
         lasting=True,
     ),
 )
@@ -131,6 +133,23 @@ def hint_for(words: str, otherwise: str) -> str:
     """Return what helps with a failure of these words; `otherwise` where they tell nothing."""
     cause = cause_of(words)
     return cause.hint if cause else otherwise
+
+
+def hint_of_key(error: XcyqError, source: str) -> str:
+    """Return the hint of an error, which says of a key that was refused where it came from, or that none was sent.
+
+    Parameters
+    ----------
+    error
+        Any error of a request.
+    source
+        Where its key came from; ``""`` where none was sent.
+    """
+    if not source and (isinstance(error, AuthenticationError) or error.hint == _CHECK_KEY):
+        return "No key was sent, for none was found: %chat_key asks for it, or set XCYQ_API_KEY."
+    if error.hint == _CHECK_KEY:
+        return f"Check the key, which came from {source}: %chat_key asks for it again."
+    return error.hint
 
 
 def stream_error(record: object) -> IncompleteReplyError:

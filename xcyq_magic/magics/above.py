@@ -96,12 +96,14 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
     """
     placed, notes = _page(context)
     open_ = [p for p in placed if not p.is_private]
-    known = [found for p in open_ if (found := _without_known(p, turns)) is not None]
-    known = known if count == ALL else known[-count:]
+    known, asked = _nearest_known(open_, count, turns)
+    if asked:
+        notes.insert(0, f"{asked} chat{'s are' if asked > 1 else ' is'} in the conversation already")
     if private := len(placed) - len(open_):
         notes.append(f"{_cells(private)} left out as private")
     if not known:
         of = " that may go along" if private else ""
+        of = f" but for what goes along anyway: {notes[0]}" if asked else of
         msg = f"There is no cell above this one{of}, so nothing was sent."
         raise InputError(msg, "Leave out --above.")
     cells, hidden = _masked(context, _nearest(known, context.chat.above_chars), placed)
@@ -113,6 +115,15 @@ def cells_above(context: Context, count: int, turns: Collection[str]) -> tuple[l
     order = _BY_RUN if _BY_RUN in notes else _BY_PAGE
     parts = _between(shown.parts, _HEAD.format(order=order), _END)
     return parts, Above(len(parts), shown.cells, tuple(notes))
+
+
+def _nearest_known(open_: Sequence[_Placed], count: int, turns: Collection[str]) -> tuple[list[_Placed], int]:
+    """Return the nearest cells as they go along, and how many among them are left out for their `turns`."""
+    found = [(p, _without_known(p, turns)) for p in open_]
+    at = [n for n, (_, kept) in enumerate(found) if kept is not None]
+    within = found[at[-count] if 0 < count <= len(at) else 0 :]
+    known = [kept for _, kept in within if kept is not None]
+    return known, sum(kept is None and _without_known(p, ()) is not None for p, kept in within)
 
 
 def _cells(count: int) -> str:

@@ -12,8 +12,9 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, argument_group, magic_arguments
 
 from xcyq_magic.errors import OptionError
-from xcyq_magic.magics.expand import filled
+from xcyq_magic.magics.expand import filled, names_of
 from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
+from xcyq_magic.magics.misplaced import TypedLine, check_attached, check_end, check_models, check_out, check_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -233,13 +234,22 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     return options
 
 
-def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa: ANN401  # a magic with a `parser`
+def parse_line(magic: Any, line: str, cell: str | None = None) -> tuple[argparse.Namespace, str]:  # noqa: ANN401  # a magic with a `parser`
     """The options on a magic's line, and the text after them, character for character.
+
+    Parameters
+    ----------
+    magic
+        What was typed.
+    line
+        What follows its name.
+    cell
+        The cell below the line; None for a line magic, whose text it is.
 
     Raises
     ------
     OptionError
-        An option is unknown, lacks its value, or has a wrong one.
+        An option is unknown, lacks its value, or has a wrong one; or the text holds what is an option for sure.
     """
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
@@ -247,6 +257,15 @@ def parse_line(magic: Any, line: str) -> tuple[argparse.Namespace, str]:  # noqa
     _check_quotes(magic, tokens[: len(tokens) - count])
     _check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
     text = line[tokens[-count].start :].rstrip() if count else ""
+    names = names_of(magic.__self__.shell) if hasattr(magic, "__self__") else {}
+    check_attached(line, tokens, len(tokens) - count, names)
+    if count and all(t.text != "--" for t in tokens[: len(tokens) - count + 1]):
+        typed = TypedLine(_name(magic), tokens[:-count], tokens[-count:], line, _options(magic))
+        if cell is not None:
+            check_out(typed)
+        else:
+            check_system(typed)
+            check_end(typed, names)
     return options, "" if text == "--" else text.removeprefix("-- ")  # which ends the options
 
 
@@ -262,6 +281,9 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
     _check_quotes(magic, tokens)
     _check_dashes(magic, [t.text for t in tokens])
+    check_attached(line, tokens, len(tokens), names_of(magic.__self__.shell))
+    for n in range(1, len(tokens)):
+        check_models(TypedLine(_name(magic), tokens[:n], tokens[n:], line, _options(magic)))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")

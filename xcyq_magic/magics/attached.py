@@ -57,7 +57,7 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
         try:
             value = evaluate(shell, text, f"-a {text}", "Is it a path? Then write its folder, too: ./plot.png.")
         except ExpressionError:
-            if not _exists(text):  # `plot.png` where there is a variable `plot`
+            if not exists(text):  # `plot.png` where there is a variable `plot`
                 raise
     elif (missing := missing_name(text, names)) and not _is_path(text):
         raise _nothing_there(text, missing, names)
@@ -75,7 +75,7 @@ def _is_path(text: str) -> bool:
     """Whether `text` is a path: it leads to something, names a folder, or ends as a picture or a video does."""
     from xcyq_magic.media.documents import is_media_name
 
-    return "/" in text or "\\" in text or is_media_name(text) or _exists(text)
+    return "/" in text or "\\" in text or is_media_name(text) or exists(text)
 
 
 def _nothing_there(text: str, missing: str, names: dict[str, object]) -> MediaError:
@@ -99,7 +99,8 @@ def _nothing_there(text: str, missing: str, names: dict[str, object]) -> MediaEr
     return MediaError(msg, f"Did you mean {near}?" if near else file)
 
 
-def _exists(path: str) -> bool:
+def exists(path: str) -> bool:
+    """Return whether a path leads to something; it may have the pages of a PDF behind it."""
     from xcyq_magic.media.documents import split_pages
 
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, OptionError, before_sending
+from xcyq_magic.errors import InputError, MissingKeyError, OptionError, before_sending
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes, turn_options
 from xcyq_magic.magics.base import MOST_OF_SYSTEM, ExtensionMagics, gateway_lines, settle, shortened
 from xcyq_magic.magics.code import put_into_next_cell
@@ -153,7 +153,7 @@ class ChatMagics(TurnMagics):
             %%chat --each df --as Literal["good", "bad"] -o reviews
             How is this review? {{ row.text }}
         """
-        options, text = parse_line(self.chat, line)  # type: ignore[misc]  # IPython types its decorator too widely
+        options, text = parse_line(self.chat, line, cell)  # type: ignore[misc]  # IPython types its decorator too widely
         if cell is None and not line.strip():
             self.say("\n".join(state_of(self.session)))
             return
@@ -250,6 +250,8 @@ def state_of(session: ChatSession) -> list[str]:
         source = access.key().source
         key = f"from {source}" if source else "none; a server on this machine may not need one"
         return [*lines, f"API key: {key}", _next_step(conversation)]
+    except MissingKeyError as e:
+        return [*lines, "API key: none.", e.hint]
     except InputError as e:
         return [*lines, f"API key: {e.message.removesuffix(', so nothing was sent.').removesuffix('.')}.", e.hint]
 

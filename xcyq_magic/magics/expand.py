@@ -14,6 +14,7 @@ import keyword
 import re
 import unicodedata
 import warnings
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
@@ -21,9 +22,10 @@ from numbers import Number
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from xcyq_magic.errors import ExpressionError, InputError, OptionError
+from xcyq_magic.media.kinds import FRAMES, is_a
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
@@ -33,6 +35,7 @@ _LOCALS: ContextVar[dict[str, object]] = ContextVar("xcyq_magic_locals", default
 _OPENING = re.compile(r"(?P<escape>\\?)\{\{")
 _MOST_CLOSINGS = 50  # tried for one expression: `}}` may stand within it, but not that often
 _MOST_SHOWN = 60  # characters of an expression in an error
+_MOST_KEYS = 2000  # among which a near one is looked for
 _MOST_SAID = 200  # characters of an exception's words
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
@@ -101,9 +104,19 @@ def _expression(text: str, start: int) -> Expression:
         msg = f"{rest} is not closed by }}}}; nothing was sent."
         raise ExpressionError(msg, _AS_TYPED)
     first = Expression(text[start:closing])
+    way_on = _file_hint(first.source) or _AS_TYPED
     msg = f"{first.shown} is not a Python expression ({_syntax_error(first.source)}); nothing was sent."
     column = first.source.strip().removeprefix("row.")
-    raise ExpressionError(msg, f'Did you mean row["{column}"]? {_AS_TYPED}' if column in _row() else _AS_TYPED)
+    raise ExpressionError(msg, f'Did you mean row["{column}"]? {_AS_TYPED}' if column in _row() else way_on)
+
+
+def _file_hint(source: str) -> str:
+    """Return what to type for an expression that is the path of a file; nothing for any other."""
+    from xcyq_magic.magics.attached import exists
+
+    path = source.strip()
+    typed = path if path.split() == [path] else f'"{path}"'
+    return f"To send the file {path}, attach it: -a {typed}" if path and exists(path) else ""
 
 
 def _whole_expressions(text: str, start: int) -> Iterator[str]:
@@ -199,8 +212,12 @@ def evaluate(
         raise
     except Exception as e:  # noqa: BLE001  # whatever a user's expression raises
         why = _short(f"{type(e).__name__}: {e}", _MOST_SAID).removesuffix(":")
-        near = _near(e, names_of(shell))
+        near = None
+        with contextlib.suppress(Exception):  # whatever a value raises that is asked for its attributes or keys
+            near = _near(e, names_of(shell), source)
         msg = f"{shown} failed: {why}; nothing was sent."
+        if way_on == _AS_TYPED and (file := _file_hint(source)):
+            raise ExpressionError(msg, file) from None
         raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
 
 
@@ -238,17 +255,41 @@ def _name(value: object, piece: str | Expression) -> str:
     raise OptionError(msg, "Only a prompt takes any value.")
 
 
-def _near(error: Exception, names: dict[str, object]) -> str | None:
-    """The user's name that the missing one may be meant for."""
+def _near(error: Exception, names: dict[str, object], source: str) -> str | None:
+    """The user's name that the missing one may be meant for: of a variable, an attribute, a key or a column."""
     missing = getattr(error, "name", None)
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):  # which does not say of what
+        owners = _owners(source, error.args[0], names)
+        return next((near for o in owners if (near := nearest_name(error.args[0], _keys(o)))), None)
     if not isinstance(missing, str):
         return None
-    owner = getattr(error, "obj", None)
-    if isinstance(error, AttributeError) and isinstance(owner, dict):  # a row, whose columns are attributes, too
-        return nearest_name(missing, owner)
+    if isinstance(error, AttributeError):
+        owner = getattr(error, "obj", None)
+        # A row's columns are attributes, too, and so are a frame's.
+        return nearest_name(missing, _keys(owner)) or (
+            None if isinstance(owner, dict) else nearest_name(missing, dir(owner))
+        )
     if isinstance(error, NameError):
         return f"row.{missing}" if missing in _row() else nearest_name(missing, names)
     return None
+
+
+def _owners(source: str, key: str, names: Mapping[str, object]) -> Iterator[object]:
+    """Yield the values among `names` that an expression asks for `key`, and its frames."""
+    for node in ast.walk(ast.parse(source.strip(), mode="eval")):
+        if (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.value, ast.Name)
+            and f"{key!r}" in ast.unparse(node.slice)
+        ):
+            yield names.get(node.value.id)
+    yield from (names[name] for name in _free_names(source) if is_a(names.get(name), *FRAMES))
+
+
+def _keys(value: object) -> list[str]:
+    """Return the keys of a mapping, or the columns of a frame, that are text; none of any other value."""
+    keys = value if isinstance(value, Mapping) else getattr(value, "columns", ()) if is_a(value, *FRAMES) else ()
+    return [key for key in islice(keys, _MOST_KEYS) if isinstance(key, str)]
 
 
 def _row() -> Collection[object]:

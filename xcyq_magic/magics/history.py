@@ -54,7 +54,7 @@ class ConversationMagics(ExtensionMagics):
 
             %chat_system --raw Write templates of Jinja, such as {{ name }}.
         """
-        options, first = parse_line(self.chat_system, line)
+        options, first = parse_line(self.chat_system, line, cell)
         text = "\n".join(t for t in (first.strip(), (cell or "").strip()) if t)
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it

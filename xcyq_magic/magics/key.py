@@ -106,7 +106,7 @@ class AccessMagics(ExtensionMagics):
             try:
                 source = access.key().source
             except MissingKeyError:
-                self.say("No API key is found.")
+                self.say(f"No API key is found. {access.file_note}".rstrip())
             else:
                 key = f"with the key from {source}" if source else "without a key"
                 self.say(f"Requests go to {access.shown_url}, {key}. %chat_sandbox works offline.")

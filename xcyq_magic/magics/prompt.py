@@ -14,6 +14,7 @@ from xcyq_magic.magics.expand import (
     Expression,
     check_variable,
     evaluate,
+    names_of,
     names_within,
     parse,
 )
@@ -137,6 +138,7 @@ def expanded(
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.messages import Text
+    from xcyq_magic.magics.as_text import brace_hints, file_hint
     from xcyq_magic.magics.attached import reading_of
     from xcyq_magic.media.kinds import is_missing
     from xcyq_magic.media.resolve import hint_for, resolve
@@ -144,7 +146,10 @@ def expanded(
     parts: list[Part | str] = []
     written = ""
     block = False  # whether a value of several lines was written last
-    for piece in list(parse(text)):  # whole, before any of it is evaluated
+    pieces = list(parse(text))  # whole, before any of it is evaluated
+    for hint in brace_hints(text, names_of(context.shell)):
+        tell(hint)
+    for piece in pieces:
         if not isinstance(piece, Expression):
             written = _apart(written, piece) if block else written + piece
             block = block and not piece
@@ -158,8 +163,9 @@ def expanded(
                 parts += [*_stripped(written), part]
                 written, block = "", False
                 continue
-            if len(found) == 1 and (hint := _long(piece, part.text) or hint_for(value, name, part.text)):
-                tell(hint)
+            said = _long(piece, part.text) or file_hint(value, name) or hint_for(value, name, part.text)
+            if len(found) == 1 and said:
+                tell(said)
             shown = context.session.access.hide(part.text)
             written = _apart(written, shown) if block or "\n" in shown or len(found) > 1 else written + shown
             block = "\n" in shown or len(found) > 1

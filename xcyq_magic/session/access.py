@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from xcyq_magic.errors import KeyFormatError, MissingKeyError, SandboxError, XcyqError
 from xcyq_magic.gateway import catalog, keyring
 from xcyq_magic.gateway.attempt import Connection
-from xcyq_magic.gateway.credentials import ApiKey, NoKey, hide_assigned
+from xcyq_magic.gateway.credentials import ApiKey, NoKey, hide_assigned, note_of_file
 from xcyq_magic.gateway.route import endpoint, is_loopback, route_notice, without_secrets
 from xcyq_magic.session.settings import DEFAULT_BASE_URL
 from xcyq_magic.store.forks import PerProcess
@@ -146,10 +146,14 @@ class GatewayAccess:
             return NoKey()
         if key is None:
             msg = "There is no API key, so nothing was sent."
-            raise MissingKeyError(
-                msg, "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
-            )
+            way_on = "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
+            raise MissingKeyError(msg, f"{self.file_note} {way_on}".lstrip())
         return key
+
+    @property
+    def file_note(self) -> str:
+        """A sentence on a ``.env`` beside the notebook that gave no key; ``""`` where there is none."""
+        return note_of_file(_folder())
 
     def _saved_key(self) -> ApiKey | None:
         with self._lock.get():

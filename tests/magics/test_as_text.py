@@ -1,0 +1,192 @@
+"""What goes in as it is typed, and is the name of a file or of a variable: said before it is sent."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from xcyq_magic.errors import ExpressionError, MediaError
+
+
+@pytest.fixture(autouse=True)
+def names(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("plot.png", "my plot.png", "data/plot.png", "my-plot.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), "red").save(tmp_path / name)
+    for name in ("notes.md", "table.csv", "report.pdf", "film.mp4", "program.py", "words"):
+        (tmp_path / name).write_text("words", "utf-8")
+    shell.run_cell(
+        "import pandas as pd, numpy as np, matplotlib.pyplot as plt, PIL.Image\n"
+        "df = pd.DataFrame({'weight': [1, 2]}); array = np.eye(2); fig = plt.figure()\n"
+        "image = PIL.Image.new('L', (9, 9))\n"
+        "plt.close('all'); number = 1; where = 'plot.png'; d = {'weight': 3, 'inner': {'length': 4}}; ax = fig.gca()"
+    )
+
+
+def content(sandbox):
+    return sandbox.received[-1].body["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ('"plot.png"', "-a plot.png"),
+        ("'data/plot.png'", "-a data/plot.png"),
+        ('"my plot.png"', '-a "my plot.png"'),
+        ("'notes.md'", "-a notes.md"),
+        ("'table.csv'", "-a table.csv"),
+        ("'report.pdf'", "-a report.pdf"),
+        ("'film.mp4'", "-a film.mp4"),
+        ("where", "-a where"),
+        ("where.strip()", "-a {{ where.strip() }}"),
+    ],
+)
+def test_a_text_that_is_the_name_of_a_file_is_said_to_be_text(run, sandbox, capsys, source, written):
+    run(f"%chat Look at {{{{ {source} }}}} now")
+    said = capsys.readouterr().out
+    line = (
+        f"{{{{ {source} }}}} goes in as text, and is the name of a file: {written} or {{{{ Path({source}) }}}} "
+        "sends the file."
+    )
+    assert said.count(line) == 1
+    assert isinstance(content(sandbox), str)
+
+
+def test_what_the_line_names_sends_the_file(run, sandbox):
+    run("from pathlib import Path")
+    for typed in ("-a where Look", "-a {{ where.strip() }} Look", '-a "my plot.png" Look', "Look {{ Path(where) }}"):
+        run(f"%chat --once {typed}")
+        assert "image_url" in {part["type"] for part in content(sandbox)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ 'gone.png' }}", "{{ 'program.py' }}", "{{ 'words' }}", "{{ Path(where) }}", "plot.png", "{{ 'a\\nb' }}"],
+)
+def test_other_text_is_not_remarked_on(run, capsys, text):
+    run("from pathlib import Path")
+    run(f"%chat Look at {text}")
+    assert "goes in as text" not in capsys.readouterr().out
+
+
+def test_rows_that_name_files_are_said_once(run, shell, capsys):
+    run("files = [{'path': 'plot.png'}, {'path': 'my plot.png'}]")
+    run("%%chat --each files\nLook at {{ row.path }}")
+    assert capsys.readouterr().out.count("is the name of a file: -a {{ row.path }} or") == 1
+
+
+@pytest.mark.parametrize("name", ["df", "df ", "array", "fig", "image", "ax"])
+@pytest.mark.parametrize("text", ["Describe {%s}.", "{%s}", "Is it\n{%s}, or ({%s})?", "{{ number }} of {%s}"])
+def test_a_variable_in_single_braces_is_said_to_be_text(run, sandbox, capsys, name, text):
+    text = text.replace("%s", name)
+    run(f"%%chat\n{text}")
+    line = f"{{{name.strip()}}} goes in as it is typed. {{{{ {name.strip()} }}}} sends the variable."
+    assert capsys.readouterr().out.count(line) == 1
+    assert content(sandbox) == text.replace("{{ number }}", "1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{number} and {where} and {d} and {plt} and {nothing}",
+        "```python\nprint({df})\n```",
+        "~~~\n {df}",
+        "Is `{df}` right?",
+        'print(f"{df}")',
+        r"$\frac{df}{array}$ and x_{df} and ${df}",
+        "{df.x} {{ number }}",
+        "x{df} {df}}",
+    ],
+)
+def test_braces_of_code_and_of_other_values_are_not_remarked_on(run, capsys, text):
+    run(f"%%chat\n{text}")
+    run(f"%%chat --raw\n{{df}} {text}")
+    assert "goes in as it is typed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "way_on"),
+    [
+        ("plot.png", "To send the file plot.png, attach it: -a plot.png"),
+        ("data/plot.png", "To send the file data/plot.png, attach it: -a data/plot.png"),
+        ("my-plot.png", "To send the file my-plot.png, attach it: -a my-plot.png"),
+        ("my plot.png", 'To send the file my plot.png, attach it: -a "my plot.png"'),
+        ("report.pdf[3-5]", "To send the file report.pdf[3-5], attach it: -a report.pdf[3-5]"),
+        ("./notes.md", "To send the file ./notes.md, attach it: -a ./notes.md"),
+    ],
+)
+@pytest.mark.parametrize("cell", ["%chat Look at {{{{ {} }}}}", "%%chat\n{{{{{}}}}}", "%chat_system See {{{{ {} }}}}"])
+def test_an_expression_that_is_a_path_is_told_how_to_attach_it(run, sandbox, cell, source, way_on):
+    with pytest.raises(ExpressionError) as raised:
+        run(cell.format(source))
+    assert raised.value.hint == way_on
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("source", ["gone.png", "plot.jpg", "1/0"])
+def test_an_expression_that_is_no_path_is_not(run, source):
+    with pytest.raises(ExpressionError) as raised:
+        run(f"%chat Look at {{{{ {source} }}}}")
+    assert "-a" not in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%chat -a my plot.png What is it?",
+        "%chat -amy plot.png",
+        "%chat --attach=my plot.png What is it?",
+        "%chat -a plot.png -a my plot.png What is it?",
+        "%chat_error -a my plot.png",
+        "%%chat -a my plot.png\nWhat is it?",
+        "%%compare gpt-5.5 gpt-5.4 -a my plot.png\nWhat is it?",
+    ],
+)
+def test_a_path_with_spaces_is_said_to_need_quotes(run, sandbox, line):
+    with pytest.raises(MediaError) as raised:
+        run(line)
+    assert raised.value.message == "-a my: there is neither a variable nor a file of that name; nothing was sent."
+    assert raised.value.hint == 'Quote the path, which has spaces: -a "my plot.png"'
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize(
+    "line", ["-a plot.png plot.png is what?", "-a df plot.png", "-a where plot.png", "-- -a my plot.png"]
+)
+def test_what_is_attached_without_its_following_words_is_attached(run, sandbox, line):
+    run(f"%chat {line}")
+    assert sandbox.received
+
+
+@pytest.mark.parametrize(
+    ("source", "near"),
+    [
+        ("df.weigt.mean()", "weight"),
+        ("df['weigt']", "weight"),
+        ("df.groupby('weigt').size()", "weight"),
+        ("df.weight.maen()", "mean"),
+        ("d['weigt']", "weight"),
+        ("np.maen(array)", "mean"),
+        ("array.shapee", "shape"),
+        ("dff.weight", "df"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_suggested(run, sandbox, source, near):
+    with pytest.raises(ExpressionError) as raised:
+        run(f"%chat What of {{{{ {source} }}}}?")
+    assert raised.value.hint.startswith(f"Did you mean {near}? ")
+    assert sandbox.received == []
+
+
+@pytest.mark.parametrize("source", ["d['inner']['weigt']", "d['nothing']", "{'weigth': 1}['weigt']", "d[0]"])
+def test_a_name_of_something_else_is_not_suggested(run, source):
+    with pytest.raises(ExpressionError, match="KeyError") as raised:
+        run(f"%chat What of {{{{ {source} }}}}?")
+    assert "Did you mean" not in raised.value.hint
+
+
+def test_what_raises_when_it_is_asked_for_its_names_is_only_said_to_fail(run):
+    run("class Odd:\n    def __dir__(self):\n        raise RuntimeError('no')\nodd = Odd()")
+    with pytest.raises(ExpressionError, match="'Odd' object has no attribute 'x'; nothing was sent"):
+        run("%chat What of {{ odd.x }}?")

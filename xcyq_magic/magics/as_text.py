@@ -1,0 +1,74 @@
+"""What goes into a prompt as it is typed, and may be meant as the file or the variable that it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcyq_magic.media.documents import is_media_name
+from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_CODE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)|(?P<ticks>`+).*?(?P=ticks)", re.DOTALL | re.MULTILINE)
+_BRACES = re.compile(r"(?<![^\s(\[:,;])\{ *([^\W\d]\w*) *\}(?!\})")  # not \frac{a}{b}, f"{a}", ${a}
+_DOCUMENTS = {
+    *(".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".parquet", ".pdf", ".md", ".txt", ".rst", ".tex", ".html"),
+    *(".htm", ".xml", ".json", ".jsonl", ".ipynb", ".docx", ".doc", ".odt", ".rtf", ".pptx", ".log", ".yaml", ".yml"),
+}
+_DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
+_LONGEST = 1000  # characters of a path that is looked for
+
+
+def file_hint(value: object, source: str) -> str | None:
+    """Return a line on a text that is the name of a file with something to read or to see in it; None for any other.
+
+    Parameters
+    ----------
+    value
+        What goes in.
+    source
+        The expression that gave it.
+    """
+    if not isinstance(value, str) or not _names_file(value):
+        return None
+    written = source if source.isidentifier() else "{{ " + source + " }}"
+    if source[:1] in {"'", '"'}:
+        written = value if value.split() == [value] else f'"{value}"'
+    return (
+        f"{{{{ {source} }}}} goes in as text, and is the name of a file: -a {written} or {{{{ Path({source}) }}}} "
+        "sends the file."
+    )
+
+
+def _names_file(text: str) -> bool:
+    if len(text) > _LONGEST or not text.isprintable():
+        return False
+    if Path(text).suffix.lower() not in _DOCUMENTS and not is_media_name(text):
+        return False
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, ~nobody
+        return False
+
+
+def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
+    """Yield a line on each ``{name}`` in a prompt, outside of code, that is a variable which nobody sends by its name.
+
+    Parameters
+    ----------
+    text
+        The prompt, as it was typed.
+    names
+        Those of the user's variables.
+    """
+    for name in dict.fromkeys(_BRACES.findall(_CODE.sub("", text))):
+        if name in names and _is_seen(names[name]):
+            yield f"{{{name}}} goes in as it is typed. {{{{ {name} }}}} sends the variable."
+
+
+def _is_seen(value: object) -> bool:
+    """Return whether a value is a table, an array, a figure or a picture."""
+    return is_a(value, *FRAMES, *SERIES) or is_array(value) or bool(roots(value) & _DRAWN)
