@@ -128,10 +128,10 @@ def test_a_known_name_suggests_itself_and_needs_no_notice(name):
 
 def test_a_notice_says_that_an_unknown_name_is_sent_all_the_same():
     assert notice("claude-opus-47") == (
-        "claude-opus-47 is not in the catalogue; it is sent all the same. Did you mean claude-opus-4-7?"
+        "claude-opus-47 is not in the catalogue; requests use it as typed. Did you mean claude-opus-4-7?"
     )
     assert notice("llama-3-70b") == (
-        "llama-3-70b is not in the catalogue; it is sent all the same. %chat_models lists those that are known."
+        "llama-3-70b is not in the catalogue; requests use it as typed. %chat_models lists those that are known."
     )
 
 

@@ -284,7 +284,7 @@ def test_a_dry_run_shows_each_request_and_sends_nothing(run, sandbox, capsys):
 @pytest.mark.parametrize("dry", ["", " --dry-run"])
 def test_a_judge_that_is_not_known_is_remarked_on_before_anything_is_sent(run, sandbox, capsys, *, dry, judge, way_on):
     run(f"%%compare gpt-5.5 gpt-5.4 --judge {judge}{dry}\n{ECHO}Hello")
-    remark = f"The judge {judge} is not in the catalogue; it is sent all the same. {way_on}\n"
+    remark = f"The judge {judge} is not in the catalogue; requests use it as typed. {way_on}\n"
     assert capsys.readouterr().out.startswith(remark)
     assert len(sandbox.received) == (0 if dry else 3)
 

@@ -194,7 +194,7 @@ def test_the_servers_models_are_searched_completed_and_chosen(notebook):
 def test_a_name_that_is_not_in_the_servers_list_is_told_the_near_one_there(notebook):
     cells, _ = notebook(LISTED)
     shown = cells.run("%chat_model llama3.2")
-    assert "llama3.2 is not in the list of this server; it is sent all the same. Did you mean llama3.2:3b?" in shown
+    assert "llama3.2 is not in the list of this server; requests use it as typed. Did you mean llama3.2:3b?" in shown
 
 
 def test_patterns_of_a_comparison_match_the_servers_models(notebook):

@@ -55,7 +55,7 @@ def test_a_conversation_has_a_chain(run, server, capsys):
 def test_an_unknown_name_in_a_chain_is_remarked_on(run, shell, capsys):
     run(f"%chat_model claude-opus-47,{B}")  # in the sandbox, whose names are those of the catalogue
     said = capsys.readouterr().out
-    assert "claude-opus-47 is not in the catalogue; it is sent all the same. Did you mean claude-opus-4-7?" in said
+    assert "claude-opus-47 is not in the catalogue; requests use it as typed. Did you mean claude-opus-4-7?" in said
     assert f"{B} is not" not in said
 
 

@@ -49,6 +49,10 @@ MEANT = {
     "conversaton": "conversation",
     "sesion": "session",
     "cache_d": "cached",
+    "temp": "temperature",
+    "max": "max_tokens",
+    "sys": "system",
+    "conv": "conversation",
 }
 
 
@@ -57,6 +61,27 @@ def test_a_misspelt_argument_of_a_chat_is_refused(session, typed, meant):
     with pytest.raises(errors.OptionError) as raised:
         Chat(**{typed: "gpt-5.5"}, **({} if typed == "sesion" else {"session": session}))
     assert str(raised.value) == f"Chat has no parameter {typed}.\nDid you mean {meant}?"
+
+
+class Review:
+    """A type of an answer."""
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Review, "Review"), (int, "int"), (list[str], "list[str]")])
+def test_a_type_among_the_media_is_refused_with_where_it_goes(session, kind, name):
+    with pytest.raises(errors.OptionError, match="is a type, which cannot be attached; nothing was sent") as raised:
+        Chat(session=session)("Judge it.", kind)
+    assert raised.value.hint == f"For an answer of that type: as_={name}."
+    assert bodies(session) == []
+
+
+def test_a_model_that_is_not_there_is_offered_with_its_right_name(session):
+    with pytest.raises(errors.NotFoundError) as raised:
+        Chat("gpt55", session=session)("Hello")
+    assert raised.value.hint.startswith("Did you mean gpt-5.5? Check the model's name")
+    with pytest.raises(errors.NotFoundError) as raised:
+        Chat("llama-3-70b", session=session)("Hello")
+    assert "Did you mean" not in raised.value.hint
 
 
 @pytest.mark.parametrize(

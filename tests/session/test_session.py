@@ -201,7 +201,7 @@ def test_an_unknown_model_is_asked_with_a_notice(session):
     outcome = ask(session, "one", TurnOptions(model="claude-opus-47"))
     assert bodies(session)[0]["model"] == "claude-opus-47"
     assert outcome.reply.notices == [
-        "claude-opus-47 is not in the catalogue; it is sent all the same. Did you mean claude-opus-4-7?"
+        "claude-opus-47 is not in the catalogue; requests use it as typed. Did you mean claude-opus-4-7?"
     ]
     assert type(outcome.error) is errors.NotFoundError
 

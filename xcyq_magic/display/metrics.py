@@ -238,7 +238,7 @@ def _notes(report: UsageReport) -> Iterator[str]:
     if total.cost is None and report.unpriced:
         yield (
             f"For the cost, set the prices of a million tokens in and out, in your currency: "
-            f'%config GatewaySettings.prices = {{"{report.unpriced[0]}": (1.25, 10)}}'
+            f'%config GatewaySettings.prices = {{"{report.unpriced[0]}": (IN, OUT)}}'
         )
     elif report.unpriced:
         yield f"The cost leaves out {', '.join(report.unpriced)}: GatewaySettings.prices has no price for it."

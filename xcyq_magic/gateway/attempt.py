@@ -298,12 +298,21 @@ class Attempt:
         return f"{connection.where}, or the proxy {shown_proxy(proxy)} on the way," if proxy else connection.where
 
 
-def bare(error: XcyqError, key: ApiKey) -> XcyqError:
+def bare(error: XcyqError, key: ApiKey, model: str = "") -> XcyqError:
     """Return an error without its traceback, whose frames hold the request's headers and the gateway's words.
 
-    What it says of the key says whose that was.
+    Its hint says whose key was refused, and which name is like that of a `model` that there is not.
+
+    Parameters
+    ----------
+    error
+        What the request ended with.
+    key
+        The key that it carried.
+    model
+        The model that it asked; ``""`` for none.
     """
-    error.hint = refusals.hint_of_key(error, key.source)
+    error.hint = refusals.hint_of(error, key.source, model)
     error.rewrite(key.hide)
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -253,7 +253,7 @@ def notice(name: str, listed: Collection[str] = ()) -> str | None:
         return None
     near = suggest(name, listed)
     tail = f"Did you mean {near}?" if near else "%chat_models lists those that are known."
-    return f"{name} is not in the {'list of this server' if listed else 'catalogue'}; it is sent all the same. {tail}"
+    return f"{name} is not in the {'list of this server' if listed else 'catalogue'}; requests use it as typed. {tail}"
 
 
 # No form is taken by every gateway, and one that does not know the form drops the video silently. The first is the one

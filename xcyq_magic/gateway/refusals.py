@@ -17,6 +17,7 @@ from xcyq_magic.errors import (
     StatusError,
     XcyqError,
 )
+from xcyq_magic.gateway.catalog import MODELS, suggest
 from xcyq_magic.gateway.events import records_of
 from xcyq_magic.gateway.failures import failure_of, shown
 
@@ -135,8 +136,8 @@ def hint_for(words: str, otherwise: str) -> str:
     return cause.hint if cause else otherwise
 
 
-def hint_of_key(error: XcyqError, source: str) -> str:
-    """Return the hint of an error, which says of a key that was refused where it came from, or that none was sent.
+def hint_of(error: XcyqError, source: str, model: str = "") -> str:
+    """Return the hint of an error, with whose key its request had, and which name is like that of its model.
 
     Parameters
     ----------
@@ -144,7 +145,12 @@ def hint_of_key(error: XcyqError, source: str) -> str:
         Any error of a request.
     source
         Where its key came from; ``""`` where none was sent.
+    model
+        The model that was asked; ``""`` for none.
     """
+    near = suggest(model) if isinstance(error, NotFoundError) and model not in MODELS else None
+    if near:
+        return f"Did you mean {near}? {error.hint}"
     if not source and (isinstance(error, AuthenticationError) or error.hint == _CHECK_KEY):
         return "No key was sent, for none was found: %chat_key asks for it, or set XCYQ_API_KEY."
     if error.hint == _CHECK_KEY:

@@ -47,6 +47,7 @@ _RESERVED = {
 }
 # Fields of gateways and servers whose names are near one of ours, and that mean something else.
 _NEAR_FIELDS = {"cache", "conversation_id", "max_new_tokens", "min_tokens", "session_id", "top_a", "top_k", "top_n"}
+_FEWEST = 3  # letters of a name that stand for all of it
 _NEAR = 0.8  # of 1, for a name to be suggested: of five letters, one may be wrong
 _NOT_SENT = {"name", "note", "original"}  # of a part with media
 
@@ -73,7 +74,9 @@ def meant(field: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that `field` is nearly called; None for a field that means something else."""
     if field in _NEAR_FIELDS:
         return None
-    return next(iter(difflib.get_close_matches(field.lower(), names, 1, _NEAR)), None)
+    names = list(names)
+    begun = [name for name in names if name.startswith(field.lower())] if len(field) >= _FEWEST else []
+    return begun[0] if len(begun) == 1 else next(iter(difflib.get_close_matches(field.lower(), names, 1, _NEAR)), None)
 
 
 def check(request: ChatRequest, max_video_mb: float = MAX_VIDEO_MB) -> None:

@@ -45,6 +45,7 @@ _EXAMPLES = {
     "attach": "df",
     "figure": "2",
     "above": "3",
+    "by": "day",
     "out": "answer",
     "as_type": "int",
     "each": "df",
@@ -396,7 +397,11 @@ def _explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # 
             way_on = f"Where it begins with a dash, write {action.option_strings[-1]}={dashed}. {hint}"
         return OptionError(f"{option} needs a value after it{unsent}.", way_on)
     kind = getattr(action.type, "__name__", "text")
-    return OptionError(f"{option} takes {kind}, not {wrong.removeprefix(_wrong(kind, ''))}{unsent}.", way_on)
+    value = wrong.removeprefix(_wrong(kind, ""))
+    if action.choices:
+        *most, last = map(str, action.choices)
+        kind, value = f"{', '.join(most)} or {last}", re.sub(r"invalid choice: (.*?) \(choose.*", r"\1", value)
+    return OptionError(f"{option} takes {kind}, not {value}{unsent}.", way_on)
 
 
 def _wrong(kind: str, value: str) -> str:

@@ -208,7 +208,11 @@ class ChatMagics(TurnMagics):
         options = parse_words(self.chat_retry, line)
         if options.words:
             msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
-            raise OptionError(msg, "To ask something else, type %chat and the question.")
+            from xcyq_magic.gateway.catalog import suggest
+
+            named = suggest(options.words[0]) if len(options.words) == 1 else None
+            other = f"For another model, type %chat_retry -m {named}. " if named else ""
+            raise OptionError(msg, f"{other}To ask something else, type %chat and the question.")
         name = self.session.conversations.current
         conversations, reply = self.session.conversations, self.session.reply
         outcome = self.run_turn(

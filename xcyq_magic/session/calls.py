@@ -7,7 +7,7 @@ import re
 import string
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.messages import Message, Text
@@ -144,6 +144,11 @@ def message_of(
     if not isinstance(prompt, str):
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
+    media = list(media)
+    if (kind := next((m for m in media if isinstance(m, type) or get_origin(m) is not None), None)) is not None:
+        name = kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else str(kind)
+        msg = f"{name} is a type, which cannot be attached; nothing was sent."
+        raise OptionError(msg, f"For an answer of that type: as_={name}.")
     documents: list[Document] = []
     reading = Reading(Bounds(session.chat.document_chars, session.chat.value_chars), documents.append)
     parts = [part for m in media for part in attach(m, reading=reading)]

@@ -113,7 +113,7 @@ class GatewaySettings(Settings):
     ).tag(config=True)
     prices = Dict(
         help="Prices of a million tokens in your currency, by model or pattern: of the prompt, of the reply, and "
-        "perhaps of a prompt from the cache. For example {'gpt-5.5*': (1.25, 10, 0.125)}."
+        "perhaps of a prompt from the cache. For example, with invented prices, {'gpt-5.5*': (1.25, 10, 0.125)}."
     ).tag(config=True, example={"gpt-5.5*": (1.25, 10, 0.125)})
 
     @default("base_url")

@@ -57,7 +57,9 @@ def save(
     suffix = path.suffix.lower()
     if suffix not in _UNCHANGED:
         msg = f"{path.name} does not say what kind of file it is: {_KINDS}."
-        raise ConversationFileError(msg, "Try %chat_save chat.md.")
+        page = suffix in {".html", ".htm", ".pdf"}
+        way_on = "For such a page of the whole notebook: File > Save and Export Notebook As. " if page else ""
+        raise ConversationFileError(msg, f"{way_on}Try %chat_save chat.md.")
     if not force and _holds_something_else(path, _UNCHANGED[suffix]):
         msg = f"{path} holds something other than what %chat_save wrote, so nothing was saved."
         raise ConversationFileError(msg, f"Choose another name, or replace it: %chat_save --force {path}")
@@ -70,6 +72,9 @@ def save(
     try:
         _replace(path, replace_surrogates(text).encode())
     except (OSError, ValueError) as e:
+        if not path.parent.exists():
+            msg = f"The folder {path.parent} does not exist, so nothing was saved."
+            raise ConversationFileError(msg, f"Make it first: !mkdir {path.parent}") from None
         msg = f"{path} cannot be written: {reason(e)}."
         raise ConversationFileError(msg, f"Save it elsewhere, such as %chat_save ~/chat{suffix}.") from None
 
