@@ -11,10 +11,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from oracle import documents
 from values import completions, messages, parameter_sets, put_wrong_values, texts, turns, usages, wrong_values
 
 from xcyq_magic.chat.comparison import Column, Comparison
-from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage
+from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage, code_blocks
 from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
@@ -322,10 +324,29 @@ def test_a_character_whose_halves_came_in_two_deltas_is_whole():
         pytest.param("```python\na\n```\n\nThen:\n\n```python\nb = ", "a", id="unclosed"),
         pytest.param("````md\nwords\n\n~~~~\nwords", "", id="unclosed twice"),
         pytest.param("~~~~\na\n~~~\nb\n", "", id="unclosed by a shorter fence"),
+        pytest.param("Got:\n\n    ```\n    1/0\n    ```\n\n```\na\n```", "a", id="quoted by an indent"),
+        pytest.param("Got:\n\n\t```\n\t1/0\n\t```\n", "", id="quoted by a tab"),
+        pytest.param("- Got:\n\n      ```\n      1/0\n      ```\n", "", id="quoted in an item"),
+        pytest.param("- Do:\n    ```\n    a\n    ```\n", "a", id="indented more than its item"),
+        pytest.param("1. a\n   - b\n\n     ```\n     c\n     ```\n", "c", id="in an item of an item"),
+        pytest.param("- a\n\nb\n\n    ```\n    c\n    ```\n", "", id="quoted after a list"),
+        pytest.param("> - a\n>   ```\n>   b\n>   ```\n", "b", id="in an item of a quotation"),
     ],
 )
 def test_the_code_of_a_reply_is_what_its_fences_hold(text, code):
     assert built(Delta(text=text)).code == code
+
+
+DOCUMENTS = documents()
+OPEN = {name for name in DOCUMENTS if name.startswith(("fence left open", "fence just begun", "fence in a quote ends"))}
+OPEN |= {"backtick in an info string is no fence", "math in a fence that is not typeset"}  # half a block is no code
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS.keys() - OPEN))
+def test_the_code_of_a_document_is_what_another_reader_finds(name):
+    text = DOCUMENTS[name]
+    theirs = [t.content for t in MarkdownIt().parse(text) if t.type == "fence"]
+    assert [b.code.strip() for b in code_blocks(text)] == [code.strip() for code in theirs]
 
 
 @given(st.lists(st.sampled_from(["```", "````", "~~~", "   ", "py", "\n", "a = 1", " ", "- ", "> "]), max_size=30))

@@ -318,7 +318,8 @@ class CompletionBuilder:
 _OPENING = re.compile(r"(?P<before>[ \t]*(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*)(?P<fence>`{3,}(?!.*`)|~{3,})(?P<info>.*)")
 _CLOSING = re.compile(r"(?P<before>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*")
 _PYTHON = {"python", "python3", "py", "py3", "ipython", "ipython3", "{python}"}
-_MOST_INDENT = 3  # of a closing fence, beyond that of its opening one
+_MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)]) {1,4}(?=\S)")  # of a list item
+_MOST_INDENT = 3  # of a fence in its list item, and of a closing one beyond its opening one
 
 
 @dataclass(frozen=True)
@@ -338,17 +339,34 @@ def code_blocks(markdown: str) -> Iterator[CodeBlock]:
     """Yield the fenced blocks of a text, in order; one that is never closed is not among them."""
     opening: re.Match[str] | None = None
     lines: list[str] = []
+    items: list[int] = []  # the columns at which the content of the list items around begins
     for ended in markdown.split("\n"):  # not splitlines, which splits at U+2028 and form feeds inside code
         line = ended.removesuffix("\r")
         if opening is None:
-            opening = _OPENING.fullmatch(line)
-            lines = []
+            items = _items(line, items)
+            opening, lines = _OPENING.fullmatch(line), []
+            if opening and ">" not in opening["before"]:  # further to the right, it is text of an indented block
+                column = len(opening["before"].expandtabs(4))
+                opening = opening if column <= max(items, default=0) + _MOST_INDENT else None
         elif _closes(line, opening):
             language = opening["info"].split()[:1]
             yield CodeBlock("".join(language), "\n".join(lines))
             opening = None
         else:
             lines.append(_without_indent(line, len(opening["before"])))
+
+
+def _items(line: str, items: list[int]) -> list[int]:
+    """Return the columns of `items` that still hold at a line, and those of the list items that begin on it."""
+    text = line.expandtabs(4)
+    at = len(text) - len(text.lstrip())
+    if at == len(text):
+        return items
+    items = [column for column in items if column <= at]
+    while at <= max(items, default=0) + _MOST_INDENT and (marker := _MARKER.match(text, at)):
+        at = marker.end()
+        items.append(at)
+    return items
 
 
 def _closes(line: str, opening: re.Match[str]) -> bool:
