@@ -40,6 +40,7 @@ def refused(run, sandbox, cell: str) -> tuple[str, str]:
         ("What is it?", "--model=gpt-5.5"),
         ("What is it?", "-m gpt55"),
         ("What is it?", "-m gpt-5.5,claude-opus-4-7"),
+        ("What is it?", "-m claude-opus-4-7{-official,,-fd}"),
         ("What is it?", "-m {{ model }}"),
         ("What is it?", "-t 0.5 -m gpt-5.5"),
         ("What is it?", "-s 'Be brief.' -o answer --once"),
@@ -74,6 +75,7 @@ def test_a_long_line_is_not_repeated(run, sandbox):
     [
         "is -m an option?",
         "what does rm -f do",
+        "what is -m gpt-5.5?",
         "what does rm -f",
         "what does ls -a .",
         "what does ls -a nothing",

@@ -22,6 +22,7 @@ _ATTACH, _GLUED = {"-a", "--attach"}, ("--attach=", "-a")
 _SYSTEM, _OUT = ("-s", "--system"), ("-o", "--out")
 _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _PLAIN = re.compile(r"[^\W\d]+[.,;:!?]?")  # a word of a sentence
+_ENDS = re.compile(r"[\w}]\Z")  # not "is it -m gpt-5.5?"
 _ADDRESS = re.compile(r"https?://\S")
 _MOST_WORDS = 12  # of a path
 _MOST_SHOWN = 60  # characters of a text in an error
@@ -221,7 +222,7 @@ def _is_model(value: str) -> bool:
     from xcyq_magic.gateway import catalog
 
     try:
-        return all(catalog.suggest(name) for name in catalog.chain_of(value))
+        return _ENDS.search(value) is not None and all(catalog.suggest(name) for name in catalog.chain_of(value))
     except InputError:
         return False
 
