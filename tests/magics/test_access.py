@@ -65,7 +65,7 @@ def test_auto_works_offline_without_a_key_and_says_so(run, lines, sandbox):
     assert lines("%chat_sandbox auto") == [
         "No API key is found.",
         "Requests go to a sandbox on this machine from now on.",
-        "It is no model: it answers what it received. %chat_sandbox off ends it.",
+        "It is not a model: it reports what it receives. %chat_sandbox off ends it.",
     ]
     run("%chat Hello")
     assert sandbox.received == []

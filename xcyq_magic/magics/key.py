@@ -78,7 +78,7 @@ class AccessMagics(ExtensionMagics):
     def chat_sandbox(self, line: str) -> None:
         """Work offline: a gateway on this machine answers, without a key.
 
-        The sandbox is no model: it says what it received. A line of the prompt that begins with ``sandbox:`` makes it
+        The sandbox is not a model: it reports what it receives. A line of the prompt that begins with ``sandbox:`` makes it
         misbehave on purpose; ``sandbox: help`` lists what it can do.
 
         ``%chat_sandbox auto`` starts it only if no key is found, so that a notebook runs with and without one.
@@ -114,5 +114,5 @@ class AccessMagics(ExtensionMagics):
         access.start_sandbox()
         self.say(
             "Requests go to a sandbox on this machine from now on.\n"
-            "It is no model: it answers what it received. %chat_sandbox off ends it."
+            "It is not a model: it reports what it receives. %chat_sandbox off ends it."
         )
