@@ -78,8 +78,8 @@ class AccessMagics(ExtensionMagics):
     def chat_sandbox(self, line: str) -> None:
         """Work offline: a gateway on this machine answers, without a key.
 
-        The sandbox is not a model: it reports what it receives. A line of the prompt that begins with ``sandbox:`` makes it
-        misbehave on purpose; ``sandbox: help`` lists what it can do.
+        The sandbox is not a model: it reports what it receives. A line of the prompt that begins with ``sandbox:``
+        makes it misbehave on purpose; ``sandbox: help`` lists what it can do.
 
         ``%chat_sandbox auto`` starts it only if no key is found, so that a notebook runs with and without one.
 
