@@ -1,11 +1,9 @@
-"""The options that magics take, and what is said of a line that has others."""
+"""The options that magics take, and how their lines are read."""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -15,9 +13,18 @@ from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.expand import filled, names_of
 from xcyq_magic.magics.line import EXPRESSION, cell_count, number, split, unquote, whole_number
 from xcyq_magic.magics.misplaced import TypedLine, check_attached, check_end, check_models, check_out, check_system
+from xcyq_magic.magics.wrong_options import (
+    check_dashes,
+    check_once,
+    check_quotes,
+    explain,
+    name_of,
+    options_of_magic,
+    wrong_value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from xcyq_magic.magics.line import Token
 
@@ -27,32 +34,7 @@ F = TypeVar("F", bound="Callable[..., None]")
 _WHOLE_EXPRESSION = re.compile(rf"\\\{{\{{|(?<!\{{){EXPRESSION}(?!\}})")
 # What is no name and no number: text, which is expanded as a prompt is, and expressions, fields and variables.
 _TEXTS = {"text", "system", "attach", "param", "stop", "out", "each", "check", "as_type"}
-_UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DIGITS = re.compile(r"-?[0-9]+")
-_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"  # what word processors and pages make of hyphens, too
-_SHORT = 2  # characters of an option whose value may be glued to it
-# For errors, by an option's destination.
-_EXAMPLES = {
-    "model": "gpt-5.5",
-    "judge": "claude-sonnet-4-6",
-    "conversation": "idea",
-    "system": '"Be brief."',
-    "stop": "END",
-    "temperature": "0.7",
-    "top_p": "0.9",
-    "max_tokens": "500",
-    "param": "top_k=5",
-    "attach": "df",
-    "figure": "2",
-    "above": "3",
-    "by": "day",
-    "out": "answer",
-    "as_type": "int",
-    "each": "df",
-    "check": "is_right",
-    "repeat": "3",
-    "turn": "2",
-}
 
 
 def turn_options(function: F) -> F:
@@ -230,8 +212,8 @@ def parse_words(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  #
     """
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
-    _check_quotes(magic, tokens)
-    _check_dashes(magic, [t.text for t in tokens])
+    check_quotes(magic, tokens)
+    check_dashes(magic, [t.text for t in tokens])
     return options
 
 
@@ -255,13 +237,13 @@ def parse_line(magic: Any, line: str, cell: str | None = None) -> tuple[argparse
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_args, tokens)
     count = len(options.text)
-    _check_quotes(magic, tokens[: len(tokens) - count])
-    _check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
+    check_quotes(magic, tokens[: len(tokens) - count])
+    check_dashes(magic, [t.text for t in tokens[: len(tokens) - count + 1]])  # with the first word of the text
     text = line[tokens[-count].start :].rstrip() if count else ""
     names = names_of(magic.__self__.shell) if hasattr(magic, "__self__") else {}
     check_attached(line, tokens, len(tokens) - count, names)
     if count and all(t.text != "--" for t in tokens[: len(tokens) - count + 1]):
-        typed = TypedLine(_name(magic), tokens[:-count], tokens[-count:], line, _options(magic))
+        typed = TypedLine(name_of(magic), tokens[:-count], tokens[-count:], line, options_of_magic(magic))
         if cell is not None:
             check_out(typed)
         else:
@@ -280,11 +262,11 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     """
     tokens = split(line)
     options = _parsed(magic, magic.parser.parse_intermixed_args, tokens)
-    _check_quotes(magic, tokens)
-    _check_dashes(magic, [t.text for t in tokens])
+    check_quotes(magic, tokens)
+    check_dashes(magic, [t.text for t in tokens])
     check_attached(line, tokens, len(tokens), names_of(magic.__self__.shell))
     for n in range(1, len(tokens)):
-        check_models(TypedLine(_name(magic), tokens[:n], tokens[n:], line, _options(magic)))
+        check_models(TypedLine(name_of(magic), tokens[:n], tokens[n:], line, options_of_magic(magic)))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")
@@ -299,9 +281,9 @@ def _parsed(
     try:
         options = parse(_with_counts([t.text if t.keeps_quotes else unquote(t.text) for t in tokens]))
     except UsageError as e:
-        _check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
-        raise _explain(str(e), magic, [t.text for t in tokens]) from None
-    _check_once(magic, options, [t.text for t in tokens[: len(tokens) - len(getattr(options, "text", ()))]])
+        check_dashes(magic, [t.text for t in tokens if t.text.startswith("-")])
+        raise explain(str(e), magic, [t.text for t in tokens]) from None
+    check_once(magic, options, [t.text for t in tokens[: len(tokens) - len(getattr(options, "text", ()))]])
     for action in magic.parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         if action.dest not in _TEXTS and hasattr(options, action.dest):
             setattr(options, action.dest, _filled(magic, action, getattr(options, action.dest)))
@@ -326,26 +308,9 @@ def _filled(magic: Any, action: Any, value: Any) -> Any:  # noqa: ANN401  # of a
     try:
         return action.type(found) if callable(action.type) else found
     except ValueError:
-        wrong = _wrong(action.type.__name__, f"{value}, which is {found!r}")
+        wrong = wrong_value(action.type.__name__, f"{value}, which is {found!r}")
         wrong = f"argument {action.option_strings[0]}: {wrong}"
-        raise _explain(wrong, magic, ()) from None
-
-
-def _check_once(magic: Any, options: argparse.Namespace, words: Sequence[str]) -> None:  # noqa: ANN401  # as above
-    """Refuse two values for an option that has one: the last would win, and nobody would see it."""
-    for action in magic.parser._actions:  # noqa: SLF001  # as above
-        given = [w for w in words if any(_begins(o)(w) for o in action.option_strings)]
-        if len(given) > 1 and action.nargs is None and not isinstance(getattr(options, action.dest), list):
-            option = next(o for o in action.option_strings if _begins(o)(given[-1]))
-            several = "; %%compare asks several models" if action.dest == "model" else ""
-            msg = f"{option} is given twice{_unsent(magic)}."
-            raise OptionError(msg, f"Write it once{several}. {_name(magic)}? lists the options, with examples.")
-
-
-def _check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above
-    if unclosed := next((t.text for t in tokens if not t.keeps_quotes and _UNCLOSED.match(t.text)), None):
-        msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
-        raise OptionError(msg, "Close it, or leave it out where the value is one word.")
+        raise explain(wrong, magic, ()) from None
 
 
 def _with_counts(words: list[str]) -> list[str]:
@@ -353,84 +318,3 @@ def _with_counts(words: list[str]) -> list[str]:
     alone = {"-f": "-f1", "--figure": "--figure=1", "--above": "--above=all"}
     following = [*words, ""][1:]
     return [w if _DIGITS.fullmatch(n) else alone.get(w, w) for w, n in zip(words, following, strict=False)]
-
-
-def _options(magic: Any) -> dict[str, argparse.Action]:  # noqa: ANN401  # as above
-    """The options of a magic, by each of their names."""
-    return {o: a for a in magic.parser._actions for o in a.option_strings}  # noqa: SLF001  # argparse lists them nowhere else
-
-
-def _name(magic: Any) -> str:  # noqa: ANN401  # as above
-    """A magic's name, as it is typed."""
-    return "%" * (not magic.parser.prog.startswith("%")) + str(magic.parser.prog)
-
-
-def _unsent(magic: Any) -> str:  # noqa: ANN401  # as above
-    """The end of an error of a magic that would have sent something: such a magic knows of a model."""
-    return "; nothing was sent" if "--model" in _options(magic) else ""
-
-
-def _explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # noqa: ANN401  # as above
-    """Return our error for one of argparse's, whose `message` names what is wrong on a line of these `words`."""
-    name, unsent, options = _name(magic), _unsent(magic), _options(magic)
-    known = [o for o, a in options.items() if a.help != argparse.SUPPRESS]
-    hint = f"{name}? lists the options, with examples." if known else f"It takes none; {name}? has examples."
-    if unknown := re.search(r"unrecognized arguments: (\S+)", message):
-        typed = unknown[1].split("=")[0]
-        near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
-        if typed in {"-h", "--help"}:
-            return OptionError(f"Help is not an option of {name}{unsent}.", f"Type {name}? for it.")
-        hint += _behind_dashes(magic, typed)
-        return OptionError(f"{name} has no option {typed}{unsent}.", f"Did you mean {near[0]}?" if near else hint)
-    of = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, re.DOTALL)
-    if of is None or of[1] not in options:
-        return OptionError(f"{name} cannot read its line: {message}{unsent}.", hint)
-    action, wrong = options[of[1]], of[2]
-    option = next((o for o in action.option_strings if any(map(_begins(o), words))), of[1])
-    way_on = f"Write for example {option} {_EXAMPLES.get(action.dest, 'x')}. {hint}"
-    if given := re.fullmatch(r"ignored explicit argument (.*)", wrong, re.DOTALL):
-        return OptionError(
-            f"{option} takes no value, and {given[1]} was given{unsent}.", f"Write {option} alone. {hint}"
-        )
-    if wrong.startswith("expected"):
-        if dashed := next((w for o, w in pairwise(words) if o == option and w.startswith("-")), ""):
-            way_on = f"Where it begins with a dash, write {action.option_strings[-1]}={dashed}. {hint}"
-        return OptionError(f"{option} needs a value after it{unsent}.", way_on)
-    kind = getattr(action.type, "__name__", "text")
-    value = wrong.removeprefix(_wrong(kind, ""))
-    if action.choices:
-        *most, last = map(str, action.choices)
-        kind, value = f"{', '.join(most)} or {last}", re.sub(r"invalid choice: (.*?) \(choose.*", r"\1", value)
-    return OptionError(f"{option} takes {kind}, not {value}{unsent}.", way_on)
-
-
-def _wrong(kind: str, value: str) -> str:
-    """Say as argparse does that a value is of the wrong kind."""
-    return f"invalid {kind} value: {value}"
-
-
-def _begins(option: str) -> Callable[[str], bool]:
-    """Return what tells whether a word is that option, with or without its value."""
-    glued = "" if len(option) == _SHORT else "="
-    return lambda word: word == option or word.startswith(f"{option}{glued}")
-
-
-def _check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # as above
-    """Refuse ``-model``, which means ``-m odel``, and what begins with a dash that a word processor has made."""
-    options = _options(magic)
-    for word in words:
-        typed = word.split("=")[0]
-        bare = typed.lstrip(_DASHES)
-        dashes = typed.removesuffix(bare)
-        meant = f"{'-' * min(len(bare), 2)}{bare}"
-        if not dashes or dashes in {"--", "-" * min(len(bare), 2)} or meant not in options:
-            continue
-        why = "" if {*dashes} == {"-"} else ": its dash is not a hyphen"
-        msg = f"{_name(magic)} has no option {typed}{why}{_unsent(magic)}."
-        raise OptionError(msg, f"Did you mean {meant}?{_behind_dashes(magic, typed)}")
-
-
-def _behind_dashes(magic: Any, typed: str) -> str:  # noqa: ANN401  # as above
-    """Say how a text that begins with a dash is typed, for a magic that takes a text."""
-    takes_text = any(a.dest == "text" for a in magic.parser._actions)  # noqa: SLF001  # as above
-    return f" Put -- before a text that begins with a dash: {_name(magic)} -- {typed}" if takes_text else ""
