@@ -133,7 +133,7 @@ def test_the_limit_is_a_setting(run, sandbox):
 
 
 def test_a_film_is_refused_by_the_models_that_take_none_before_the_others_are_asked(run, sandbox, shell, capsys):
-    from xcyq_magic.chat.messages import Video
+    from xcyq_magic.chat.parts import Video
 
     shell.user_ns["film"] = Video(b"\x00\x00\x00\x18ftypmp42" + bytes(40), "video/mp4", "film.mp4")
     run("%%compare gpt-5.5 gemini-2.5-pro\nsandbox: first 0\nWhat happens in {{ film }}?")

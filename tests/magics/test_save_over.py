@@ -313,7 +313,7 @@ WRONG = [
     ("%chat_load passwd/chat.json", "cannot be read: not a directory", "Paths begin at"),
     ("%chat_load pipe.json", "cannot be read: it is no regular file", "%chat_load takes"),
     ("%chat_save chat.html", "chat.html does not say what kind of file it is", "File > Save and Export Notebook As"),
-    ("%chat_save nowhere/chat.md", "The folder nowhere does not exist, so nothing was saved", "!mkdir nowhere"),
+    ("%chat_save nowhere/chat.md", "The folder nowhere does not exist, so nothing was saved", "!mkdir -p nowhere"),
     ("%chat_save passwd", "passwd does not say what kind of file it is", "%chat_save chat.md"),
     ("%chat_save data.csv", "data.csv does not say", "%chat_save chat.md"),
     ("%chat_save passwd/chat.json", "cannot be written: not a directory", "%chat_save ~/chat.json"),
