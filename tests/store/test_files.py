@@ -459,7 +459,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, kind):
 def test_where_nothing_can_be_written_an_error_says_so(tmp_path, stem):
     name = f"{stem}.json"
     (tmp_path / "a file").write_text("mine")
-    with pytest.raises(ConversationFileError, match="cannot be written|does not exist") as raised:
+    with pytest.raises(ConversationFileError, match=r"cannot be written|does not exist") as raised:
         save(tmp_path / name, chat("one"), "", bundle_of)
     assert len(raised.value._render_traceback_()) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["a file"]
