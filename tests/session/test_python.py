@@ -102,6 +102,21 @@ def test_a_misspelt_argument_of_a_comparison_is_refused(session, typed, meant):
 
 
 @pytest.mark.parametrize(
+    ("models", "repeat", "way_on"),
+    [
+        ("gpt-5.5", 1, "Name another one, or ask it twice: repeat=2."),
+        (["gpt-5.5"] * 3, 1, "To ask it 3 times, name it once and add repeat=3."),
+        ("gpt-5.5", 0, "Try repeat=2."),
+    ],
+)
+def test_the_way_on_is_the_argument_of_python(session, models, repeat, way_on):
+    with pytest.raises(errors.OptionError) as raised:
+        compare(models, "Hello", session=session, repeat=repeat)
+    assert raised.value.hint == way_on
+    assert str(raised.value).endswith(f"\n{way_on}")
+
+
+@pytest.mark.parametrize(
     ("name", "way_on"),
     [
         ("once", 'chat("…", once=True)'),
