@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -67,7 +68,19 @@ class Review:
     """A type of an answer."""
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Review, "Review"), (int, "int"), (list[str], "list[str]")])
+Here = type("Here", (), {"__module__": "__main__"})  # a cell's
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Review, "Review"),
+        (int, "int"),
+        (list[str], "list[str]"),
+        (Literal["good", "bad"], "Literal['good', 'bad']"),
+        (list[Here], "list[Here]"),
+    ],
+)
 def test_a_type_among_the_media_is_refused_with_where_it_goes(session, kind, name):
     with pytest.raises(errors.OptionError, match="is a type, which cannot be attached; nothing was sent") as raised:
         Chat(session=session)("Judge it.", kind)
@@ -126,6 +139,10 @@ def test_the_way_on_is_the_argument_of_python(session, models, repeat, way_on):
         ("messages", 'chat("…")'),
         ("repeat", "compare"),
         ("judge", "compare"),
+        ("check", "compare"),
+        ("each", "compare"),
+        ("system_prompt", "Did you mean system?"),
+        ("as_type", 'chat("…", as_=Review)'),
         ("api_key", "XCYQ_API_KEY"),
         ("base_url", "XCYQ_BASE_URL"),
     ],
