@@ -10,7 +10,7 @@ from xcyq_magic.errors import OptionError
 from xcyq_magic.gateway.catalog import MODELS, asked_models
 
 
-def columns(*words: str, repeat: int = 1, most: int = 12) -> dict[str, str]:
+def columns(*words: str, repeat: int | None = 1, most: int = 12) -> dict[str, str]:
     return asked_models(words, repeat, most)
 
 
@@ -50,13 +50,15 @@ def test_repeated_models_have_columns_with_numbers():
         (
             ["gpt-5.4"],
             1,
-            "this has gpt-5.4 alone; nothing was sent.\nName another one, or ask it twice (--repeat 2, repeat=2).",
+            "this has gpt-5.4 alone; nothing was sent.\nName another one, or ask it twice: --repeat 2.",
         ),
         (
             ["gpt-5.5", "gpt-5.5"],
             1,
-            "is named 2 times; nothing was sent.\nTo ask it 2 times, name it once and add --repeat 2 (repeat=2).",
+            "is named 2 times; nothing was sent.\nTo ask it 2 times, name it once and add --repeat 2.",
         ),
+        (["gpt-5.4"], None, "this has gpt-5.4 alone; nothing was sent.\nName another one."),
+        (["gpt-5.5", "gpt-5.5", "gpt-5.4"], None, "is named 2 times; nothing was sent.\nName it once."),
         (["gpt-6*"], 1, "No model's name matches gpt-6*; nothing was sent.\nNear it are gpt-5."),
         (["clod-*"], 1, "Near it are "),
         (["????"], 1, "%chat_models lists the names."),

@@ -129,6 +129,7 @@ def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, san
     ran = kernel.finish(cell, until=follow(page))
     assert ran.status == "ok"
     assert "claude-opus-4-7 is kept" in ran.outputs[-1]["text/plain"]
+    assert "Its next prompt goes to claude-sonnet-4-6. %chat_model claude-opus-4-7 goes on with" in ran.text
     assert turn_of(ran)["completion"]["model"] == "claude-opus-4-7"  # a page's outputs make its conversation again
     stopped = next(r for r in sandbox.received if r.body["model"] == "gpt-5.5")
     assert eventually(lambda: stopped.ending == "closed by the client")

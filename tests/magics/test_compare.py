@@ -212,6 +212,18 @@ def test_who_answers_after_a_kept_answer_is_said_where_it_is_another_model(run, 
     assert "next prompt" not in capsys.readouterr().out
 
 
+def test_the_way_on_with_a_kept_model_leads_through_the_conversation_that_it_is_in(run, sandbox, capsys):
+    run("%%compare gpt-5.5 claude-sonnet-4-6 -c idea\nWhich one?")
+    run("%chat_keep gpt-5.5")
+    way_on = "Its next prompt goes to claude-sonnet-4-6. After %chat_switch idea, %chat_model gpt-5.5 goes on with"
+    assert way_on in capsys.readouterr().out
+    run("%chat_switch idea")
+    run("%chat_model gpt-5.5")
+    run("%chat_switch main")
+    run("%chat -c idea and on")
+    assert sandbox.received[-1].body["model"] == "gpt-5.5"
+
+
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [

@@ -113,6 +113,7 @@ def test_a_check_that_raises_keeps_the_replies(run, server, capsys):
         ("--each cases --check is_right --judge gpt-5.4", "not by both; nothing was sent"),
         ("--check is_right", "--check needs many cases, given with --each; nothing was sent."),
         ("--each cases --repeat 2", "--repeat does not go together with --each; nothing was sent."),
+        ("gpt-5.5 --each cases", "gpt-5.5 is named 2 times; nothing was sent. Name it once."),
         ("--each cases --diff", "--diff does not go together with --each; nothing was sent."),
         ("--each cases --judge {x}", "A model's name cannot hold {x}"),
         ("--each []", "nothing"),

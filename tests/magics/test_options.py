@@ -105,6 +105,12 @@ WRONG = {
     "%%compare a b --judge c --judge d\nHi": ("--judge is given twice", "Write it once. %%compare? "),
     "%chat_usage --by month": ("--by takes model, day, notebook or kind, not 'month'.", "Write for example --by day."),
     "%chat_retry gpt-5.5": ("%chat_retry takes nothing but -m MODEL", "type %chat_retry -m gpt-5.5. To ask"),
+    "%chat_retry gpt-5.5,gpt-5.4": ("%chat_retry takes nothing but", "type %chat_retry -m gpt-5.5,gpt-5.4. To ask"),
+    "%chat_retry gpt55,claude-opus-47": (
+        "%chat_retry takes nothing but -m MODEL",
+        "type %chat_retry -m gpt-5.5,claude-opus-4-7. To ask",
+    ),
+    "%chat_retry gpt-5.5,nothing-like-it": ("%chat_retry takes nothing but -m MODEL", "To ask something else"),
     "%chat_retry why not": ("%chat_retry takes nothing but -m MODEL", "To ask something else"),
     "%chat --once=yes Hi": ("--once takes no value, and 'yes'", "Write --once alone."),
     "%chat -temperature 0.5 Hi": ("%chat has no option -temperature", "Did you mean --temperature?"),
@@ -121,6 +127,9 @@ WRONG = {
     "%chat_switch --new=idea": ("--new takes no value, and 'idea'", "Write --new alone. %chat_switch? "),
     "%chat_model --model gpt-5.5": ("%chat_model has no option --model", "It takes none; %chat_model? has examples."),
     "%chat_history one": ("%chat_history takes the number of a turn", "Try %chat_history 2"),
+}
+WRONG |= {
+    "%chat_keep --of": ("--of needs a value after it", "Write for example --of 14:03:22.481. %chat_keep? "),
 }
 OTHERS = r"argument|expected|invalid|explicit"  # argparse's words
 

@@ -197,6 +197,17 @@ def test_a_name_that_is_not_in_the_servers_list_is_told_the_near_one_there(noteb
     assert "llama3.2 is not in the list of this server; requests use it as typed. Did you mean llama3.2:3b?" in shown
 
 
+def test_a_model_that_the_server_does_not_have_is_told_the_near_one_of_its_list(notebook):
+    words = json.dumps({"error": {"message": "model not found"}})
+    cells, server = notebook(LISTED, *[Answer(http(words, "404 Not Found"))] * 2)
+    cells.run("%chat_model gpt-55")
+    said = " ".join(cells.run("from xcyq_magic import Chat; Chat('gpt-55')('Hi')").split())
+    assert "refused with 404: model not found Did you mean sb/gpt-5.5?" in said
+    said = cells.run("%chat -m gpt-5.5 Hi")  # which the catalogue has, and this server has not
+    assert "Did you mean sb/gpt-5.5?" in said.partition("refused with 404")[2]
+    assert len(server.requests) == 3
+
+
 def test_patterns_of_a_comparison_match_the_servers_models(notebook):
     two = Answer(http(json.dumps({"data": [{"id": "Llama-3"}, {"id": "llama-4"}, {"id": "phi-4"}]})))
     cells, server = notebook(two)

@@ -142,3 +142,14 @@ def test_a_store_that_fails_leaves_what_is_in_memory(run, shell, shown, tmp_path
     assert cells(said)[1][1] == "1"
     assert str(tmp_path) in said
     assert KEY not in said
+
+
+def test_nobody_takes_the_prices_of_a_hint_for_real_ones(run, capsys):
+    run("%chat -m gpt-5.5 Hi")
+    run("%chat_usage")
+    hint = 'your prices for a million tokens in and out: %config GatewaySettings.prices = {"gpt-5.5": (IN, OUT)}'
+    assert hint in capsys.readouterr().out
+    run("%config GatewaySettings")
+    help_ = " ".join(capsys.readouterr().out.split())
+    assert "Your prices for a million tokens, in your currency, by model or pattern" in help_
+    assert "{'gpt-5.5*': (IN, OUT, CACHED)}" in help_

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -67,7 +68,19 @@ class Review:
     """A type of an answer."""
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Review, "Review"), (int, "int"), (list[str], "list[str]")])
+Here = type("Here", (), {"__module__": "__main__"})  # a cell's
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Review, "Review"),
+        (int, "int"),
+        (list[str], "list[str]"),
+        (Literal["good", "bad"], "Literal['good', 'bad']"),
+        (list[Here], "list[Here]"),
+    ],
+)
 def test_a_type_among_the_media_is_refused_with_where_it_goes(session, kind, name):
     with pytest.raises(errors.OptionError, match="is a type, which cannot be attached; nothing was sent") as raised:
         Chat(session=session)("Judge it.", kind)
@@ -102,6 +115,21 @@ def test_a_misspelt_argument_of_a_comparison_is_refused(session, typed, meant):
 
 
 @pytest.mark.parametrize(
+    ("models", "repeat", "way_on"),
+    [
+        ("gpt-5.5", 1, "Name another one, or ask it twice: repeat=2."),
+        (["gpt-5.5"] * 3, 1, "To ask it 3 times, name it once and add repeat=3."),
+        ("gpt-5.5", 0, "Try repeat=2."),
+    ],
+)
+def test_the_way_on_is_the_argument_of_python(session, models, repeat, way_on):
+    with pytest.raises(errors.OptionError) as raised:
+        compare(models, "Hello", session=session, repeat=repeat)
+    assert raised.value.hint == way_on
+    assert str(raised.value).endswith(f"\n{way_on}")
+
+
+@pytest.mark.parametrize(
     ("name", "way_on"),
     [
         ("once", 'chat("…", once=True)'),
@@ -111,6 +139,10 @@ def test_a_misspelt_argument_of_a_comparison_is_refused(session, typed, meant):
         ("messages", 'chat("…")'),
         ("repeat", "compare"),
         ("judge", "compare"),
+        ("check", "compare"),
+        ("each", "compare"),
+        ("system_prompt", "Did you mean system?"),
+        ("as_type", 'chat("…", as_=Review)'),
         ("api_key", "XCYQ_API_KEY"),
         ("base_url", "XCYQ_BASE_URL"),
     ],

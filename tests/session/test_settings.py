@@ -29,7 +29,7 @@ WRONG = [
     (GatewaySettings, "connect_timeout", "soon", "float"),
     (GatewaySettings, "answer_timeout", 0, "more than 0 seconds"),
     (GatewaySettings, "prices", {"gpt-5.5": (1, -1)}, "two numbers"),
-    (GatewaySettings, "prices", {"gpt-5.5": 3}, "two numbers"),
+    (GatewaySettings, "prices", {"gpt-5.5": 3}, "two numbers, yours for a million tokens in and out"),
     (GatewaySettings, "max_video_mb", 0, "more than 0 MB"),
     (GatewaySettings, "video_form", "mp4", "video_url"),
     (ChatSettings, "model", "gpt 5.5", "one word"),

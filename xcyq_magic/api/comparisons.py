@@ -201,9 +201,13 @@ def compare(
             told: list[str] = []
             message = message_of(used, prompt, media, told, next(iter(words), ""))
             options = replace(options, notices=tuple(told))
-            ended = compare_in(
-                used, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
-            )
+            try:
+                ended = compare_in(
+                    used, words, message, options, repeat=plain(repeat), judge=judge, conversation=conversation
+                )
+            except OptionError as e:  # as it is written below a magic
+                e.rewrite(lambda said: said.replace("--repeat ", "repeat="))
+                raise
             found, error = ended.comparison, ended.error
         else:
             _check_with_cases(media, plain(repeat))

@@ -237,7 +237,7 @@ def _notes(report: UsageReport) -> Iterator[str]:
         )
     if total.cost is None and report.unpriced:
         yield (
-            f"For the cost, set the prices of a million tokens in and out, in your currency: "
+            f"For the cost, set your prices for a million tokens in and out: "
             f'%config GatewaySettings.prices = {{"{report.unpriced[0]}": (IN, OUT)}}'
         )
     elif report.unpriced:

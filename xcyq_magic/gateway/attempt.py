@@ -16,7 +16,7 @@ from xcyq_magic.gateway.retries import why_another
 from xcyq_magic.gateway.route import proxy_of, shown_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from xcyq_magic.chat.completion import Delta
     from xcyq_magic.gateway.credentials import ApiKey
@@ -96,6 +96,8 @@ class Connection:
         byte of a stream.
     fallback_rest
         Seconds for which a model of a chain that failed is passed over.
+    models
+        The names that the server lists; none where that is not known.
     """
 
     url: str
@@ -107,6 +109,7 @@ class Connection:
     fallback_after: float = 5.0
     fallback_after_silence: float = 30.0
     fallback_rest: float = 60.0
+    models: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -298,7 +301,7 @@ class Attempt:
         return f"{connection.where}, or the proxy {shown_proxy(proxy)} on the way," if proxy else connection.where
 
 
-def bare(error: XcyqError, key: ApiKey, model: str = "") -> XcyqError:
+def bare(error: XcyqError, key: ApiKey, model: str = "", known: Collection[str] = ()) -> XcyqError:
     """Return an error without its traceback, whose frames hold the request's headers and the gateway's words.
 
     Its hint says whose key was refused, and which name is like that of a `model` that there is not.
@@ -311,8 +314,10 @@ def bare(error: XcyqError, key: ApiKey, model: str = "") -> XcyqError:
         The key that it carried.
     model
         The model that it asked; ``""`` for none.
+    known
+        The names that it may be meant for, where they are not those of the catalogue.
     """
-    error.hint = refusals.hint_of(error, key.source, model)
+    error.hint = refusals.hint_of(error, key.source, model, known)
     error.rewrite(key.hide)
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -70,7 +70,6 @@ _DATE = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)(?:-v\d+(?::\d+)?)?$"
 _BETWEEN_WORDS = re.compile(r"[-.:/@_]+")
 _ELSEWHERE = re.compile(r"[/:@]")
 _NEAR_PATTERN = 0.4  # of 1, for a name to be offered for a pattern
-_TWICE = "--repeat 2, repeat=2"  # below a magic, and from Python
 _EXAMPLE = "gpt-5.5 claude-opus-4-7"
 
 
@@ -269,7 +268,7 @@ def interpolation(name: str) -> str | None:
     return found[0][:_MOST_SHOWN] if found else None
 
 
-def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MODELS.keys) -> dict[str, str]:
+def asked_models(words: Sequence[str], repeat: int | None, most: int, known: Known = MODELS.keys) -> dict[str, str]:
     """Return the columns of a comparison: each one's name, and the model that it asks.
 
     Parameters
@@ -277,7 +276,8 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
     words
         Names, chains of them (``A,B``), patterns and braces, in the order of the columns.
     repeat
-        How many times each model is asked; from two on, the columns are called ``NAME#1``, ``NAME#2``.
+        How many times each model is asked; from two on, the columns are called ``NAME#1``, ``NAME#2``. None for once,
+        where it cannot be more.
     most
         The limit of columns.
     known
@@ -288,21 +288,23 @@ def asked_models(words: Sequence[str], repeat: int, most: int, known: Known = MO
     OptionError
         There are too few or too many, one twice, or a pattern matches nothing; the message says what to type.
     """
-    if not isinstance(repeat, int) or repeat < 1:
+    times = 1 if repeat is None else repeat
+    if not isinstance(times, int) or times < 1:
         msg = f"repeat is a whole number of at least 1, not {repeat!r}; nothing was sent."
-        raise OptionError(msg, "Try 2.")
-    models = _expand(words, known, once=repeat == 1)
-    names = {f"{m}#{n}": m for m in models for n in range(1, repeat + 1)} if repeat > 1 else {m: m for m in models}
+        raise OptionError(msg, "Try --repeat 2.")
+    models = _expand(words, known, repeat)
+    names = {f"{m}#{n}": m for m in models for n in range(1, times + 1)} if times > 1 else {m: m for m in models}
     if len(names) < FEWEST:
         what = f"{models[0]} alone" if models else "no model"
         msg = f"A comparison needs at least two models, and this has {what}; nothing was sent."
-        way_on = f"Name another one, or ask it twice ({_TWICE})." if models else f"Name them: {_EXAMPLE}."
+        twice = "" if repeat is None else ", or ask it twice: --repeat 2"
+        way_on = f"Name another one{twice}." if models else f"Name them: {_EXAMPLE}."
         if models and "," in models[0]:
             way_on = f"A comma makes a chain, of which one model answers. Write spaces between columns: {_EXAMPLE}."
         raise OptionError(msg, way_on)
     if len(names) > most:
-        times = f" ({len(models)} models, {repeat} times each)" if repeat > 1 else ""
-        msg = f"These are {len(names)} columns{times}, and {most} is the limit; nothing was sent."
+        each = f" ({len(models)} models, {times} times each)" if times > 1 else ""
+        msg = f"These are {len(names)} columns{each}, and {most} is the limit; nothing was sent."
         raise OptionError(msg, "Name fewer, or raise ChatSettings.compare_limit.")
     return names
 
@@ -331,14 +333,15 @@ def models_named(words: Sequence[str], known: Known = MODELS.keys) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _expand(words: Sequence[str], known: Known, *, once: bool) -> list[str]:
+def _expand(words: Sequence[str], known: Known, repeat: int | None) -> list[str]:
     for word in words:
         _check_comma(word, word.endswith(","))
     named = [",".join(chain_of(name)) for word in words for name in _braces(word)]
     for name, times in Counter(n for n in named if not _WILDCARDS.search(n)).items():
-        if times > 1 and once:
+        if times > 1 and repeat in {None, 1}:
             msg = f"{name} is named {times} times; nothing was sent."
-            raise OptionError(msg, f"To ask it {times} times, name it once and add --repeat {times} (repeat={times}).")
+            way_on = f"To ask it {times} times, name it once and add --repeat {times}." if repeat else "Name it once."
+            raise OptionError(msg, way_on)
     return list(dict.fromkeys(model for name in named for model in _matches(name, known)))
 
 

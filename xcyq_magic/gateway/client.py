@@ -234,7 +234,7 @@ class GatewayClient:
         try:
             await self._until_answered(requests, key, connection, sink, slots)
         except errors.XcyqError as e:
-            error = bare(e, key, requests[-1].model)
+            error = bare(e, key, requests[-1].model, connection.models)
         except asyncio.CancelledError:  # by the one who asked, who does not wait any more, or by `close`
             sink(
                 Ended(

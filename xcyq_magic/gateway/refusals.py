@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xcyq_magic.errors import (
     AnswerError,
@@ -20,6 +20,9 @@ from xcyq_magic.errors import (
 from xcyq_magic.gateway.catalog import MODELS, suggest
 from xcyq_magic.gateway.events import records_of
 from xcyq_magic.gateway.failures import failure_of, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _CHECK_KEY = "Check the key: %chat_key asks for it again."
 _MOST_READ = 20_000  # of a page, for its title
@@ -136,7 +139,7 @@ def hint_for(words: str, otherwise: str) -> str:
     return cause.hint if cause else otherwise
 
 
-def hint_of(error: XcyqError, source: str, model: str = "") -> str:
+def hint_of(error: XcyqError, source: str, model: str = "", known: Collection[str] = ()) -> str:
     """Return the hint of an error, with whose key its request had, and which name is like that of its model.
 
     Parameters
@@ -147,8 +150,10 @@ def hint_of(error: XcyqError, source: str, model: str = "") -> str:
         Where its key came from; ``""`` where none was sent.
     model
         The model that was asked; ``""`` for none.
+    known
+        The names that it may be meant for, where they are not those of the catalogue.
     """
-    near = suggest(model) if isinstance(error, NotFoundError) and model not in MODELS else None
+    near = suggest(model, known) if isinstance(error, NotFoundError) and model not in (known or MODELS) else None
     if near:
         return f"Did you mean {near}? {error.hint}"
     if not source and (isinstance(error, AuthenticationError) or error.hint == _CHECK_KEY):

@@ -207,11 +207,11 @@ class ChatMagics(TurnMagics):
 
         options = parse_words(self.chat_retry, line)
         if options.words:
-            msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
-            from xcyq_magic.gateway.catalog import suggest
+            from xcyq_magic.gateway.catalog import chain_of, suggest
 
-            named = suggest(options.words[0]) if len(options.words) == 1 else None
-            other = f"For another model, type %chat_retry -m {named}. " if named else ""
+            msg = f"%chat_retry takes nothing but -m MODEL, not {' '.join(options.words)!r}."
+            named = [suggest(n) for n in chain_of(options.words[0])] if len(options.words) == 1 else [None]
+            other = f"For another model, type %chat_retry -m {','.join(filter(None, named))}. " if all(named) else ""
             raise OptionError(msg, f"{other}To ask something else, type %chat and the question.")
         name = self.session.conversations.current
         conversations, reply = self.session.conversations, self.session.reply

@@ -13,6 +13,7 @@ from xcyq_magic.magics.base import ExtensionMagics, count, settle
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
+    from xcyq_magic.chat.comparison import Column
     from xcyq_magic.display.terminal import TerminalColumns
     from xcyq_magic.display.views import ColumnsView
 
@@ -89,6 +90,8 @@ class CompareMagics(ExtensionMagics):
             error, _ = settle(lambda: view.settle(comparison, turn), compared.error, kept)
         finally:
             view.close()
+        if turn is not None and column is not None and (way_on := self._next_model(comparison.conversation, column)):
+            self.say(way_on)
         if error is not None:
             raise error
 
@@ -137,11 +140,20 @@ class CompareMagics(ExtensionMagics):
         kept, name = keep(self.session, comparison, column), comparison.conversation
         turns = count(len(self.session.conversation(name).turns), "turn")
         said = f"Kept: the answer of {column.name}. The conversation {name} has {turns} now."
-        model = self.session.model_of(self.session.conversation(name))
-        if model != column.model:
-            said += f"\nIts next prompt goes to {model}. %chat_model {column.model} goes on with that model instead."
+        said = "\n".join(filter(None, (said, self._next_model(name, column))))
         record = turn_record(kept.turn, name, elsewhere=True, instead_of=kept.instead_of)
         self.show({"text/plain": said, TURN_MIME: record})
+
+    def _next_model(self, name: str, kept: Column) -> str:
+        """Return a line on the model that a conversation goes on with, and how to ask that of a `kept` answer.
+
+        It is ``""`` where they are the same.
+        """
+        model = self.session.model_of(self.session.conversation(name))
+        if model == kept.model:
+            return ""
+        first = "" if name == self.session.conversations.current else f"After %chat_switch {name}, "
+        return f"Its next prompt goes to {model}. {first}%chat_model {kept.model} goes on with that model instead."
 
     @before_sending()
     def _view(self, *, diff: bool) -> TerminalColumns | ColumnsView:

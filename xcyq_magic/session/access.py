@@ -242,6 +242,7 @@ class GatewayAccess:
             settings.fallback_after,
             settings.fallback_after_silence,
             settings.fallback_rest,
+            self._listed.get(self.base_url, ()),
         )
 
     def start_sandbox(self) -> Sandbox:

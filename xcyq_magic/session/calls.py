@@ -33,14 +33,19 @@ _ELSEWHERE = {
     "messages": _IN_THE_CALL,
     "once": 'Pass it with the prompt: chat("…", once=True).',
     "as_": 'Pass it with the prompt: chat("…", as_=Review).',
+    "as_type": 'The type of the answer is called as_: chat("…", as_=Review).',
+    "system_prompt": "Did you mean system?",
     "stream": 'Pass it with the prompt: chat("…", stream=False).',
     "cached": "Pass it to Chat: Chat(cached=True).",
     "repeat": "It belongs to compare.",
     "judge": "It belongs to compare.",
+    "each": "It belongs to compare.",
+    "check": "It belongs to compare.",
     "api_key": "Set XCYQ_API_KEY, or enter the key with %chat_key.",
     "base_url": "Set XCYQ_BASE_URL, or GatewaySettings.base_url.",
 }
 _EXAMPLES = {"model": "gpt-5.5", "system": "Be brief.", "conversation": "review", "judge": "claude-sonnet-4-6"}
+_MODULES = re.compile(r"\b(?:typing|__main__)\.")  # in the name of a type: it is typed without them
 _MOST_SHOWN = 60  # characters of a wrong value
 _CALLER = 4  # frames up from `message_of` is the line that calls a chat
 
@@ -147,7 +152,7 @@ def message_of(
         raise InputError(msg, _NO_TEXT)
     media = list(media)
     if (kind := next((m for m in media if isinstance(m, type) or get_origin(m) is not None), None)) is not None:
-        name = kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else str(kind)
+        name = kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else _MODULES.sub("", str(kind))
         msg = f"{name} is a type, which cannot be attached; nothing was sent."
         raise OptionError(msg, f"For an answer of that type: as_={name}.")
     documents: list[Document] = []

@@ -100,7 +100,7 @@ class Evaluating(Asking):
             raise OptionError(msg, "For example: def is_right(reply, case): return case.answer in reply.text")
         if judge is not None:
             check_model(judge)
-        names = asked_models(models, 1, session.chat.compare_limit, partial(session.models, anew=False))
+        names = asked_models(models, None, session.chat.compare_limit, partial(session.models, anew=False))
         super().__init__(session, cases, message_of, options, models=[*names.values()], **more)
         self._check = check
         self._judge = judge

@@ -112,9 +112,9 @@ class GatewaySettings(Settings):
         MAX_VIDEO_MB, help="Most megabytes of videos in a request, as base64, which takes 4 bytes for 3."
     ).tag(config=True)
     prices = Dict(
-        help="Prices of a million tokens in your currency, by model or pattern: of the prompt, of the reply, and "
-        "perhaps of a prompt from the cache. For example, with invented prices, {'gpt-5.5*': (1.25, 10, 0.125)}."
-    ).tag(config=True, example={"gpt-5.5*": (1.25, 10, 0.125)})
+        help="Your prices for a million tokens, in your currency, by model or pattern: of the prompt, of the reply, "
+        "and perhaps of a prompt from the cache: {'gpt-5.5*': (IN, OUT, CACHED)}."
+    ).tag(config=True, example={"gpt-5.5*": (1, 2)})  # no model's: numbers, so that it can be typed
 
     @default("base_url")
     def _base_url_from_environment(self) -> str:
@@ -173,7 +173,9 @@ class GatewaySettings(Settings):
             except (TypeError, ValueError):
                 price = None
             if price is None or not all(0 <= each < math.inf for each in price if each is not None):
-                why = f"the price of {name} is two numbers, of a million tokens in and out, or three, not {pair!r}"
+                why = (
+                    f"the price of {name} is two numbers, yours for a million tokens in and out, or three, not {pair!r}"
+                )
                 raise self.refusal(proposal["trait"], why)
             prices[str(name)] = price
         return prices
