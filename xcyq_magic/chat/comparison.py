@@ -229,7 +229,7 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
 
     @property
     def mark(self) -> str:
-        """What a button names it by: its cell's id, shortened, which lasts; else when it was asked: ``14:03:22.481``."""
+        """What a button names it by: the id of its cell, shortened; else when it was asked: ``14:03:22.481``."""
         if self.cell is not None:
             return self.cell.cell_id[:_MARK]
         return time.strftime("%H:%M:%S", time.localtime(self.asked_at)) + f"{self.asked_at % 1:.3f}"[1:]
