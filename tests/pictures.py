@@ -10,7 +10,7 @@ import PIL.Image
 from xcyq_magic.media.resolve import attach, resolve
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Image, Part
+    from xcyq_magic.chat.parts import Image, Part
 
 
 def pixels(image: Image) -> PIL.Image.Image:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Parameters, Turn
 from xcyq_magic.chat.given import MOST_COUNTED
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Text, Video
 
 texts = st.text(max_size=40)
 counts = st.none() | st.integers(0, MOST_COUNTED)

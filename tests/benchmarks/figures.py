@@ -29,7 +29,7 @@ from table import Row, write
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Turn
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
 from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.catalog import image_limits
 from xcyq_magic.media.fit import fit
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.figure import Figure
+
+    from xcyq_magic.chat.parts import Image
 
 mpl.use("agg")
 import matplotlib.pyplot as plt  # after its backend

@@ -34,7 +34,7 @@ from xcyq_magic.store.recognition import Notebook
 if TYPE_CHECKING:
     import argparse
 
-    from xcyq_magic.chat.messages import Image
+    from xcyq_magic.chat.parts import Image
 
 LENGTHS, QUICK_LENGTHS = (10, 100, 1000), (2, 4, 8)
 PICTURES = 20

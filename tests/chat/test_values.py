@@ -19,7 +19,8 @@ from xcyq_magic.chat.comparison import Column, Comparison
 from xcyq_magic.chat.completion import Completion, CompletionBuilder, Delta, Usage, code_blocks
 from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Video, part_from_dict
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Video, part_from_dict
 from xcyq_magic.chat.usage import Price, cost
 from xcyq_magic.display.bundle import attachments, completion_bundle
 from xcyq_magic.display.settled_comparison import comparison_bundle

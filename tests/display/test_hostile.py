@@ -10,7 +10,8 @@ from inspector import maths, problems
 
 from xcyq_magic.chat.comparison import Column, Comparison, Verdict
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.chat.usage import BY, LedgerEntry, UsageReport
 from xcyq_magic.display.bundle import completion_bundle
 from xcyq_magic.display.markup import to_html, without_controls

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcyq_magic.chat.conversation import Parameters
-from xcyq_magic.chat.messages import DataUrl, Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import DataUrl, Image, MediaLink, Text, Video
 from xcyq_magic.gateway import encoding
 from xcyq_magic.gateway.catalog import VIDEO_FORMS
 from xcyq_magic.gateway.request import ChatRequest

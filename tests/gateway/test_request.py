@@ -7,7 +7,8 @@ import math
 import pytest
 
 from xcyq_magic.chat.conversation import Parameters
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Video
 from xcyq_magic.errors import RequestError
 from xcyq_magic.gateway.request import ChatRequest, check, check_parameters
 

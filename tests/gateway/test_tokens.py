@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Text, Video
 from xcyq_magic.gateway.tokens import estimated_tokens, image_tokens, least_media_tokens
 
 

@@ -95,6 +95,20 @@ def test_an_interrupt_stops_all_and_settles_what_came(kernel, sandbox):
 
 
 @pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
+def test_a_button_keeps_the_answer_of_its_cell_also_in_a_new_kernel(kernel, sandbox):
+    cells = {"3f2a9c4e-aaaa": "%%compare gpt-5.5 gpt-5.4\nThe first?", "77b01d2c-bbbb": "%%compare gpt-5.5 gpt-5.4\nB?"}
+    for cell_id, code in cells.items():  # as when all cells of a notebook run, whose buttons were pressed before
+        kernel.run(code, cell_id)
+    for cell_id in ("3f2a9c4e", "77b01d2c"):
+        ran = kernel.run(f"%chat_keep 2 --of {cell_id}")
+        assert "Kept: the answer of gpt-5.4." in ran.outputs[-1]["text/plain"]
+    html = kernel.run(cells["3f2a9c4e-aaaa"], "3f2a9c4e-aaaa").outputs[-1]["text/html"]
+    assert "%chat_keep 2 --of 3f2a9c4e" in html
+    kernel.run("%chat and on")
+    assert [m["content"] for m in sandbox.received[-1].body["messages"][::2]] == ["The first?", "B?", "and on"]
+    assert "has not run in this kernel" in "".join(kernel.run("%chat_keep 1 --of 00000000").error)
+
+
 def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, sandbox):
     subshell = open_subshell(kernel)
     page = Page()

@@ -188,4 +188,5 @@ def test_a_new_conversation_is_offered(kernel):
 def test_the_columns_of_the_last_comparison_are_offered(kernel):
     kernel.run("%chat_sandbox")
     assert kernel.run("%%compare gpt-5.5 gemini-2.5-pro\nHello").status == "ok"
-    assert list(complete(kernel, "%chat_keep ¦")) == ["%chat_keep gpt-5.5", "%chat_keep gemini-2.5-pro"]
+    offered = [f"%chat_keep {word}" for word in ("gpt-5.5", "gemini-2.5-pro", "--of")]
+    assert list(complete(kernel, "%chat_keep ¦")) == offered

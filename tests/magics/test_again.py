@@ -97,7 +97,7 @@ def test_what_was_asked_before_comes_from_the_store_and_nothing_is_sent(run, san
 
 
 @pytest.mark.parametrize(
-    "other", ["-m gpt-5.4 one", "-t 0.5 one", "-s Briefly. one", "one?", "-p seed=1 one", "--max-tokens 9 one"]
+    "other", ["-m gpt-5.4 one", "-t 0.5 one", "-s 'Briefly.' one", "one?", "-p seed=1 one", "--max-tokens 9 one"]
 )
 def test_another_request_is_sent(run, sandbox, other):
     run("%chat --once --cached one")

@@ -133,7 +133,7 @@ def test_the_limit_is_a_setting(run, sandbox):
 
 
 def test_a_film_is_refused_by_the_models_that_take_none_before_the_others_are_asked(run, sandbox, shell, capsys):
-    from xcyq_magic.chat.messages import Video
+    from xcyq_magic.chat.parts import Video
 
     shell.user_ns["film"] = Video(b"\x00\x00\x00\x18ftypmp42" + bytes(40), "video/mp4", "film.mp4")
     run("%%compare gpt-5.5 gemini-2.5-pro\nsandbox: first 0\nWhat happens in {{ film }}?")
@@ -193,9 +193,11 @@ def test_a_button_keeps_the_answer_of_its_own_comparison(run, shell, sandbox, ca
 def test_a_button_of_a_comparison_that_is_not_known_keeps_nothing(run, shell, sandbox):
     run("%%compare gpt-5.5 claude-opus-4-7\nWhich one?")
     typed = keeping(comparison_bundle(replace(shell.user_ns["_comparison"], asked_at=1.25), ""), 2)
-    with pytest.raises(InputError, match=r"knows no comparison of \d\d:\d\d:\d\d.250; nothing was kept") as raised:
+    with pytest.raises(
+        InputError, match=r"of \d\d:\d\d:\d\d.250 has not run in this kernel; nothing was kept"
+    ) as raised:
         run(typed)
-    assert raised.value.hint == "Run its cell again, and keep an answer then."
+    assert raised.value.hint == "Run its cell first."
     for n in range(20):  # those that are long past are not known any more
         run(f"%%compare gpt-5.5 gpt-5.4\nQuestion {n}?")
     assert len(Context.of(shell).session.compared) == 20

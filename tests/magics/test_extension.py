@@ -183,7 +183,7 @@ def test_loading_imports_nothing_heavy():
     new = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("NEW"))[3:])
     assert [name for name in new if name.split(".")[0] in HEAVY] == []
     others = [name for name in new if not name.startswith("xcyq_magic")]
-    assert len(new) <= 42, others
+    assert len(new) <= 43, others
 
 
 def test_importing_the_package_alone_imports_no_other_package():

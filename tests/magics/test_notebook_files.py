@@ -16,7 +16,7 @@ from ipykernel.zmqshell import ZMQDisplayPublisher
 from shells import request, shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
-from xcyq_magic.chat.messages import Text
+from xcyq_magic.chat.parts import Text
 from xcyq_magic.errors import InputError
 from xcyq_magic.magics.above import ALL, cells_above
 from xcyq_magic.magics.context import Context

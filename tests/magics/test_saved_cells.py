@@ -16,7 +16,8 @@ from values import parameter_sets
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Parameters, Turn
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Video
 from xcyq_magic.magics.arguments import parse_line
 from xcyq_magic.magics.context import Context
 from xcyq_magic.magics.prompt import options_of

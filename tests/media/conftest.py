@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pictures import pixels
 
-from xcyq_magic.chat.messages import Image, Message, Part
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, Part
 from xcyq_magic.gateway import encoding
 from xcyq_magic.session.session import ChatSession, TurnOptions
 from xcyq_magic.session.settings import GatewaySettings

@@ -11,7 +11,7 @@ from files import at_once
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.chat.messages import Image, Text
+from xcyq_magic.chat.parts import Image, Text
 from xcyq_magic.media.cells import Cell, cell_of, parts_of_cells, printed
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="`"), max_size=3_000)

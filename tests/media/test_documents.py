@@ -12,7 +12,7 @@ from files import at_once, make_endless
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcyq_magic.chat.messages import Text
+from xcyq_magic.chat.parts import Text
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media import text_files
 from xcyq_magic.media.documents import split_pages

@@ -18,7 +18,8 @@ import pytest
 from PIL import ExifTags, ImageChops, ImageDraw, ImageStat, PngImagePlugin
 from PIL import Image as Pillow
 
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, GPT, image_limits
 from xcyq_magic.media.files import read_media

@@ -25,7 +25,7 @@ from pictures import attached_part, part_of
 from PIL import Image as Pillow
 from shells import shell_of
 
-from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
+from xcyq_magic.chat.parts import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.resolve import Reading, attach, hint_for, media_of, resolve
 from xcyq_magic.media.text_files import Bounds

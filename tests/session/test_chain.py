@@ -12,7 +12,8 @@ from servers import DONE, USAGE, Answer, RawServer, ScriptedServer, chunked, del
 from traitlets import TraitError
 
 from xcyq_magic import Chat, ask_each, compare
-from xcyq_magic.chat.messages import Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Video
 from xcyq_magic.display.bundle import turn_bundle
 from xcyq_magic.display.caption import live_caption, state_line
 from xcyq_magic.display.settled_comparison import comparison_bundle

@@ -18,7 +18,8 @@ from xcyq_magic import errors
 from xcyq_magic.api import Chat
 from xcyq_magic.chat.completion import Delta
 from xcyq_magic.chat.conversation import CellRun, Parameters
-from xcyq_magic.chat.messages import Image, Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, Video
 from xcyq_magic.gateway.attempt import Deltas, Ended
 from xcyq_magic.media.files import read_media
 from xcyq_magic.session.grid import Grid

@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 from servers import DONE, Answer, RawServer, ScriptedServer, chunked, delta, event
 
 from xcyq_magic import Chat, ask_each, compare
-from xcyq_magic.chat.messages import Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Video
 from xcyq_magic.chat.usage import LedgerEntry
 from xcyq_magic.errors import BudgetError, IncompleteReplyError, TypeMismatchError, XcyqError
 from xcyq_magic.session.cases import cases_of

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from xcyq_magic.chat.completion import Completion, Usage
 from xcyq_magic.chat.conversation import CellRun, Conversation, Parameters, Turn
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database

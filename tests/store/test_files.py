@@ -21,7 +21,8 @@ from values import completions, messages, parameter_sets, put_wrong_values, seco
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import CellRun, Conversation, Parameters, Turn
 from xcyq_magic.chat.given import replace_surrogates
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Text, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Text, Video
 from xcyq_magic.chat.records import TURN_MIME, turn_record
 from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.errors import ConversationFileError
@@ -342,7 +343,7 @@ def test_what_is_no_conversation_is_refused_in_a_line_or_two(tmp_path, name, con
 
 
 def test_what_cannot_be_written_or_read_says_so(tmp_path):
-    with pytest.raises(ConversationFileError, match="cannot be written"):
+    with pytest.raises(ConversationFileError, match="does not exist, so nothing was saved"):
         save(tmp_path / "nowhere" / "chat.md", chat("one"), "", bundle_of)
     with pytest.raises(ConversationFileError, match="cannot be read"):
         load(tmp_path / "nowhere.json", nothing, "main")
@@ -458,7 +459,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, kind):
 def test_where_nothing_can_be_written_an_error_says_so(tmp_path, stem):
     name = f"{stem}.json"
     (tmp_path / "a file").write_text("mine")
-    with pytest.raises(ConversationFileError, match="cannot be written") as raised:
+    with pytest.raises(ConversationFileError, match=r"cannot be written|does not exist") as raised:
         save(tmp_path / name, chat("one"), "", bundle_of)
     assert len(raised.value._render_traceback_()) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["a file"]

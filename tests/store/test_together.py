@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Turn
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.session.notebook import Conversations
 from xcyq_magic.store.database import Database
 from xcyq_magic.store.recognition import Notebook

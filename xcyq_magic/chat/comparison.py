@@ -17,6 +17,8 @@ from xcyq_magic.errors import OptionError, XcyqError
 
 VERSION = 1  # of `Comparison.to_dict`
 
+_MARK = 8  # characters of a cell's id that tell it from others of its notebook
+
 
 @dataclass(frozen=True)
 class Column:
@@ -226,8 +228,10 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
         return f"<Comparison of {', '.join(self)}>"
 
     @property
-    def clock(self) -> str:
-        """The time of day when it was asked, such as ``14:03:22.481``: by it, a button names its comparison."""
+    def mark(self) -> str:
+        """What a button names it by: the id of its cell, shortened; else when it was asked: ``14:03:22.481``."""
+        if self.cell is not None:
+            return self.cell.cell_id[:_MARK]
         return time.strftime("%H:%M:%S", time.localtime(self.asked_at)) + f"{self.asked_at % 1:.3f}"[1:]
 
     def column(self, named: str) -> Column:

@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias
 
 from xcyq_magic.chat.given import count, has_surrogates, record_of, replace_surrogates, said, seconds, text
-from xcyq_magic.chat.messages import Image, part_from_dict
+from xcyq_magic.chat.parts import Image, part_from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.given import count, is_json, moment, number, record_of, said, texts
-from xcyq_magic.chat.messages import Image, MediaLink, Message, Video
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Image, MediaLink, Video
 from xcyq_magic.chat.rerun import around, place_after
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from xcyq_magic.chat.usage import pandas
 
 if TYPE_CHECKING:
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.chat.messages import Media
+    from xcyq_magic.chat.parts import Media
     from xcyq_magic.errors import XcyqError
 
 D = TypeVar("D")

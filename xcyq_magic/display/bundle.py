@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.messages import DataUrl, Image, Text
+from xcyq_magic.chat.parts import DataUrl, Image, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
 from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
 from xcyq_magic.display.markup import escape, plain_line, to_html, to_html_sections, without_controls
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.chat.messages import Media, Message, Part
+    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.chat.parts import Media, Part
     from xcyq_magic.session.live import LiveReply
     from xcyq_magic.session.turn import Outcome, Preview
 

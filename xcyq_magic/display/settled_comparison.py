@@ -71,7 +71,7 @@ def comparison_bundle(
         quiet(_caption(columns, label)),
         *map(quiet, notices),
         attachments(comparison.prompt),
-        _columns_html(_heads(columns, kept, comparison.clock), list(map(_reply, columns))),
+        _columns_html(_heads(columns, kept, comparison.mark), list(map(_reply, columns))),
         compared_html(values) if (values := _values(comparison)) else "",
         metrics_html(columns),
         _verdict_html(comparison.verdict) if comparison.verdict else "",
@@ -164,10 +164,10 @@ def _caption(columns: Sequence[Column], label: str) -> str:
     return joined(count, label, seconds(max(c.duration_s for c in columns)))
 
 
-def _heads(columns: Sequence[Column], kept: str | None, clock: str) -> list[str]:
+def _heads(columns: Sequence[Column], kept: str | None, mark: str) -> list[str]:
     pools = pools_that_differ([c.model for c in columns])
     return [
-        _head(column, of, "" if column.completion is None or column.name == kept else _keep_button(number, clock))
+        _head(column, of, "" if column.completion is None or column.name == kept else _keep_button(number, mark))
         for number, (column, of) in enumerate(zip(columns, pools, strict=True), 1)
     ]
 
@@ -181,13 +181,13 @@ def _head(column: Column, pool: str, button: str) -> str:
     return name_html(column.name) + quiet(joined(*parts), button)
 
 
-def _keep_button(number: int, clock: str) -> str:
+def _keep_button(number: int, mark: str) -> str:
     """Return a button that types ``%chat_keep`` and runs it, by commands of JupyterLab's own and without a script.
 
     JupyterLab and Notebook 7 run what ``data-commandlinker-command`` names, in an output that they trust. All three
     commands get the same arguments. Elsewhere the button stays hidden, and has no words that could be left over.
     """
-    typed = {"commands": _TYPE_AND_RUN, "args": {"text": f"%chat_keep {number} --of {clock}"}}
+    typed = {"commands": _TYPE_AND_RUN, "args": {"text": f"%chat_keep {number} --of {mark}"}}
     command = f'data-commandlinker-command="{_IN_TURN}" data-commandlinker-args="{html.escape(json.dumps(typed))}"'
     return f'<button class="xcyq-keep" style="display:none" {command}></button>'
 

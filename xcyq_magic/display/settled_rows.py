@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.completion import Usage
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.chat.usage import amount
 from xcyq_magic.display.bundle import caption_of, picture_element
 from xcyq_magic.display.caption import counted, duration, ending, joined, seconds, tokens, who
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Completion
-    from xcyq_magic.chat.messages import Media
+    from xcyq_magic.chat.parts import Media
     from xcyq_magic.chat.rows import Row, Rows
     from xcyq_magic.display.bundle import Bundle
 

@@ -9,7 +9,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.given import said, text
-from xcyq_magic.chat.messages import DataUrl, Image, Media, MediaLink, Message, Part, Text, Video, link
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import DataUrl, Image, Media, MediaLink, Part, Text, Video, link
 from xcyq_magic.media.video import SUFFIXES
 
 if TYPE_CHECKING:

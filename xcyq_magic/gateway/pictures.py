@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from xcyq_magic.chat.messages import Image, MediaLink
+from xcyq_magic.chat.parts import Image, MediaLink
 from xcyq_magic.errors import AnswerError, MediaError
 from xcyq_magic.gateway.events import LARGEST_EVENT
 from xcyq_magic.media.images import MIMES, opened

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import Parameters
 from xcyq_magic.chat.given import has_surrogates
-from xcyq_magic.chat.messages import Video
+from xcyq_magic.chat.parts import Video
 from xcyq_magic.errors import RequestError
 from xcyq_magic.gateway.catalog import (
     MAX_VIDEO_MB,

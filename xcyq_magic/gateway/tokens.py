@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.messages import Image, MediaLink, Text
+from xcyq_magic.chat.parts import Image, MediaLink, Text
 from xcyq_magic.gateway.catalog import CLAUDE, GEMINI, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xcyq_magic.chat.completion import Usage
-    from xcyq_magic.chat.messages import Message, Part
+    from xcyq_magic.chat.messages import Message
+    from xcyq_magic.chat.parts import Part
     from xcyq_magic.media.text_files import Document
 
 _CHARS_PER_TOKEN = 4  # a rule of thumb of the model makers' documentation

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import Above, Text
+from xcyq_magic.chat.messages import Above
+from xcyq_magic.chat.parts import Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME
 from xcyq_magic.errors import InputError
 from xcyq_magic.media.cells import Cell, cell_of, parts_of_cells
@@ -20,7 +21,7 @@ from xcyq_magic.media.secrets import is_private, mask
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from xcyq_magic.chat.messages import Part
+    from xcyq_magic.chat.parts import Part
     from xcyq_magic.magics.cell_outputs import RanCell
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.saved_cells import SavedCells

@@ -13,7 +13,7 @@ from xcyq_magic.magics.expand import evaluate, known_names, missing_name, names_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcyq_magic.chat.messages import Part
+    from xcyq_magic.chat.parts import Part
     from xcyq_magic.magics.context import Context
     from xcyq_magic.media.resolve import Reading
 
@@ -44,7 +44,7 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
     reading
         How long what is read may be.
     """
-    from xcyq_magic.chat.messages import Text
+    from xcyq_magic.chat.parts import Text
     from xcyq_magic.media.resolve import attach, hint_for
 
     if text.startswith("{{") and text.endswith("}}"):  # as in a prompt

@@ -343,7 +343,8 @@ class FailureMagics(ChatMagics):
 
             %chat_error -m claude-opus-4-7 --code
         """
-        from xcyq_magic.chat.messages import Message, Text
+        from xcyq_magic.chat.messages import Message
+        from xcyq_magic.chat.parts import Text
         from xcyq_magic.display.bundle import prompt_bundle
 
         options, question = parse_line(self.chat_error, line)  # type: ignore[misc]  # as for %chat

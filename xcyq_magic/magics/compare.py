@@ -107,14 +107,12 @@ class CompareMagics(ExtensionMagics):
 
     @line_magic
     @no_var_expand
-    @takes(
-        argument("--of", metavar="TIME", help="An earlier comparison, by when it was asked, as its buttons have it.")
-    )
+    @takes(argument("--of", metavar="CELL", help="The last comparison of that cell, as its buttons type it."))
     def chat_keep(self, line: str) -> None:
         """Take one answer of the last comparison into the conversation.
 
         Name it by its column, or by the column's number. Keeping another answer later replaces it. The buttons below
-        a comparison type this, with ``--of`` and the time of theirs.
+        a comparison type this, with ``--of`` and their cell.
 
         Examples::
 
@@ -126,10 +124,10 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.session.comparing import keep
 
         options = parse_words(self.chat_keep, line)
-        named, known = " ".join(options.words), [c for c, _ in self.session.compared if options.of in {None, c.clock}]
+        named, known = " ".join(options.words), [c for c, _ in self.session.compared if options.of in {None, c.mark}]
         if options.of is not None and not known:
-            msg = f"This kernel knows no comparison of {options.of}; nothing was kept."
-            raise InputError(msg, "Run its cell again, and keep an answer then.")
+            msg = f"The comparison of {options.of} has not run in this kernel; nothing was kept."
+            raise InputError(msg, "Run its cell first.")
         comparison = known[-1] if known else None
         if comparison is None:
             msg = "There is no comparison to keep an answer from."

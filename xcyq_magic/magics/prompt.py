@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from xcyq_magic.chat.messages import Above, Message, Part
+    from xcyq_magic.chat.messages import Above, Message
+    from xcyq_magic.chat.parts import Part
     from xcyq_magic.magics.context import Context
     from xcyq_magic.magics.image_history import SeenImage
     from xcyq_magic.media.resolve import Reading
@@ -137,7 +138,7 @@ def expanded(
     InputError
         An expression is none or fails, or its value cannot be sent.
     """
-    from xcyq_magic.chat.messages import Text
+    from xcyq_magic.chat.parts import Text
     from xcyq_magic.magics.as_text import brace_hints, file_hint
     from xcyq_magic.magics.attached import reading_of
     from xcyq_magic.media.kinds import is_missing

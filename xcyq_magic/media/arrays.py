@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from xcyq_magic.chat.messages import Image
+    from xcyq_magic.chat.parts import Image
 
 _SMALLEST = 8  # pixels of a side; the numbers of a smaller array say more than its picture
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}

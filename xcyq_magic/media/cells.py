@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.given import replace_surrogates
-from xcyq_magic.chat.messages import Image, Text
+from xcyq_magic.chat.parts import Image, Text
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes
 from xcyq_magic.media.images import decoding, opened
@@ -20,7 +20,7 @@ from xcyq_magic.media.text.nested import clipped, fenced, is_address
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xcyq_magic.chat.messages import Part
+    from xcyq_magic.chat.parts import Part
 
 _TEXTS = ("text/markdown", "text/latex", "text/plain")
 _UNSEEN = {"script", "style", "template", "svg", "head"}  # elements whose text is for no reader

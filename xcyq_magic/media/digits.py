@@ -9,7 +9,7 @@ from xcyq_magic.media.images import image_of_picture
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-    from xcyq_magic.chat.messages import Image
+    from xcyq_magic.chat.parts import Image
 
 # Five by seven squares each, as on a board of lamps; a row of a digit is a number whose bits are its squares.
 _SHAPES = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import MediaLink
+from xcyq_magic.chat.parts import MediaLink
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes, read_media
 from xcyq_magic.media.kinds import is_a, roots
@@ -20,7 +20,7 @@ from xcyq_magic.media.kinds import is_a, roots
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from xcyq_magic.chat.messages import Media, MediaKind
+    from xcyq_magic.chat.parts import Media, MediaKind
 
 _IMAGE, _VIDEO = "IPython.core.display.Image", "IPython.core.display.Video"
 _IMAGE_WIDGET, _VIDEO_WIDGET = (f"ipywidgets.widgets.widget_media.{kind}" for kind in ("Image", "Video"))

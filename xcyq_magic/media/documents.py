@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.messages import Text, file_size
+from xcyq_magic.chat.parts import Text, file_size
 from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, read_media, reading
 from xcyq_magic.media.folder import read_folder
@@ -20,7 +20,7 @@ from xcyq_magic.media.text_files import Document, read_text
 from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Image, Video
+    from xcyq_magic.chat.parts import Image, Video
     from xcyq_magic.media.text_files import Bounds
 
 _HEAD = 4096  # bytes that tell what a file is

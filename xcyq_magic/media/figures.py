@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, ValuesView
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.kinds import is_a
 from xcyq_magic.media.video import video_of_bytes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import Animation
     from matplotlib.figure import Figure
 
-    from xcyq_magic.chat.messages import Video
+    from xcyq_magic.chat.parts import Video
 
 
 _FIGURE = "matplotlib.figure.Figure"

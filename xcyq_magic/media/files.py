@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from xcyq_magic.chat.messages import Image, Video
+    from xcyq_magic.chat.parts import Image, Video
 
 _MOST_BYTES = 512 * 1024 * 1024  # more is no picture that anybody sends, and would fill the memory
 # Without waiting, should a pipe have taken the file's place; as bytes on Windows, where that is not the default.

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.messages import Image, Message
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.media.images import decoding, eight_bits, encoded, opened, scaled, upright_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image as PillowImage
 
+    from xcyq_magic.chat.messages import Message
     from xcyq_magic.media.images import ImageLimits
 
 

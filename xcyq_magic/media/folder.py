@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import Text, file_size
+from xcyq_magic.chat.parts import Text, file_size
 from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, read_file, reading
 from xcyq_magic.media.text.decoding import decoded

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from xcyq_magic.chat.messages import Image
+from xcyq_magic.chat.parts import Image
 from xcyq_magic.errors import MediaError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.messages import Image, Text, file_size
+from xcyq_magic.chat.parts import Image, Text, file_size
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import encoded
 from xcyq_magic.media.text.nested import clipped, fenced

@@ -14,7 +14,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion
-from xcyq_magic.chat.messages import Image, MediaLink, Text, Video
+from xcyq_magic.chat.parts import Image, MediaLink, Text, Video
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import image_of_array, picture_hint
 from xcyq_magic.media.displayed import of_display_object, of_representation
@@ -30,7 +30,7 @@ from xcyq_magic.media.values import VALUE_CHARS, describe
 from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
-    from xcyq_magic.chat.messages import Media, Part
+    from xcyq_magic.chat.parts import Media, Part
 
 _VIDEO_SUFFIXES = (".mp4", ".mpeg", ".mpg", ".mov", ".avi", ".wmv", ".flv", ".webm", ".3gp")
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".svg")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.messages import Text, file_size
+from xcyq_magic.chat.parts import Text, file_size
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.cells import cell_of, parts_of_cells
 from xcyq_magic.media.files import open_regular
@@ -20,7 +20,7 @@ from xcyq_magic.media.text.nested import clipped, fenced, shortened_json
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-    from xcyq_magic.chat.messages import Part
+    from xcyq_magic.chat.parts import Part
 
 DOCUMENT_CHARS = 100_000
 _MOST_READ = 32 * 1024 * 1024

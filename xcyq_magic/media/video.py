@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from xcyq_magic.chat.messages import Video
+from xcyq_magic.chat.parts import Video
 from xcyq_magic.errors import MediaError
 
 # The image formats that the models take; whatever else Pillow opens is encoded anew.

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_origin
 
 from xcyq_magic.chat.conversation import Parameters
-from xcyq_magic.chat.messages import Message, Text
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Text
 from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.gateway.request import meant
 from xcyq_magic.gateway.tokens import line_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xcyq_magic.chat.messages import Message, Text
+from xcyq_magic.chat.messages import Message
+from xcyq_magic.chat.parts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

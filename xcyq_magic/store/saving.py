@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shlex
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def save(
     except (OSError, ValueError) as e:
         if isinstance(e, FileNotFoundError) and not path.parent.exists():
             msg = f"The folder {path.parent} does not exist, so nothing was saved."
-            raise ConversationFileError(msg, f"Make it first: import os; os.makedirs({str(path.parent)!r})") from None
+            raise ConversationFileError(msg, f"Make it first: !mkdir -p {shlex.quote(str(path.parent))}") from None
         msg = f"{path} cannot be written: {reason(e)}."
         raise ConversationFileError(msg, f"Save it elsewhere, such as %chat_save ~/chat{suffix}.") from None
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.conversation import CellRun, Conversation, Turn
-from xcyq_magic.chat.messages import MediaLink
+from xcyq_magic.chat.parts import MediaLink
 from xcyq_magic.chat.records import TURN_MIME, TURN_VERSION, in_their_places, place_of, records_of_outputs, turn_record
 from xcyq_magic.chat.rerun import EARLIER
 from xcyq_magic.errors import ConversationFileError, printable

@@ -8,13 +8,13 @@ import re
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.given import replace_surrogates
-from xcyq_magic.chat.messages import MediaLink, Text
+from xcyq_magic.chat.parts import MediaLink, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xcyq_magic.chat.conversation import Conversation, Turn
-    from xcyq_magic.chat.messages import Part
+    from xcyq_magic.chat.parts import Part
 
 
 _MARK = "<!-- Written by %chat_save, which replaces this file while it is unchanged: {} -->\n\n"

@@ -13,7 +13,8 @@ from typing import Any
 
 from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.conversation import Conversation, Turn
-from xcyq_magic.chat.messages import Image, Message, Role, Text
+from xcyq_magic.chat.messages import Message, Role
+from xcyq_magic.chat.parts import Image, Text
 from xcyq_magic.errors import ConversationFileError, MediaError
 from xcyq_magic.gateway.encoding import decode_message, encode_message
 from xcyq_magic.store.formats.turns import ReadConversation, parsed_json
