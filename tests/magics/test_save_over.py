@@ -312,12 +312,27 @@ WRONG = [
     ("%chat_load missing.json", "missing.json cannot be read: no such file", "Paths begin at"),
     ("%chat_load passwd/chat.json", "cannot be read: not a directory", "Paths begin at"),
     ("%chat_load pipe.json", "cannot be read: it is no regular file", "%chat_load takes"),
-    ("%chat_save chat.html", "chat.html does not say what kind of file it is", "File > Save and Export Notebook As"),
-    ("%chat_save nowhere/chat.md", "The folder nowhere does not exist, so nothing was saved", "!mkdir -p nowhere"),
+    (
+        "%chat_save chat.html",
+        "%chat_save does not write .html, only .md to read, .json to exchange, .ipynb to run",
+        "File > Save and Export Notebook As, or jupyter nbconvert --to html NOTEBOOK.ipynb. Try %chat_save chat.md.",
+    ),
+    ("%chat_save chat.PDF", "%chat_save does not write .pdf, only .md", "jupyter nbconvert --to pdf NOTEBOOK.ipynb."),
+    ("%chat_save passwd/sub/chat.json", "cannot be written: not a directory", "%chat_save ~/chat.json"),
     ("%chat_save passwd", "passwd does not say what kind of file it is", "%chat_save chat.md"),
-    ("%chat_save data.csv", "data.csv does not say", "%chat_save chat.md"),
+    ("%chat_save data.csv", "%chat_save does not write .csv", "%chat_save chat.md"),
     ("%chat_save passwd/chat.json", "cannot be written: not a directory", "%chat_save ~/chat.json"),
 ]
+
+
+@pytest.mark.usefixtures("turns")
+@pytest.mark.parametrize("folder", ["nowhere", "no where", "not/a/where", "it's"])
+def test_a_folder_that_does_not_exist_is_made_as_the_message_says(run, tmp_path, folder):
+    line = f'%chat_save "{folder}/chat.md"'
+    words = f"The folder {folder} does not exist, so nothing was saved"
+    run(refused(run, line, words).hint.removeprefix("Make it first: "))
+    run(line)
+    assert (tmp_path / folder / "chat.md").exists()
 
 
 @pytest.mark.usefixtures("turns")

@@ -58,8 +58,10 @@ def save(
     suffix = path.suffix.lower()
     if suffix not in _UNCHANGED:
         msg = f"{path.name} does not say what kind of file it is: {_KINDS}."
-        page = suffix in {".html", ".htm", ".pdf"}
-        way_on = "For such a page of the whole notebook: File > Save and Export Notebook As. " if page else ""
+        if suffix:
+            msg = f"%chat_save does not write {suffix}, only {_KINDS}."
+        export = f"File > Save and Export Notebook As, or jupyter nbconvert --to {suffix[1:]} NOTEBOOK.ipynb"
+        way_on = f"For the whole notebook: {export}. " if suffix in {".html", ".pdf"} else ""
         raise ConversationFileError(msg, f"{way_on}Try %chat_save chat.md.")
     if not force and _holds_something_else(path, _UNCHANGED[suffix]):
         msg = f"{path} holds something other than what %chat_save wrote, so nothing was saved."
@@ -73,7 +75,7 @@ def save(
     try:
         _replace(path, replace_surrogates(text).encode())
     except (OSError, ValueError) as e:
-        if not path.parent.exists():
+        if isinstance(e, FileNotFoundError) and not path.parent.exists():
             msg = f"The folder {path.parent} does not exist, so nothing was saved."
             raise ConversationFileError(msg, f"Make it first: !mkdir -p {shlex.quote(str(path.parent))}") from None
         msg = f"{path} cannot be written: {reason(e)}."
