@@ -64,6 +64,19 @@ def test_a_misspelt_argument_of_a_chat_is_refused(session, typed, meant):
     assert str(raised.value) == f"Chat has no parameter {typed}.\nDid you mean {meant}?"
 
 
+def test_doubled_braces_in_python_are_said_to_be_text(session):
+    with pytest.warns(UserWarning, match=r"\{\{ fig \}\} goes in as text: use an f-string, or pass fig behind") as told:
+        Chat(session=session)("Look at {{ fig }} and {{ df.head }}.")
+    assert [w.filename for w in told] == [__file__]
+    Chat(session=session)("A template: {{#each rows}} {{ 1 + 1 }} {x}")
+
+
+def test_a_comparison_says_that_the_models_come_first(session):
+    with pytest.raises(errors.OptionError, match="compare takes the models first, then the prompt; nothing was sent"):
+        compare("What is a mode?", TWO, session=session)
+    assert bodies(session) == []
+
+
 class Review:
     """A type of an answer."""
 

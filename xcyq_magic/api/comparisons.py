@@ -240,6 +240,9 @@ def _check_without_cases(check: object, prompt: object) -> None:
     if check is not None:
         msg = "check needs many cases, given as each; nothing was sent."
         raise OptionError(msg, "Try compare(models, prompt, each=cases, check=is_right).")
+    if isinstance(prompt, list | tuple):
+        msg = "compare takes the models first, then the prompt; nothing was sent."
+        raise OptionError(msg, 'For example: compare(["gpt-5.5", "claude-opus-4-7"], "What is a mode?")')
     if callable(prompt):
         msg = "A prompt can be a function only together with each; nothing was sent."
         raise OptionError(msg, "Add each=cases, or write the prompt as text.")

@@ -102,6 +102,7 @@ class ApiKey:
             return None
         except KeyFormatError as e:
             del text, found  # as above
+            e.hint = f"Write the key into that line of {folder / '.env'}, or type %chat_sandbox to work offline."
             raise e.with_traceback(None) from None
 
     def header(self, scheme: str) -> str:

@@ -46,6 +46,7 @@ _ELSEWHERE = {
 }
 _EXAMPLES = {"model": "gpt-5.5", "system": "Be brief.", "conversation": "review", "judge": "claude-sonnet-4-6"}
 _MODULES = re.compile(r"\b(?:typing|__main__)\.")  # in the name of a type: it is typed without them
+_EXPRESSION = re.compile(r"\{\{\s*([^\W\d][\w.]*)\s*\}\}")  # what a magic would evaluate
 _MOST_SHOWN = 60  # characters of a wrong value
 _CALLER = 4  # frames up from `message_of` is the line that calls a chat
 
@@ -150,6 +151,11 @@ def message_of(
     if not isinstance(prompt, str):
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
+    if said := _EXPRESSION.search(prompt):
+        value = said[1].strip()
+        warnings.warn(
+            f"{said[0]} goes in as text: use an f-string, or pass {value} behind the prompt.", stacklevel=_CALLER
+        )
     media = list(media)
     if (kind := next((m for m in media if isinstance(m, type) or get_origin(m) is not None), None)) is not None:
         name = kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else _MODULES.sub("", str(kind))
