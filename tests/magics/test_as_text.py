@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from xcyq_magic.errors import ExpressionError, MediaError
+from xcyq_magic.errors import ExpressionError, MediaError, OptionError
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +51,55 @@ def test_a_text_that_is_the_name_of_a_file_is_said_to_be_text(run, sandbox, caps
     )
     assert said.count(line) == 1
     assert isinstance(content(sandbox), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("What does plot.png show?", "plot.png"),
+        ("![](data/plot.png) what is this?", "data/plot.png"),
+        ("Compare ./plot.png and my-plot.png.", "my-plot.png"),
+        ("Is film.mp4 long?", "film.mp4"),
+    ],
+)
+def test_a_file_that_is_only_named_is_said_to_be_text(run, sandbox, capsys, text, named):
+    run(f"%%chat\n{text}")
+    assert f"{named} goes in as its name only: -a {named} sends the file." in capsys.readouterr().out
+    assert content(sandbox) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is there a missing.png here?",
+        "How do I read notes.md and table.csv?",
+        "Why does `Image.open('plot.png')` fail?",
+        "```\nplt.savefig('plot.png')\n```\nWhy?",
+        "See https://example.org/plot.png",
+        "Look at {{ df }} and plot.pngs",
+    ],
+)
+def test_other_names_in_a_prompt_are_not_remarked_on(run, capsys, text):
+    run(f"%%chat\n{text}")
+    assert "name only" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["df", "array", "fig", "image"])
+@pytest.mark.parametrize("cell", ["%chat -o {} Hi", "%%chat --each [1] -o {}\n{{{{ row }}}}", "%chat_usage -o {}"])
+def test_a_variable_with_data_is_not_replaced(run, shell, sandbox, name, cell):
+    held = shell.user_ns[name]
+    with pytest.raises(OptionError, match=f"{name} holds a .*, which -o {name} would replace") as raised:
+        run(cell.format(name))
+    assert raised.value.hint == f"Choose another name, such as -o {name}_answers, or delete it first: del {name}"
+    assert shell.user_ns[name] is held
+    assert sandbox.received == []
+
+
+def test_an_answer_and_other_values_are_replaced(run, shell):
+    for name in ("number", "where", "rows", "rows", "reply", "reply"):
+        run(f"%chat -o {name} Hi" if name != "rows" else f"%%chat --each [1, 2] -o {name}\nIs {{{{ row }}}} odd?")
+    assert shell.user_ns["number"].text
+    assert len(shell.user_ns["rows"]) == 2
 
 
 def test_what_the_line_names_sends_the_file(run, sandbox):

@@ -22,6 +22,12 @@ def test_the_system_prompt_goes_along_until_it_is_taken_off(run, sandbox, capsys
     run("%%chat_system\nTwo\nlines")
     run("%chat --once Hello")
     assert said(sandbox)[0] == ("system", "Two\nlines")
+    run('%chat_system "Be brief."')
+    run("%chat --once Hello")
+    assert said(sandbox)[0] == ("system", "Be brief.")
+    run('%chat_system "Yes" or "no" only')
+    run("%chat --once Hello")
+    assert said(sandbox)[0] == ("system", '"Yes" or "no" only')
     run("%chat_system off")
     run("%chat --once Hello")
     assert said(sandbox) == [("user", "Hello")]

@@ -178,7 +178,7 @@ def same_model(asked: str, answered: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return whether `text` can be the name of a model: one word."""
-    return bool(text.strip()) and text.isprintable() and " " not in text
+    return bool(text.strip()) and text.isprintable() and not set(text) & {" ", "?"}
 
 
 def suggest(name: str, known: Iterable[str] = ()) -> str | None:

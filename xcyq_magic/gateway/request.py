@@ -120,6 +120,9 @@ def check_model(name: str) -> None:
         msg = f"A model's name cannot hold {shown}; nothing was sent."
         raise RequestError(msg, f"{VARIABLE} %chat_models lists the names.")
     if not is_name(name):
+        if "?" in name:
+            msg = f"A model's name holds no question mark, and {name!r} does."
+            raise RequestError(msg, f"Try {name.strip('?') or 'gpt-5.5'}; %chat_models lists the names.")
         msg = f"A model's name is one word, not {name!r}."
         raise RequestError(msg, "Try gpt-5.5; %chat_models lists the names.")
 

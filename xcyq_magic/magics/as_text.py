@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from xcyq_magic.media.documents import is_media_name
@@ -19,6 +20,8 @@ _DOCUMENTS = {
     *(".htm", ".xml", ".json", ".jsonl", ".ipynb", ".docx", ".doc", ".odt", ".rtf", ".pptx", ".log", ".yaml", ".yml"),
 }
 _DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
+_WORDS = re.compile(r"(?<![\w/.:@{-])[\w./~-]+\.\w{2,5}\b(?!\s*=)")  # what may be a path
+_MOST_READ = 20_000  # characters of a prompt that are looked through for such names
 _LONGEST = 1000  # characters of a path that is looked for
 
 
@@ -65,10 +68,19 @@ def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
         Those of the user's variables.
     """
     for name in dict.fromkeys(_BRACES.findall(_CODE.sub("", text))):
-        if name in names and _is_seen(names[name]):
+        if name in names and is_data(names[name]):
             yield f"{{{name}}} goes in as it is typed. {{{{ {name} }}}} sends the variable."
 
 
-def _is_seen(value: object) -> bool:
-    """Return whether a value is a table, an array, a figure or a picture."""
+def named_files(text: str) -> Iterator[str]:
+    """Yield a line on each picture, video or document in the folder that a prompt only names, outside of code."""
+    for word in dict.fromkeys(_WORDS.findall(_CODE.sub("", text[:_MOST_READ]))):
+        if is_media_name(word) and _names_file(word):
+            yield f"{word} goes in as its name only: -a {word} sends the file."
+
+
+def is_data(value: object) -> bool:
+    """Return whether a value is a table, an array, a figure or a picture; a reply or rows are none."""
+    if isinstance(value, type | ModuleType) or "xcyq_magic" in roots(value):
+        return False
     return is_a(value, *FRAMES, *SERIES) or is_array(value) or bool(roots(value) & _DRAWN)

@@ -327,13 +327,22 @@ def _free_names(source: str) -> list[str]:
     return [n for n in used if n not in bound]
 
 
-def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None:
-    """See to it that what stands behind ``-o`` can be a variable; `unsent` ends the error of a magic that sends.
+def check_variable(name: str | None, names: Mapping[str, object], unsent: str = "; nothing was sent") -> None:
+    """See to it that what stands behind ``-o`` can be a variable, and is none that holds data.
+
+    Parameters
+    ----------
+    name
+        What stands there; None for nothing.
+    names
+        Those of the user's variables.
+    unsent
+        The end of the error of a magic that sends.
 
     Raises
     ------
     OptionError
-        It cannot.
+        It cannot, or the variable's table, array or figure would be lost.
     """
     if name is None:
         return
@@ -344,3 +353,8 @@ def check_variable(name: str | None, unsent: str = "; nothing was sent") -> None
     if hasattr(builtins, name) or name in _SHELLS:
         msg = f"A variable called {name} would hide Python's or IPython's own {name}{unsent}."
         raise OptionError(msg, "Try -o answer.")
+    from xcyq_magic.magics.as_text import is_data
+
+    if is_data(held := names.get(name)):
+        msg = f"{name} holds a {type(held).__name__}, which -o {name} would replace{unsent}."
+        raise OptionError(msg, f"Choose another name, such as -o {name}_answers, or delete it first: del {name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from xcyq_magic.errors import InputError, OptionError
 from xcyq_magic.magics.arguments import parse_line, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, check_no_variable, count, day_and_time, shortened
 from xcyq_magic.magics.expand import in_callers_scope
-from xcyq_magic.magics.line import is_whole, one_count, whole_number
+from xcyq_magic.magics.line import is_whole, one_count, unquote, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _WORDS = 70  # characters of a prompt or a reply in the table
 _FEWEST = 4  # characters of an id that may stand for it
 _ALL = "all"
+_QUOTED = re.compile("\\s*(?:\"[^\"]*\"|'[^']*')\\s*")  # all of a text
 
 
 @magics_class
@@ -55,6 +57,7 @@ class ConversationMagics(ExtensionMagics):
             %chat_system --raw Write templates of Jinja, such as {{ name }}.
         """
         options, first = parse_line(self.chat_system, line, cell)
+        first = unquote(first) if cell is None and _QUOTED.fullmatch(first) else first
         text = "\n".join(t for t in (first.strip(), (cell or "").strip()) if t)
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it

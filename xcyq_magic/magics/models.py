@@ -92,7 +92,7 @@ class ModelMagics(ExtensionMagics):
             %chat_models --check --deep claude-opus-4-7* -o pools
         """
         options = parse_words(self.chat_models, line)
-        check_variable(options.out, unsent="")
+        check_variable(options.out, self.context.shell.user_ns, unsent="")
         if options.check:
             check_pools(self, options)
             return
@@ -203,7 +203,7 @@ class UsageMagics(ExtensionMagics):
             %chat_usage --by kind -o spent
         """
         options = parse_words(self.chat_usage, line)
-        check_variable(options.out, unsent="")
+        check_variable(options.out, self.context.shell.user_ns, unsent="")
         if options.words:
             msg = f"%chat_usage takes options only, not {' '.join(options.words)!r}."
             raise OptionError(msg, "%chat_usage --all counts those of every notebook, --by day those of each day.")

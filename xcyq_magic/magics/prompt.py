@@ -139,7 +139,7 @@ def expanded(
         An expression is none or fails, or its value cannot be sent.
     """
     from xcyq_magic.chat.parts import Text
-    from xcyq_magic.magics.as_text import brace_hints, file_hint
+    from xcyq_magic.magics.as_text import brace_hints, file_hint, named_files
     from xcyq_magic.magics.attached import reading_of
     from xcyq_magic.media.kinds import is_missing
     from xcyq_magic.media.resolve import hint_for, resolve
@@ -148,7 +148,8 @@ def expanded(
     written = ""
     block = False  # whether a value of several lines was written last
     pieces = list(parse(text))  # whole, before any of it is evaluated
-    for hint in brace_hints(text, names_of(context.shell)):
+    outside = "".join(piece for piece in pieces if not isinstance(piece, Expression))
+    for hint in (*brace_hints(text, names_of(context.shell)), *named_files(outside)):
         tell(hint)
     for piece in pieces:
         if not isinstance(piece, Expression):
@@ -266,7 +267,7 @@ def options_of(options: argparse.Namespace, context: Context) -> TurnOptions:
     from xcyq_magic.chat.conversation import Parameters
     from xcyq_magic.session.turn import TurnOptions
 
-    check_variable(options.out)
+    check_variable(options.out, names_of(context.shell))
     extra = {name: value for p in options.param for name, value in _fields(p).items()}
     _remark_on(extra, options)
     stop = extra.get("stop")  # in JSON it may hold line ends
