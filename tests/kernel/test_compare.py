@@ -94,7 +94,6 @@ def test_an_interrupt_stops_all_and_settles_what_came(kernel, sandbox):
     assert len(sandbox.received[-1].body["messages"]) == 3
 
 
-@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
 def test_a_button_keeps_the_answer_of_its_cell_also_in_a_new_kernel(kernel, sandbox):
     cells = {"3f2a9c4e-aaaa": "%%compare gpt-5.5 gpt-5.4\nThe first?", "77b01d2c-bbbb": "%%compare gpt-5.5 gpt-5.4\nB?"}
     for cell_id, code in cells.items():  # as when all cells of a notebook run, whose buttons were pressed before
@@ -109,6 +108,20 @@ def test_a_button_keeps_the_answer_of_its_cell_also_in_a_new_kernel(kernel, sand
     assert "has not run in this kernel" in "".join(kernel.run("%chat_keep 1 --of 00000000").error)
 
 
+def test_buttons_of_cells_whose_ids_begin_alike_or_with_a_dash_keep_their_own_answers(kernel, sandbox):
+    ids = ("compare-models-1", "compare-models-2", "-gE-Ez1qtyIA")  # by hand, and as Colab makes them
+    typed = []
+    for n, cell_id in enumerate(ids):
+        ran = kernel.run(f"%%compare gpt-5.5 gpt-5.4\nQuestion {n}?", cell_id)
+        typed += re.findall(r"%chat_keep 2 [^&\"]+", ran.outputs[-1]["text/html"])
+    for line in typed:
+        assert "Kept: the answer of gpt-5.4." in kernel.run(line).outputs[-1]["text/plain"]
+    kernel.run("%chat and on")
+    sent = [m["content"] for m in sandbox.received[-1].body["messages"][::2]]
+    assert sent == ["Question 0?", "Question 1?", "Question 2?", "and on"]
+
+
+@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel before 7 has no subshells")
 def test_clicks_stop_one_column_and_keep_another_while_the_cell_runs(kernel, sandbox):
     subshell = open_subshell(kernel)
     page = Page()

@@ -129,7 +129,7 @@ WRONG = {
     "%chat_history one": ("%chat_history takes the number of a turn", "Try %chat_history 2"),
 }
 WRONG |= {
-    "%chat_keep --of": ("--of needs a value after it", "Write for example --of 14:03:22.481. %chat_keep? "),
+    "%chat_keep --of": ("--of needs a value after it", "Write for example --of 3f2a9c4e. %chat_keep? "),
 }
 OTHERS = r"argument|expected|invalid|explicit"  # argparse's words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,7 @@ from xcyq_magic.chat.usage import pandas, tokens_per_s
 from xcyq_magic.errors import OptionError, XcyqError
 
 VERSION = 1  # of `Comparison.to_dict`
-
-_MARK = 8  # characters of a cell's id that tell it from others of its notebook
+_RANDOM = re.compile(r"[0-9a-f]{8}")  # the beginning of an id that JupyterLab makes, which tells it from others
 
 
 @dataclass(frozen=True)
@@ -229,9 +229,13 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
 
     @property
     def mark(self) -> str:
-        """What a button names it by: the id of its cell, shortened; else when it was asked: ``14:03:22.481``."""
+        """What a button names it by: the id of its cell, which lasts; else when it was asked: ``14:03:22.481``.
+
+        Of a random id, its beginning is enough. A dash before it would be that of an option.
+        """
         if self.cell is not None:
-            return self.cell.cell_id[:_MARK]
+            name = self.cell.cell_id.lstrip("-")
+            return random[0] if (random := _RANDOM.match(name)) else name
         return time.strftime("%H:%M:%S", time.localtime(self.asked_at)) + f"{self.asked_at % 1:.3f}"[1:]
 
     def column(self, named: str) -> Column:

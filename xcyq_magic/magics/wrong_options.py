@@ -39,7 +39,7 @@ _EXAMPLES = {
     "check": "is_right",
     "repeat": "3",
     "turn": "2",
-    "of": "14:03:22.481",
+    "of": "3f2a9c4e",
 }
 
 
