@@ -61,6 +61,7 @@ def test_blank_lines_around_a_prompt_are_not_meant_unless_it_is_sent_raw(run, sa
 
 
 @pytest.mark.parametrize("body", ["\n\nWhy?", "Why?\n", "Why?\n\n", "\n{{ x }}\n", " \nWhy?", "Why?\n "])
+@pytest.mark.filterwarnings("ignore:.* goes in as text")
 def test_a_saved_notebook_asks_with_the_blank_lines_that_a_call_had(run, sandbox, tmp_path, body):
     run(f"from xcyq_magic import Chat; Chat(conversation='main')({body!r})")
     run(f"%chat_save {tmp_path / 'saved.ipynb'}")
