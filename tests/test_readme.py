@@ -93,6 +93,12 @@ def test_every_error_says_what_it_means_and_what_to_do():
         assert group or re.search(r"^What to do: \w.*\.$", inspect.getdoc(error) or "", re.MULTILINE), name
 
 
+def test_the_help_of_the_package_names_what_is_called_from_python():
+    command = [sys.executable, "-c", "help('xcyq_magic')"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert all(f"{name}(" in shown for name in ("Chat", "ask_each", "compare"))
+
+
 def test_the_help_that_it_names_lists_the_errors():
     shown = subprocess.run(
         [sys.executable, "-c", 'help("xcyq_magic.errors")'], capture_output=True, text=True, check=True, cwd=ROOT

@@ -1,4 +1,14 @@
-"""Talk to GPT, Claude and Gemini from a notebook: ``%load_ext xcyq_magic``, then ``%%chat``."""
+"""Talk to GPT, Claude and Gemini from a notebook: ``%load_ext xcyq_magic``, then ``%%chat``.
+
+From Python, in loops and functions:
+
+- ``Chat(model, system=…, temperature=…)`` is a conversation. ``chat("What is odd?", fig)`` asks, and returns the reply:
+  ``.text``, ``.code``, ``.usage``; with ``as_=Review``, its ``.data`` is a ``Review``.
+- ``ask_each(df, "Is {text} friendly?", as_=bool)`` asks about each row or item, and returns `Rows`.
+- ``compare(["gpt-5.5", "claude-opus-4-7"], "Which one?")`` asks several models, and returns a `Comparison`.
+
+``help(xcyq_magic.Chat)``, ``help(xcyq_magic.ask_each)`` and ``help(xcyq_magic.compare)`` show all arguments.
+"""
 
 from __future__ import annotations
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from kernels import KEY
+from shells import shell_of
 
+from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.magics.context import Context
 
 
 def said(sandbox) -> list[tuple[str, str]]:
@@ -100,6 +104,26 @@ def test_a_conversation_that_was_reset_comes_back_by_its_id(run, sandbox, capsys
     rows = [line for line in capsys.readouterr().out.splitlines() if " main " in line]
     assert [("here" in r, "set aside" in r) for r in rows].count((True, False)) == 1
     assert len(rows) == 2
+
+
+def test_a_name_that_only_the_list_has_is_answered_with_its_id(sandbox, monkeypatch, tmp_path):
+    monkeypatch.setenv("XCYQ_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("XCYQ_API_KEY", KEY)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "one.ipynb"))
+    with shell_of() as shell:
+        load_ipython_extension(shell)
+        shell.run_cell("%chat_switch --new second").raise_error()
+        shell.run_cell("%chat Hello").raise_error()
+        unload_ipython_extension(shell)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "other.ipynb"))
+    with shell_of() as shell:
+        load_ipython_extension(shell)
+        with pytest.raises(InputError, match=r"No open conversation of this notebook is called second\.") as raised:
+            shell.run_line_magic("chat_switch", "second")
+        shell.run_cell(raised.value.hint.removeprefix("The list has it under its id: ")).raise_error()
+        turns = Context.of(shell).session.conversation().turns
+        unload_ipython_extension(shell)
+    assert [t.prompt.text for t in turns] == ["Hello"]
 
 
 def test_what_was_taken_back_comes_back(run, sandbox, capsys):

@@ -306,6 +306,9 @@ class SwitchMagics(ExtensionMagics):
         found = [s for s in known if len(name) >= _FEWEST and s.id.startswith(name)]
         if len(found) == 1:
             return conversations.adopt(found[0])
+        if same := [s.id for s in known if s.name == name]:
+            msg = f"No open conversation of this notebook is called {name}."
+            raise InputError(msg, f"The list has it under its id: {' or '.join(f'%chat_switch {i}' for i in same[:3])}")
         msg = f"There is no conversation called {name}."
         near = difflib.get_close_matches(name, [s.name for s in known], n=1)
         hint = f"Did you mean {near[0]}? " if near else f"%chat_switch --new {name} begins one. "
