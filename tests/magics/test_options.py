@@ -37,7 +37,7 @@ def test_compare_names_only_options_that_it_has(run, sandbox, option):
 @pytest.mark.parametrize("option", ["-m gpt-5.2", "-mgpt-5.2", "--model gpt-5.2", "--model=gpt-5.2"])
 def test_compare_says_where_its_models_stand(run, option):
     _, hint = said(run, f"%%compare gpt-5.5 gpt-5.4 {option}\nHello")
-    assert hint.endswith("%%compare gpt-5.5 gpt-5.2.")
+    assert hint.endswith("%%compare gpt-5.2 gpt-5.5 gpt-5.4.")
 
 
 def test_what_the_readme_says_that_compare_does_not_take_is_not_in_its_help(shell):
@@ -102,6 +102,9 @@ WRONG = {
     "%chat -c one -c two Hi": ("-c is given twice", "Write it once. %chat? "),
     "%chat -f -f2 Hi": ("-f is given twice", "Write it once. %chat? "),
     "%chat --above 2 --above Hi": ("--above is given twice", "Write it once. %chat? "),
+    "%%compare -m gpt-5.5 gpt-5.4\nHi": ("%%compare has no option -m; nothing was sent.", "%%compare gpt-5.5 gpt-5.4."),
+    "%%compare -m gpt-5.5,gpt-5.4 gpt-5.4\nHi": ("%%compare has no option -m", "%%compare gpt-5.5,gpt-5.4 gpt-5.4."),
+    "%%compare -m claude-opus-4-7\nHi": ("%%compare has no option -m", "%%compare claude-opus-4-7 gpt-5.5."),
     "%%compare a b --judge c --judge d\nHi": ("--judge is given twice", "Write it once. %%compare? "),
     "%chat_usage --by month": ("--by takes model, day, notebook or kind, not 'month'.", "Write for example --by day."),
     "%chat_retry gpt-5.5": ("%chat_retry takes nothing but -m MODEL", "type %chat_retry -m gpt-5.5. To ask"),

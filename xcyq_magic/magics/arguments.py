@@ -269,7 +269,8 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
         check_models(TypedLine(name_of(magic), tokens[:n], tokens[n:], line, options_of_magic(magic)))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
-        raise OptionError(msg, f"Write the models right after the magic: %%compare gpt-5.5 {options.model}.")
+        models = " ".join(dict.fromkeys([options.model, *(options.models or ["gpt-5.5"])]))
+        raise OptionError(msg, f"Write the models right after the magic: %%compare {models}.")
     return options
 
 
