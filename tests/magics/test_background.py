@@ -16,6 +16,29 @@ from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.turn import Outcome
 
 
+def test_an_interrupt_while_the_thread_begins_ends_it(monkeypatch):
+    class View:
+        closed = threading.Event()
+
+        def close(self) -> None:
+            self.closed.set()
+
+    def ask(paint) -> Outcome:
+        paint([LiveReply("claude-sonnet-4-6")])  # before anything is sent
+        raise AssertionError
+
+    def interrupted(thread, start=threading.Thread.start) -> None:
+        start(thread)
+        raise KeyboardInterrupt  # as a user's, which comes while `start` waits for the thread
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    background, view = Background(), View()
+    with pytest.raises(KeyboardInterrupt):
+        background.start(ask, view, lambda _: (None, True))
+    assert view.closed.wait(10)
+    background.close()
+
+
 def test_a_reply_does_not_end_before_its_view_is_open():
     ended, done = threading.Event(), []
 

@@ -102,10 +102,10 @@ class Background:
         running.thread = threading.Thread(
             target=context.run, args=(self._work, running, ask, finish), name="xcyq background", daemon=True
         )
-        self._running.append(running)
-        running.thread.start()
         try:
             with before_sending():
+                self._running.append(running)
+                running.thread.start()  # which waits for it to begin: an interrupt may come meanwhile
                 first = running.news.get()
                 if isinstance(first, BaseException):
                     raise first
