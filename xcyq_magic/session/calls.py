@@ -19,6 +19,7 @@ from xcyq_magic.media.kinds import is_a
 from xcyq_magic.media.resolve import Reading, attach
 from xcyq_magic.media.text_files import Bounds
 from xcyq_magic.session.session import ChatSession
+from xcyq_magic.session.typed import name_of_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,6 @@ _ELSEWHERE = {
     "base_url": "Set XCYQ_BASE_URL, or GatewaySettings.base_url.",
 }
 _EXAMPLES = {"model": "gpt-5.5", "system": "Be brief.", "conversation": "review", "judge": "claude-sonnet-4-6"}
-_MODULES = re.compile(r"\b(?:typing|__main__)\.")  # in the name of a type: it is typed without them
 _EXPRESSION = re.compile(r"\{\{\s*([^\W\d][\w.]*)\s*\}\}")  # what a magic would evaluate
 _MOST_SHOWN = 60  # characters of a wrong value
 _CALLER = 4  # frames up from `message_of` is the line that calls a chat
@@ -152,13 +152,13 @@ def message_of(
         msg = f"The prompt is text, not {_a(type(prompt).__name__)}; nothing was sent."
         raise InputError(msg, _NO_TEXT)
     if said := _EXPRESSION.search(prompt):
-        value = said[1].strip()
+        value = said[1]
         warnings.warn(
             f"{said[0]} goes in as text: use an f-string, or pass {value} behind the prompt.", stacklevel=_CALLER
         )
     media = list(media)
     if (kind := next((m for m in media if isinstance(m, type) or get_origin(m) is not None), None)) is not None:
-        name = kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else _MODULES.sub("", str(kind))
+        name = name_of_type(kind)
         msg = f"{name} is a type, which cannot be attached; nothing was sent."
         raise OptionError(msg, f"For an answer of that type: as_={name}.")
     documents: list[Document] = []

@@ -76,7 +76,7 @@ class AnswerType(Generic[T]):
     """
 
     def __init__(self, python_type: Any) -> None:  # noqa: ANN401  # a type, or what typing makes of several
-        self.name = _name_of(python_type)
+        self.name = name_of_type(python_type)
         self._adapter, schema = _adapter_of(python_type, self.name)
         self._is_wrapped = not _is_object(schema)
         self.schema = _wrapped(schema) if self._is_wrapped else schema
@@ -213,7 +213,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
-def _name_of(python_type: object) -> str:
+def name_of_type(python_type: object) -> str:
+    """Return a type's name as it is typed, without modules."""
     plain = isinstance(python_type, type) and not getattr(python_type, "__args__", None)
     try:
         name = python_type.__name__ if plain else _PATH.sub("", repr(python_type))  # type: ignore[attr-defined]  # a type has it
