@@ -265,8 +265,9 @@ def parse_models(magic: Any, line: str) -> argparse.Namespace:  # noqa: ANN401  
     check_quotes(magic, tokens)
     check_dashes(magic, [t.text for t in tokens])
     check_attached(line, tokens, len(tokens), names_of(magic.__self__.shell))
+    name, known = name_of(magic), options_of_magic(magic)
     for n in range(1, len(tokens)):
-        check_models(TypedLine(name_of(magic), tokens[:n], tokens[n:], line, options_of_magic(magic)))
+        check_models(TypedLine(name, tokens[:n], tokens[n:], line, known))
     if options.model is not None:
         msg = "%%compare has no option -m; nothing was sent."
         models = " ".join(dict.fromkeys([options.model, *(options.models or ["gpt-5.5"])]))

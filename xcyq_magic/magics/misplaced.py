@@ -61,7 +61,7 @@ class TypedLine:
         """Return the value of an option where it is one word without quotes that the text follows; else None."""
         last, option = ["", "", *(t.text for t in self.before)][:-3:-1]
         if option not in names:
-            option, _, last = last.partition("=") if last.startswith("--") else (last[:_SHORT], "", last[_SHORT:])
+            option, _, last = _glued(last)
         plain = last and not set("\"'") & set(last) and "{{" not in last
         return last if option in names and names[0] in self.options and plain else None
 
@@ -183,7 +183,7 @@ def _likely(options: Mapping[str, argparse.Action], words: Sequence[str], names:
     option, *values = words
     is_long = option.startswith("--")
     if option not in options and not values:
-        option, equals, value = option.partition("=") if is_long else (option[:_SHORT], "", option[_SHORT:])
+        option, equals, value = _glued(option)
         values = [value] if equals or value else []
     action = options.get(option)
     if action is None:
@@ -194,6 +194,11 @@ def _likely(options: Mapping[str, argparse.Action], words: Sequence[str], names:
     if action.nargs == 0:
         return ""
     return _with_value(action, values[0], names, is_long=is_long)
+
+
+def _glued(word: str) -> tuple[str, str, str]:
+    """Return the option that a word begins with, what stands between, and the value that is glued to it."""
+    return word.partition("=") if word.startswith("--") else (word[:_SHORT], "", word[_SHORT:])
 
 
 def _with_value(action: argparse.Action, word: str, names: Mapping[str, Any], *, is_long: bool) -> str:
