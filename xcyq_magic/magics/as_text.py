@@ -73,7 +73,7 @@ def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
 
 
 def named_files(text: str) -> Iterator[str]:
-    """Yield a line on each picture, video or document in the folder that a prompt only names, outside of code."""
+    """Yield a line on each picture or video that there is, and that a prompt only names, outside of code."""
     for word in dict.fromkeys(_WORDS.findall(_CODE.sub("", text[:_MOST_READ]))):
         if is_media_name(word) and _names_file(word):
             yield f"{word} goes in as its name only: -a {word} sends the file."

@@ -257,7 +257,7 @@ def state_of(session: ChatSession) -> list[str]:
     except MissingKeyError as e:
         return [*lines, "API key: none.", e.hint]
     except InputError as e:
-        return [*lines, f"API key: {e.message.removesuffix(', so nothing was sent.').removesuffix('.')}.", e.hint]
+        return [*lines, f"API key: {e.message}", e.hint]
 
 
 def _tokens(turns: Sequence[Turn]) -> str:

@@ -125,13 +125,13 @@ class CompareMagics(ExtensionMagics):
 
         options = parse_words(self.chat_keep, line)
         named, known = " ".join(options.words), [c for c, _ in self.session.compared if options.of in {None, c.mark}]
-        if options.of is not None and not known:
+        if not known and options.of is not None:
             msg = f"The comparison of {options.of} has not run in this kernel; nothing was kept."
             raise InputError(msg, "Run its cell first.")
-        comparison = known[-1] if known else None
-        if comparison is None:
+        if not known:
             msg = "There is no comparison to keep an answer from."
             raise InputError(msg, "For example, type %%compare gpt-5.5 claude-opus-4-7 above a question.")
+        comparison = known[-1]
         if not named:
             names = ", ".join(f"{n} {name}" for n, name in enumerate(comparison, 1))
             msg = "%chat_keep takes the name of a column, or its number."
