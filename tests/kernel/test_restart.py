@@ -23,7 +23,7 @@ class Page:
     """
 
     def __init__(self, sandbox, folder) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._folder = folder
         self.path = str(folder / NOTEBOOK)
         self.kernel: Kernel | None = None
@@ -34,7 +34,7 @@ class Page:
         """Start the kernel, or start it again; returns what loading printed."""
         self.stop()
         write_notebook(self.path, self.cells)
-        env = {**os.environ, "XCYQ_BASE_URL": self._sandbox.base_url, "XCYQ_API_KEY": KEY}
+        env = {**os.environ, "XCYQ_BASE_URL": self.sandbox.base_url, "XCYQ_API_KEY": KEY}
         self.kernel = Kernel({**env, "JPY_SESSION_NAME": self.path})
         return self.do(setup)
 
@@ -54,7 +54,7 @@ class Page:
         """Run a chat cell; returns the prompts that the server received, the last of them the cell's."""
         ran = self.kernel.run(self.cells[cell_id], cell_id=cell_id)
         assert ran.status == "ok", "\n".join(ran.error)
-        messages = self._sandbox.received[-1].body["messages"]
+        messages = self.sandbox.received[-1].body["messages"]
         assert [m["role"] for m in messages] == ["user", "assistant"] * (len(messages) // 2) + ["user"]
         return [m["content"] for m in messages if m["role"] == "user"]
 
@@ -208,9 +208,9 @@ def test_what_was_on_its_way_when_the_kernel_was_killed_is_said_to_be_unknown(pa
     page.start()
     page.cells = {"a": "%%chat\nsandbox: first 0\none", "b": "%%chat\nsandbox: first 0\nsandbox: stall\ntwo"}
     page.run("a")
-    usage = page._sandbox.received[-1]
+    usage = page.sandbox.received[-1]
     page.kernel.start(page.cells["b"], cell_id="b")
-    assert eventually(lambda: page._sandbox.received[-1] is not usage)
+    assert eventually(lambda: page.sandbox.received[-1] is not usage)
     page.kernel.kill()
     page.kernel.close(now=True)
     page.kernel = None
@@ -220,3 +220,77 @@ def test_what_was_on_its_way_when_the_kernel_was_killed_is_said_to_be_unknown(pa
     assert "1 request was on its way when its kernel ended: what it took is not known." in shown["text/html"]
     total = "(spent.total.requests, spent.total.prompt_tokens > 0, spent.unknown)"
     assert page.kernel.value(total) == "(1, True, 1)"
+
+
+def test_restart_and_run_all_asks_each_cell_where_it_asked_before(page):
+    page.start()
+    page.cells = {
+        "m1": "%%chat\nin main",
+        "new": "%chat_switch --new side",
+        "s1": "%%chat\nin side",
+        "fork": "%chat_switch --fork 1 branch",
+        "b1": "%%chat\nin the branch",
+        "back": "%chat_switch main",
+        "m2": "%%chat\nin main again",
+        "last": "%chat_switch side",
+    }
+    chats = {"m1": ["m1"], "s1": ["s1"], "b1": ["s1", "b1"], "m2": ["m1", "m2"]}
+    prompts = {i: source.removeprefix("%%chat\n") for i, source in page.cells.items()}
+    for run in range(3):
+        said = "" if run == 0 else page.start()
+        assert ("Resumed analysis.ipynb, side: 1 turn" in said) == (run > 0)
+        for cell_id, source in page.cells.items():
+            ran = page.kernel.run(source, cell_id=cell_id)
+            assert ran.status == "ok", (run, cell_id, ran.error)
+            if cell_id in chats:
+                sent = [m["content"] for m in page.sandbox.received[-1].body["messages"] if m["role"] == "user"]
+                assert sent == [prompts[i] for i in chats[cell_id]], (run, cell_id)
+            went_back = "Resumed analysis.ipynb: 2 turns, where this cell asked before; %chat_switch side goes back."
+            assert (went_back in ran.text) == (run > 0 and cell_id == "m1"), (run, cell_id, ran.text)
+            if run and cell_id in {"new", "fork"}:
+                assert " is there from an earlier run of this cell, and goes on." in ran.text
+
+
+def test_a_name_that_is_taken_is_refused_in_a_cell_that_did_not_begin_it(page):
+    page.start()
+    for cell_id, source in {"a": "%chat_switch --new side", "b": "%%chat\none", "c": "%chat_switch main"}.items():
+        assert page.kernel.run(source, cell_id=cell_id).status == "ok"
+    ran = page.kernel.run("%chat_switch --new side", cell_id="d")
+    assert "There is a conversation called side already" in "\n".join(ran.error)
+    again = page.kernel.run("%chat_switch --new side", cell_id="a")
+    assert "The conversation is side now: 1 turn, " in again.text
+    assert "side is there from an earlier run of this cell, and goes on. %chat_reset begins it anew." in again.text
+
+
+def test_who_went_to_another_conversation_stays_there_and_hears_of_a_cell_of_the_first(page):
+    page.start()
+    page.cells = {"m1": "%%chat\nin main"}
+    page.run("m1")
+    page.do("%chat_switch --new side")
+    ran = page.kernel.run(page.cells["m1"], cell_id="m1")
+    remark = (
+        "This cell asked in main before: that turn stays, and this one goes into side. %chat_switch main goes back."
+    )
+    assert remark in ran.text
+    assert page.do(f"print({SAID})").count("in main") == 1
+    assert remark not in page.kernel.run(page.cells["m1"], cell_id="m1").text
+    page.start()
+    page.do("%chat_switch main")
+    page.do("%chat_switch --new third")
+    assert "This cell asked in " in page.kernel.run(page.cells["m1"], cell_id="m1").text
+    page.do("%chat_switch main")
+    assert "This cell asked" not in page.kernel.run(page.cells["m1"], cell_id="m1").text
+
+
+def test_a_new_cell_goes_on_with_what_was_resumed(page):
+    page.start()
+    page.cells = {"m1": "%%chat\nin main"}
+    page.run("m1")
+    page.do("%chat_switch --new side")
+    page.cells = {"s1": "%%chat\nin side"}
+    page.run("s1")
+    page.start()
+    page.cells = {"s1": "%%chat\nin side", "n1": "%%chat\nmore"}
+    assert page.run("n1") == ["in side", "more"]
+    ran = page.kernel.run("%%chat\nin main", cell_id="m1")
+    assert "This cell asked in main before" in ran.text

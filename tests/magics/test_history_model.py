@@ -107,6 +107,7 @@ class Histories(RuleBasedStateMachine):
         self.talks = {"main": Talk("main")}
         self.aside: list[Talk] = []
         self.current = "main"
+        self.resumed = False  # whether nothing was done since the restart
         self.ever: list[Said] = []
         self.saved: dict[str, list[Said]] = {}
         self.page: dict[str, str] = {}
@@ -151,7 +152,17 @@ class Histories(RuleBasedStateMachine):
         request(self.shell, cell, str(self.cells))
         self.capsys.readouterr()
         self.shell.run_cell(code).raise_error()
+        self.follow(cell, code)
         return self.capsys.readouterr().out
+
+    def follow(self, cell: str | None, code: str) -> None:
+        """After a restart, a cell that asked elsewhere takes the notebook there, unless something was done before."""
+        homes = [name for name, talk in self.talks.items() if cell and any(t.cell == cell for t in talk.turns)]
+        if self.resumed and homes and self.current not in homes:
+            self.current = self.session.conversations.current
+            assert self.current in homes
+            self.resumed = False
+        self.resumed = self.resumed and code.startswith(("%%compare", "%chat_save"))
 
     def refused(self, code: str) -> bool:
         """Whether a reply is on its way, so that `code` is refused; it is tried then."""
@@ -210,6 +221,7 @@ class Histories(RuleBasedStateMachine):
         self.server.release(prompt)
         asking.join(10)
         assert not asking.is_alive()
+        self.resumed = False
         talk.busy -= 1
         cell = (run.cell_id, run.run) if run else (None, EARLIER)
         talk.add(self.said(prompt, self.server.replies[prompt][-1], *cell))
@@ -361,7 +373,7 @@ class Histories(RuleBasedStateMachine):
             talk.replaced.clear()
             for turn in talk.turns:
                 turn.run = EARLIER
-        self.compared = None
+        self.compared, self.resumed = None, True
 
     @precondition(lambda self: any(t.cell and self.page[t.cell] == f"%chat {t.prompt}" for t in self.now.turns))
     @rule()

@@ -172,6 +172,8 @@ class ChatMagics(TurnMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
+        if options.conversation is None and not options.once:
+            self._say_where()
         self.say_what_goes_along(prompt)
         if turn.answer is not None and options.code:
             msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
@@ -187,6 +189,13 @@ class ChatMagics(TurnMagics):
         )
         if options.code and outcome is not None:
             self.say(_code_into_next_cell(self.context.shell, outcome.result()))
+
+    def _say_where(self) -> None:
+        """Say so where the cell asked in another conversation before: its turn there stays, and a second one comes."""
+        conversations = self.session.conversations
+        if (other := conversations.other_of_cell()) is not None:
+            stays = f"This cell asked in {other.name} before: that turn stays, and this one goes into"
+            self.say(f"{stays} {conversations.current}. %chat_switch {other.name} goes back.")
 
     @line_magic
     @no_var_expand

@@ -268,7 +268,10 @@ class SwitchMagics(ExtensionMagics):
             msg = f"A conversation's name is one word, not {name!r}."
             raise OptionError(msg, "Try %chat_switch --new idea.")
         conversations, before = self.session.conversations, self.session.conversation()
-        if fork is not None:
+        again = bool(name) and (options.new or fork is not None) and conversations.is_of_cell(name)
+        if again:
+            now = conversations.switch(name)
+        elif fork is not None:
             now = self._fork(before, fork, name)
         elif options.new:
             now = conversations.switch(self._new_name(name, before))
@@ -279,6 +282,8 @@ class SwitchMagics(ExtensionMagics):
             return
         model = self.session.model_of(now)
         self.say(f"The conversation is {now.name} now: {count(len(now.turns), 'turn')}, model {model}.")
+        if again:
+            self.say(f"{name} is there from an earlier run of this cell, and goes on. %chat_reset begins it anew.")
         if now.name != before.name:
             self.say(f"%chat_switch {before.name} goes back.")
 

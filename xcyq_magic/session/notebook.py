@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
-from xcyq_magic.errors import InputError
+from xcyq_magic.errors import InputError, StoreError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.past_checks import earlier_checks, record_checks
@@ -58,6 +59,7 @@ class Conversations:
         self._standing = Standing()
         self._begun: set[str] = set()  # the ids of those that began here
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
+        self._resumed = False  # whether the current one is only what the notebook was in last: nothing was done since
         self._lock = PerProcess(threading.RLock)
 
     # As they stand
@@ -87,6 +89,7 @@ class Conversations:
             write; what it raises changes nothing.
         """
         with self._lock.get():
+            self._resumed = False
             slot = self._slot(which)
             after = change(slot.now)
             taken = (gone for gone, _ in (*slot.taken, *slot.replaced.values()))
@@ -228,14 +231,41 @@ class Conversations:
         with self._lock.get():
             if notebook is None or not self._resume:
                 return None, ""
+            if self._resumed:
+                return self._go_to_cell() or (None, "")
             if any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all):
                 return self._resume_late() if self._unknown else (None, "")
             found, line = self._sync.attempt(lambda: find(self._sync.database, notebook)) or (None, "")
             self._unknown = found is None and bool(line)
-            if found is not None:
-                self.current = found.name
-                self._standing.named.clear()  # nothing is in them, and more is known now
-            return found, line
+            if found is None:
+                return None, line
+            self.current, self._resumed = found.name, True
+            self._standing.named.clear()  # nothing is in them, and more is known now
+            return self._go_to_cell() or (found, line)
+
+    def _go_to_cell(self) -> tuple[Summary, str] | None:
+        """Go on with the conversation of the running cell instead: after a restart, cells may run from the top."""
+        home, last = self.other_of_cell(), self.current
+        if home is None:
+            return None
+        self.current, self._resumed = home.name, False
+        self._slot(home.name)
+        self._write()  # which is the current one
+        return home, f"Resumed {home}, where this cell asked before; %chat_switch {last} goes back."
+
+    def other_of_cell(self) -> Summary | None:
+        """Return the open conversation that the running cell asked in last; None for a new cell, or one of this."""
+        found = self._of_cell(asked=True)
+        return None if any(s.name == self.current for s in found) else next(iter(found), None)
+
+    def is_of_cell(self, name: str) -> bool:
+        """Return whether the running cell began the conversation of that name, or changed it."""
+        return any(s.name == name for s in self._of_cell())
+
+    def _of_cell(self, *, asked: bool = False) -> list[Summary]:
+        with self._lock.get(), contextlib.suppress(StoreError):  # whoever reads or writes next says it
+            return self._sync.of_cell(asked=asked)
+        return []
 
     def _resume_late(self) -> tuple[Summary | None, str]:
         """Do what `resume` does, once the cells of what was set aside for want of them are known."""
@@ -283,7 +313,7 @@ class Conversations:
         Returns that one, which is set aside; None if there was nothing in it.
         """
         with self._lock.get():
-            self._unknown = False
+            self._unknown = self._resumed = False
             old, new = self._slot(conversation.name), self._new(conversation, wanted=True)
             here = {t.id for t in self._standing.turns}
             self._sync.note(new, [t for t in conversation.turns if t.id not in here], asked=False)
@@ -294,6 +324,7 @@ class Conversations:
     def switch(self, name: str) -> Conversation:
         """Go to the conversation called `name`; begin it if there is none."""
         with self._lock.get():
+            self._resumed = False
             slot = self._slot(name)
             self._sync.note(slot)
             slot.wanted = True

@@ -99,6 +99,33 @@ def latest(database: Database, notebook: str | None, others: int) -> list[Summar
     return mine + rest
 
 
+def of_cell(database: Database, notebook: str, cell_id: str, *, asked: bool) -> list[Summary]:
+    """Return the open conversations of a notebook that a cell changed; the latest first.
+
+    Parameters
+    ----------
+    database
+        Where they are kept.
+    notebook
+        The notebook's path.
+    cell_id
+        The cell's.
+    asked
+        Only those that have a turn of the cell.
+    """
+    changed = (
+        "SELECT conversation FROM places WHERE cell_id = ?"
+        if asked
+        else "SELECT conversation FROM cells WHERE cell_id = ?"
+    )
+    return select(
+        database,
+        f"WHERE notebook = ? AND NOT set_aside AND conversations.id IN ({changed}) ORDER BY changed_at DESC",
+        column(notebook),
+        column(cell_id),
+    )
+
+
 def select(database: Database, which: str, *parameters: object) -> list[Summary]:
     """Return the conversations that the SQL `which` chooses, with its `parameters`."""
     return [_summary(row) for row in database.read(f"{_QUERY} {which}", *parameters)] if database.exists else []

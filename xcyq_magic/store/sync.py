@@ -21,7 +21,7 @@ from xcyq_magic.store.forks import PROCESS, KernelLocks, PerProcess
 from xcyq_magic.store.ledger import Ledger
 from xcyq_magic.store.recognition import in_their_cells, known
 from xcyq_magic.store.slots import Kept, Slot
-from xcyq_magic.store.summaries import column
+from xcyq_magic.store.summaries import column, of_cell
 from xcyq_magic.store.writing import Writing
 
 if TYPE_CHECKING:
@@ -335,6 +335,19 @@ class Sync:
     def known(self) -> list[Summary]:
         """Return the kept conversations of the notebook that it knows; see `named`."""
         return known(self.database, self.notebook.contents(), self.notebook.path) if self.notebook else []
+
+    def of_cell(self, *, asked: bool) -> list[Summary]:
+        """Return the open conversations of the notebook that the running cell changed, or `asked` in; the latest first.
+
+        Raises
+        ------
+        StoreError
+            The database cannot be read.
+        """
+        cell_id = self.notebook.running() if self.notebook else None
+        if self.notebook is None or cell_id is None:
+            return []
+        return of_cell(self.database, self.notebook.path, cell_id, asked=asked)
 
     # What is to be written
 
