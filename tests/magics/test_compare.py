@@ -14,7 +14,7 @@ from PIL import Image
 
 from xcyq_magic import Comparison, unload_ipython_extension
 from xcyq_magic.display.settled_comparison import comparison_bundle
-from xcyq_magic.errors import InputError, OptionError
+from xcyq_magic.errors import InputError, OptionError, XcyqError
 from xcyq_magic.magics.context import Context
 
 ECHO = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
@@ -391,3 +391,14 @@ def test_an_answer_that_followed_nothing_is_kept_after_a_reset_with_nothing_to_f
     run(COMPARED)  # again, after this one
     run("%chat_keep 1")
     assert turns(shell) == ["Which?"]
+
+
+def test_a_comparison_that_nobody_answers_leaves_the_one_before_to_keep_from(run, sandbox, capsys):
+    run("%%compare gpt-5.5 gpt-5.4\nHello")
+    with pytest.raises(XcyqError):
+        run("%%compare gpt-5.5 gpt-5.4\nsandbox: status 400\nHello again")
+    capsys.readouterr()
+    run("%chat_keep 2")
+    assert "Kept: the answer of gpt-5.4." in capsys.readouterr().out
+    run("%chat and then?")
+    assert [m["content"] for m in sandbox.received[-1].body["messages"]][::2] == ["Hello", "and then?"]

@@ -163,3 +163,28 @@ def test_a_variable_of_two_words_is_said_to_be_one_name(run, sandbox, option):
     message, hint = refused(run, sandbox, f"%%chat {option} var\nHello")
     assert message == "-o takes one name of a variable, and behind my stands 'var'; nothing was sent."
     assert hint == "Write a name without spaces, such as -o my_var. A prompt goes below the line."
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("-f plot.png", "To send plot.png along, type -a plot.png."),
+        ("-a plot.png df", "To send df along, type -a plot.png -a df."),
+        ("df plot.png", "To send df and plot.png along, type -a df -a plot.png."),
+        ("https://example.com/plot.png", "To send https://example.com/plot.png along, type"),
+        (
+            "-m gpt-5.5 claude-opus-4-7",
+            "%%chat asks one model. To ask several, type %%compare gpt-5.5 claude-opus-4-7.",
+        ),
+        ("gpt-5.5 gemini-2.5-pro", "%%chat asks one model. To ask several, type %%compare gpt-5.5 gemini-2.5-pro."),
+        ("gpt55", "To choose a model, type %%chat -m gpt-5.5."),
+        ("gpt-5.5 what is it?", "To choose a model, type %%chat -m gpt-5.5."),
+        ("what is it?", "Move it to the next line."),
+        ("-m gpt-5.5 what is df?", "Move it to the next line."),
+        ("df or not?", "Move it to the next line."),
+    ],
+)
+def test_what_stands_on_the_line_of_a_cell_is_said_to_be_what_it_looks_like(run, sandbox, line, hint):
+    message, way_on = refused(run, sandbox, f"%%chat {line}\nHello")
+    assert message.startswith("The prompt goes below the %%chat line, not on it (")
+    assert way_on.startswith(hint)

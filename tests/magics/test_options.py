@@ -95,9 +95,18 @@ WRONG = {
     "%chat --temperature=1,5 Hi": ("--temperature takes a number, not '1,5'", "example --temperature 0.7."),
     "%chat --max-tokens 3.5 Hi": ("--max-tokens takes a whole number, not '3.5'", "example --max-tokens 500."),
     "%chat -t 'a value: 1' Hi": ("-t takes a number, not 'a value: 1'", "example -t 0.7."),
-    "%chat -m gpt-5.5 -m gpt-5.4 Hi": ("-m is given twice", "Write it once; %%compare asks several models. %chat? "),
-    "%chat -m gpt-5.5 --model=gpt-5.4 Hi": ("--model is given twice", "Write it once; %%compare asks several models."),
-    "%chat -mgpt-5.5 -mgpt-5.5": ("-m is given twice", "Write it once; %%compare asks several models."),
+    "%chat -m gpt-5.5 -m gpt-5.4 Hi": (
+        "-m is given twice",
+        "To ask several models, write their names right after %%compare, without -m.",
+    ),
+    "%chat -m gpt-5.5 --model=gpt-5.4 Hi": (
+        "--model is given twice",
+        "To ask several models, write their names right after %%compare, without -m.",
+    ),
+    "%chat -mgpt-5.5 -mgpt-5.5": (
+        "-m is given twice",
+        "To ask several models, write their names right after %%compare, without -m.",
+    ),
     "%chat -t 0.1 --once -t 0.9 Hi": ("-t is given twice", "Write it once. %chat? "),
     "%chat -c one -c two Hi": ("-c is given twice", "Write it once. %chat? "),
     "%chat -f -f2 Hi": ("-f is given twice", "Write it once. %chat? "),

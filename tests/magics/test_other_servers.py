@@ -252,15 +252,16 @@ def test_an_address_that_is_set_while_the_sandbox_answers_is_said_to_wait(notebo
     cells.run("%chat_sandbox")
     assert "%chat_sandbox off" not in cells.run("%chat -m gpt-5.5 Hi")
     other = server.base_url + "/other"
-    cells.run(f"%config GatewaySettings.base_url = {other!r}")
     note = f"The sandbox still answers: %chat_sandbox off sends requests to {other}."
-    assert note in cells.run("%chat -m gpt-5.5 Hi")
-    assert note not in cells.run("%chat -m gpt-5.5 Hi")  # once for each address
+    assert cells.run(f"%config GatewaySettings.base_url = {other!r}").strip() == note
+    assert "The sandbox still" not in cells.run("%chat -m gpt-5.5 Hi")  # once for each address
+    assert f"(the sandbox, in place of {other})" in cells.run("%chat").replace("\n", " ")
     assert server.requests == []
-    cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
-    assert f"sends requests to {server.base_url}." in cells.run("%%compare gpt-5.5 gpt-5.4\nHi")
+    said = cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
+    assert f"sends requests to {server.base_url}." in said
     cells.run("%chat_sandbox off")
     assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
+    assert f"from now on, in place of {server.base_url}." in cells.run("%chat_sandbox").replace("\n", " ")
 
 
 @pytest.mark.parametrize("then", ["reset", "close"])

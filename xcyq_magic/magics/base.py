@@ -76,7 +76,8 @@ def gateway_lines(access: GatewayAccess) -> list[str]:
         access.connection()
     except SettingError as e:
         return [f"Gateway: {e.message.replace('; nothing was sent', '')}", e.hint]
-    return [f"Gateway: {access.shown_url}{' (the sandbox)' if access.sandbox else ''}"]
+    instead = f", in place of {access.set_url}" if access.set_url else ""
+    return [f"Gateway: {access.shown_url}{f' (the sandbox{instead})' if access.sandbox else ''}"]
 
 
 class ExtensionMagics(Magics):

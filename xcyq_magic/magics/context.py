@@ -198,7 +198,7 @@ class Context:
                 session = ChatSession(self.gateway, self.chat, conversations)
                 if self._left.offline:
                     session.access.start_sandbox()
-                session.access.entered = self._left.key
+                session.access.entered, session.access.has_magics = self._left.key, True
                 self._session = session
             return self._session
 
@@ -289,6 +289,7 @@ class Context:
         self.shell.events.register("post_run_cell", self._say_notices)
         self.failure.register()
         self.chat.observe(self._move_store, "store")
+        self.gateway.observe(self._say_who_answers, "base_url")
         if self._left.offline:
             sys.stdout.write("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.\n")
         if self._conversations is not None:
@@ -300,6 +301,11 @@ class Context:
         """What could not be kept; a turn's output says it itself."""
         if self._conversations is not None:
             sys.stdout.writelines(encodable(f"{line}\n") for line in self._conversations.take_notices())
+
+    def _say_who_answers(self, *_: object) -> None:
+        """Say so where the sandbox answers in place of the address that was just set."""
+        if self._session is not None and (notice := self._session.access.sandbox_notice()):
+            sys.stdout.write(f"{notice}\n")
 
     def _move_store(self, *_: object) -> None:
         """Keep everything where ``ChatSettings.store`` says now."""
@@ -315,6 +321,7 @@ class Context:
         self.failure.unregister()
         self.shell.events.unregister("post_run_cell", self._say_notices)
         self.chat.unobserve(self._move_store, "store")
+        self.gateway.unobserve(self._say_who_answers, "base_url")
         if self._session is not None:
             access = self._session.access
             self._left = replace(self._left, offline=access.sandbox is not None, key=access.entered)

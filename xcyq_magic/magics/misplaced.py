@@ -208,7 +208,7 @@ def _with_value(action: argparse.Action, word: str, names: Mapping[str, Any], *,
     if expression := _EXPRESSION.fullmatch(value):
         return "sure" if known_names(expression[1], dict(names)) else ""
     if action.dest in {"model", "attach"}:
-        is_one = _is_model(value) if action.dest == "model" else _is_attached(value, names)
+        is_one = _is_model(value) if action.dest == "model" else is_attached(value, names)
         return "sure" if is_one else ""
     by_dest: dict[str, Callable[[], bool]] = {
         "out": value.isidentifier,
@@ -232,7 +232,8 @@ def _is_model(value: str) -> bool:
         return False
 
 
-def _is_attached(value: str, names: Mapping[str, Any]) -> bool:
+def is_attached(value: str, names: Mapping[str, Any]) -> bool:
+    """Return whether a word is something that ``-a`` takes: a file, an address, or an expression of known names."""
     from xcyq_magic.magics.attached import exists
     from xcyq_magic.media.documents import is_media_name
 

@@ -21,7 +21,7 @@ from xcyq_magic.magics.expand import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from xcyq_magic.chat.messages import Above, Message
     from xcyq_magic.chat.parts import Part
@@ -74,7 +74,7 @@ def prompt_of(
 
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
-        raise OptionError(msg, _hint_for_stray_text(magic, text))
+        raise OptionError(msg, _hint_for_stray_text(magic, options, text, names_of(context.shell)))
     said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
     reading = reading_of(context, tell, _model(context, options))
     before = _figures(context, options.figure)
@@ -245,12 +245,32 @@ def _of_seen(image: SeenImage, name: str) -> Part:
     return media_of_bytes(image.content, name, name.capitalize())
 
 
-def _hint_for_stray_text(magic: str, text: str) -> str:
-    from xcyq_magic.gateway import catalog
+def _hint_for_stray_text(magic: str, options: argparse.Namespace, text: str, names: Mapping[str, Any]) -> str:
+    """Say what to type for words on the line of a cell magic: media, models, or a prompt.
 
-    model = catalog.suggest(text.split(maxsplit=1)[0])
-    if model:
-        return f"To choose a model, type %%{magic} -m {model}."
+    Parameters
+    ----------
+    magic
+        The magic's name.
+    options
+        Those of the line.
+    text
+        The words.
+    names
+        Those of the user's variables.
+    """
+    from xcyq_magic.gateway import catalog
+    from xcyq_magic.magics.misplaced import is_attached
+
+    words = text.split()
+    models = [catalog.suggest(word) for word in words]
+    asked = [name for name in (options.model, *models) if name]
+    if all(models) and len(asked) > 1:
+        return f"%%{magic} asks one model. To ask several, type %%compare {' '.join(asked)}."
+    if models[0] and not options.model:
+        return f"To choose a model, type %%{magic} -m {models[0]}."
+    if all(is_attached(word, names) for word in words):
+        return f"To send {' and '.join(words)} along, type {' '.join(f'-a {w}' for w in [*options.attach, *words])}."
     return 'Move it to the next line. A value of several words needs quotes: -s "Be brief."'
 
 

@@ -74,9 +74,11 @@ def check_once(magic: Any, options: argparse.Namespace, words: Sequence[str]) ->
         given = [w for w in words if any(_begins(o)(w) for o in action.option_strings)]
         if len(given) > 1 and action.nargs is None and not isinstance(getattr(options, action.dest), list):
             option = next(o for o in action.option_strings if _begins(o)(given[-1]))
-            several = "; %%compare asks several models" if action.dest == "model" else ""
+            way_on = f"Write it once. {name_of(magic)}? lists the options, with examples."
+            if action.dest == "model":
+                way_on = "To ask several models, write their names right after %%compare, without -m."
             msg = f"{option} is given twice{_unsent(magic)}."
-            raise OptionError(msg, f"Write it once{several}. {name_of(magic)}? lists the options, with examples.")
+            raise OptionError(msg, way_on)
 
 
 def check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as above

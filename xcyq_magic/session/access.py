@@ -43,11 +43,14 @@ class GatewayAccess:
         The sandbox that takes the gateway's place; None while there is none.
     entered
         The key that was entered; None if none was.
+    has_magics
+        Whether there are magics to type: errors name them then.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self.entered: ApiKey | None = None
+        self.has_magics = False
         self._saved: dict[str, ApiKey] = {}  # by address: a keyring may take a while, or ask the user
         self.sandbox: Sandbox | None = None
         self._left_url = ""  # what the settings had when the sandbox began to answer in its place
@@ -57,13 +60,26 @@ class GatewayAccess:
         # Threads may come first at once, but a sandbox is started once, and a keyring asked once.
         self._lock = PerProcess(threading.RLock)
 
+    def sandbox_notice(self) -> str | None:
+        """Return a line on an address that was set while the sandbox answers in its place; None once it was told."""
+        with self._lock.get():
+            if self.sandbox is None or self._settings.base_url == self._left_url:
+                return None
+            self._left_url = self._settings.base_url
+            url = without_secrets(self._left_url)
+            return f"The sandbox still answers: %chat_sandbox off sends requests to {url}."
+
+    @property
+    def set_url(self) -> str:
+        """The address that was set, for people, where the sandbox answers in its place; ``""`` where none was."""
+        is_set = self.sandbox is not None and self._settings.base_url != DEFAULT_BASE_URL
+        return without_secrets(self._settings.base_url) if is_set else ""
+
     def route_notice(self) -> str | None:
         """Return a line on where requests go, and who can read them; told once, so None from then on."""
         with self._lock.get():
-            if self.sandbox is not None and self._settings.base_url != self._left_url:
-                self._left_url = self._settings.base_url
-                url = without_secrets(self._left_url)
-                return f"The sandbox still answers: %chat_sandbox off sends requests to {url}."
+            if (still := self.sandbox_notice()) is not None:
+                return still
             notice = None if self._route_told else route_notice(self.base_url)
             self._route_told = self._route_told or notice is not None
             return notice
@@ -147,6 +163,8 @@ class GatewayAccess:
         if key is None:
             msg = "There is no API key, so nothing was sent."
             way_on = "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
+            if not self.has_magics:
+                way_on = "Set XCYQ_API_KEY, or XCYQ_BASE_URL to a server on this machine, which may need none."
             raise MissingKeyError(msg, f"{self.file_note} {way_on}".lstrip())
         return key
 

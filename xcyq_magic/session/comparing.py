@@ -121,7 +121,8 @@ def compare(
         order = order or order_of(prompt, comparison.system, [c.text for c in comparison.columns])
         verdict, error = asking.verdict(judge, comparison, order, painting)
         comparison, error = replace(comparison, verdict=verdict), error or painting.error
-    session.compared = [*session.compared, (comparison, place)][-_MOST_KEPT:]
+    if any(comparison.turn(column) for column in comparison.columns):  # else there is nothing to keep of it
+        session.compared = [*session.compared, (comparison, place)][-_MOST_KEPT:]
     return Compared(comparison, error)
 
 
