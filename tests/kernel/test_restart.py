@@ -222,75 +222,189 @@ def test_what_was_on_its_way_when_the_kernel_was_killed_is_said_to_be_unknown(pa
     assert page.kernel.value(total) == "(1, True, 1)"
 
 
-def test_restart_and_run_all_asks_each_cell_where_it_asked_before(page):
+def sent(page) -> list[str]:
+    return [m["content"] for m in page.sandbox.received[-1].body["messages"] if m["role"] != "assistant"]
+
+
+# Notebooks by the sources of their cells; beside each that asks, the system prompt and the prompts of its request.
+SEVERAL = {
+    "a new one, a fork, and back": {
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", ["in side"]),
+        "fork": ("%chat_switch --fork 1 branch", None),
+        "b1": ("%%chat\nin the branch", ["in side", "in the branch"]),
+        "back": ("%chat_switch main", None),
+        "m2": ("%%chat\nin main again", ["in main", "in main again"]),
+        "last": ("%chat_switch side", None),
+    },
+    "it ends in a fork": {
+        "m1": ("%%chat\none", ["one"]),
+        "m2": ("%%chat\ntwo", ["one", "two"]),
+        "fork": ("%chat_switch --fork 1 branch", None),
+        "b1": ("%%chat\nthree", ["one", "three"]),
+    },
+    "the first cell names a conversation": {
+        "n0": ("%chat -c notes hello", ["hello"]),
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", ["in side"]),
+    },
+    "the first cell names it in Python": {
+        "loop": ("from xcyq_magic import Chat\nfor t in 'xy': Chat(conversation=t)('about ' + t)", ["about y"]),
+        "m1": ("%%chat\nin main", ["in main"]),
+    },
+    "the first cell sets the system prompt": {
+        "sys": ("%chat_system Be brief.", None),
+        "m1": ("%%chat\nin main", ["Be brief.", "in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", ["in side"]),
+    },
+    "the first cell starts afresh": {
+        "m0": ("%chat_reset", None),
+        "m1": ("%%chat\nin main", ["in main"]),
+        "fork": ("%chat_switch --fork side", None),
+        "s1": ("%%chat\nin side", ["in main", "in side"]),
+    },
+    "one of them starts afresh": {
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", None),
+        "reset": ("%chat_reset", None),
+        "s2": ("%%chat\nin side again", None),
+    },
+    "a comparison of which nothing is kept": {
+        "cmp": ("%%compare gpt-5.5 gpt-5.4\nwhich?", None),
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", ["in side"]),
+    },
+    "a turn that was taken back": {
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new side", None),
+        "s1": ("%%chat\nin side", ["in side"]),
+        "back": ("%chat_switch main", None),
+        "undo": ("%chat_undo", None),
+        "last": ("%chat_switch side", None),
+    },
+    "conversations without a name": {
+        "m1": ("%%chat\nin main", ["in main"]),
+        "new": ("%chat_switch --new", None),
+        "s1": ("%%chat\nin another one", ["in another one"]),
+        "fork": ("%chat_switch --fork", None),
+        "b1": ("%%chat\nin a fork", ["in another one", "in a fork"]),
+    },
+    "two in one cell": {
+        "both": ("%chat_switch --new a\n%chat x\n%chat_switch --new b\n%chat y", ["y"]),
+        "b2": ("%chat z", ["y", "z"]),
+    },
+}
+
+
+@pytest.mark.parametrize("what", SEVERAL)
+def test_restart_and_run_all_asks_each_cell_where_it_asked_before(page, what):
     page.start()
-    page.cells = {
-        "m1": "%%chat\nin main",
-        "new": "%chat_switch --new side",
-        "s1": "%%chat\nin side",
-        "fork": "%chat_switch --fork 1 branch",
-        "b1": "%%chat\nin the branch",
-        "back": "%chat_switch main",
-        "m2": "%%chat\nin main again",
-        "last": "%chat_switch side",
-    }
-    chats = {"m1": ["m1"], "s1": ["s1"], "b1": ["s1", "b1"], "m2": ["m1", "m2"]}
-    prompts = {i: source.removeprefix("%%chat\n") for i, source in page.cells.items()}
+    page.cells = {cell_id: source for cell_id, (source, _) in SEVERAL[what].items()}
+    known = None
     for run in range(3):
-        said = "" if run == 0 else page.start()
-        assert ("Resumed analysis.ipynb, side: 1 turn" in said) == (run > 0)
-        for cell_id, source in page.cells.items():
+        if run:
+            page.start()
+        for cell_id, (source, prompts) in SEVERAL[what].items():
             ran = page.kernel.run(source, cell_id=cell_id)
             assert ran.status == "ok", (run, cell_id, ran.error)
-            if cell_id in chats:
-                sent = [m["content"] for m in page.sandbox.received[-1].body["messages"] if m["role"] == "user"]
-                assert sent == [prompts[i] for i in chats[cell_id]], (run, cell_id)
-            went_back = "Resumed analysis.ipynb: 2 turns, where this cell asked before; %chat_switch side goes back."
-            assert (went_back in ran.text) == (run > 0 and cell_id == "m1"), (run, cell_id, ran.text)
-            if run and cell_id in {"new", "fork"}:
-                assert " is there from an earlier run of this cell, and goes on." in ran.text
+            assert "This cell asked in" not in ran.text, (run, cell_id)
+            assert prompts is None or sent(page) == prompts, (run, cell_id)
+        names = page.kernel.value("get_ipython().magics_manager.registry['xcyq_magic'].context.conversation_names")
+        assert known in {None, names}  # none is begun again
+        known = names
 
 
-def test_a_name_that_is_taken_is_refused_in_a_cell_that_did_not_begin_it(page):
-    page.start()
-    for cell_id, source in {"a": "%chat_switch --new side", "b": "%%chat\none", "c": "%chat_switch main"}.items():
-        assert page.kernel.run(source, cell_id=cell_id).status == "ok"
-    ran = page.kernel.run("%chat_switch --new side", cell_id="d")
-    assert "There is a conversation called side already" in "\n".join(ran.error)
-    again = page.kernel.run("%chat_switch --new side", cell_id="a")
-    assert "The conversation is side now: 1 turn, " in again.text
-    assert "side is there from an earlier run of this cell, and goes on. %chat_reset begins it anew." in again.text
-
-
-def test_who_went_to_another_conversation_stays_there_and_hears_of_a_cell_of_the_first(page):
-    page.start()
-    page.cells = {"m1": "%%chat\nin main"}
-    page.run("m1")
-    page.do("%chat_switch --new side")
-    ran = page.kernel.run(page.cells["m1"], cell_id="m1")
-    remark = (
-        "This cell asked in main before: that turn stays, and this one goes into side. %chat_switch main goes back."
-    )
-    assert remark in ran.text
-    assert page.do(f"print({SAID})").count("in main") == 1
-    assert remark not in page.kernel.run(page.cells["m1"], cell_id="m1").text
-    page.start()
-    page.do("%chat_switch main")
-    page.do("%chat_switch --new third")
-    assert "This cell asked in " in page.kernel.run(page.cells["m1"], cell_id="m1").text
-    page.do("%chat_switch main")
-    assert "This cell asked" not in page.kernel.run(page.cells["m1"], cell_id="m1").text
-
-
-def test_a_new_cell_goes_on_with_what_was_resumed(page):
+def test_a_restart_goes_on_where_the_notebook_was_and_a_cell_goes_back_to_where_it_ran(page):
     page.start()
     page.cells = {"m1": "%%chat\nin main"}
     page.run("m1")
     page.do("%chat_switch --new side")
     page.cells = {"s1": "%%chat\nin side"}
     page.run("s1")
+    assert "Resumed analysis.ipynb, side: 1 turn" in page.start()
+    page.cells |= {"m1": "%%chat\nin main"}
+    ran = page.kernel.run(page.cells["m1"], cell_id="m1")
+    assert "Resumed analysis.ipynb: 1 turn, where this cell ran before; %chat_switch side goes back." in ran.text
+    assert sent(page) == ["in main"]
+    page.do("%chat_switch side")
+    assert "Resumed analysis.ipynb, side: 1 turn" in page.start()
+    page.cells |= {"n1": "%%chat --background\nmore"}
+    page.kernel.run(page.cells["n1"], cell_id="n1")
+    assert eventually(lambda: sent(page) == ["in side", "more"])
+    remark = (
+        "This cell asked in main before: that turn stays, and this one goes into side. %chat_switch main goes back."
+    )
+    ran = page.kernel.run(page.cells["m1"], cell_id="m1")
+    assert remark in ran.text
+    assert "in main" in page.do(f"print({SAID})")
+    assert remark not in page.kernel.run(page.cells["m1"], cell_id="m1").text  # it is of both now
+
+
+def test_a_name_that_is_taken_is_refused_in_a_cell_that_did_not_begin_it(page):
     page.start()
-    page.cells = {"s1": "%%chat\nin side", "n1": "%%chat\nmore"}
-    assert page.run("n1") == ["in side", "more"]
-    ran = page.kernel.run("%%chat\nin main", cell_id="m1")
-    assert "This cell asked in main before" in ran.text
+    cells = {
+        "a": "%chat_switch --new side",
+        "b": "%%chat\none",
+        "c": "%chat_switch main",
+        "d": "%chat -c side two",
+    }
+    for cell_id, source in cells.items():
+        assert page.kernel.run(source, cell_id=cell_id).status == "ok"
+    for option in "--new", "--fork":
+        ran = page.kernel.run(f"%chat_switch {option} side", cell_id="d")
+        assert "There is a conversation called side already" in "\n".join(ran.error)
+    again = page.kernel.run("%chat_switch --new side", cell_id="a").text
+    assert "The conversation is side now: 2 turns, " in again
+    assert "side is there from an earlier run of this cell, and goes on." in again
+
+
+def test_a_fork_that_runs_again_begins_as_its_origin_stands_now(page):
+    page.start()
+    cells = {
+        "m1": "%%chat\none",
+        "m2": "%%chat\ntwo",
+        "f": "%chat_switch --fork 2 idea",
+        "i1": "%%chat\nthree",
+        "b": "%chat_switch main",
+    }
+    for run in range(3):
+        if run == 1:
+            page.cells = cells
+            page.start()
+        one = f"one, edition {run}"
+        cells["m1"] = f"%%chat\n{one}"
+        for cell_id, source in cells.items():
+            assert page.kernel.run(source, cell_id=cell_id).status == "ok"
+            if cell_id == "i1":
+                assert sent(page) == [one, "two", "three"]
+    page.do("%chat_switch idea")
+    back = page.do("%chat_undo --restore\n%chat_undo --restore")
+    assert "Brought back: one, edition 1" in back  # what was replaced is not lost
+
+
+def test_who_keeps_nothing_of_a_notebook_hears_of_nothing_that_was(page):
+    setup = "%load_ext xcyq_magic\n%config ChatSettings.resume = False"
+    page.start(setup)
+    page.cells = {"m1": "%%chat\nin main", "new": "%chat_switch --new side", "s1": "%%chat\nin side"}
+    for _ in range(2):
+        for cell_id, source in page.cells.items():
+            ran = page.kernel.run(source, cell_id=cell_id)
+            assert "earlier run" not in ran.text
+            assert "This cell asked" not in ran.text
+        page.start(setup)
+
+
+def test_where_a_refused_prompt_would_have_gone_is_not_said(page):
+    page.start()
+    page.cells = {"m1": "%%chat\nin main"}
+    page.run("m1")
+    page.do("%chat_switch --new side")
+    for options in "--code --as int", "--background --code":
+        ran = page.kernel.run(f"%%chat {options}\nhi", cell_id="m1")
+        assert "nothing was sent" in "\n".join(ran.error)
+        assert "This cell asked" not in ran.text

@@ -108,6 +108,7 @@ class Histories(RuleBasedStateMachine):
         self.aside: list[Talk] = []
         self.current = "main"
         self.resumed = False  # whether nothing was done since the restart
+        self.ran_in: dict[str, str] = {}  # the names of conversations, by the ids of cells that ran there last
         self.ever: list[Said] = []
         self.saved: dict[str, list[Said]] = {}
         self.page: dict[str, str] = {}
@@ -156,13 +157,13 @@ class Histories(RuleBasedStateMachine):
         return self.capsys.readouterr().out
 
     def follow(self, cell: str | None, code: str) -> None:
-        """After a restart, a cell that asked elsewhere takes the notebook there, unless something was done before."""
-        homes = [name for name, talk in self.talks.items() if cell and any(t.cell == cell for t in talk.turns)]
-        if self.resumed and homes and self.current not in homes:
-            self.current = self.session.conversations.current
-            assert self.current in homes
+        """After a restart, a cell takes the notebook to where it ran last, unless something was done before."""
+        if self.resumed and cell in self.ran_in:
+            self.resumed, self.current = self.ran_in[cell] == self.current, self.ran_in[cell]
+        if not code.startswith("%chat_save"):
             self.resumed = False
-        self.resumed = self.resumed and code.startswith(("%%compare", "%chat_save"))
+            if cell:
+                self.ran_in[cell] = self.current
 
     def refused(self, code: str) -> bool:
         """Whether a reply is on its way, so that `code` is refused; it is tried then."""
@@ -207,6 +208,7 @@ class Histories(RuleBasedStateMachine):
         run = CellRun(cell, prompt) if cell else None
         asking = threading.Thread(target=self.session.ask, args=(Message.of("user", prompt),), kwargs={"cell": run})
         asking.start()
+        self.resumed = False
         assert eventually(lambda: any(b["messages"][-1]["content"] == prompt for b in self.server.received))
         self.now.busy += 1
         self.background[prompt] = asking, self.now, run
@@ -221,7 +223,6 @@ class Histories(RuleBasedStateMachine):
         self.server.release(prompt)
         asking.join(10)
         assert not asking.is_alive()
-        self.resumed = False
         talk.busy -= 1
         cell = (run.cell_id, run.run) if run else (None, EARLIER)
         talk.add(self.said(prompt, self.server.replies[prompt][-1], *cell))

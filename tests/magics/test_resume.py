@@ -465,6 +465,8 @@ def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
         for table in ("requests", "drafts", "checks"):  # they are younger
             connection.execute(f"DROP TABLE {table}")
+        for column in ("here", "began"):
+            connection.execute(f"ALTER TABLE cells DROP COLUMN {column}")
     with kernel(ChatSettings={"store": str(path)}) as run:
         assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]

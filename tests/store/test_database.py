@@ -294,6 +294,8 @@ def unmark(path: Path) -> None:
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             if table not in UNMARKED_TABLES[-1]:
                 connection.execute(f"DROP TABLE {table}")
+        for column in ("here", "began"):
+            connection.execute(f"ALTER TABLE cells DROP COLUMN {column}")
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
 

@@ -25,7 +25,8 @@ from xcyq_magic.store.database import Database
 from xcyq_magic.store.schema import MIGRATIONS
 
 NOTEBOOK, OTHER = "/notebooks/analysis.ipynb", "/notebooks/other.ipynb"
-BEFORE = MIGRATIONS[:-1]  # the tables of the version that had no ledger
+# The tables of the version that had no ledger.
+BEFORE = MIGRATIONS[: next(n for n, (first, *_) in enumerate(MIGRATIONS) if "CREATE TABLE requests" in first)]
 PRICE = {"m": Price(1e6, 1e6)}.get
 
 

@@ -172,8 +172,6 @@ class ChatMagics(TurnMagics):
         if options.dry_run:
             self._show_request(self.session.preview(prompt, turn, conversation=options.conversation, cell=cell_run))
             return
-        if options.conversation is None and not options.once:
-            self._say_where()
         self.say_what_goes_along(prompt)
         if turn.answer is not None and options.code:
             msg = "--code and --as do not go together: a value of a type holds no code; nothing was sent."
@@ -181,6 +179,8 @@ class ChatMagics(TurnMagics):
         if options.background and options.code:
             msg = "--code and --background do not go together; nothing was sent."
             raise OptionError(msg, "%chat_code does it once the reply is there.")
+        if options.conversation is None and not options.once:
+            self._say_where()
         outcome = self.run_turn(
             lambda paint: self.session.ask(prompt, turn, conversation=options.conversation, cell=cell_run, paint=paint),
             None if options.once else options.conversation or self.session.conversations.current,
@@ -193,9 +193,9 @@ class ChatMagics(TurnMagics):
     def _say_where(self) -> None:
         """Say so where the cell asked in another conversation before: its turn there stays, and a second one comes."""
         conversations = self.session.conversations
-        if (other := conversations.other_of_cell()) is not None:
-            stays = f"This cell asked in {other.name} before: that turn stays, and this one goes into"
-            self.say(f"{stays} {conversations.current}. %chat_switch {other.name} goes back.")
+        if (other := conversations.asked_before()) is not None:
+            stays = f"This cell asked in {other} before: that turn stays, and this one goes into"
+            self.say(f"{stays} {conversations.current}. %chat_switch {other} goes back.")
 
     @line_magic
     @no_var_expand

@@ -225,7 +225,7 @@ class Context:
             return None
         from xcyq_magic.store.recognition import Notebook
 
-        return Notebook(path, partial(_running, self.shell), self.runs.sources)
+        return Notebook(path, partial(_running, self.shell), self.runs.sources, partial(_run, self.shell))
 
     def is_open(self, path: Path) -> bool:
         """Return whether a path is that of the open notebook, also if it was renamed since its kernel started."""
@@ -350,6 +350,12 @@ def _running(shell: InteractiveShell) -> str | None:
     """Return the id of the cell that runs in `shell`, also after the extension was loaded again."""
     context = Context.of(shell)
     return context.runs.cell_id if context else None
+
+
+def _run(shell: InteractiveShell) -> str | None:
+    """Return the id of the run of the cell that runs in `shell`."""
+    context = Context.of(shell)
+    return context.runs.run_id if context else None
 
 
 def resumption(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:

@@ -19,6 +19,8 @@ from xcyq_magic.magics.line import is_whole, one_count, unquote, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.store.summaries import Summary
 
@@ -200,6 +202,24 @@ class ConversationMagics(ExtensionMagics):
         )
 
 
+def _forked_anew(now: Conversation, before: Conversation, turns: Sequence[Turn]) -> Conversation:
+    """Return a fork with the first turns of its origin as they are now, and its own behind them.
+
+    Parameters
+    ----------
+    now
+        The fork.
+    before
+        The conversation that it comes from.
+    turns
+        Those of it that the fork begins with.
+    """
+    ids = {t.id for t in before.turns}
+    cells = {t.cell.cell_id for t in before.turns if t.cell}
+    own = [t for t in now.turns if t.id not in ids and not (t.cell and t.cell.cell_id in cells)]
+    return replace(now, turns=(*turns, *own))
+
+
 def _check_number(number: int, conversation: Conversation) -> None:
     """See to it that a conversation has a turn of that number, from 1.
 
@@ -268,13 +288,11 @@ class SwitchMagics(ExtensionMagics):
             msg = f"A conversation's name is one word, not {name!r}."
             raise OptionError(msg, "Try %chat_switch --new idea.")
         conversations, before = self.session.conversations, self.session.conversation()
-        again = bool(name) and (options.new or fork is not None) and conversations.is_of_cell(name)
-        if again:
-            now = conversations.switch(name)
-        elif fork is not None:
-            now = self._fork(before, fork, name)
+        again = conversations.begun_by_cell(name) if options.new or fork is not None else None
+        if fork is not None:
+            now = self._fork(before, fork, again or name)
         elif options.new:
-            now = conversations.switch(self._new_name(name, before))
+            now = conversations.switch(again or self._new_name(name, before), begins=True)
         elif name:
             now = self._find(name)
         else:
@@ -282,8 +300,8 @@ class SwitchMagics(ExtensionMagics):
             return
         model = self.session.model_of(now)
         self.say(f"The conversation is {now.name} now: {count(len(now.turns), 'turn')}, model {model}.")
-        if again:
-            self.say(f"{name} is there from an earlier run of this cell, and goes on. %chat_reset begins it anew.")
+        if again is not None:
+            self.say(f"{again} is there from an earlier run of this cell, and goes on.")
         if now.name != before.name:
             self.say(f"%chat_switch {before.name} goes back.")
 
@@ -299,9 +317,13 @@ class SwitchMagics(ExtensionMagics):
         if number != _ALL:
             _check_number(int(number), before)
         conversations = self.session.conversations
-        forked = replace(before, name=self._new_name(name, before), turns=turns)
-        conversations.begin(forked)
-        return conversations.switch(forked.name)
+        if not conversations.begun_by_cell(name):
+            forked = replace(before, name=self._new_name(name, before), turns=turns)
+            conversations.begin(forked)
+            return conversations.switch(forked.name, begins=True)
+        if name != before.name:
+            conversations.take_back(name, lambda now: _forked_anew(now, before, turns))
+        return conversations.switch(name, begins=True)
 
     def _find(self, name: str) -> Conversation:
         conversations = self.session.conversations

@@ -62,6 +62,12 @@ class CellRuns:
         return request[0] if request else None
 
     @property
+    def run_id(self) -> str | None:
+        """The id of the run of the cell that this code belongs to; None as for the cell's."""
+        request = self._request()
+        return request[1] if request else None
+
+    @property
     def current(self) -> CellRun | None:
         """The run of a cell that this code belongs to; None as for its id."""
         from xcyq_magic.chat.conversation import CellRun

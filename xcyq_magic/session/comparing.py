@@ -100,6 +100,7 @@ def compare(
     InputError
         No model, or not the judge, can be asked. Nothing was sent.
     """
+    session.conversations.note_cell()
     place = session.conversations.open(conversation)
     asking = _Asking(session, prompt, options or TurnOptions(), session.conversation(place), cell)
     if judge is not None:  # who cannot be asked is refused before the others are

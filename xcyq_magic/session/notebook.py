@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
-from xcyq_magic.errors import InputError, StoreError
+from xcyq_magic.errors import InputError
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.past_checks import earlier_checks, record_checks
@@ -60,6 +59,8 @@ class Conversations:
         self._begun: set[str] = set()  # the ids of those that began here
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
         self._resumed = False  # whether the current one is only what the notebook was in last: nothing was done since
+        self._ran_in: dict[str, tuple[str, str]] = {}  # by the ids of cells: the last run, and in which it was
+        self._begun_in: set[tuple[str, str]] = set()  # ids of cells, and names of conversations that they began
         self._lock = PerProcess(threading.RLock)
 
     # As they stand
@@ -89,7 +90,7 @@ class Conversations:
             write; what it raises changes nothing.
         """
         with self._lock.get():
-            self._resumed = False
+            self.note_cell()
             slot = self._slot(which)
             after = change(slot.now)
             taken = (gone for gone, _ in (*slot.taken, *slot.replaced.values()))
@@ -143,6 +144,8 @@ class Conversations:
     def record(self, turns: Sequence[Turn], entries: Sequence[LedgerEntry] = ()) -> None:
         """Keep turns that are in no conversation, for whoever asks the same again, and entries of the ledger."""
         self._sync.record(turns, entries)
+        with self._lock.get():
+            self._write_cells()
 
     def keep_draft(self, slot: Slot, turn: Turn) -> None:
         """Keep what came so far of a turn that goes into a conversation once its reply has ended."""
@@ -153,6 +156,7 @@ class Conversations:
                 slot.wanted = True
                 self._sync.note(slot)
                 self._write()
+            self._write_cells()
             self._sync.keep_draft(slot, turn)
 
     def answered(self, request: str) -> Answered | None:
@@ -232,7 +236,7 @@ class Conversations:
             if notebook is None or not self._resume:
                 return None, ""
             if self._resumed:
-                return self._go_to_cell() or (None, "")
+                return self._go_back() or (None, "")
             if any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all):
                 return self._resume_late() if self._unknown else (None, "")
             found, line = self._sync.attempt(lambda: find(self._sync.database, notebook)) or (None, "")
@@ -241,31 +245,66 @@ class Conversations:
                 return None, line
             self.current, self._resumed = found.name, True
             self._standing.named.clear()  # nothing is in them, and more is known now
-            return self._go_to_cell() or (found, line)
+            return self._go_back() or (found, line)
 
-    def _go_to_cell(self) -> tuple[Summary, str] | None:
-        """Go on with the conversation of the running cell instead: after a restart, cells may run from the top."""
-        home, last = self.other_of_cell(), self.current
-        if home is None:
+    def _go_back(self) -> tuple[Summary, str] | None:
+        """Go to where the running cell ran before: after a restart, cells may run from the top."""
+        home, last = self._home_of_cell(), self.current
+        if home is None or home == last:
             return None
-        self.current, self._resumed = home.name, False
-        self._slot(home.name)
+        found = self._sync.attempt(lambda: self._sync.named(home))
+        if found is None:
+            return None
+        self.current, self._resumed = home, False
+        self._slot(home)
         self._write()  # which is the current one
-        return home, f"Resumed {home}, where this cell asked before; %chat_switch {last} goes back."
+        return found, f"Resumed {found}, where this cell ran before; %chat_switch {last} goes back."
 
-    def other_of_cell(self) -> Summary | None:
-        """Return the open conversation that the running cell asked in last; None for a new cell, or one of this."""
-        found = self._of_cell(asked=True)
-        return None if any(s.name == self.current for s in found) else next(iter(found), None)
+    def note_cell(self) -> None:
+        """Note which conversation the notebook is in while the running cell asks or changes something."""
+        with self._lock.get():
+            self._resumed = False
+            run = self._sync.cell_run
+            if run is None or self._ran_in.get(run[0], ("", ""))[0] == run[1]:
+                return
+            slot = self._slot(None)
+            for other in self._standing.all:
+                other.here.discard(run[0])
+            slot.here.add(run[0])
+            self._ran_in[run[0]] = run[1], slot.now.name
 
-    def is_of_cell(self, name: str) -> bool:
-        """Return whether the running cell began the conversation of that name, or changed it."""
-        return any(s.name == name for s in self._of_cell())
+    def _home_of_cell(self) -> str | None:
+        """Return the name of the conversation that the notebook was in when the running cell ran last, if known."""
+        run = self._sync.cell_run
+        if run is None:
+            return None
+        if run[0] in self._ran_in:
+            return self._ran_in[run[0]][1]
+        return next(iter(self._sync.of_cell(run[0], began=False)), None)
 
-    def _of_cell(self, *, asked: bool = False) -> list[Summary]:
-        with self._lock.get(), contextlib.suppress(StoreError):  # whoever reads or writes next says it
-            return self._sync.of_cell(asked=asked)
-        return []
+    def asked_before(self) -> str | None:
+        """Return the name of the conversation that an earlier run of this cell asked in; None for the current one."""
+        with self._lock.get():
+            home, run = self._home_of_cell(), self._sync.cell_run
+            if run is None or home in {None, self.current}:
+                return None
+            there, here = (self._slot(name).now.turns for name in (home, self.current))
+            asked = any(t.cell and t.cell.cell_id == run[0] and t.cell.run != run[1] for t in there)
+            return home if asked and not any(t.cell and t.cell.cell_id == run[0] for t in here) else None
+
+    def begun_by_cell(self, name: str = "") -> str | None:
+        """Return `name` if an earlier run of this cell began a conversation of that name; None if it did not.
+
+        Without a name, it is that of one that the cell began before this kernel started.
+        """
+        with self._lock.get():
+            run = self._sync.cell_run
+            if run is None:
+                return None
+            here = {begun for cell_id, begun in self._begun_in if cell_id == run[0]}
+            before = self._sync.of_cell(run[0], began=True)
+            names = [n for n in before if n not in here] if not name else [n for n in (*here, *before) if n == name]
+            return next(filter(self.has, names), None)
 
     def _resume_late(self) -> tuple[Summary | None, str]:
         """Do what `resume` does, once the cells of what was set aside for want of them are known."""
@@ -313,21 +352,34 @@ class Conversations:
         Returns that one, which is set aside; None if there was nothing in it.
         """
         with self._lock.get():
-            self._unknown = self._resumed = False
+            self.note_cell()
+            self._unknown = False
             old, new = self._slot(conversation.name), self._new(conversation, wanted=True)
+            new.here, old.here = old.here, set()  # a cell goes back to whichever has the name
             here = {t.id for t in self._standing.turns}
             self._sync.note(new, [t for t in conversation.turns if t.id not in here], asked=False)
             self._standing.put(new)
             self._write()
             return None if old.empty else old.summary(self.path, aside=True)
 
-    def switch(self, name: str) -> Conversation:
-        """Go to the conversation called `name`; begin it if there is none."""
+    def switch(self, name: str, *, begins: bool = False) -> Conversation:
+        """Go to the conversation called `name`; begin it if there is none.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        begins
+            Whether the running cell is what begins it, or began it when it ran before.
+        """
         with self._lock.get():
-            self._resumed = False
-            slot = self._slot(name)
+            self.note_cell()
+            slot, run = self._slot(name), self._sync.cell_run
             self._sync.note(slot)
             slot.wanted = True
+            if begins and run is not None:
+                slot.began.add(run[0])
+                self._begun_in.add((run[0], name))
             self.current = name
             self._write()
             return slot.now
@@ -390,6 +442,7 @@ class Conversations:
     def use(self, database: Database) -> None:
         """Keep everything in `database` from now on: what stands, but not what was said while nothing was kept."""
         with self._lock.get():
+            self._resumed = False
             self._sync.use(database)
             self._standing.change_store()
 
@@ -430,6 +483,11 @@ class Conversations:
     def _write(self) -> None:
         if self._sync.write(self._standing.all, self._standing.named.get(self.current)):
             self._standing.let_go(self._sync.has_all)
+
+    def _write_cells(self) -> None:
+        """Write which cells ran where: the kernel may end before the conversation changes."""
+        if any(s.here and self._sync.behind(s, aside=False) for s in self._standing.named.values()):
+            self._write()
 
     def _catch_up(self) -> bool:
         """Write what the store lacks; return whether it lacked anything of a conversation."""

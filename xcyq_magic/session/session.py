@@ -279,6 +279,7 @@ class ChatSession:
         options = options or TurnOptions()
         if options.once:
             return self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
+        self.conversations.note_cell()
         place = self.conversations.open(conversation)
         with self.conversations.reply_lock(place):
             keep_draft = partial(self.conversations.keep_draft, place)

@@ -282,6 +282,7 @@ def retry(
     InputError
         There is no turn yet, or the request cannot be sent.
     """
+    conversations.note_cell()
     place = conversations.open(name)
     with conversations.reply_lock(place):
         before = conversations.get(place)

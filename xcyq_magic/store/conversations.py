@@ -18,7 +18,7 @@ from xcyq_magic.store.database import together
 from xcyq_magic.store.summaries import column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from xcyq_magic.store.database import Database, Execute, Row
 
@@ -255,10 +255,41 @@ class ConversationStore:
         """Let `identifier` be the conversation that `notebook` is in."""
         execute("INSERT OR REPLACE INTO notebooks VALUES (?, ?)", column(notebook), identifier)
 
-    def note_cells(self, execute: Execute, identifier: str, cells: Iterable[str]) -> None:
-        """Note the ids of cells that a conversation was changed in."""
-        for cell_id in cells:
-            execute("INSERT OR IGNORE INTO cells VALUES (?, ?)", cell_id, identifier)
+    def note_cells(
+        self,
+        execute: Execute,
+        identifier: str,
+        cells: Collection[str],
+        here: Collection[str] = (),
+        began: Collection[str] = (),
+    ) -> None:
+        """Note the ids of cells for a conversation.
+
+        Parameters
+        ----------
+        execute
+            The transaction's.
+        identifier
+            The id of the conversation's row.
+        cells
+            Those that it was changed in.
+        here
+            Those that ran last while the notebook was in it.
+        began
+            Those that began it.
+        """
+        for cell_id in {*cells, *here, *began}:
+            execute("INSERT OR IGNORE INTO cells (cell_id, conversation) VALUES (?, ?)", cell_id, identifier)
+        for cell_id in here:
+            execute(
+                "UPDATE cells SET here = conversation = ? WHERE cell_id = ? AND conversation IN (SELECT id FROM"
+                " conversations WHERE notebook IS (SELECT notebook FROM conversations WHERE id = ?))",
+                identifier,
+                cell_id,
+                identifier,
+            )
+        for cell_id in began:
+            execute("UPDATE cells SET began = 1 WHERE cell_id = ? AND conversation = ?", cell_id, identifier)
 
     def set_aside(self, execute: Execute, identifier: str, *, aside: bool = True) -> None:
         """Free the name of a conversation for another one, or give it back."""

@@ -70,11 +70,14 @@ class Notebook:
     ran
         The sources of the cells that ran in this kernel, by their ids, None where one is not known: the file may not
         have them yet.
+    run
+        Returns the id of this run of the cell that is running.
     """
 
     path: str
     running: Callable[[], str | None] = lambda: None
     ran: dict[str, str | None] = field(default_factory=dict)
+    run: Callable[[], str | None] = lambda: None
     _read: tuple[object, Contents] = field(default=(None, Contents()), init=False, repr=False)
 
     def contents(self) -> Contents:
@@ -312,7 +315,7 @@ def _fork(execute: Execute, identifier: str, path: str) -> str:
         identifier,
     )
     execute("INSERT INTO places SELECT ?, position, turn, cell_id FROM places WHERE conversation = ?", fork, identifier)
-    execute("INSERT INTO cells SELECT cell_id, ? FROM cells WHERE conversation = ?", fork, identifier)
+    execute("INSERT INTO cells SELECT cell_id, ?, here, began FROM cells WHERE conversation = ?", fork, identifier)
     return fork
 
 

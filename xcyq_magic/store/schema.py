@@ -165,6 +165,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,  # noqa: S608  # our own names
         "CREATE INDEX requests_by_time ON requests (asked_at)",
     ),
+    (
+        # Whether the notebook was in the conversation when the cell ran last, and whether the cell began it.
+        "ALTER TABLE cells ADD COLUMN here INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE cells ADD COLUMN began INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 # The tables of a file that has no application id yet, in the versions that there were.

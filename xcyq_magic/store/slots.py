@@ -47,8 +47,9 @@ class Slot:
         What was taken back from it: each time the turns that were, and all turns before that; the latest last.
     replaced
         The same of what the last run of a cell replaced, by the cell's id.
-    cells
-        The ids of the cells that it was changed in, which are not in the store yet.
+    cells, here, began
+        The ids of the cells that it was changed in, of those that ran while the notebook was in it, and of those that
+        began it, as far as they are not in the store yet.
     lock
         Its `reply_lock`, in each process.
     own
@@ -66,6 +67,8 @@ class Slot:
     taken: list[_Taken] = field(default_factory=list)
     replaced: dict[str, _Taken] = field(default_factory=dict)
     cells: set[str] = field(default_factory=set)
+    here: set[str] = field(default_factory=set)
+    began: set[str] = field(default_factory=set)
     lock: PerProcess[threading.Lock] = field(default_factory=lambda: PerProcess(threading.Lock))
     own: bool = False
     id: str = field(default_factory=new_id)

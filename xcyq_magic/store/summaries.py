@@ -99,8 +99,8 @@ def latest(database: Database, notebook: str | None, others: int) -> list[Summar
     return mine + rest
 
 
-def of_cell(database: Database, notebook: str, cell_id: str, *, asked: bool) -> list[Summary]:
-    """Return the open conversations of a notebook that a cell changed; the latest first.
+def of_cell(database: Database, notebook: str, cell_id: str, *, began: bool) -> list[str]:
+    """Return the names of the conversations of a notebook that a cell began, or ran in last.
 
     Parameters
     ----------
@@ -110,20 +110,19 @@ def of_cell(database: Database, notebook: str, cell_id: str, *, asked: bool) -> 
         The notebook's path.
     cell_id
         The cell's.
-    asked
-        Only those that have a turn of the cell.
+    began
+        Whether to return those that it began.
     """
-    changed = (
-        "SELECT conversation FROM places WHERE cell_id = ?"
-        if asked
-        else "SELECT conversation FROM cells WHERE cell_id = ?"
-    )
-    return select(
-        database,
-        f"WHERE notebook = ? AND NOT set_aside AND conversations.id IN ({changed}) ORDER BY changed_at DESC",
-        column(notebook),
+    if not database.exists:
+        return []
+    rows = database.read(
+        "SELECT DISTINCT name FROM cells JOIN conversations ON conversation = id"
+        " WHERE cell_id = ? AND notebook = ? AND CASE ? WHEN 1 THEN began ELSE here END ORDER BY created_at",
         column(cell_id),
+        column(notebook),
+        began,
     )
+    return [name for (name,) in rows]
 
 
 def select(database: Database, which: str, *parameters: object) -> list[Summary]:

@@ -7,6 +7,7 @@ is never written.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -251,7 +252,7 @@ class Sync:
         kept = slot.kept.get(self.database.identity)
         if kept is None:
             return slot.worth_keeping and (slot.writable or self.in_memory)
-        return slot.now is not kept.conversation or aside != kept.aside
+        return slot.now is not kept.conversation or aside != kept.aside or bool(slot.here or slot.began)
 
     def has_all(self, slot: Slot) -> bool:
         """Whether a conversation that was set aside is whole in a file, so that memory may let it go."""
@@ -302,7 +303,8 @@ class Sync:
                     self.store.choose(execute, self.notebook.path, current.id)
         for slot, kept in written.items():
             slot.kept[identity] = kept
-            slot.cells.clear()
+            for noted in slot.cells, slot.here, slot.began:
+                noted.clear()
             self._hold(slot.id)
             if kept.aside and not slots[slot] and not slot.displaced:
                 writing.notices.append(_DISPLACED.format(slot=slot))
@@ -336,18 +338,22 @@ class Sync:
         """Return the kept conversations of the notebook that it knows; see `named`."""
         return known(self.database, self.notebook.contents(), self.notebook.path) if self.notebook else []
 
-    def of_cell(self, *, asked: bool) -> list[Summary]:
-        """Return the open conversations of the notebook that the running cell changed, or `asked` in; the latest first.
+    @property
+    def cell_run(self) -> tuple[str, str] | None:
+        """The ids of the running cell and of this run of it; None where it has no id that lasts."""
+        cell_id, run = (self.notebook.running(), self.notebook.run()) if self.notebook else (None, None)
+        return (cell_id, run) if cell_id and run and CellRun(cell_id, EARLIER).lasting_id else None
 
-        Raises
-        ------
-        StoreError
-            The database cannot be read.
+    def of_cell(self, cell_id: str, *, began: bool) -> list[str]:
+        """Return the names of the conversations that a cell began, or that the notebook was in when it ran last.
+
+        There are none where the database cannot be read: whoever reads or writes next says that.
         """
-        cell_id = self.notebook.running() if self.notebook else None
-        if self.notebook is None or cell_id is None:
+        if self.notebook is None or not self._resume:
             return []
-        return of_cell(self.database, self.notebook.path, cell_id, asked=asked)
+        with contextlib.suppress(StoreError):
+            return of_cell(self.database, self.notebook.path, cell_id, began=began)
+        return []
 
     # What is to be written
 

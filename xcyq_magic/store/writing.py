@@ -80,7 +80,7 @@ class Writing:
             before = self._before(slot, after) if kept is None else self._without_concealed(kept.conversation)
             for turn, error in self.store.change(self.execute, slot.id, before, after):
                 self.refuse(turn.id, error)
-        self.store.note_cells(self.execute, slot.id, slot.cells)
+        self.store.note_cells(self.execute, slot.id, slot.cells, slot.here, slot.began)
         return Kept(slot.now, aside)
 
     def _own_row(self, slot: Slot, *, aside: bool) -> bool | None:
