@@ -137,6 +137,9 @@ def test_an_interrupt_before_the_request_prevents_it(kernel, sandbox, tmp_path, 
     prevented = 0
     for delay_s in (0.1, 0.2, 0.3, 0.5, 0.8):
         cell = kernel.start(f"%chat {option}-a {path} what is it")
+        kernel.finish(
+            cell, until=lambda m: m["msg_type"] == "execute_input"
+        )  # an earlier one would hit the kernel's own
         time.sleep(delay_s)
         kernel.interrupt()
         ran = kernel.finish(cell)

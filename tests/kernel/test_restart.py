@@ -408,3 +408,22 @@ def test_where_a_refused_prompt_would_have_gone_is_not_said(page):
         ran = page.kernel.run(f"%%chat {options}\nhi", cell_id="m1")
         assert "nothing was sent" in "\n".join(ran.error)
         assert "This cell asked" not in ran.text
+
+
+def test_a_prompt_is_asked_again_by_its_cell_after_a_restart_too(page):
+    page.start()
+    page.cells = {
+        "a": "%%chat\none",
+        "b": "%%chat\ntwo",
+        "again": "%chat_retry -m gpt-5.4",
+        "c": "%%chat\nthree",
+    }
+    for run in range(3):
+        if run:
+            page.start()
+        for cell_id, source in page.cells.items():
+            assert page.kernel.run(source, cell_id=cell_id).status == "ok"
+            if cell_id == "again":
+                assert sent(page) == ["one", "two"]
+        models = "['claude-sonnet-4-6', 'gpt-5.4', 'claude-sonnet-4-6']"
+        assert page.do(f"print([model for _, model in {SAID}])").strip() == models

@@ -239,3 +239,30 @@ def test_what_raises_when_it_is_asked_for_its_names_is_only_said_to_fail(run):
     run("class Odd:\n    def __dir__(self):\n        raise RuntimeError('no')\nodd = Odd()")
     with pytest.raises(ExpressionError, match="'Odd' object has no attribute 'x'; nothing was sent"):
         run("%chat What of {{ odd.x }}?")
+
+
+@pytest.mark.parametrize(("text", "name"), [("What is in $fig?", "fig"), ("$df, then", "df"), ("($array)", "array")])
+def test_a_variable_behind_a_dollar_is_said_to_be_text(run, sandbox, capsys, text, name):
+    run(f"%chat {text}")
+    assert f"${name} goes in as it is typed. {{{{ {name} }}}} sends the variable." in capsys.readouterr().out
+    assert content(sandbox) == text
+
+
+@pytest.mark.parametrize("text", ["$d$", "$fig$", r"\$fig", "US$df", "$$fig", "`$fig`", "$number", "$5", "$figure"])
+def test_other_dollars_are_not_remarked_on(run, capsys, text):
+    run(f"%chat Look at {text} now")
+    assert "as it is typed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("source", ["df.describe", "df.head", "array.mean", "d.items"])
+def test_a_method_without_brackets_is_said_to_go_in_as_its_code(run, capsys, source):
+    run(f"%chat What does {{{{ {source} }}}} say?")
+    run(f"%chat -a {source} What does it say?")
+    line = f"{source} is a method: its code goes in. {source}() is what it returns."
+    assert capsys.readouterr().out.count(line) == 2
+
+
+@pytest.mark.parametrize("source", ["pd.DataFrame", "np.mean", "pd.DataFrame.from_dict", "len"])
+def test_functions_and_classes_go_in_without_a_remark(run, capsys, source):
+    run(f"%chat What does {{{{ {source} }}}} do?")
+    assert "is a method" not in capsys.readouterr().out

@@ -14,7 +14,7 @@ from PIL import Image
 
 from xcyq_magic import Comparison, unload_ipython_extension
 from xcyq_magic.display.settled_comparison import comparison_bundle
-from xcyq_magic.errors import InputError, OptionError, XcyqError
+from xcyq_magic.errors import InputError, NotFoundError, OptionError, XcyqError
 from xcyq_magic.magics.context import Context
 
 ECHO = "sandbox: first 0\nsandbox: pace 5000 20\nsandbox: echo\n"
@@ -402,3 +402,18 @@ def test_a_comparison_that_nobody_answers_leaves_the_one_before_to_keep_from(run
     assert "Kept: the answer of gpt-5.4." in capsys.readouterr().out
     run("%chat and then?")
     assert [m["content"] for m in sandbox.received[-1].body["messages"]][::2] == ["Hello", "and then?"]
+
+
+@pytest.mark.parametrize("words", ["what is best", "what is better?", "Is it?"])
+def test_a_sentence_behind_the_models_is_no_model(run, sandbox, words):
+    run("%chat_sandbox")
+    with pytest.raises(OptionError, match=f"'{re.escape(words)}' would be models; nothing was sent") as raised:
+        run(f"%%compare gpt-5.5 claude-opus-4-7 {words}\nHello")
+    assert raised.value.hint == "The prompt goes below the %%compare line."
+    run("%%compare gpt-5.5 mistral\nHello")  # the gateway may have a model of that name
+
+
+def test_a_server_of_ones_own_may_have_models_of_any_name(run, sandbox):
+    with pytest.raises(NotFoundError):
+        run("%%compare what is best\nHello")
+    assert sorted(r.body["model"] for r in sandbox.received) == ["best", "is", "what"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -13,7 +14,7 @@ def names(shell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (8, 8), "red").save("plot.png")
     Image.new("RGB", (8, 8), "red").save("my plot.png")
-    shell.push({"df": [1, 2], "model": "gpt-5.5", "idea": "an idea"})
+    shell.push({"df": [1, 2], "model": "gpt-5.5", "idea": "an idea", "why": 1, "the": len})
 
 
 def refused(run, sandbox, cell: str) -> tuple[str, str]:
@@ -168,23 +169,30 @@ def test_a_variable_of_two_words_is_said_to_be_one_name(run, sandbox, option):
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("-f plot.png", "To send plot.png along, type -a plot.png."),
-        ("-a plot.png df", "To send df along, type -a plot.png -a df."),
-        ("df plot.png", "To send df and plot.png along, type -a df -a plot.png."),
-        ("https://example.com/plot.png", "To send https://example.com/plot.png along, type"),
+        ("-f plot.png", "To send plot.png along, write -a plot.png instead."),
+        ("-a plot.png frame", "To send frame along, write -a frame instead."),
+        ("-a 'my plot.png' frame", "To send frame along, write -a frame instead."),
+        ("-f plot.png --once", "To send plot.png along, write -a plot.png instead."),
+        ("frame frame", "To send frame along, write -a frame instead."),
+        ("frame plot.png", "To send frame and plot.png along, write -a frame -a plot.png instead."),
+        ("https://example.com/plot.png", "To send https://example.com/plot.png along, write"),
         (
             "-m gpt-5.5 claude-opus-4-7",
-            "%%chat asks one model. To ask several, type %%compare gpt-5.5 claude-opus-4-7.",
+            "%%chat asks one model; %%compare gpt-5.5 claude-opus-4-7 asks several.",
         ),
-        ("gpt-5.5 gemini-2.5-pro", "%%chat asks one model. To ask several, type %%compare gpt-5.5 gemini-2.5-pro."),
+        ("gpt-5.5 gemini-2.5-pro", "%%chat asks one model; %%compare gpt-5.5 gemini-2.5-pro asks several."),
+        ("-m gpt-5.5 gpt-5.5", "Move it to the next line."),
+        ("why the frame", "Move it to the next line."),
+        ("frame, please", "Move it to the next line."),
         ("gpt55", "To choose a model, type %%chat -m gpt-5.5."),
         ("gpt-5.5 what is it?", "To choose a model, type %%chat -m gpt-5.5."),
         ("what is it?", "Move it to the next line."),
         ("-m gpt-5.5 what is df?", "Move it to the next line."),
-        ("df or not?", "Move it to the next line."),
+        ("frame or not?", "Move it to the next line."),
     ],
 )
-def test_what_stands_on_the_line_of_a_cell_is_said_to_be_what_it_looks_like(run, sandbox, line, hint):
+def test_what_stands_on_the_line_of_a_cell_is_said_to_be_what_it_looks_like(run, shell, sandbox, line, hint):
+    shell.push({"frame": pd.DataFrame({"a": [1]})})
     message, way_on = refused(run, sandbox, f"%%chat {line}\nHello")
     assert message.startswith("The prompt goes below the %%chat line, not on it (")
     assert way_on.startswith(hint)

@@ -262,6 +262,8 @@ def test_an_address_that_is_set_while_the_sandbox_answers_is_said_to_wait(notebo
     cells.run("%chat_sandbox off")
     assert "Hello" in cells.run("%chat -m gpt-5.5 Hi")
     assert f"from now on, in place of {server.base_url}." in cells.run("%chat_sandbox").replace("\n", " ")
+    cells.run("%reload_ext xcyq_magic")
+    assert cells.run(f"%config GatewaySettings.base_url = {other!r}").strip() == note
 
 
 @pytest.mark.parametrize("then", ["reset", "close"])

@@ -153,3 +153,24 @@ def test_nobody_takes_the_prices_of_a_hint_for_real_ones(run, capsys):
     help_ = " ".join(capsys.readouterr().out.split())
     assert "Your prices for a million tokens, in your currency, by model or pattern" in help_
     assert "{'gpt-5.5*': (IN, OUT, CACHED)}" in help_
+
+
+def test_what_the_sandbox_would_cost_counts_in_the_sandbox_alone(run, sandbox, shown):
+    run("%config GatewaySettings.prices = {'*': (1_000_000, 0)}")
+    run("%config ChatSettings.budget = 150")
+    run("%chat_sandbox")
+    run(f"%%chat\n{FAST}{'word ' * 80}")
+    offline = shown("%chat_usage")
+    head, *_, total = cells(offline)
+    assert head[0] == "this notebook, in the sandbox"
+    assert float(total[-1]) > 75
+    with pytest.raises(errors.BudgetError):
+        run(f"%%chat\n{FAST}{'word ' * 80}")
+    run("%chat_sandbox off")
+    assert cells(shown("%chat_usage")) == []
+    run(f"%%chat --once\n{FAST}Hello")  # is not refused: nothing was spent
+    assert len(sandbox.received) == 1
+    head, *_, total = cells(shown("%chat_usage"))
+    assert (head[0], total[1]) == ("this notebook", "1")
+    run("%chat_sandbox")
+    assert cells(shown("%chat_usage")) == cells(offline)

@@ -63,6 +63,16 @@ def around(
     return above, below
 
 
+def last_asked(turns: Sequence[Turn]) -> int:
+    """Return the index of the turn that was asked last.
+
+    That is the last one, unless another kernel asked it below one of this kernel: its cell has not run again then.
+    """
+    earlier = [t.cell is not None and t.cell.run in {EARLIER, REDRAWN} for t in turns]
+    here = [i for i, t in enumerate(turns) if t.cell and not earlier[i]]
+    return here[-1] if here and earlier[-1] else len(turns) - 1
+
+
 def place_after(turns: Sequence[Turn], above: Sequence[Turn]) -> int:
     """Return the index behind the last of `turns` that is one of `above`, or that took the place of one."""
     here = {t.id for t in turns}

@@ -52,6 +52,8 @@ class LedgerEntry(NamedTuple):
     ended
         ``done``, ``stopped`` or ``failed``; ``""`` where no part of an answer came, so that it is no entry; None while
         it is on its way.
+    offline
+        Whether it went to the sandbox, where nothing costs anything.
     """
 
     id: str
@@ -70,6 +72,7 @@ class LedgerEntry(NamedTuple):
     first_token_s: float | None = None
     duration_s: float = 0.0
     ended: str | None = None
+    offline: bool = False
 
     @property
     def counted(self) -> bool:

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)|(?P<ticks>`+).*?(?P=ticks)", re.DOTALL | re.MULTILINE)
 _BRACES = re.compile(r"(?<![^\s(\[:,;])\{ *([^\W\d]\w*) *\}(?!\})")  # not \frac{a}{b}, f"{a}", ${a}
+_DOLLAR = re.compile(r"(?<![\w$\\])\$([^\W\d]\w+)(?![\w$])")  # not $x$
 _DOCUMENTS = {
     *(".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".parquet", ".pdf", ".md", ".txt", ".rst", ".tex", ".html"),
     *(".htm", ".xml", ".json", ".jsonl", ".ipynb", ".docx", ".doc", ".odt", ".rtf", ".pptx", ".log", ".yaml", ".yml"),
 }
 _DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
 _WORDS = re.compile(r"(?<![\w/.:@{-])[\w./~-]+\.\w{2,5}\b(?!\s*=)")  # what may be a path
+_ADDRESS = re.compile(r"https?://\S")
 _MOST_READ = 20_000  # characters of a prompt that are looked through for such names
 _LONGEST = 1000  # characters of a path that is looked for
 
@@ -58,7 +60,7 @@ def _names_file(text: str) -> bool:
 
 
 def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
-    """Yield a line on each ``{name}`` in a prompt, outside of code, that is a variable which nobody sends by its name.
+    """Yield a line on each ``{name}`` or ``$name`` in a prompt, outside of code, that is a variable with data.
 
     Parameters
     ----------
@@ -67,9 +69,11 @@ def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
     names
         Those of the user's variables.
     """
-    for name in dict.fromkeys(_BRACES.findall(_CODE.sub("", text))):
-        if name in names and is_data(names[name]):
-            yield f"{{{name}}} goes in as it is typed. {{{{ {name} }}}} sends the variable."
+    prose = _CODE.sub("", text)
+    for pattern, form in ((_BRACES, "{{{}}}"), (_DOLLAR, "${}")):
+        for name in dict.fromkeys(pattern.findall(prose)):
+            if name in names and is_data(names[name]):
+                yield f"{form.format(name)} goes in as it is typed. {{{{ {name} }}}} sends the variable."
 
 
 def named_files(text: str) -> Iterator[str]:
@@ -77,6 +81,11 @@ def named_files(text: str) -> Iterator[str]:
     for word in dict.fromkeys(_WORDS.findall(_CODE.sub("", text[:_MOST_READ]))):
         if is_media_name(word) and _names_file(word):
             yield f"{word} goes in as its name only: -a {word} sends the file."
+
+
+def names_media(word: str, names: Mapping[str, object]) -> bool:
+    """Return whether a word is the name of a variable with data, of a file, or an address."""
+    return (word in names and is_data(names[word])) or _names_file(word) or bool(_ADDRESS.match(word))
 
 
 def is_data(value: object) -> bool:

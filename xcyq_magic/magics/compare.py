@@ -10,6 +10,7 @@ from IPython.core.magic_arguments import argument
 from xcyq_magic.errors import InputError, OptionError, before_sending
 from xcyq_magic.magics.arguments import compare_options, parse_models, parse_words, takes
 from xcyq_magic.magics.base import ExtensionMagics, count, settle
+from xcyq_magic.magics.misplaced import check_names
 from xcyq_magic.magics.prompt import options_of, prompt_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class CompareMagics(ExtensionMagics):
         from xcyq_magic.session.comparing import compare, keep
 
         options = parse_models(self.compare, line)  # type: ignore[misc]  # IPython types its decorator too widely
+        if self.session.access.has_catalogue:
+            check_names(options.models)
         if options.each is not None:
             from xcyq_magic.magics.each import compare_each
 

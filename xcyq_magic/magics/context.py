@@ -304,7 +304,12 @@ class Context:
 
     def _say_who_answers(self, *_: object) -> None:
         """Say so where the sandbox answers in place of the address that was just set."""
-        if self._session is not None and (notice := self._session.access.sandbox_notice()):
+        notice = self._session.access.sandbox_notice() if self._session is not None else None
+        if self._session is None and self._left.offline:  # it begins to answer again with the first prompt
+            from xcyq_magic.session.access import still_answers
+
+            notice = still_answers(self.gateway.base_url)
+        if notice:
             sys.stdout.write(f"{notice}\n")
 
     def _move_store(self, *_: object) -> None:

@@ -105,6 +105,19 @@ def _end_of_expression(line: str, at: int) -> int:
     return at
 
 
+def left_open(source: str) -> str:
+    """Return the bracket or the quote in an expression that is not closed; ``""`` if all are."""
+    brackets, quote = "", ""
+    for sign in source:
+        if quote or sign in "\"'":
+            quote = "" if sign == quote else quote or sign
+        elif sign in "[({":
+            brackets += sign
+        elif sign in "])}":
+            brackets = brackets[:-1]
+    return quote or brackets[-1:]
+
+
 def unquote(token: str) -> str:
     """Return a word as it is meant, without the quotes in it; an expression as it is, with its own."""
     return _QUOTED.sub(_content, token)

@@ -6,6 +6,7 @@ import builtins
 import re
 import typing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import InputError, MediaError, OptionError
@@ -96,6 +97,23 @@ def check_models(typed: TypedLine) -> None:
     if word is not None and _PLAIN.fullmatch(following) and not catalog.suggest(following):
         msg = f"The system prompt would be {word!r}, and {following!r} a model; nothing was sent."
         raise OptionError(msg, f'Put the system prompt into quotes: -s "{word} {following} …", or -s "{word}".')
+
+
+def check_names(models: Sequence[str]) -> None:
+    """Refuse a sentence where models are named: several words in a row that no model is called.
+
+    Raises
+    ------
+    OptionError
+        There is one.
+    """
+    from xcyq_magic.gateway import catalog
+
+    plain = [bool(_PLAIN.fullmatch(word)) and not catalog.suggest(word) for word in models]
+    if at := next((n for n, pair in enumerate(pairwise(plain), 1) if all(pair)), None):
+        words = " ".join(models[at - 1 :])
+        msg = f"{_short(words)!r} would be models; nothing was sent."
+        raise OptionError(msg, "The prompt goes below the %%compare line.")
 
 
 def check_out(typed: TypedLine) -> None:
@@ -208,7 +226,7 @@ def _with_value(action: argparse.Action, word: str, names: Mapping[str, Any], *,
     if expression := _EXPRESSION.fullmatch(value):
         return "sure" if known_names(expression[1], dict(names)) else ""
     if action.dest in {"model", "attach"}:
-        is_one = _is_model(value) if action.dest == "model" else is_attached(value, names)
+        is_one = _is_model(value) if action.dest == "model" else _is_attached(value, names)
         return "sure" if is_one else ""
     by_dest: dict[str, Callable[[], bool]] = {
         "out": value.isidentifier,
@@ -232,8 +250,7 @@ def _is_model(value: str) -> bool:
         return False
 
 
-def is_attached(value: str, names: Mapping[str, Any]) -> bool:
-    """Return whether a word is something that ``-a`` takes: a file, an address, or an expression of known names."""
+def _is_attached(value: str, names: Mapping[str, Any]) -> bool:
     from xcyq_magic.magics.attached import exists
     from xcyq_magic.media.documents import is_media_name
 

@@ -192,7 +192,8 @@ class UsageMagics(ExtensionMagics):
         Every request of this notebook counts that was answered in full or in part: turns (also those taken back or
         replaced since), ``--once``, columns, judges, rows and checks. A reply from the store (``--cached``) is no
         request. The time to the first token is an average. For a cost, set ``GatewaySettings.prices``: a request costs
-        the price of its time, or today's if there was none.
+        the price of its time, or today's if there was none. Requests to the sandbox count while it answers, and only
+        then: they cost nothing, but prices and a budget can be tried with them.
 
         Examples::
 
@@ -211,10 +212,11 @@ class UsageMagics(ExtensionMagics):
         from xcyq_magic.display.metrics import usage_bundle
 
         session = self.session
-        found = session.conversations.entries(everything=options.all)
+        found, offline = session.conversations.entries(everything=options.all), session.access.sandbox is not None
+        where = "all notebooks" if options.all else "this notebook"
         report = UsageReport.of_entries(
-            "all notebooks" if options.all else "this notebook",
-            found.answered,
+            f"{where}, in the sandbox" if offline else where,
+            [entry for entry in found.answered if entry.offline == offline],
             session.gateway.price_of,
             by=options.by,
             unknown=found.unknown,

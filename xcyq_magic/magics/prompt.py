@@ -6,6 +6,7 @@ import json
 import re
 import typing
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import InputError, MediaError, OptionError, before_sending
@@ -260,17 +261,17 @@ def _hint_for_stray_text(magic: str, options: argparse.Namespace, text: str, nam
         Those of the user's variables.
     """
     from xcyq_magic.gateway import catalog
-    from xcyq_magic.magics.misplaced import is_attached
+    from xcyq_magic.magics.as_text import names_media
 
-    words = text.split()
+    words = list(dict.fromkeys(takewhile(lambda word: not word.startswith("-"), text.split())))
     models = [catalog.suggest(word) for word in words]
-    asked = [name for name in (options.model, *models) if name]
-    if all(models) and len(asked) > 1:
-        return f"%%{magic} asks one model. To ask several, type %%compare {' '.join(asked)}."
-    if models[0] and not options.model:
+    asked = [*dict.fromkeys(name for name in (options.model, *models) if name)]
+    if words and all(models) and len(asked) > 1:
+        return f"%%{magic} asks one model; %%compare {' '.join(asked)} asks several."
+    if words and models[0] and not options.model:
         return f"To choose a model, type %%{magic} -m {models[0]}."
-    if all(is_attached(word, names) for word in words):
-        return f"To send {' and '.join(words)} along, type {' '.join(f'-a {w}' for w in [*options.attach, *words])}."
+    if words and all(names_media(word, names) for word in words):
+        return f"To send {' and '.join(words)} along, write {' '.join(f'-a {word}' for word in words)} instead."
     return 'Move it to the next line. A value of several words needs quotes: -s "Be brief."'
 
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import OptionError
+from xcyq_magic.magics.line import left_open
+from xcyq_magic.media.text.nested import clipped_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"  # what word processors and pages make of hyphens, too
+_MOST_SHOWN = 60  # characters of a value in an error
 _SHORT = 2  # characters of an option whose value may be glued to it
 # For errors, by an option's destination.
 _EXAMPLES = {
@@ -86,6 +89,10 @@ def check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as
     if unclosed := next((t.text for t in tokens if not t.keeps_quotes and _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
+    for token in tokens:
+        if token.keeps_quotes and (sign := left_open(token.text)):
+            msg = f"The {sign} in {clipped_line(token.text, _MOST_SHOWN)} is not closed{_unsent(magic)}."
+            raise OptionError(msg, "Close it, so that what follows is no part of it.")
 
 
 def check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # as above

@@ -10,7 +10,7 @@ from collections.abc import Callable, ItemsView, Iterable, ValuesView
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.completion import Completion
@@ -279,6 +279,8 @@ def hint_for(value: object, name: str, text: str) -> str | None:
     """
     if isinstance(value, str | Text | Completion | os.PathLike):
         return None
+    if isinstance(value, MethodType | BuiltinMethodType) and not isinstance(value.__self__, ModuleType | type):
+        return f"{name} is a method: its code goes in. {name}() is what it returns."
     if hint := picture_hint(value, name, whole="..." not in text):
         return hint
     if isinstance(value, BaseException | FunctionType | MethodType | type) or not is_address(text):

@@ -66,8 +66,7 @@ class GatewayAccess:
             if self.sandbox is None or self._settings.base_url == self._left_url:
                 return None
             self._left_url = self._settings.base_url
-            url = without_secrets(self._left_url)
-            return f"The sandbox still answers: %chat_sandbox off sends requests to {url}."
+            return still_answers(self._left_url)
 
     @property
     def set_url(self) -> str:
@@ -287,6 +286,11 @@ class GatewayAccess:
             sandbox, self.sandbox = self.sandbox, None
         if sandbox is not None:
             sandbox.close()
+
+
+def still_answers(url: str) -> str:
+    """Return a line on an address that was set while the sandbox answers."""
+    return f"The sandbox still answers: %chat_sandbox off sends requests to {without_secrets(url)}."
 
 
 def _folder() -> Path:

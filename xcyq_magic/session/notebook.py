@@ -185,15 +185,29 @@ class Conversations:
         """Return what the ledger has of this notebook's requests, or with `everything` of all that are kept."""
         return self._sync.entries(everything=everything)
 
-    def spent_since(self, moment_s: float, price_of: Callable[[str], Price | None]) -> float:
-        """Return what all requests cost since then, in Unix seconds; those without a count as it was estimated."""
-        sync = self._sync
-        spent = sync.attempt(lambda: sync.ledger.spent_since(sync.database, moment_s, price_of))
-        return sync.ledger.spent_here(moment_s, price_of) if spent is None else spent
+    def spent_since(self, moment_s: float, price_of: Callable[[str], Price | None], *, offline: bool = False) -> float:
+        """Return what requests cost since then; those without a count as it was estimated.
 
-    def mean_completion(self, model: str) -> float | None:
-        """Return how many tokens a reply of the model has, on average of the last ones; None before the first."""
-        return self._sync.attempt(lambda: self._sync.ledger.mean_completion(self._sync.database, model))
+        Parameters
+        ----------
+        moment_s
+            Unix seconds.
+        price_of
+            Gives the price of a model; None if it has none.
+        offline
+            Whether to count those to the sandbox, or all others.
+        """
+        sync = self._sync
+        spent = sync.attempt(lambda: sync.ledger.spent_since(sync.database, moment_s, price_of, offline=offline))
+        return sync.ledger.spent_here(moment_s, price_of, offline=offline) if spent is None else spent
+
+    def mean_completion(self, model: str, *, offline: bool = False) -> float | None:
+        """Return how many tokens a reply of the model has, on average of the last ones; None before the first.
+
+        Those of the sandbox count for the sandbox alone, which `offline` asks for.
+        """
+        ledger, database = self._sync.ledger, self._sync.database
+        return self._sync.attempt(lambda: ledger.mean_completion(database, model, offline=offline))
 
     def record_checks(self, gateway: str, pools: Sequence[PoolCheck]) -> None:
         """Keep what a check saw of pools; `gateway` is where their answers came from."""

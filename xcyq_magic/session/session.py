@@ -77,7 +77,7 @@ class ChatSession:
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.compared: list[tuple[Comparison, Slot]] = []
-        self.spending = Spending(self.gateway, self.chat, self.conversations)
+        self.spending = Spending(self.gateway, self.chat, self.conversations, lambda: self.access.sandbox is not None)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
         self._fitting = PerProcess(Fitting)

@@ -13,7 +13,7 @@ from xcyq_magic.errors import BudgetError, InputError
 from xcyq_magic.gateway.tokens import prompt_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from xcyq_magic.gateway.attempt import Sink
     from xcyq_magic.gateway.client import Exchange
@@ -70,9 +70,18 @@ class Spending:
         The settings: the prices, and the budget.
     conversations
         Where the ledger is kept.
+    offline
+        Whether the sandbox answers now. What it would cost counts in the sandbox alone, where a budget can be tried.
     """
 
-    def __init__(self, gateway: GatewaySettings, chat: ChatSettings, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        gateway: GatewaySettings,
+        chat: ChatSettings,
+        conversations: Conversations,
+        offline: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._offline = offline
         self._gateway = gateway
         self._chat = chat
         self._conversations = conversations
@@ -108,7 +117,7 @@ class Spending:
         reply: float | None = request.parameters.max_tokens
         if reply is None:
             if model not in means:
-                means[model] = self._conversations.mean_completion(model)
+                means[model] = self._conversations.mean_completion(model, offline=self._offline())
             reply = means[model]
         return tokens, cost(Usage(tokens, round(reply or 0)), price), reply is not None
 
@@ -128,7 +137,8 @@ class Spending:
         if budget is None:
             return
         takes = sum(job.estimate or 0.0 for job in to_send)
-        left = max(0.0, budget - self._conversations.spent_since(_midnight(), self._gateway.price_of))
+        spent = self._conversations.spent_since(_midnight(), self._gateway.price_of, offline=self._offline())
+        left = max(0.0, budget - spent)
         if takes > left:
             what = "This request" if len(to_send) == 1 else f"These {len(to_send):,} requests"
             msg = (
@@ -177,7 +187,7 @@ class Spending:
         job.entry_began_s = job.live.elapsed_s if before else 0.0
         where = self._conversations.kernel, self._conversations.path
         entry = LedgerEntry(secrets.token_hex(8), time.time(), *where, job.kind, request.model, request.model)
-        job.entry = entry._replace(estimate=job.estimate)
+        job.entry = entry._replace(estimate=job.estimate, offline=self._offline())
         self._conversations.enter(*before, job.entry)
 
     def end(self, jobs: Sequence[Job]) -> None:

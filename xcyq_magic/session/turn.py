@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.conversation import Parameters, Turn, new_turn_id
+from xcyq_magic.chat.rerun import last_asked
 from xcyq_magic.errors import IncompleteReplyError, InputError
 from xcyq_magic.gateway.tokens import ignored_media
 
@@ -289,11 +290,12 @@ def retry(
         if not before.turns:
             msg = "There is no turn to ask again yet."
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
-        old = before.turns[-1]
+        at = last_asked(before.turns)
+        old = before.turns[at]
         asked = (old.completion.chain or old.completion.requested_model or None) if model is None else model
         options = TurnOptions(asked, old.system or "", old.parameters, cached=False)
         # All others stand above it, whichever their cells are.
-        above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:-1]))
+        above = replace(before, turns=tuple(replace(t, cell=None) for t in before.turns[:at]))
         outcome = reply(above, old.prompt, options, cell=old.cell)
         kept = keep(conversations, outcome, place, lambda now, turn: now.with_instead(turn, old))
         return replace(kept, instead_of=old)

@@ -147,7 +147,9 @@ class Ledger:
         living = {process: process == PROCESS.get() or lives(process) for process in set(processes)}
         return Entries(answered, sum(not living[process] for process in processes))
 
-    def spent_since(self, database: Database, moment_s: float, price_of: Callable[[str], Price | None]) -> float:
+    def spent_since(
+        self, database: Database, moment_s: float, price_of: Callable[[str], Price | None], *, offline: bool
+    ) -> float:
         """Return what the requests since a moment cost; those without a count as it was estimated.
 
         Parameters
@@ -158,34 +160,39 @@ class Ledger:
             Unix seconds.
         price_of
             Gives the price of a model; None if it has none.
+        offline
+            Whether to count those to the sandbox, or all others.
         """
-        spent = self.spent_here(moment_s, price_of)
+        spent = self.spent_here(moment_s, price_of, offline=offline)
         if database.exists:
-            where = "FROM requests WHERE asked_at >= ?"
-            sums = database.read(f"SELECT total(coalesce(cost, estimate)) {where}", moment_s)
+            where = "FROM requests WHERE asked_at >= ? AND offline = ?"
+            sums = database.read(f"SELECT total(coalesce(cost, estimate)) {where}", moment_s, offline)
             spent += float(sums[0][0])
             without = database.read(
                 "SELECT model, sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens)"
                 f" {where} AND coalesce(cost, estimate) IS NULL AND coalesce(prompt_tokens, completion_tokens) IS NOT"
                 " NULL GROUP BY model",
                 moment_s,
+                offline,
             )
             spent += sum(cost(Usage(i, o, None, c), price_of(model)) or 0.0 for model, i, o, c in without)
         return spent
 
-    def spent_here(self, moment_s: float, price_of: Callable[[str], Price | None]) -> float:
+    def spent_here(self, moment_s: float, price_of: Callable[[str], Price | None], *, offline: bool) -> float:
         """Return what those requests cost that are in memory alone; see `spent_since`."""
         held = [*{**self._unkept, **self._pending}.values()]
-        return sum(_spent(e, price_of) for e in held if e.asked_at >= moment_s)
+        return sum(_spent(e, price_of) for e in held if e.asked_at >= moment_s and e.offline == offline)
 
-    def mean_completion(self, database: Database, model: str) -> float | None:
+    def mean_completion(self, database: Database, model: str, *, offline: bool) -> float | None:
         """Return how many tokens a reply of the model has, on average of the latest; None before the first."""
-        counts = [e.completion_tokens for e in self._unkept.values() if e.model == model]
+        counts = [e.completion_tokens for e in self._unkept.values() if e.model == model and e.offline == offline]
         if database.exists:
             rows = database.read(
-                "SELECT completion_tokens FROM (SELECT * FROM requests ORDER BY asked_at DESC LIMIT ?) WHERE model = ?",
+                "SELECT completion_tokens FROM (SELECT * FROM requests ORDER BY asked_at DESC LIMIT ?)"
+                " WHERE model = ? AND offline = ?",
                 _LATEST,
                 column(model),
+                offline,
             )
             counts += [count(tokens) for (tokens,) in rows]
         known = [tokens for tokens in counts if tokens is not None]
@@ -200,7 +207,7 @@ def _spent(entry: LedgerEntry, price_of: Callable[[str], Price | None]) -> float
 def _entry_of(row: Row) -> LedgerEntry:
     """Return the entry of a row; what cannot be is not known."""
     identifier, asked_at, kernel, notebook, kind, model, answered_by = row[:7]
-    sent, came, cached, reasoning, spent, estimate, first, took, ended = row[7:]
+    sent, came, cached, reasoning, spent, estimate, first, took, ended, offline = row[7:]
     return LedgerEntry(
         str(identifier),
         moment(asked_at),
@@ -218,6 +225,7 @@ def _entry_of(row: Row) -> LedgerEntry:
         _figure(first, MOST_SECONDS),
         _figure(took, MOST_SECONDS) or 0.0,
         None if ended is None else str(ended),
+        bool(offline),
     )
 
 

@@ -169,6 +169,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Whether the notebook was in the conversation when the cell ran last, and whether the cell began it.
         "ALTER TABLE cells ADD COLUMN here INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE cells ADD COLUMN began INTEGER NOT NULL DEFAULT 0",
+        # Whether it went to the sandbox: it costs nothing then.
+        "ALTER TABLE requests ADD COLUMN offline INTEGER NOT NULL DEFAULT 0",
     ),
 )
 
