@@ -345,6 +345,14 @@ def test_a_restart_goes_on_where_the_notebook_was_and_a_cell_goes_back_to_where_
     assert remark not in page.kernel.run(page.cells["m1"], cell_id="m1").text  # it is of both now
 
 
+def test_what_was_chosen_for_a_conversation_is_said_where_it_is_resumed(page):
+    page.start()
+    page.cells = {"m": "%chat_model gpt-5.5", "s": "%chat_system Be brief.", "a": "%%chat\none"}
+    for cell_id, source in page.cells.items():
+        page.kernel.run(source, cell_id=cell_id)
+    assert "Resumed analysis.ipynb: 1 turn, model gpt-5.5, with a system prompt; %chat_reset starts" in page.start()
+
+
 def test_a_name_that_is_taken_is_refused_in_a_cell_that_did_not_begin_it(page):
     page.start()
     cells = {

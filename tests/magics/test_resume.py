@@ -268,7 +268,8 @@ def test_what_is_known_late_is_resumed_and_what_was_said_until_then_comes_after_
         assert run._sandbox.received[-1].body["model"] == ("claude-sonnet-4-6" if "chat c" in first else "gpt-5.5")
     with kernel(saved=False) as run:
         write_notebook(tmp_path / NOTEBOOK, {"cell-b": ""})
-        assert f"Resumed analysis.ipynb: {len(expected) + 1} turns;" in run(LOAD)
+        model = "" if "chat c" in first else ", model gpt-5.5"
+        assert f"Resumed analysis.ipynb: {len(expected) + 1} turns{model}; %chat_reset starts" in run(LOAD)
         assert run.asked("%chat b", "cell-b") == ["a", "b"]
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import OptionError
 from xcyq_magic.magics.line import left_open
-from xcyq_magic.media.text.nested import clipped_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +90,8 @@ def check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
     for token in tokens:
         if token.keeps_quotes and (sign := left_open(token.text)):
-            msg = f"The {sign} in {clipped_line(token.text, _MOST_SHOWN)} is not closed{_unsent(magic)}."
+            shown = token.text if len(token.text) <= _MOST_SHOWN else f"{token.text[:_MOST_SHOWN]}…"
+            msg = f"The {sign} in {shown} is not closed{_unsent(magic)}."
             raise OptionError(msg, "Close it, so that what follows is no part of it.")
 
 

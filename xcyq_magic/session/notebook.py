@@ -272,7 +272,7 @@ class Conversations:
         self.current, self._resumed = home, False
         self._slot(home)
         self._write()  # which is the current one
-        return found, f"Resumed {found}, where this cell ran before; %chat_switch {last} goes back."
+        return found, f"{found.resumed}, where this cell ran before; %chat_switch {last} goes back."
 
     def note_cell(self) -> None:
         """Note which conversation the notebook is in while the running cell asks or changes something."""
@@ -332,7 +332,7 @@ class Conversations:
         self._join(slot, before)
         self._unknown = False
         self._write()
-        return found, f"Resumed {found}. What was said here until now comes after them; %chat_reset starts afresh."
+        return found, f"{found.resumed}. What was said here until now comes after them; %chat_reset starts afresh."
 
     def belong_to(self, notebook: Notebook) -> tuple[Summary | None, str]:
         """Let the conversations be those of `notebook`, which was not known yet; return what `resume` does.
@@ -468,7 +468,7 @@ class Conversations:
             if now is None or not now.now.turns:
                 return self.resume()
             found = now.summary(self.path, aside=False)
-            return found, f"Resumed {found}; %chat_reset starts afresh." if self._sync.notebook else ""
+            return found, f"{found.resumed}; %chat_reset starts afresh." if self._sync.notebook else ""
 
     def close(self) -> None:
         """Keep what has not been kept yet, and let the file go."""

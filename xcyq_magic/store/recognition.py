@@ -202,7 +202,7 @@ def find(database: Database, notebook: Notebook) -> tuple[Summary | None, str]:
     else:
         found = next(iter(here), None)
     if found is not None or last is None or not last.turns:
-        return found, f"Resumed {found}{came}; %chat_reset starts afresh." if found and found.turns else ""
+        return found, f"{found.resumed}{came}; %chat_reset starts afresh." if found and found.turns else ""
     return None, (
         f"A conversation is kept for {last}. The saved notebook holds none of its cells, so the conversation is set "
         f"aside until one of them is saved or run.\n%chat_switch {last.id} goes on with it."

@@ -136,7 +136,11 @@ class Slot:
     def summary(self, notebook: str | None, *, aside: bool) -> Summary:
         """Return the `Summary` that ``%chat_switch`` lists."""
         asked = self.now.turns[-1].asked_at if self.now.turns else 0.0
-        return Summary(self.id, notebook, self.now.name, len(self.now.turns), asked, aside)
+        now = self.now
+        has_system = now.system is not None
+        return Summary(
+            self.id, notebook, now.name, len(now.turns), asked, aside, model=now.model, has_system=has_system
+        )
 
 
 class Standing:

@@ -42,6 +42,10 @@ class Summary:
         Whether its name is another one's now.
     displaced
         Whether that is so because another notebook is at its notebook's path.
+    model
+        The model that was chosen for it; None for that of the settings.
+    has_system
+        Whether it has a system prompt.
     """
 
     id: str
@@ -51,6 +55,14 @@ class Summary:
     last_turn_at: float
     set_aside: bool = False
     displaced: bool = False
+    model: str | None = None
+    has_system: bool = False
+
+    @property
+    def resumed(self) -> str:
+        """The conversation, and what was set for it: that holds for what is asked from now on."""
+        system = ", with a system prompt" if self.has_system else ""
+        return f"Resumed {self}{f', model {self.model}' if self.model else ''}{system}"
 
     def __str__(self) -> str:
         """Such as ``analysis.ipynb: 6 turns``, with the conversation's name if it is not the first one's."""
@@ -62,7 +74,7 @@ class Summary:
 _QUERY = (
     "SELECT conversations.id, notebook, name, (SELECT count(*) FROM places WHERE conversation = conversations.id),"
     " (SELECT asked_at FROM places JOIN turns ON turn = turns.id WHERE conversation = conversations.id"
-    " ORDER BY position DESC LIMIT 1), set_aside FROM conversations"
+    " ORDER BY position DESC LIMIT 1), set_aside, model, system IS NOT NULL FROM conversations"
 )
 
 
@@ -131,5 +143,6 @@ def select(database: Database, which: str, *parameters: object) -> list[Summary]
 
 
 def _summary(row: Row) -> Summary:
-    identifier, notebook, name, turns, asked_at, set_aside = row
-    return Summary(identifier, notebook, name, turns, moment(asked_at), bool(set_aside), set_aside == DISPLACED)
+    identifier, notebook, name, turns, asked_at, set_aside, model, has_system = row
+    aside = bool(set_aside), set_aside == DISPLACED
+    return Summary(identifier, notebook, name, turns, moment(asked_at), *aside, model, bool(has_system))
