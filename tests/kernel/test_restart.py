@@ -294,6 +294,19 @@ SEVERAL = {
         "fork": ("%chat_switch --fork", None),
         "b1": ("%%chat\nin a fork", ["in another one", "in a fork"]),
     },
+    "a fork of a conversation with a system prompt": {
+        "sys": ("%chat_system Be brief.", None),
+        "m1": ("%%chat\none", ["Be brief.", "one"]),
+        "fork": ("%chat_switch --fork idea", None),
+        "i1": ("%%chat\ntwo", ["Be brief.", "one", "two"]),
+    },
+    "a cell of its own comes first": {
+        "o1": ("%%chat --once\nhi", ["hi"]),
+        "m1": ("%%chat\none", ["one"]),
+        "new": ("%chat_switch --new side", None),
+        "sys": ("%chat_system Be brief.", None),
+        "s1": ("%%chat\ntwo", ["Be brief.", "two"]),
+    },
     "two in one cell": {
         "both": ("%chat_switch --new a\n%chat x\n%chat_switch --new b\n%chat y", ["y"]),
         "b2": ("%chat z", ["y", "z"]),
@@ -435,3 +448,66 @@ def test_a_prompt_is_asked_again_by_its_cell_after_a_restart_too(page):
                 assert sent(page) == ["one", "two"]
         models = "['claude-sonnet-4-6', 'gpt-5.4', 'claude-sonnet-4-6']"
         assert page.do(f"print([model for _, model in {SAID}])").strip() == models
+
+
+def test_a_new_cell_belongs_to_where_it_stands_on_the_page(page):
+    page.start()
+    page.cells = {"m1": "%%chat\none", "new": "%chat_switch --new side", "s1": "%%chat\ntwo"}
+    for cell_id, source in page.cells.items():
+        page.kernel.run(source, cell_id=cell_id)
+    page.cells = {"top": "%chat_system Be brief.", **page.cells, "end": "%%chat\nthree"}
+    page.start()
+    assert page.kernel.run(page.cells["end"], cell_id="end").status == "ok"
+    assert sent(page) == ["two", "three"]  # below the last that ran, it goes on
+    page.start()
+    expected = {"m1": ["Be brief.", "one"], "s1": ["two"], "end": ["two", "three"]}
+    for cell_id, source in page.cells.items():
+        assert page.kernel.run(source, cell_id=cell_id).status == "ok"
+        assert cell_id not in expected or sent(page) == expected[cell_id]
+
+
+def test_a_fork_that_runs_again_keeps_what_it_got_since(page):
+    page.start()
+    page.cells = {
+        "m1": "%%chat\none",
+        "m2": "%%chat\ntwo",
+        "m3": "%%chat\nthree",
+        "f": "%chat_switch --fork 2 idea",
+    }
+    for cell_id, source in page.cells.items():
+        page.kernel.run(source, cell_id=cell_id)
+    page.kernel.run("%%chat\nthree, otherwise", cell_id="m3")
+    page.do("%chat_switch main")
+    page.kernel.run(page.cells["f"], cell_id="f")
+    prompts = page.do(f"print([prompt for prompt, _ in {SAID}])").strip()
+    assert prompts == "['one', 'two', 'three, otherwise']"
+
+
+def test_a_late_reply_says_nothing_about_where_its_cell_ran_since(page):
+    page.start()
+    page.cells = {"a": "%%chat --background\nsandbox: first 2\nlong"}
+    page.kernel.run(page.cells["a"], cell_id="a")
+    page.do("%chat_switch --new side")
+    page.cells = {"a": "%%chat\nshort"}
+    page.kernel.run(page.cells["a"], cell_id="a")
+    page.do("%chat_switch --new third")
+    threads = "str([t.name for t in __import__('threading').enumerate()])"
+    assert eventually(lambda: "xcyq background" not in page.kernel.value(threads))
+    page.do("%chat_switch side")
+    page.start()
+    page.kernel.run(page.cells["a"], cell_id="a")
+    assert sent(page) == ["short"]
+    context = "get_ipython().magics_manager.registry['xcyq_magic'].context"
+    assert page.kernel.value(f"{context}.conversations.current") == "side"
+
+
+def test_a_cell_that_began_two_without_a_name_goes_on_with_the_last(page):
+    page.start()
+    page.cells = {"new": "%chat_switch --new", "s1": "%%chat\none"}
+    page.kernel.run(page.cells["new"], cell_id="new")
+    page.kernel.run(page.cells["new"], cell_id="new")
+    page.kernel.run(page.cells["s1"], cell_id="s1")
+    page.start()
+    assert "main-2-2 now: 1 turn" in page.kernel.run(page.cells["new"], cell_id="new").text
+    page.kernel.run(page.cells["s1"], cell_id="s1")
+    assert "0 turns" in page.kernel.run(page.cells["new"], cell_id="new").text  # once more in one kernel

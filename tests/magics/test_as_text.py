@@ -258,7 +258,8 @@ def test_other_dollars_are_not_remarked_on(run, capsys, text):
 def test_a_method_without_brackets_is_said_to_go_in_as_its_code(run, capsys, source):
     run(f"%chat What does {{{{ {source} }}}} say?")
     run(f"%chat -a {source} What does it say?")
-    line = f"{source} is a method: its code goes in. {source}() is what it returns."
+    what = "code" if source.startswith("df") else "description"
+    line = f"{source} is a method: its {what} goes in. {source}() is what it returns."
     assert capsys.readouterr().out.count(line) == 2
 
 

@@ -410,7 +410,7 @@ def test_a_sentence_behind_the_models_is_no_model(run, sandbox, words):
     with pytest.raises(OptionError, match=f"'{re.escape(words)}' would be models; nothing was sent") as raised:
         run(f"%%compare gpt-5.5 claude-opus-4-7 {words}\nHello")
     assert raised.value.hint == "The prompt goes below the %%compare line."
-    run("%%compare gpt-5.5 mistral\nHello")  # the gateway may have a model of that name
+    run("%%compare gpt-5.5 mistral grok\nHello")  # the gateway may have a model of that name
 
 
 def test_a_server_of_ones_own_may_have_models_of_any_name(run, sandbox):

@@ -6,6 +6,7 @@ import argparse
 import re
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from files import at_once
 from hypothesis import given
@@ -88,6 +89,22 @@ def test_a_magic_that_sends_says_that_it_did_not(run, cell):
     assert NOT_SENT in said(run, cell)[0]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"--as Literal['it\'s','no']",
+        """--as Literal["it's"]""",
+        r"--each cases[cases.a=='it\'s']",
+        '--each cases[cases.a=="x(y"]',
+        r'-p stop=["\""]',
+        r'-p metadata={"a":"5\" disk"}',
+    ],
+)
+def test_values_with_quotes_in_quotes_are_no_open_ones(run, shell, line):
+    shell.push({"cases": pd.DataFrame({"a": ["it's", "x(y"]})})
+    run(f"%%chat --once --dry-run {line}\nHi {'{{ row.a }}' if 'each' in line else ''}")
+
+
 WRONG = {
     "%chat -m": ("-m needs a value after it", "Write for example -m gpt-5.5. %chat? "),
     "%chat -s -brief Hi": ("-s needs a value after it", "it begins with a dash, write --system=-brief. %chat? "),
@@ -116,7 +133,7 @@ WRONG = {
     "%%compare -m claude-opus-4-7\nHi": ("%%compare has no option -m", "%%compare claude-opus-4-7 gpt-5.5."),
     "%%compare a b --judge c --judge d\nHi": ("--judge is given twice", "Write it once. %%compare? "),
     "%chat --as list[int Name three": ("The [ in list[int Name three is not closed; nothing was sent.", "Close it"),
-    "%chat --as=Literal['a Hi": ("The ' in --as=Literal['a Hi is not closed; nothing was sent.", "Close it"),
+    "%chat --as=Literal['a Hi": ("The quote in Literal['a Hi is not closed; nothing was sent.", "Close it"),
     "%chat --each df[(1, 2] Hi": ("The [ in df[(1, 2] Hi is not closed; nothing was sent.", "Close it"),
     "%chat_usage --by month": ("--by takes model, day, notebook or kind, not 'month'.", "Write for example --by day."),
     "%chat_retry gpt-5.5": ("%chat_retry takes nothing but -m MODEL", "type %chat_retry -m gpt-5.5. To ask"),

@@ -76,7 +76,7 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
     [
         ("%%chat --as 5\nx", OptionError, "5 cannot be the type of an answer"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
-        ("%%chat --as list[\nx", ExpressionError, "never closed"),
+        ("%%chat --as list[\nx", OptionError, r"The \[ in list\[ is not closed"),
         ("%%chat --as\nx", OptionError, "--as needs a value after it"),
         ("%%chat --as Review --code\nx", OptionError, "--code and --as do not go together"),
         ('%%chat --as Review -p response_format={"type": "text"}\nx', OptionError, "-p cannot set it too"),

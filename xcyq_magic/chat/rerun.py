@@ -63,10 +63,10 @@ def around(
     return above, below
 
 
-def last_asked(turns: Sequence[Turn]) -> int:
-    """Return the index of the turn that was asked last.
+def to_retry(turns: Sequence[Turn]) -> int:
+    """Return the index of the turn that is asked again where none is named: the last one.
 
-    That is the last one, unless another kernel asked it below one of this kernel: its cell has not run again then.
+    If another kernel asked that, it is the last of this kernel's: the cells below have not run again yet.
     """
     earlier = [t.cell is not None and t.cell.run in {EARLIER, REDRAWN} for t in turns]
     here = [i for i, t in enumerate(turns) if t.cell and not earlier[i]]

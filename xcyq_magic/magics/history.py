@@ -19,8 +19,6 @@ from xcyq_magic.magics.line import is_whole, one_count, unquote, whole_number
 from xcyq_magic.magics.prompt import expanded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from xcyq_magic.chat.conversation import Conversation, Turn
     from xcyq_magic.store.summaries import Summary
 
@@ -202,22 +200,22 @@ class ConversationMagics(ExtensionMagics):
         )
 
 
-def _forked_anew(now: Conversation, before: Conversation, turns: Sequence[Turn]) -> Conversation:
-    """Return a fork with the first turns of its origin as they are now, and its own behind them.
+def _forked_anew(forked: Conversation, now: Conversation, origin: Conversation) -> Conversation:
+    """Return a fork as it would be made now, with the turns behind it that it got since.
 
     Parameters
     ----------
+    forked
+        What it would be.
     now
-        The fork.
-    before
+        The fork as it stands.
+    origin
         The conversation that it comes from.
-    turns
-        Those of it that the fork begins with.
     """
-    ids = {t.id for t in before.turns}
-    cells = {t.cell.cell_id for t in before.turns if t.cell}
+    ids = {t.id for t in origin.turns}
+    cells = {t.cell.cell_id for t in forked.turns if t.cell}
     own = [t for t in now.turns if t.id not in ids and not (t.cell and t.cell.cell_id in cells)]
-    return replace(now, turns=(*turns, *own))
+    return replace(forked, turns=(*forked.turns, *own))
 
 
 def _check_number(number: int, conversation: Conversation) -> None:
@@ -290,7 +288,7 @@ class SwitchMagics(ExtensionMagics):
         conversations, before = self.session.conversations, self.session.conversation()
         again = conversations.begun_by_cell(name) if options.new or fork is not None else None
         if fork is not None:
-            now = self._fork(before, fork, again or name)
+            now = self._fork(before, fork, again or name, again=again is not None)
         elif options.new:
             now = conversations.switch(again or self._new_name(name, before), begins=True)
         elif name:
@@ -312,17 +310,18 @@ class SwitchMagics(ExtensionMagics):
             raise InputError(msg, f"%chat_switch {name} goes there.")
         return name or self.session.conversations.unused_name(before.name)
 
-    def _fork(self, before: Conversation, number: str, name: str) -> Conversation:
+    def _fork(self, before: Conversation, number: str, name: str, *, again: bool) -> Conversation:
         turns = before.turns if number == _ALL else before.turns[: int(number)]
         if number != _ALL:
             _check_number(int(number), before)
         conversations = self.session.conversations
-        if not conversations.begun_by_cell(name):
+        if not again:
             forked = replace(before, name=self._new_name(name, before), turns=turns)
             conversations.begin(forked)
             return conversations.switch(forked.name, begins=True)
         if name != before.name:
-            conversations.take_back(name, lambda now: _forked_anew(now, before, turns))
+            forked = replace(before, name=name, turns=turns)
+            conversations.take_back(name, lambda now: _forked_anew(forked, now, before))
         return conversations.switch(name, begins=True)
 
     def _find(self, name: str) -> Conversation:

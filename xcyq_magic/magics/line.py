@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import re
+import tokenize
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from xcyq_magic.errors import OptionError
@@ -105,17 +108,30 @@ def _end_of_expression(line: str, at: int) -> int:
     return at
 
 
-def left_open(source: str) -> str:
-    """Return the bracket or the quote in an expression that is not closed; ``""`` if all are."""
-    brackets, quote = "", ""
-    for sign in source:
-        if quote or sign in "\"'":
-            quote = "" if sign == quote else quote or sign
-        elif sign in "[({":
-            brackets += sign
-        elif sign in "])}":
-            brackets = brackets[:-1]
-    return quote or brackets[-1:]
+def left_open(tokens: Sequence[Token]) -> tuple[str, str] | None:
+    """Return the first value of an option that is an expression with a bracket or a quote open, and what that is."""
+    for before, token in pairwise((Token("", 0), *tokens)):
+        glued = _BEFORE_PYTHON.match(token.text)
+        if token.keeps_quotes and (glued or before.text in _OF_PYTHON):
+            source = token.text[glued.end() if glued else 0 :]
+            if sign := _open_sign(source):
+                return source, sign
+    return None
+
+
+def _open_sign(source: str) -> str:
+    brackets, found = "", tokenize.generate_tokens(io.StringIO(source).readline)
+    try:
+        for kind, text, *_ in found:
+            if kind == tokenize.OP and text in "[({":
+                brackets += text
+            elif kind == tokenize.OP and text in "])}":
+                brackets = brackets[:-1]
+            elif kind == tokenize.ERRORTOKEN and text[0] in "\"'":  # before Python 3.12
+                return "quote"
+    except (tokenize.TokenError, SyntaxError):  # it ends amid brackets or a text
+        return brackets[-1:] or "quote"
+    return brackets[-1:]
 
 
 def unquote(token: str) -> str:

@@ -6,7 +6,8 @@ import builtins
 import re
 import typing
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import InputError, MediaError, OptionError
@@ -25,6 +26,7 @@ _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _PLAIN = re.compile(r"[^\W\d]+[.,;:!?]?")  # a word of a sentence
 _ENDS = re.compile(r"[\w}]\Z")  # not "is it -m gpt-5.5?"
 _ADDRESS = re.compile(r"https?://\S")
+_SENTENCE = 3  # words in a row
 _MOST_WORDS = 12  # of a path
 _MOST_SHOWN = 60  # characters of a text in an error
 _MOST_LINE = 120  # of a line that is shown as it is meant
@@ -100,7 +102,7 @@ def check_models(typed: TypedLine) -> None:
 
 
 def check_names(models: Sequence[str]) -> None:
-    """Refuse a sentence where models are named: several words in a row that no model is called.
+    """Refuse a sentence where models are named: words that no model is called, three in a row, or two and a sign.
 
     Raises
     ------
@@ -110,9 +112,10 @@ def check_names(models: Sequence[str]) -> None:
     from xcyq_magic.gateway import catalog
 
     plain = [bool(_PLAIN.fullmatch(word)) and not catalog.suggest(word) for word in models]
-    if at := next((n for n, pair in enumerate(pairwise(plain), 1) if all(pair)), None):
-        words = " ".join(models[at - 1 :])
-        msg = f"{_short(words)!r} would be models; nothing was sent."
+    start = next((n for n, is_plain in enumerate(plain) if is_plain), len(plain))
+    words = [word for word, _ in takewhile(itemgetter(1), zip(models[start:], plain[start:], strict=True))]
+    if len(words) >= _SENTENCE or (len(words) > 1 and not words[-1].isalpha()):
+        msg = f"{_short(' '.join(models[start:]))!r} would be models; nothing was sent."
         raise OptionError(msg, "The prompt goes below the %%compare line.")
 
 

@@ -212,11 +212,12 @@ class UsageMagics(ExtensionMagics):
         from xcyq_magic.display.metrics import usage_bundle
 
         session = self.session
-        found, offline = session.conversations.entries(everything=options.all), session.access.sandbox is not None
+        offline = session.access.sandbox is not None
+        found = session.conversations.entries(everything=options.all, offline=offline)
         where = "all notebooks" if options.all else "this notebook"
         report = UsageReport.of_entries(
             f"{where}, in the sandbox" if offline else where,
-            [entry for entry in found.answered if entry.offline == offline],
+            found.answered,
             session.gateway.price_of,
             by=options.by,
             unknown=found.unknown,

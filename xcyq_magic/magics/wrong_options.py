@@ -88,11 +88,11 @@ def check_quotes(magic: Any, tokens: list[Token]) -> None:  # noqa: ANN401  # as
     if unclosed := next((t.text for t in tokens if not t.keeps_quotes and _UNCLOSED.match(t.text)), None):
         msg = f"The quote that begins with {unclosed} is not closed{_unsent(magic)}."
         raise OptionError(msg, "Close it, or leave it out where the value is one word.")
-    for token in tokens:
-        if token.keeps_quotes and (sign := left_open(token.text)):
-            shown = token.text if len(token.text) <= _MOST_SHOWN else f"{token.text[:_MOST_SHOWN]}…"
-            msg = f"The {sign} in {shown} is not closed{_unsent(magic)}."
-            raise OptionError(msg, "Close it, so that what follows is no part of it.")
+    if found := left_open(tokens):
+        source, sign = found
+        shown = source if len(source) <= _MOST_SHOWN else f"{source[:_MOST_SHOWN]}…"
+        msg = f"The {sign} in {shown} is not closed{_unsent(magic)}."
+        raise OptionError(msg, "Close it, so that what follows is no part of it.")
 
 
 def check_dashes(magic: Any, words: Sequence[str]) -> None:  # noqa: ANN401  # as above

@@ -280,7 +280,8 @@ def hint_for(value: object, name: str, text: str) -> str | None:
     if isinstance(value, str | Text | Completion | os.PathLike):
         return None
     if isinstance(value, MethodType | BuiltinMethodType) and not isinstance(value.__self__, ModuleType | type):
-        return f"{name} is a method: its code goes in. {name}() is what it returns."
+        what = "code" if isinstance(value, MethodType) else "description"
+        return f"{name} is a method: its {what} goes in. {name}() is what it returns."
     if hint := picture_hint(value, name, whole="..." not in text):
         return hint
     if isinstance(value, BaseException | FunctionType | MethodType | type) or not is_address(text):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError
+from xcyq_magic.session.cells import Cells
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.past_checks import earlier_checks, record_checks
@@ -58,9 +59,10 @@ class Conversations:
         self._standing = Standing()
         self._begun: set[str] = set()  # the ids of those that began here
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
-        self._resumed = False  # whether the current one is only what the notebook was in last: nothing was done since
-        self._ran_in: dict[str, tuple[str, str]] = {}  # by the ids of cells: the last run, and in which it was
-        self._begun_in: set[tuple[str, str]] = set()  # ids of cells, and names of conversations that they began
+        self._as_resumed = (
+            False  # whether the current one is only what the notebook was in last: nothing was done since
+        )
+        self._cells = Cells(self._sync)
         self._lock = PerProcess(threading.RLock)
 
     # As they stand
@@ -181,9 +183,12 @@ class Conversations:
         """Begin the entry of a request that is about to be sent, behind those that have ended."""
         self._sync.enter(entries)
 
-    def entries(self, *, everything: bool = False) -> Entries:
-        """Return what the ledger has of this notebook's requests, or with `everything` of all that are kept."""
-        return self._sync.entries(everything=everything)
+    def entries(self, *, everything: bool = False, offline: bool | None = None) -> Entries:
+        """Return what the ledger has of this notebook's requests, or with `everything` of all that are kept.
+
+        With `offline`, they are those to the sandbox, or all others.
+        """
+        return self._sync.entries(everything=everything, offline=offline)
 
     def spent_since(self, moment_s: float, price_of: Callable[[str], Price | None], *, offline: bool = False) -> float:
         """Return what requests cost since then; those without a count as it was estimated.
@@ -249,7 +254,7 @@ class Conversations:
         with self._lock.get():
             if notebook is None or not self._resume:
                 return None, ""
-            if self._resumed:
+            if self._as_resumed:
                 return self._go_back() or (None, "")
             if any(s.worth_keeping or s.reply_lock.locked() for s in self._standing.all):
                 return self._resume_late() if self._unknown else (None, "")
@@ -257,19 +262,19 @@ class Conversations:
             self._unknown = found is None and bool(line)
             if found is None:
                 return None, line
-            self.current, self._resumed = found.name, True
+            self.current, self._as_resumed = found.name, True
             self._standing.named.clear()  # nothing is in them, and more is known now
             return self._go_back() or (found, line)
 
     def _go_back(self) -> tuple[Summary, str] | None:
         """Go to where the running cell ran before: after a restart, cells may run from the top."""
-        home, last = self._home_of_cell(), self.current
+        home, last = self._cells.place_on_page(), self.current
         if home is None or home == last:
             return None
         found = self._sync.attempt(lambda: self._sync.named(home))
         if found is None:
             return None
-        self.current, self._resumed = home, False
+        self.current, self._as_resumed = home, False
         self._slot(home)
         self._write()  # which is the current one
         return found, f"{found.resumed}, where this cell ran before; %chat_switch {last} goes back."
@@ -277,29 +282,13 @@ class Conversations:
     def note_cell(self) -> None:
         """Note which conversation the notebook is in while the running cell asks or changes something."""
         with self._lock.get():
-            self._resumed = False
-            run = self._sync.cell_run
-            if run is None or self._ran_in.get(run[0], ("", ""))[0] == run[1]:
-                return
-            slot = self._slot(None)
-            for other in self._standing.all:
-                other.here.discard(run[0])
-            slot.here.add(run[0])
-            self._ran_in[run[0]] = run[1], slot.now.name
-
-    def _home_of_cell(self) -> str | None:
-        """Return the name of the conversation that the notebook was in when the running cell ran last, if known."""
-        run = self._sync.cell_run
-        if run is None:
-            return None
-        if run[0] in self._ran_in:
-            return self._ran_in[run[0]][1]
-        return next(iter(self._sync.of_cell(run[0], began=False)), None)
+            self._as_resumed = False
+            self._cells.note(self._slot(None), self._standing.all)
 
     def asked_before(self) -> str | None:
         """Return the name of the conversation that an earlier run of this cell asked in; None for the current one."""
         with self._lock.get():
-            home, run = self._home_of_cell(), self._sync.cell_run
+            home, run = self._cells.ran_in, self._cells.running
             if run is None or home in {None, self.current}:
                 return None
             there, here = (self._slot(name).now.turns for name in (home, self.current))
@@ -307,18 +296,12 @@ class Conversations:
             return home if asked and not any(t.cell and t.cell.cell_id == run[0] for t in here) else None
 
     def begun_by_cell(self, name: str = "") -> str | None:
-        """Return `name` if an earlier run of this cell began a conversation of that name; None if it did not.
+        """Return the name of the conversation that the running cell began before; None if it began none.
 
-        Without a name, it is that of one that the cell began before this kernel started.
+        With a `name`, it is that one. Without, it is the latest of those that it began before this kernel started.
         """
         with self._lock.get():
-            run = self._sync.cell_run
-            if run is None:
-                return None
-            here = {begun for cell_id, begun in self._begun_in if cell_id == run[0]}
-            before = self._sync.of_cell(run[0], began=True)
-            names = [n for n in before if n not in here] if not name else [n for n in (*here, *before) if n == name]
-            return next(filter(self.has, names), None)
+            return next(filter(self.has, self._cells.begun(name)), None)
 
     def _resume_late(self) -> tuple[Summary | None, str]:
         """Do what `resume` does, once the cells of what was set aside for want of them are known."""
@@ -388,12 +371,11 @@ class Conversations:
         """
         with self._lock.get():
             self.note_cell()
-            slot, run = self._slot(name), self._sync.cell_run
+            slot = self._slot(name)
             self._sync.note(slot)
             slot.wanted = True
-            if begins and run is not None:
-                slot.began.add(run[0])
-                self._begun_in.add((run[0], name))
+            if begins:
+                self._cells.note_begun(slot)
             self.current = name
             self._write()
             return slot.now
@@ -456,7 +438,7 @@ class Conversations:
     def use(self, database: Database) -> None:
         """Keep everything in `database` from now on: what stands, but not what was said while nothing was kept."""
         with self._lock.get():
-            self._resumed = False
+            self._as_resumed = False
             self._sync.use(database)
             self._standing.change_store()
 

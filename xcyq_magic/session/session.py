@@ -277,9 +277,9 @@ class ChatSession:
             Called with the reply while it comes, on this thread, at most 20 times a second.
         """
         options = options or TurnOptions()
+        self.conversations.note_cell()
         if options.once:
             return self.reply(self.conversation(conversation), prompt, options, cell=cell, paint=paint)
-        self.conversations.note_cell()
         place = self.conversations.open(conversation)
         with self.conversations.reply_lock(place):
             keep_draft = partial(self.conversations.keep_draft, place)

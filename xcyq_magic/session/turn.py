@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xcyq_magic.chat.conversation import Parameters, Turn, new_turn_id
-from xcyq_magic.chat.rerun import last_asked
+from xcyq_magic.chat.rerun import to_retry
 from xcyq_magic.errors import IncompleteReplyError, InputError
 from xcyq_magic.gateway.tokens import ignored_media
 
@@ -290,7 +290,7 @@ def retry(
         if not before.turns:
             msg = "There is no turn to ask again yet."
             raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
-        at = last_asked(before.turns)
+        at = to_retry(before.turns)
         old = before.turns[at]
         asked = (old.completion.chain or old.completion.requested_model or None) if model is None else model
         options = TurnOptions(asked, old.system or "", old.parameters, cached=False)

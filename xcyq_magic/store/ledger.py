@@ -114,7 +114,13 @@ class Ledger:
             execute("DELETE FROM requests WHERE kernel = ? AND ended IS NULL", self.kernel)
 
     def entries(
-        self, database: Database, path: str | None, *, everything: bool, lives: Callable[[str], bool]
+        self,
+        database: Database,
+        path: str | None,
+        *,
+        everything: bool,
+        lives: Callable[[str], bool],
+        offline: bool | None = None,
     ) -> Entries:
         """Return the entries of the notebook, or of the whole store.
 
@@ -128,22 +134,27 @@ class Ledger:
             Whether those of all notebooks are asked for.
         lives
             Whether a process goes on, by its name.
+        offline
+            Whether to return those to the sandbox, or all others; both unless given.
         """
         found: dict[str, LedgerEntry] = {}
         if database.exists:
             where = "" if everything else " WHERE kernel = ? OR notebook = ?"
             by = () if everything else (self.kernel, path)
             found = {e.id: e for e in map(_entry_of, database.read(f"{_SELECT}{where}", *by))}
-        return self._standing(found, lives)
+        return self._standing(found, lives, offline=offline)
 
-    def entries_here(self) -> Entries:
+    def entries_here(self, *, offline: bool | None) -> Entries:
         """Return the entries that are in memory alone, where the store cannot be used."""
-        return self._standing({}, lambda _: True)
+        return self._standing({}, lambda _: True, offline=offline)
 
-    def _standing(self, found: dict[str, LedgerEntry], lives: Callable[[str], bool]) -> Entries:
-        found = {**found, **self._unkept, **self._pending}
-        answered = [e for e in found.values() if e.ended]
-        processes = [e.kernel.split("-")[0] for e in found.values() if e.ended is None]
+    def _standing(
+        self, found: dict[str, LedgerEntry], lives: Callable[[str], bool], *, offline: bool | None
+    ) -> Entries:
+        every = {**found, **self._unkept, **self._pending}.values()
+        asked = [e for e in every if offline in {None, e.offline}]
+        answered = [e for e in asked if e.ended]
+        processes = [e.kernel.split("-")[0] for e in asked if e.ended is None]
         living = {process: process == PROCESS.get() or lives(process) for process in set(processes)}
         return Entries(answered, sum(not living[process] for process in processes))
 
@@ -165,7 +176,7 @@ class Ledger:
         """
         spent = self.spent_here(moment_s, price_of, offline=offline)
         if database.exists:
-            where = "FROM requests WHERE asked_at >= ? AND offline = ?"
+            where = "FROM requests WHERE asked_at >= ? AND (offline <> 0) = ?"
             sums = database.read(f"SELECT total(coalesce(cost, estimate)) {where}", moment_s, offline)
             spent += float(sums[0][0])
             without = database.read(
@@ -188,11 +199,11 @@ class Ledger:
         counts = [e.completion_tokens for e in self._unkept.values() if e.model == model and e.offline == offline]
         if database.exists:
             rows = database.read(
-                "SELECT completion_tokens FROM (SELECT * FROM requests ORDER BY asked_at DESC LIMIT ?)"
-                " WHERE model = ? AND offline = ?",
+                "SELECT completion_tokens FROM (SELECT * FROM requests WHERE (offline <> 0) = ?"
+                " ORDER BY asked_at DESC LIMIT ?) WHERE model = ?",
+                offline,
                 _LATEST,
                 column(model),
-                offline,
             )
             counts += [count(tokens) for (tokens,) in rows]
         known = [tokens for tokens in counts if tokens is not None]

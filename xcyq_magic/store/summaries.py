@@ -111,30 +111,21 @@ def latest(database: Database, notebook: str | None, others: int) -> list[Summar
     return mine + rest
 
 
-def of_cell(database: Database, notebook: str, cell_id: str, *, began: bool) -> list[str]:
-    """Return the names of the conversations of a notebook that a cell began, or ran in last.
+def ran_in(database: Database, notebook: str) -> dict[str, str]:
+    """Return the names of the conversations that a notebook was in when its cells ran last, by their ids."""
+    query = "SELECT cell_id, name FROM cells JOIN conversations ON conversation = id WHERE notebook = ? AND here"
+    return {str(cell_id): str(name) for cell_id, name in database.read(query, column(notebook))}
 
-    Parameters
-    ----------
-    database
-        Where they are kept.
-    notebook
-        The notebook's path.
-    cell_id
-        The cell's.
-    began
-        Whether to return those that it began.
-    """
-    if not database.exists:
-        return []
+
+def begun_by(database: Database, notebook: str, cell_id: str) -> list[str]:
+    """Return the names of the conversations of a notebook that a cell began, the latest first."""
     rows = database.read(
-        "SELECT DISTINCT name FROM cells JOIN conversations ON conversation = id"
-        " WHERE cell_id = ? AND notebook = ? AND CASE ? WHEN 1 THEN began ELSE here END ORDER BY created_at",
-        column(cell_id),
+        "SELECT name FROM cells JOIN conversations ON conversation = id WHERE notebook = ? AND cell_id = ? AND began"
+        " ORDER BY created_at DESC",
         column(notebook),
-        began,
+        column(cell_id),
     )
-    return [name for (name,) in rows]
+    return [str(name) for (name,) in rows]
 
 
 def select(database: Database, which: str, *parameters: object) -> list[Summary]:

@@ -7,7 +7,6 @@ is never written.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -22,7 +21,7 @@ from xcyq_magic.store.forks import PROCESS, KernelLocks, PerProcess
 from xcyq_magic.store.ledger import Ledger
 from xcyq_magic.store.recognition import in_their_cells, known
 from xcyq_magic.store.slots import Kept, Slot
-from xcyq_magic.store.summaries import column, of_cell
+from xcyq_magic.store.summaries import begun_by, column, ran_in
 from xcyq_magic.store.writing import Writing
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_REPLACED = "{message} What this kernel has in memory is kept in the new one."
 _DISPLACED = (
     "Another kernel of this notebook began {slot.now.name} afresh, and set this conversation aside. It goes on here; "
     "%chat_switch {slot.id} brings it back there, or after a restart."
@@ -95,7 +95,7 @@ class Sync:
                 except StoreError as e:
                     if not e.replaced:
                         raise
-                    self._notices.append(f"{e.message} What this kernel has in memory is kept in the new one.")
+                    self._notices.append(_REPLACED.format(message=e.message))
                     done = action()
             except StoreError as e:
                 if e.refused:
@@ -232,12 +232,14 @@ class Sync:
 
         self.attempt(write)
 
-    def entries(self, *, everything: bool) -> Entries:
+    def entries(self, *, everything: bool, offline: bool | None) -> Entries:
         """Return the entries of the notebook's requests, or of all."""
         self.record(())
         path, lives = column(self._path), self._kernel_locks.held_elsewhere
-        found = self.attempt(lambda: self.ledger.entries(self.database, path, everything=everything, lives=lives))
-        return self.ledger.entries_here() if found is None else found
+        found = self.attempt(
+            lambda: self.ledger.entries(self.database, path, everything=everything, lives=lives, offline=offline)
+        )
+        return self.ledger.entries_here(offline=offline) if found is None else found
 
     def _record(self, execute: Execute, turn: Turn) -> None:
         try:
@@ -344,16 +346,28 @@ class Sync:
         cell_id, run = (self.notebook.running(), self.notebook.run()) if self.notebook else (None, None)
         return (cell_id, run) if cell_id and run and CellRun(cell_id, EARLIER).lasting_id else None
 
-    def of_cell(self, cell_id: str, *, began: bool) -> list[str]:
-        """Return the names of the conversations that a cell began, or that the notebook was in when it ran last.
+    def begun_by(self, cell_id: str) -> list[str]:
+        """Return the names of the conversations that a cell began, the latest first."""
+        return self._read(lambda path: begun_by(self.database, path, cell_id)) or []
 
-        There are none where the database cannot be read: whoever reads or writes next says that.
-        """
-        if self.notebook is None or not self._resume:
-            return []
-        with contextlib.suppress(StoreError):
-            return of_cell(self.database, self.notebook.path, cell_id, began=began)
-        return []
+    def cells_on_page(self) -> list[str]:
+        """Return the ids of the notebook's cells, in their order as it was saved."""
+        return [*self.notebook.contents().cells] if self.notebook else []
+
+    def ran_in(self) -> dict[str, str]:
+        """Return the names of the conversations that the notebook was in when its cells ran last, by their ids."""
+        return self._read(lambda path: ran_in(self.database, path)) or {}
+
+    def _read(self, read: Callable[[str], T]) -> T | None:
+        """Return what `read` does for the notebook's path; None where that fails: whoever writes next says so."""
+        if self.notebook is None or not self._resume or not self.database.exists:
+            return None
+        try:
+            return read(self.notebook.path)
+        except StoreError as e:
+            if e.replaced:  # the next one finds a new file
+                self._notices.append(_REPLACED.format(message=e.message))
+            return None
 
     # What is to be written
 
