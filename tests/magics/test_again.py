@@ -163,3 +163,26 @@ def test_in_a_terminal_there_is_no_background(run, sandbox):
     with pytest.raises(OptionError, match="needs a notebook"):
         run("%chat --background one")
     assert sandbox.received == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("%chat_system off", "Asked again with the system prompt of then. To use what is set now, run"),
+        ("%chat_model gpt-5.5", "Asked again with model claude-sonnet-4-6. To use what is set now, run"),
+        ("%chat_model gpt-5.5\n%chat_system Other.", "Asked again with the system prompt of then and model claude-s"),
+    ],
+)
+def test_what_was_set_since_is_said_not_to_count_for_a_retry(run, capsys, change, said):
+    run("%chat_system Be brief.\n%chat hello")
+    run(change)
+    capsys.readouterr()
+    run("%chat_retry")
+    assert said in capsys.readouterr().out
+
+
+def test_a_retry_as_things_are_set_says_nothing_of_them(run, capsys):
+    run("%chat_system Be brief.\n%chat hello")
+    run("%chat_retry")
+    run("%chat_model gpt-5.5\n%chat_retry -m gpt-5.5")
+    assert "Asked again" not in capsys.readouterr().out

@@ -174,3 +174,36 @@ def test_columns_called_as_methods_go_in_by_any_way(run, shell, sandbox):
     assert said(sandbox) == ["i k {'items': 'i', 'keys': 'k', 'values': 'v', 'get': 'g'}"]
     run("%%chat --each odd -a row\nx")
     assert "'values': 'v'" in str(sandbox.received[1].body)
+
+
+PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item of a list {{ row }}."
+
+
+@pytest.mark.parametrize(
+    ("each", "prompt", "hint"),
+    [
+        ("texts", "{{ text }}", PER_ROW),
+        ("texts", "{{ row.text }}", PER_ROW),
+        ("frame.text", "{{ text }}", PER_ROW),
+        ("frame", "{{ item }}", PER_ROW),
+        ("frame", "{{ weight }}", f"Did you mean row.weight? {PER_ROW}"),
+        ("frame", "{{ row.weigth }}", f"Did you mean weight? {PER_ROW}"),
+    ],
+)
+def test_an_expression_that_fails_in_a_row_is_told_what_the_row_is_called(run, shell, each, prompt, hint):
+    shell.push({"frame": pd.DataFrame({"weight": [1, 2], "text": ["a", "b"]}), "texts": ["one", "two"]})
+    with pytest.raises(ExpressionError) as raised:
+        run(f"%%chat --each {each}\nHi {prompt}")
+    assert raised.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("row", "row"), ("row.weight", "row.weight"), ("row['weight']", "row['weight']")]
+)
+def test_the_row_in_single_braces_is_said_to_be_text(run, shell, capsys, typed, meant):
+    shell.push({"frame": pd.DataFrame({"weight": [1, 2]})})
+    run(f"%%chat --each frame\nHi {{{typed}}}, {{weight}} and {{other}}")
+    said = capsys.readouterr().out
+    assert said.count(f"{{{typed}}} goes in as it is typed. {{{{ {meant} }}}} is what the row has.") == 1
+    assert said.count("{weight} goes in as it is typed. {{ row.weight }} is what the row has.") == 1
+    assert "{other}" not in said.partition("2 rows")[0]

@@ -173,6 +173,8 @@ def test_a_variable_of_two_words_is_said_to_be_one_name(run, sandbox, option):
         ("-a plot.png frame", "To send frame along, write -a frame instead."),
         ("-a 'my plot.png' frame", "To send frame along, write -a frame instead."),
         ("-f plot.png --once", "To send plot.png along, write -a plot.png instead."),
+        ("frame, plot.png", "To send frame and plot.png along, write -a frame -a plot.png instead."),
+        ("-a frame, plot.png", "To send plot.png along, write -a plot.png instead."),
         ("frame frame", "To send frame along, write -a frame instead."),
         ("frame plot.png", "To send frame and plot.png along, write -a frame -a plot.png instead."),
         ("https://example.com/plot.png", "To send https://example.com/plot.png along, write"),

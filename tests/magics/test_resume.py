@@ -17,6 +17,7 @@ from shells import request, shell_of
 
 from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.chat.records import TURN_MIME, turn_record
+from xcyq_magic.errors import NotReachedError, SettingError
 from xcyq_magic.store.recognition import contents
 from xcyq_magic.store.schema import MIGRATIONS
 
@@ -83,6 +84,45 @@ def test_a_line_says_what_is_resumed(kernel):
         assert run(LOAD) == "Resumed analysis.ipynb: 2 turns; %chat_reset starts afresh.\n"
         assert run("%chat_history").count("This is the sandbox") == 2
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("line", ["%chat -m gpt-5.5 c", "%%compare gpt-5.5 gpt-5.4\nc", "%chat_retry"])
+def test_a_conversation_goes_to_another_server_only_if_that_is_asked_for_twice(kernel, sandbox, monkeypatch, line):
+    said(kernel, "a", "b")
+    monkeypatch.setenv("XCYQ_BASE_URL", "https://gateway.invalid")
+    with kernel() as run:
+        run(LOAD)
+        with pytest.raises(NotReachedError):
+            run("%chat --once c")  # nothing of it goes along
+        with pytest.raises(SettingError) as raised:
+            run(line)
+        was, here = sandbox.base_url, "https://gateway.invalid"
+        assert raised.value.message == (
+            f"main was answered by {was}, and would be sent to {here} now; nothing was sent."
+        )
+        with pytest.raises(NotReachedError):
+            run(line)
+        run(raised.value.hint.partition(" goes on there")[0])
+        assert run.asked("%chat d", "cell-d") == ["a", "b", "d"]
+
+
+def test_a_notebook_runs_again_at_another_server(kernel, monkeypatch):
+    said(kernel, "a", "b")
+    monkeypatch.setenv("XCYQ_BASE_URL", "https://gateway.invalid")
+    with kernel() as run:
+        run(LOAD)
+        with pytest.raises(NotReachedError):
+            run("%chat a", "cell-a")  # which nothing stands above
+    with kernel() as run:
+        run(f"{LOAD}\n%chat_sandbox")
+        assert "2 earlier turns" in run("%chat c", "cell-c")  # on this machine
+
+
+def test_a_system_prompt_that_is_off_is_none(kernel):
+    with kernel() as run:
+        run(f"{LOAD}\n%chat_system Be brief.\n%chat a\n%chat_system off")
+    with kernel() as run:
+        assert run(LOAD) == "Resumed analysis.ipynb: 1 turn; %chat_reset starts afresh.\n"
 
 
 def test_where_no_cell_ran_yet_the_first_magic_says_what_is_resumed(kernel, capsys):
@@ -468,6 +508,7 @@ def test_a_store_from_before_stores_were_marked_is_resumed(kernel, tmp_path):
             connection.execute(f"DROP TABLE {table}")
         for column in ("here", "began"):
             connection.execute(f"ALTER TABLE cells DROP COLUMN {column}")
+        connection.execute("ALTER TABLE conversations DROP COLUMN answered_at")
     with kernel(ChatSettings={"store": str(path)}) as run:
         assert "Resumed analysis.ipynb: 2 turns" in run(LOAD)
         assert run.asked("%chat c", "cell-c") == ["a", "b", "c"]

@@ -76,6 +76,9 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
     [
         ("%%chat --as 5\nx", OptionError, "5 cannot be the type of an answer"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
+        ("%%chat --as Int\nx", ExpressionError, "Did you mean int"),
+        ("%%chat --as integer\nx", ExpressionError, "Did you mean int"),
+        ("%%chat --as text\nx", ExpressionError, "Did you mean str"),
         ("%%chat --as list[\nx", OptionError, r"The \[ in list\[ is not closed"),
         ("%%chat --as\nx", OptionError, "--as needs a value after it"),
         ("%%chat --as Review --code\nx", OptionError, "--code and --as do not go together"),

@@ -296,6 +296,7 @@ def unmark(path: Path) -> None:
                 connection.execute(f"DROP TABLE {table}")
         for column in ("here", "began"):
             connection.execute(f"ALTER TABLE cells DROP COLUMN {column}")
+        connection.execute("ALTER TABLE conversations DROP COLUMN answered_at")
         connection.execute("PRAGMA application_id = 0")
         connection.execute(f"PRAGMA user_version = {UNMARKED}")
 

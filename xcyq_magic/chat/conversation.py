@@ -11,7 +11,7 @@ from xcyq_magic.chat.completion import Completion
 from xcyq_magic.chat.given import count, is_json, moment, number, record_of, said, texts
 from xcyq_magic.chat.messages import Message
 from xcyq_magic.chat.parts import Image, MediaLink, Video
-from xcyq_magic.chat.rerun import around, place_after
+from xcyq_magic.chat.rerun import EARLIER, REDRAWN, around, place_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -207,12 +207,29 @@ class Conversation:
     """Turns in the order of the page, with the model and system prompt chosen for them.
 
     A value: each change gives a new conversation, so that whoever holds an old one can go back.
+
+    Attributes
+    ----------
+    name
+        What the user calls it.
+    turns
+        Its turns.
+    model, system
+        What was chosen for it; None for what the settings have.
+    answered_at
+        The address that answered last; None where that is not known.
     """
 
     name: str = "main"
     turns: tuple[Turn, ...] = ()
     model: str | None = None
     system: str | None = None
+    answered_at: str | None = None
+
+    def asked_elsewhere(self, cell: CellRun | None = None, prompt: Message | None = None) -> bool:
+        """Return whether another kernel asked all that a new turn of `cell`, which asks `prompt`, follows."""
+        runs = {t.cell.run for t in self.above(cell, prompt) if t.cell}
+        return bool(runs) and runs <= {EARLIER, REDRAWN}
 
     def above(self, cell: CellRun | None = None, prompt: Message | None = None) -> tuple[Turn, ...]:
         """Return the turns that a new turn of `cell`, which asks `prompt`, follows, and that its request repeats."""

@@ -147,8 +147,8 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
         argument(
             "--each",
             metavar="EXPR",
-            help="Ask once for each row of a data frame, item of a list or pair of a mapping: {{ row.text }}. Implies "
-            "--once unless -c is given.",
+            help="Ask once for each row of a data frame, {{ row.text }}, item of a list, {{ row }}, or pair of a "
+            "mapping. Implies --once unless -c is given.",
         ),
         argument("--go", action="store_true", help="With --each, send more requests than ChatSettings.each_limit."),
         argument("--fresh", action="store_true", help="With --each, ask again also what was answered before."),

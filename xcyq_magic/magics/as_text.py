@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from xcyq_magic.magics.expand import names_within
 from xcyq_magic.media.documents import is_media_name
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)|(?P<ticks>`+).*?(?P=ticks)", re.DOTALL | re.MULTILINE)
 _BRACES = re.compile(r"(?<![^\s(\[:,;])\{ *([^\W\d]\w*) *\}(?!\})")  # not \frac{a}{b}, f"{a}", ${a}
+_OF_ROW = re.compile(r"(?<![{\w$])\{ *(row(?:\.\w+|\[[^\]{}]*\])?|[^\W\d]\w*) *\}(?!\})")
 _DOLLAR = re.compile(r"(?<![\w$\\])\$([^\W\d]\w+)(?![\w$])")  # not $x$
 _DOCUMENTS = {
     *(".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".parquet", ".pdf", ".md", ".txt", ".rst", ".tex", ".html"),
@@ -74,6 +76,11 @@ def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
         for name in dict.fromkeys(pattern.findall(prose)):
             if name in names and is_data(names[name]):
                 yield f"{form.format(name)} goes in as it is typed. {{{{ {name} }}}} sends the variable."
+    if "row" in names_within():
+        columns = row if isinstance(row := names["row"], dict) else {}
+        for name in dict.fromkeys(_OF_ROW.findall(prose)):
+            if (meant := f"row.{name}" if name in columns else name).startswith("row"):
+                yield f"{{{name}}} goes in as it is typed. {{{{ {meant} }}}} is what the row has."
 
 
 def named_files(text: str) -> Iterator[str]:

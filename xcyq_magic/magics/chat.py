@@ -223,12 +223,27 @@ class ChatMagics(TurnMagics):
             other = f"For another model, type %chat_retry -m {','.join(filter(None, named))}. " if all(named) else ""
             raise OptionError(msg, f"{other}To ask something else, type %chat and the question.")
         name = self.session.conversations.current
+        self._say_what_is_asked_again(self.session.conversation(name), options.model)
         conversations, reply = self.session.conversations, self.session.reply
         outcome = self.run_turn(
             lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
         )
         if outcome is not None and outcome.turn is not None:
             self.say("%chat_undo --restore brings the reply before it back.")
+
+    def _say_what_is_asked_again(self, now: Conversation, model: str | None) -> None:
+        """Say where the prompt to ask again was asked of another model, or with another system prompt, than now."""
+        from xcyq_magic.chat.rerun import to_retry
+
+        if not now.turns:
+            return
+        turn, session = now.turns[to_retry(now.turns)], self.session
+        session.check_place(now)
+        asked = turn.completion.chain or turn.completion.requested_model
+        changed = [] if (turn.system or "") == (session.system_of(now) or "") else ["the system prompt of then"]
+        changed += [f"model {asked}"] if model is None and asked != session.model_of(now) else []
+        if changed:
+            self.say(f"Asked again with {' and '.join(changed)}. To use what is set now, run the cell of the prompt.")
 
     def _show_request(self, preview: Preview) -> None:
         from xcyq_magic.display.bundle import request_bundle

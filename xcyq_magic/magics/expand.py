@@ -38,6 +38,8 @@ _MOST_SHOWN = 60  # characters of an expression in an error
 _MOST_KEYS = 2000  # among which a near one is looked for
 _MOST_SAID = 200  # characters of an exception's words
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
+_IPYTHONS = {"In", "Out", "exit", "quit", "get_ipython"}  # names that nobody means
+_PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item of a list {{ row }}."
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
 
@@ -218,6 +220,9 @@ def evaluate(
         msg = f"{shown} failed: {why}; nothing was sent."
         if way_on == _AS_TYPED and (file := _file_hint(source)):
             raise ExpressionError(msg, file) from None
+        if way_on == _AS_TYPED and "row" in names_within():
+            way_on = _PER_ROW
+            near = near if near and (near.startswith("row") or not isinstance(e, NameError)) else None
         raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
 
 
@@ -300,7 +305,7 @@ def _row() -> Collection[object]:
 
 def nearest_name(missing: str, names: Iterable[str]) -> str | None:
     """The name among the user's `names` that `missing` may be meant for; None if none is near."""
-    own = [n for n in names if not n.startswith("_")]
+    own = [n for n in names if not n.startswith("_") and n not in _IPYTHONS]
     return next(iter(difflib.get_close_matches(missing, own, 1, 0.7)), None)
 
 

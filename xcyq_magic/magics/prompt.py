@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.errors import InputError, MediaError, OptionError, before_sending
+from xcyq_magic.errors import ExpressionError, InputError, MediaError, OptionError, before_sending
 from xcyq_magic.magics.base import say
 from xcyq_magic.magics.expand import (
     Expression,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _NAME = re.compile(r"[A-Za-z]+")
+_TYPES = {name: name for name in ("int", "float", "bool", "str", "list", "dict")}  # and what else they are called
+_TYPES |= {"integer": "int", "number": "float", "boolean": "bool", "string": "str", "text": "str", "array": "list"}
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
 _LONG = 100_000  # characters of a text that is said before it is sent
 
@@ -263,7 +265,7 @@ def _hint_for_stray_text(magic: str, options: argparse.Namespace, text: str, nam
     from xcyq_magic.gateway import catalog
     from xcyq_magic.magics.as_text import names_media
 
-    words = list(dict.fromkeys(takewhile(lambda word: not word.startswith("-"), text.split())))
+    words = list(dict.fromkeys(takewhile(lambda word: not word.startswith("-"), re.split(r"[,\s]+", text.strip(", ")))))
     models = [catalog.suggest(word) for word in words]
     asked = [*dict.fromkeys(name for name in (options.model, *models) if name)]
     if words and all(models) and len(asked) > 1:
@@ -324,6 +326,10 @@ def answer_type(context: Context, source: str) -> AnswerType[Any]:
         source = source[2:-2]
     way_on = "It takes the name of a class, or a type such as list[int] or Literal['a', 'b']."
     names = {name: getattr(typing, name) for name in _NAME.findall(source) if name in typing.__all__}
+    word = source.strip()
+    if (meant := _TYPES.get(word.lower())) and word != meant and word not in {**names, **names_of(context.shell)}:
+        msg = f"--as {word}: there is no type of that name; nothing was sent."
+        raise ExpressionError(msg, f"Did you mean {meant}? {way_on}")
     return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))
 
 

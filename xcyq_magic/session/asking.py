@@ -240,6 +240,7 @@ class Asking:
         self._conversation = conversation
         self.options = replace(options, once=conversation is None, cached=not fresh)
         self.history = Conversation() if conversation is None else session.conversation(conversation)
+        session.check_place(self.history)
         self.models = [*models] or [",".join(chain_of(options.model or session.model_of(self.history)))]
         with before_sending():
             self.prompts = [self._prompt(message_of, *both) for both in zip(cases.all, shown, strict=True)]

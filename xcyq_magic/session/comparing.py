@@ -106,6 +106,8 @@ def compare(
     if judge is not None:  # who cannot be asked is refused before the others are
         check_model(judge)
     names = _asked(session, models, repeat)
+    if not asking.options.once:
+        session.check_place(asking.history, cell, prompt)
     with before_sending():
         jobs = [asking.job(name, model) for name, model in names.items()]
     replies = [job.live for job in jobs]

@@ -50,6 +50,8 @@ class Conversations:
     ----------
     current
         The name of the one that the notebook is in.
+    place
+        Returns where replies come from; None until a session asks.
     """
 
     def __init__(self, database: Database, notebook: Notebook | None = None, *, resume: bool = True) -> None:
@@ -59,10 +61,9 @@ class Conversations:
         self._standing = Standing()
         self._begun: set[str] = set()  # the ids of those that began here
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
-        self._as_resumed = (
-            False  # whether the current one is only what the notebook was in last: nothing was done since
-        )
+        self._as_resumed = False  # whether nothing was done since the current one was resumed
         self._cells = Cells(self._sync)
+        self.place: Callable[[], str] | None = None
         self._lock = PerProcess(threading.RLock)
 
     # As they stand
@@ -98,6 +99,8 @@ class Conversations:
             taken = (gone for gone, _ in (*slot.taken, *slot.replaced.values()))
             known = {t.id for turns in (slot.now.turns, *taken) for t in turns}
             new = [t for t in after.turns if t.id not in known]
+            if new and self.place is not None:
+                after = replace(after, answered_at=self.place())
             if slot.own:
                 slot.now = after
                 self.record(new)

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation, context
 from xcyq_magic.chat.messages import Message
-from xcyq_magic.errors import InputError, OptionError, RequestError, TypeMismatchError, before_sending
+from xcyq_magic.errors import (
+    InputError,
+    OptionError,
+    RequestError,
+    SettingError,
+    TypeMismatchError,
+    before_sending,
+)
 from xcyq_magic.gateway import catalog
 from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.loop import Slots
 from xcyq_magic.gateway.request import ChatRequest, check, check_length, digest
+from xcyq_magic.gateway.route import is_loopback, without_secrets
 from xcyq_magic.gateway.tokens import prompt_tokens
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess
@@ -39,6 +47,9 @@ if TYPE_CHECKING:
     from xcyq_magic.session.live import Arrivals, Send
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
+
+
+SANDBOX = "sandbox"  # in place of an address
 
 
 class ChatSession:
@@ -77,6 +88,8 @@ class ChatSession:
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.compared: list[tuple[Comparison, Slot]] = []
+        self.conversations.place = lambda: without_secrets(self.place)
+        self._moved: set[tuple[str, str]] = set()  # names of conversations, and addresses to which they may go
         self.spending = Spending(self.gateway, self.chat, self.conversations, lambda: self.access.sandbox is not None)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
@@ -317,6 +330,8 @@ class ChatSession:
             The request cannot be sent. Nothing was.
         """
         options = options or TurnOptions()
+        if not options.once:
+            self.check_place(conversation, cell, prompt)
         with before_sending():
             job = self.job(conversation, prompt, options, cell)
 
@@ -395,7 +410,40 @@ class ChatSession:
     @property
     def place(self) -> str:
         """Where a reply comes from: what is kept of one gateway is no reply of another."""
-        return "sandbox" if self.access.sandbox else self.access.base_url
+        return SANDBOX if self.access.sandbox else self.access.base_url
+
+    def check_place(
+        self, conversation: Conversation, cell: CellRun | None = None, prompt: Message | None = None
+    ) -> None:
+        """Refuse once to send a conversation of another kernel to another server than the one that answered there.
+
+        The address is a setting of a kernel: after a restart it is another one, and nobody has asked for that.
+
+        Parameters
+        ----------
+        conversation
+            Its turns above `cell` would go along.
+        cell
+            The run of the cell that asks; None for one that has no turn.
+        prompt
+            What it asks.
+
+        Raises
+        ------
+        SettingError
+            It would go there. Nothing was sent.
+        """
+        was, here = conversation.answered_at, without_secrets(self.place)
+        if was in {None, SANDBOX, here} or here == SANDBOX or is_loopback(self.place):
+            return
+        if not conversation.asked_elsewhere(cell, prompt):
+            return
+        if (conversation.name, here) in self._moved:
+            return
+        self._moved.add((conversation.name, here))
+        msg = f"{conversation.name} was answered by {was}, and would be sent to {here} now; nothing was sent."
+        way_on = f"%config GatewaySettings.base_url = '{was}' goes on there. To send it to {here}, run this again."
+        raise SettingError(msg, way_on)
 
     def replay(self, job: Job) -> None:
         """End a request with a kept reply, if there is one that will do."""

@@ -190,10 +190,10 @@ class GatewaySettings(Settings):
 class ChatSettings(Settings):
     """What a chat uses unless its cell says otherwise."""
 
-    model = Unicode(help="The model of a new conversation, or a chain of models: A,B. Environment: XCYQ_MODEL.").tag(
+    model = Unicode(help="The model where %chat_model chose none, or a chain: A,B. Environment: XCYQ_MODEL.").tag(
         config=True, example=DEFAULT_MODEL
     )
-    system = Unicode("", help="The system prompt of a new conversation; empty for none.").tag(
+    system = Unicode("", help="The system prompt where %chat_system set none; empty for none.").tag(
         config=True, example="Answer in one sentence."
     )
     stream = Bool(default_value=True, help="Whether replies are streamed.").tag(config=True)

@@ -63,7 +63,8 @@ class ConversationStore:
 
     def load(self, identifier: str) -> Loaded:
         """The conversation whose `Summary.id` is `identifier`."""
-        found = self.database.read("SELECT name, model, system FROM conversations WHERE id = ?", identifier)
+        query = "SELECT name, model, system, answered_at FROM conversations WHERE id = ?"
+        found = self.database.read(query, identifier)
         if not found:
             return Loaded(Conversation())
         rows = self.database.read(
@@ -73,8 +74,8 @@ class ConversationStore:
         )
         media = self._media_of(rows)
         turns = [turn for row in rows if (turn := turn_of(row, media)) is not None]
-        name, model, system = found[0]
-        return Loaded(Conversation(name, tuple(turns), model, system), len(rows) - len(turns))
+        name, model, system, answered_at = found[0]
+        return Loaded(Conversation(name, tuple(turns), model, system, answered_at), len(rows) - len(turns))
 
     def answered(self, request: str) -> Answered | None:
         """The latest whole reply to the request of that hash; None if there is none."""
@@ -134,7 +135,8 @@ class ConversationStore:
         """
         now = time.time()
         execute(
-            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO conversations (id, notebook, name, model, system, created_at, changed_at, set_aside)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             identifier,
             column(notebook),
             column(conversation.name),
@@ -179,6 +181,8 @@ class ConversationStore:
             column(after.system),
             identifier,
         )
+        if after.answered_at is not None:
+            execute("UPDATE conversations SET answered_at = ? WHERE id = ?", column(after.answered_at), identifier)
         old, new = before.turns, after.turns
         start = _common(old, new)
         end = _common(old[start:][::-1], new[start:][::-1])

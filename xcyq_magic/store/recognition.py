@@ -308,7 +308,7 @@ def _fork(execute: Execute, identifier: str, path: str) -> str:
     """Give `path` a conversation with the same turns as another one; return its id."""
     fork = new_id()
     execute(
-        "INSERT INTO conversations SELECT ?, ?, name, model, system, created_at, changed_at, 0"
+        "INSERT INTO conversations SELECT ?, ?, name, model, system, created_at, changed_at, 0, answered_at"
         " FROM conversations WHERE id = ?",
         fork,
         column(path),

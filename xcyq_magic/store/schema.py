@@ -171,6 +171,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE cells ADD COLUMN began INTEGER NOT NULL DEFAULT 0",
         # Whether it went to the sandbox: it costs nothing then.
         "ALTER TABLE requests ADD COLUMN offline INTEGER NOT NULL DEFAULT 0",
+        # The address that answered last, or sandbox; NULL where it is not known.
+        "ALTER TABLE conversations ADD COLUMN answered_at TEXT",
     ),
 )
 

@@ -137,7 +137,7 @@ class Slot:
         """Return the `Summary` that ``%chat_switch`` lists."""
         asked = self.now.turns[-1].asked_at if self.now.turns else 0.0
         now = self.now
-        has_system = now.system is not None
+        has_system = bool(now.system)
         return Summary(
             self.id, notebook, now.name, len(now.turns), asked, aside, model=now.model, has_system=has_system
         )

@@ -74,7 +74,7 @@ class Summary:
 _QUERY = (
     "SELECT conversations.id, notebook, name, (SELECT count(*) FROM places WHERE conversation = conversations.id),"
     " (SELECT asked_at FROM places JOIN turns ON turn = turns.id WHERE conversation = conversations.id"
-    " ORDER BY position DESC LIMIT 1), set_aside, model, system IS NOT NULL FROM conversations"
+    " ORDER BY position DESC LIMIT 1), set_aside, model, coalesce(system, '') <> '' FROM conversations"
 )
 
 
