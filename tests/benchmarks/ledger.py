@@ -238,7 +238,7 @@ class Asking:
 def entries_of(store: str) -> tuple[dict[int, tuple[int, int, int]], int, int]:
     """What a ledger has: the tokens of its answers as the server tells them, how many have none, and the unknown."""
     with contextlib.closing(Conversations(Database(Path(store)))) as conversations:
-        found = conversations.entries(everything=True)
+        found = conversations.books.entries(everything=True)
     counted = [e for e in found.answered if e.counted]
     told = {e.prompt_tokens: (e.completion_tokens, e.cached_tokens or 0, e.reasoning_tokens or 0) for e in counted}
     assert len(told) == len(counted), "an answer is in the ledger twice"

@@ -207,3 +207,19 @@ def test_the_row_in_single_braces_is_said_to_be_text(run, shell, capsys, typed, 
     assert said.count(f"{{{typed}}} goes in as it is typed. {{{{ {meant} }}}} is what the row has.") == 1
     assert said.count("{weight} goes in as it is typed. {{ row.weight }} is what the row has.") == 1
     assert "{other}" not in said.partition("2 rows")[0]
+
+
+def test_rows_are_asked_with_what_is_set_for_the_conversation(run, shell, sandbox, capsys):
+    shell.push({"frame": pd.DataFrame({"weight": [1, 2]})})
+    run("%chat_model gpt-5.5\n%chat_system Be brief.\n%chat Hello")
+    run("%%chat --each frame --dry-run\nIs {{ row.weight }} much?")
+    shown = capsys.readouterr().out
+    assert "gpt-5.5 · 2 messages" in shown
+    assert "Be brief." in shown
+    run("%%chat --each frame\nIs {{ row.weight }} much?")
+    run("%%chat --each frame -m gpt-5.4\nIs {{ row.weight }} little?")
+    asked = [(r.body["model"], [m["content"] for m in r.body["messages"]]) for r in sandbox.received[1:]]
+    expected = [
+        (m, ["Be brief.", f"Is {n} {w}?"]) for m, w in (("gpt-5.5", "much"), ("gpt-5.4", "little")) for n in (1, 2)
+    ]
+    assert sorted(asked) == sorted(expected)

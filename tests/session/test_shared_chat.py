@@ -114,7 +114,7 @@ def test_a_chats_own_conversation_is_in_no_list_and_its_turns_are_counted(sessio
     chat.undo()
     assert session.conversations.names == ["main"]
     assert session.conversations.summaries() == []
-    assert len(session.conversations.entries().answered) == 2
+    assert len(session.conversations.books.entries().answered) == 2
 
 
 @pytest.mark.parametrize("name", [None, "review"])
@@ -364,7 +364,7 @@ def test_a_fork_carries_no_open_file_of_the_store_over(session):
     assert open_files()
     session.conversations._sync.database.close()
     other = ChatSession(session.gateway, session.chat)
-    assert len(other.conversations.entries(everything=True).answered) == 3
+    assert len(other.conversations.books.entries(everything=True).answered) == 3
     other.close()
 
 

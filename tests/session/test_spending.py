@@ -49,7 +49,7 @@ def gateway():
 
 
 def entries(session) -> list[LedgerEntry]:
-    return sorted(session.conversations.entries().answered, key=lambda e: e.asked_at)
+    return sorted(session.conversations.books.entries().answered, key=lambda e: e.asked_at)
 
 
 def kinds(session) -> list[str]:

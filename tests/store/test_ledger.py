@@ -51,9 +51,9 @@ def kernel(path):
 def sent(conversations: Conversations, asked_at: float = 0.0, **known) -> LedgerEntry:
     """Begin an entry."""
     moment = asked_at or time.time()
-    where = conversations.kernel, conversations.path
+    where = conversations.books.kernel, conversations.path
     entry = LedgerEntry(secrets.token_hex(8), moment, *where, "turn", "m", "m", **known)
-    conversations.enter(entry)
+    conversations.books.enter(entry)
     return entry
 
 
@@ -65,7 +65,7 @@ def asked(conversations: Conversations, tokens: int = 1, **known) -> LedgerEntry
 
 
 def tokens(conversations: Conversations, *, everything: bool = False) -> list[int]:
-    return sorted(e.prompt_tokens for e in conversations.entries(everything=everything).answered)
+    return sorted(e.prompt_tokens for e in conversations.books.entries(everything=everything).answered)
 
 
 def test_a_notebook_sees_its_own_and_all_on_request_also_after_a_restart(kernel):
@@ -84,14 +84,14 @@ def test_what_no_part_of_an_answer_came_to_is_no_entry(kernel, path):
     assert Database(path).read("SELECT count(*) FROM requests") == [(1,)]
     conversations.record((), [entry._replace(ended="")])
     assert Database(path).read("SELECT count(*) FROM requests") == [(0,)]
-    assert conversations.entries() == ([], 0)
+    assert conversations.books.entries() == ([], 0)
 
 
 def test_an_entry_is_read_as_it_was_written(kernel):
     conversations = kernel()
     entry = LedgerEntry("1", 1.5, "k", f"{NOTEBOOK}", "row", "m", "n", 10, 20, 3, 4, 0.25, 0.5, 0.125, 2.0, "stopped")
     conversations.record((), [entry])
-    assert kernel().entries(everything=True).answered == [entry]
+    assert kernel().books.entries(everything=True).answered == [entry]
 
 
 # What was asked while nothing was kept
@@ -122,7 +122,7 @@ def test_what_ends_after_the_store_changed_is_where_it_is_kept_now(kernel, path,
     conversations.record((), [entry._replace(prompt_tokens=1, ended="done")])
     assert Database(path).read("SELECT count(*) FROM requests") == [(0,)]
     assert tokens(conversations) == [1]
-    assert kernel().entries(everything=True).unknown == 0
+    assert kernel().books.entries(everything=True).unknown == 0
 
 
 def test_a_day_costs_the_same_when_the_store_changes(kernel, tmp_path):
@@ -132,7 +132,7 @@ def test_a_day_costs_the_same_when_the_store_changes(kernel, tmp_path):
     sent(conversations, estimate=4.0)  # on its way
     asked(conversations, 1, cost=100.0, asked_at=1.0)  # long ago
     for store in (None, tmp_path / "another.sqlite", None):
-        assert conversations.spent_since(1000.0, PRICE) == pytest.approx(9.0)
+        assert conversations.books.spent_since(1000.0, PRICE) == pytest.approx(9.0)
         conversations.use(Database(store))
 
 
@@ -147,7 +147,7 @@ def test_what_could_not_be_written_is_seen_and_written_later(kernel, path):
     path.mkdir()
     asked(conversations, 2)
     assert tokens(conversations) == [2]
-    assert conversations.spent_since(1000.0, PRICE) == 2.0
+    assert conversations.books.spent_since(1000.0, PRICE) == 2.0
     path.rmdir()
     path.with_suffix(".away").rename(path)
     assert tokens(conversations) == [1, 2]
@@ -202,11 +202,11 @@ def test_what_was_on_its_way_when_its_kernel_was_killed_is_unknown(kernel, path)
         assert other.stdout.readline() == "on their way\n"
         conversations = kernel()
         sent(conversations)  # by another session of this process: that goes on
-        assert kernel().entries() == ([], 0)
+        assert kernel().books.entries() == ([], 0)
         other.kill()
-    assert conversations.entries() == ([], 2)
-    assert kernel(OTHER).entries() == ([], 0)
-    assert kernel(OTHER).entries(everything=True).unknown == 2
+    assert conversations.books.entries() == ([], 2)
+    assert kernel(OTHER).books.entries() == ([], 0)
+    assert kernel(OTHER).books.entries(everything=True).unknown == 2
 
 
 # What older versions kept
@@ -228,14 +228,14 @@ def test_what_an_older_version_kept_counts_once(kernel, path):
     old.begin(Conversation("fork", turns=old.get().turns[:2]))
     old.close()
     now = kernel()
-    found = now.entries(everything=True).answered
+    found = now.books.entries(everything=True).answered
     assert sorted(e.asked_at for e in found) == [1.0, 2.0, 3.0, 4.0]
     assert {e[3:7] for e in found} == {(None, "earlier", "m", "m"), (NOTEBOOK, "turn", "m", "m")}
     assert {e[7:11] for e in found} == {(10, 2, 3, 1)}
     assert {(e.first_token_s, e.ended, e.cost) for e in found} == {(0.5, "done", None)}
-    assert len(now.entries().answered) == 3
+    assert len(now.books.entries().answered) == 3
     now.close()
-    assert len(kernel().entries(everything=True).answered) == 4
+    assert len(kernel().books.entries(everything=True).answered) == 4
 
 
 ODD = ["NaN", "-1", "9" * 5000, "1e999", '"x"', "[[1]]", "[" * 5000 + "]" * 5000, '"\\ud800"', "{", "null", "true"]
@@ -254,7 +254,7 @@ def test_whatever_an_older_file_holds_it_is_brought_up_and_reported(kernel, path
         connection.execute("UPDATE turns SET completion = ? WHERE prompt LIKE '%\"a\"%'", (text,))
         connection.execute("UPDATE turns SET asked_at = 9e999 WHERE prompt LIKE '%\"b\"%'")
     conversations = kernel()
-    entries = conversations.entries(everything=True).answered
+    entries = conversations.books.entries(everything=True).answered
     assert conversations.take_notices() == []
     assert 1 <= len(entries) <= 2
     for by in BY:

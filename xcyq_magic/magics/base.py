@@ -76,8 +76,7 @@ def gateway_lines(access: GatewayAccess) -> list[str]:
         access.connection()
     except SettingError as e:
         return [f"Gateway: {e.message.replace('; nothing was sent', '')}", e.hint]
-    instead = f", in place of {access.set_url}" if access.set_url else ""
-    return [f"Gateway: {access.shown_url}{f' (the sandbox{instead})' if access.sandbox else ''}"]
+    return [f"Gateway: {access.shown_url}{f' (the sandbox{access.instead})' if access.sandbox else ''}"]
 
 
 class ExtensionMagics(Magics):

@@ -112,8 +112,7 @@ class AccessMagics(ExtensionMagics):
                 self.say(f"Requests go to {access.shown_url}, {key}. %chat_sandbox works offline.")
                 return
         access.start_sandbox()
-        instead = f", in place of {access.set_url}" if access.set_url else ""
         self.say(
-            f"Requests go to a sandbox on this machine from now on{instead}.\n"
+            f"Requests go to a sandbox on this machine from now on{access.instead}.\n"
             "It is not a model: it reports what it receives. %chat_sandbox off ends it."
         )

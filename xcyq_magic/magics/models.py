@@ -213,7 +213,7 @@ class UsageMagics(ExtensionMagics):
 
         session = self.session
         offline = session.access.sandbox is not None
-        found = session.conversations.entries(everything=options.all, offline=offline)
+        found = session.conversations.books.entries(everything=options.all, offline=offline)
         where = "all notebooks" if options.all else "this notebook"
         report = UsageReport.of_entries(
             f"{where}, in the sandbox" if offline else where,

@@ -69,10 +69,10 @@ class GatewayAccess:
             return still_answers(self._left_url)
 
     @property
-    def set_url(self) -> str:
-        """The address that was set, for people, where the sandbox answers in its place; ``""`` where none was."""
+    def instead(self) -> str:
+        """``, in place of `` and the address that was set, where the sandbox answers in its place; else ``""``."""
         is_set = self.sandbox is not None and self._settings.base_url != DEFAULT_BASE_URL
-        return without_secrets(self._settings.base_url) if is_set else ""
+        return f", in place of {without_secrets(self._settings.base_url)}" if is_set else ""
 
     def route_notice(self) -> str | None:
         """Return a line on where requests go, and who can read them; told once, so None from then on."""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.chat.rows import Row, Rows
 from xcyq_magic.chat.usage import cost
 from xcyq_magic.errors import IncompleteReplyError, InputError, OptionError, XcyqError, before_sending
@@ -239,7 +238,9 @@ class Asking:
         self.cases = replace(cases, all=shown)
         self._conversation = conversation
         self.options = replace(options, once=conversation is None, cached=not fresh)
-        self.history = Conversation() if conversation is None else session.conversation(conversation)
+        self.history = session.conversation(conversation)
+        if conversation is None:  # its model and its system prompt hold, as with --once
+            self.history = replace(self.history, turns=())
         session.check_place(self.history)
         self.models = [*models] or [",".join(chain_of(options.model or session.model_of(self.history)))]
         with before_sending():

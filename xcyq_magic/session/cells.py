@@ -27,6 +27,7 @@ class Cells:
         self._ran_in: dict[str, str] = {}  # the names of conversations, by the ids of the cells that ran there last
         self._noted: set[tuple[str, str]] = set()  # runs of cells: a reply may come after the next run has begun
         self._began: set[tuple[str, str]] = set()  # ids of cells, and the names of conversations
+        self._kept: dict[str, str] | None = None  # as `_ran_in`, of before this kernel
 
     @property
     def running(self) -> tuple[str, str] | None:
@@ -58,15 +59,24 @@ class Cells:
         """The name of the conversation that the notebook was in when the running cell ran last; None if unknown."""
         if self.running is None:
             return None
-        return self._ran_in.get(self.running[0]) or self._sync.ran_in().get(self.running[0])
+        return self._ran_in.get(self.running[0]) or self._before().get(self.running[0])
 
     def place_on_page(self) -> str | None:
         """Return the same for a cell that may be new: it is where the next one below it ran that is known."""
         if self.running is None:
             return None
-        known, cells = self._sync.ran_in(), self._sync.cells_on_page()
+        known, cells = self._before(), self._sync.cells_on_page()
         at = cells.index(self.running[0]) if self.running[0] in cells else len(cells)
         return self.ran_in or next((known[cell] for cell in cells[at:] if cell in known), None)
+
+    def forget_store(self) -> None:
+        """Look into the store anew: it is another one."""
+        self._kept = None
+
+    def _before(self) -> dict[str, str]:
+        if self._kept is None:
+            self._kept = self._sync.ran_in()
+        return self._kept or {}
 
     def begun(self, name: str) -> list[str]:
         """Return the names of conversations that earlier runs of the running cell began, the latest first.

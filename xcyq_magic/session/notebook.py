@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError
+from xcyq_magic.session.bookkeeping import Bookkeeping
 from xcyq_magic.session.cells import Cells
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
-from xcyq_magic.store.past_checks import earlier_checks, record_checks
 from xcyq_magic.store.recognition import Contents, find, in_cells_here
 from xcyq_magic.store.slots import Slot, Standing
 from xcyq_magic.store.summaries import MAIN, column, latest
 from xcyq_magic.store.sync import Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from xcyq_magic.chat.checks import Figures, PoolCheck
     from xcyq_magic.chat.conversation import Turn
-    from xcyq_magic.chat.usage import LedgerEntry, Price
+    from xcyq_magic.chat.usage import LedgerEntry
     from xcyq_magic.store.conversations import Answered
     from xcyq_magic.store.database import Database
-    from xcyq_magic.store.ledger import Entries
     from xcyq_magic.store.recognition import Notebook
     from xcyq_magic.store.summaries import Summary
 
@@ -50,6 +48,8 @@ class Conversations:
     ----------
     current
         The name of the one that the notebook is in.
+    books
+        What its requests took, and what checks of pools saw.
     place
         Returns where replies come from; None until a session asks.
     """
@@ -63,6 +63,7 @@ class Conversations:
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
         self._as_resumed = False  # whether nothing was done since the current one was resumed
         self._cells = Cells(self._sync)
+        self.books = Bookkeeping(self._sync)
         self.place: Callable[[], str] | None = None
         self._lock = PerProcess(threading.RLock)
 
@@ -175,55 +176,7 @@ class Conversations:
         here = {p.sha256: p.data for p in files if p.sha256 in hashes}
         return here | (self._sync.attempt(lambda: self._sync.store.media(hashes - here.keys())) or {})
 
-    # The ledger
-
-    @property
-    def kernel(self) -> str:
-        """What tells the ledger's entries of this session in this process from those of others."""
-        return self._sync.ledger.kernel
-
-    def enter(self, *entries: LedgerEntry) -> None:
-        """Begin the entry of a request that is about to be sent, behind those that have ended."""
-        self._sync.enter(entries)
-
-    def entries(self, *, everything: bool = False, offline: bool | None = None) -> Entries:
-        """Return what the ledger has of this notebook's requests, or with `everything` of all that are kept.
-
-        With `offline`, they are those to the sandbox, or all others.
-        """
-        return self._sync.entries(everything=everything, offline=offline)
-
-    def spent_since(self, moment_s: float, price_of: Callable[[str], Price | None], *, offline: bool = False) -> float:
-        """Return what requests cost since then; those without a count as it was estimated.
-
-        Parameters
-        ----------
-        moment_s
-            Unix seconds.
-        price_of
-            Gives the price of a model; None if it has none.
-        offline
-            Whether to count those to the sandbox, or all others.
-        """
-        sync = self._sync
-        spent = sync.attempt(lambda: sync.ledger.spent_since(sync.database, moment_s, price_of, offline=offline))
-        return sync.ledger.spent_here(moment_s, price_of, offline=offline) if spent is None else spent
-
-    def mean_completion(self, model: str, *, offline: bool = False) -> float | None:
-        """Return how many tokens a reply of the model has, on average of the last ones; None before the first.
-
-        Those of the sandbox count for the sandbox alone, which `offline` asks for.
-        """
-        ledger, database = self._sync.ledger, self._sync.database
-        return self._sync.attempt(lambda: ledger.mean_completion(database, model, offline=offline))
-
-    def record_checks(self, gateway: str, pools: Sequence[PoolCheck]) -> None:
-        """Keep what a check saw of pools; `gateway` is where their answers came from."""
-        self._sync.attempt(lambda: record_checks(self._sync.database, gateway, pools))
-
-    def earlier_checks(self, gateway: str, models: Sequence[str]) -> Mapping[str, Sequence[Figures]]:
-        """Return the figures of the last checks of each model there, the latest first."""
-        return self._sync.attempt(lambda: earlier_checks(self._sync.database, gateway, models)) or {}
+    # What could not be kept
 
     def take_notices(self) -> list[str]:
         """Lines for the user on what could not be kept; each is given once."""
@@ -442,6 +395,7 @@ class Conversations:
         """Keep everything in `database` from now on: what stands, but not what was said while nothing was kept."""
         with self._lock.get():
             self._as_resumed = False
+            self._cells.forget_store()
             self._sync.use(database)
             self._standing.change_store()
 

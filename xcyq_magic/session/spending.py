@@ -117,7 +117,7 @@ class Spending:
         reply: float | None = request.parameters.max_tokens
         if reply is None:
             if model not in means:
-                means[model] = self._conversations.mean_completion(model, offline=self._offline())
+                means[model] = self._conversations.books.mean_completion(model, offline=self._offline())
             reply = means[model]
         return tokens, cost(Usage(tokens, round(reply or 0)), price), reply is not None
 
@@ -137,7 +137,7 @@ class Spending:
         if budget is None:
             return
         takes = sum(job.estimate or 0.0 for job in to_send)
-        spent = self._conversations.spent_since(_midnight(), self._gateway.price_of, offline=self._offline())
+        spent = self._conversations.books.spent_since(_midnight(), self._gateway.price_of, offline=self._offline())
         left = max(0.0, budget - spent)
         if takes > left:
             what = "This request" if len(to_send) == 1 else f"These {len(to_send):,} requests"
@@ -185,10 +185,10 @@ class Spending:
 
     def _begin(self, job: Job, request: ChatRequest, before: Sequence[LedgerEntry]) -> None:
         job.entry_began_s = job.live.elapsed_s if before else 0.0
-        where = self._conversations.kernel, self._conversations.path
+        where = self._conversations.books.kernel, self._conversations.path
         entry = LedgerEntry(secrets.token_hex(8), time.time(), *where, job.kind, request.model, request.model)
         job.entry = entry._replace(estimate=job.estimate, offline=self._offline())
-        self._conversations.enter(*before, job.entry)
+        self._conversations.books.enter(*before, job.entry)
 
     def end(self, jobs: Sequence[Job]) -> None:
         """Write how requests ended, and in the same transaction the turns that are kept in no conversation."""

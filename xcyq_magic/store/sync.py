@@ -354,9 +354,12 @@ class Sync:
         """Return the ids of the notebook's cells, in their order as it was saved."""
         return [*self.notebook.contents().cells] if self.notebook else []
 
-    def ran_in(self) -> dict[str, str]:
-        """Return the names of the conversations that the notebook was in when its cells ran last, by their ids."""
-        return self._read(lambda path: ran_in(self.database, path)) or {}
+    def ran_in(self) -> dict[str, str] | None:
+        """Return the names of the conversations that the notebook was in when its cells ran last, by their ids.
+
+        It is None where nothing can be read.
+        """
+        return self._read(lambda path: ran_in(self.database, path))
 
     def _read(self, read: Callable[[str], T]) -> T | None:
         """Return what `read` does for the notebook's path; None where that fails: whoever writes next says so."""
