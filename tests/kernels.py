@@ -87,6 +87,7 @@ class Kernel:
         self.manager = KernelManager(kernel_name="python3", **sockets())
         self.manager.start_kernel(env=env)
         self.client = self.manager.client()
+        self.client.context.rcvhwm = 0  # no bound: of a flood, the kernel drops what a slow reader has no room for
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT_S)
 
