@@ -105,9 +105,12 @@ def test_auto_takes_the_key_that_was_entered(run, lines, sandbox):
 
 def test_auto_ends_no_sandbox_that_was_asked_for(run, lines, sandbox):
     run("%chat_sandbox")
-    assert lines("%chat_sandbox auto")[0].startswith("Requests go to a sandbox on this machine from now on")
+    goes_on = "The sandbox goes on, although there is a key from XCYQ_API_KEY: %chat_sandbox off uses it."
+    assert lines("%chat_sandbox auto") == [goes_on]
     run("%chat Hello")
     assert sandbox.received == []
+    run("%chat_sandbox off")
+    goes_to_the_gateway(run, lines, sandbox, "XCYQ_API_KEY")
 
 
 def test_auto_hides_no_key_that_cannot_be_one(run, monkeypatch):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from xcyq_magic.errors import OptionError
+from xcyq_magic.errors import MediaError, OptionError
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +198,28 @@ def test_what_stands_on_the_line_of_a_cell_is_said_to_be_what_it_looks_like(run,
     message, way_on = refused(run, sandbox, f"%%chat {line}\nHello")
     assert message.startswith("The prompt goes below the %%chat line, not on it (")
     assert way_on.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("value", "way_on"),
+    [
+        ("frame,df,plot.png", "Write -a frame -a df -a plot.png."),
+        ("plot.png,plot.png", "Write -a plot.png -a plot.png."),
+        ("'plot.png, frame'", "Write -a plot.png -a frame."),
+        ("plot.png,./plot.png", "Write -a plot.png -a ./plot.png."),
+    ],
+)
+def test_several_things_behind_one_option_are_taken_apart(run, shell, sandbox, value, way_on):
+    shell.push({"frame": pd.DataFrame({"a": [1]})})
+    with pytest.raises(MediaError, match=r"-a takes one thing, not 'p?") as raised:
+        run(f"%%chat -a {value}\nHello")
+    assert raised.value.hint == way_on
+    assert sandbox.received == []
+
+
+def test_a_file_with_a_comma_in_its_name_is_one_thing(run, sandbox, tmp_path):
+    (tmp_path / "a,b.md").write_text("words", "utf-8")
+    run("%%chat -a a,b.md\nHello")
+    assert len(sandbox.received) == 1
+    with pytest.raises(MediaError, match="gone,plot"):
+        run("%%chat -a gone,plot.png\nHello")

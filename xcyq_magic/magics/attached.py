@@ -59,8 +59,10 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
         except ExpressionError:
             if not exists(text):  # `plot.png` where there is a variable `plot`
                 raise
-    elif (missing := missing_name(text, names)) and not _is_path(text):
-        raise _nothing_there(text, missing, names)
+    else:
+        _check_commas(text, names)
+        if (missing := missing_name(text, names)) and not _is_path(text):
+            raise _nothing_there(text, missing, names)
     is_path = isinstance(value, str | os.PathLike)
     parts = attach(value, "" if isinstance(value, str) else text, reading)
     if len(parts) == 1 and isinstance(part := parts[0], Text) and not is_path:  # a document has its name in it
@@ -69,6 +71,20 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
         parts = [Text(f"{text}:\n{part.text}\n")]
     hide = context.session.access.hide
     return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]
+
+
+def _check_commas(text: str, names: dict[str, object]) -> None:
+    """Refuse a path that is none, but names several things with commas between them.
+
+    Raises
+    ------
+    MediaError
+        It does.
+    """
+    several = [] if exists(text) else [part.strip() for part in text.split(",")]
+    if len(several) > 1 and all(part and (exists(part) or known_names(part, names)) for part in several):
+        msg = f"-a takes one thing, not {text!r}; nothing was sent."
+        raise MediaError(msg, f"Write {' '.join(f'-a {part}' for part in several)}.")
 
 
 def _is_path(text: str) -> bool:

@@ -9,7 +9,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
-from xcyq_magic.errors import InputError, MissingKeyError
+from xcyq_magic.errors import InputError, KeyFormatError, MissingKeyError
 from xcyq_magic.magics.arguments import takes
 from xcyq_magic.magics.base import ExtensionMagics, gateway_lines
 
@@ -73,6 +73,13 @@ class AccessMagics(ExtensionMagics):
             if source := self.session.access.key().source:
                 self.say(f"The key from {source} is used now.")
 
+    def _source_of_own_key(self) -> str:
+        """Return where the user's key comes from; ``""`` where there is none."""
+        with contextlib.suppress(KeyFormatError):
+            if (key := self.session.access.own_key()) is not None:
+                return key.source
+        return ""
+
     @line_magic
     @no_var_expand
     def chat_sandbox(self, line: str) -> None:
@@ -81,7 +88,8 @@ class AccessMagics(ExtensionMagics):
         The sandbox is not a model: it reports what it receives. A line of the prompt that begins with ``sandbox:``
         makes it misbehave on purpose; ``sandbox: help`` lists what it can do.
 
-        ``%chat_sandbox auto`` starts it only if no key is found, so that a notebook runs with and without one.
+        ``%chat_sandbox auto`` starts it only if no key is found, so that a notebook runs with and without one. What is
+        on stays on until ``%chat_sandbox off``.
 
         Examples::
 
@@ -111,6 +119,9 @@ class AccessMagics(ExtensionMagics):
                 key = f"with the key from {source}" if source else "without a key"
                 self.say(f"Requests go to {access.shown_url}, {key}. %chat_sandbox works offline.")
                 return
+        if word == "auto" and (source := self._source_of_own_key()):
+            self.say(f"The sandbox goes on, although there is a key from {source}: %chat_sandbox off uses it.")
+            return
         access.start_sandbox()
         self.say(
             f"Requests go to a sandbox on this machine from now on{access.instead}.\n"

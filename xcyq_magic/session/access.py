@@ -156,7 +156,7 @@ class GatewayAccess:
         """
         if self.sandbox is not None:
             return self.sandbox.key
-        key = self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
+        key = self.own_key()
         if key is None and is_loopback(self.base_url):
             return NoKey()
         if key is None:
@@ -166,6 +166,16 @@ class GatewayAccess:
                 way_on = "Set XCYQ_API_KEY, or XCYQ_BASE_URL to a server on this machine, which may need none."
             raise MissingKeyError(msg, f"{self.file_note} {way_on}".lstrip())
         return key
+
+    def own_key(self) -> ApiKey | None:
+        """Return the user's key, also while the sandbox answers without it; None if there is none.
+
+        Raises
+        ------
+        KeyFormatError
+            It cannot be one.
+        """
+        return self.entered or ApiKey.from_environment(os.environ) or ApiKey.from_file(_folder()) or self._saved_key()
 
     @property
     def file_note(self) -> str:
