@@ -49,7 +49,7 @@ class Cells:
         self._ran_in[cell_id] = current.now.name
 
     def note_begun(self, slot: Slot) -> None:
-        """Note that the running cell began a conversation, or went to it as the one that it had begun."""
+        """Note that the running cell began a conversation, also if that was in an earlier run."""
         if self.running is not None:
             slot.began.add(self.running[0])
             self._began.add((self.running[0], slot.now.name))
@@ -62,12 +62,12 @@ class Cells:
         return self._ran_in.get(self.running[0]) or self._before().get(self.running[0])
 
     def place_on_page(self) -> str | None:
-        """Return the same for a cell that may be new: it is where the next one below it ran that is known."""
-        if self.running is None:
-            return None
+        """Return where the running cell ran last; for a new one, where the next known cell below it ran."""
+        if self.running is None or self.ran_in is not None:
+            return self.ran_in
         known, cells = self._before(), self._sync.cells_on_page()
-        at = cells.index(self.running[0]) if self.running[0] in cells else len(cells)
-        return self.ran_in or next((known[cell] for cell in cells[at:] if cell in known), None)
+        below = cells[cells.index(self.running[0]) :] if self.running[0] in cells else []
+        return next((known[cell] for cell in below if cell in known), None)
 
     def forget_store(self) -> None:
         """Look into the store anew: it is another one."""
