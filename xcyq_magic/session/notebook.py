@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xcyq_magic.chat.conversation import Conversation
 from xcyq_magic.errors import InputError
 from xcyq_magic.session.bookkeeping import Bookkeeping
-from xcyq_magic.session.cells import Cells
+from xcyq_magic.session.cell_history import CellHistory
 from xcyq_magic.store.conversations import ConversationStore
 from xcyq_magic.store.forks import PerProcess
 from xcyq_magic.store.recognition import Contents, find, in_cells_here
@@ -62,7 +62,7 @@ class Conversations:
         self._begun: set[str] = set()  # the ids of those that began here
         self._unknown = False  # whether there is one that may be the notebook's, whose cells are not known yet
         self._as_resumed = False  # whether nothing was done since the current one was resumed
-        self._cells = Cells(self._sync)
+        self._cells = CellHistory(self._sync)
         self.books = Bookkeeping(self._sync)
         self.place: Callable[[], str] | None = None
         self._lock = PerProcess(threading.RLock)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xcyq_magic.store.sync import Sync
 
 
-class Cells:
+class CellHistory:
     """The cells that asked, or changed something.
 
     A cell is known by an id that lasts: those of a terminal have none, and nothing is known of them.
@@ -39,10 +39,11 @@ class Cells:
 
         Of each run of a cell the first time counts: what it does then may lead to another conversation.
         """
-        if self.running is None or self.running in self._noted:
+        run = self.running
+        if run is None or run in self._noted:
             return
-        self._noted.add(self.running)
-        cell_id, _ = self.running
+        self._noted.add(run)
+        cell_id, _ = run
         for slot in all_slots:
             slot.here.discard(cell_id)
         current.here.add(cell_id)
@@ -50,23 +51,24 @@ class Cells:
 
     def note_begun(self, slot: Slot) -> None:
         """Note that the running cell began a conversation, also if that was in an earlier run."""
-        if self.running is not None:
-            slot.began.add(self.running[0])
-            self._began.add((self.running[0], slot.now.name))
+        if (run := self.running) is not None:
+            slot.began.add(run[0])
+            self._began.add((run[0], slot.now.name))
 
     @property
     def ran_in(self) -> str | None:
         """The name of the conversation that the notebook was in when the running cell ran last; None if unknown."""
-        if self.running is None:
+        if (run := self.running) is None:
             return None
-        return self._ran_in.get(self.running[0]) or self._before().get(self.running[0])
+        return self._ran_in.get(run[0]) or self._before().get(run[0])
 
     def place_on_page(self) -> str | None:
         """Return where the running cell ran last; for a new one, where the next known cell below it ran."""
-        if self.running is None or self.ran_in is not None:
-            return self.ran_in
+        run, last = self.running, self.ran_in
+        if run is None or last is not None:
+            return last
         known, cells = self._before(), self._sync.cells_on_page()
-        below = cells[cells.index(self.running[0]) :] if self.running[0] in cells else []
+        below = cells[cells.index(run[0]) :] if run[0] in cells else []
         return next((known[cell] for cell in below if cell in known), None)
 
     def forget_store(self) -> None:
@@ -87,10 +89,10 @@ class Cells:
             The name that is looked for; ``""`` for any that was begun before this kernel started, unless the cell has
             begun one since.
         """
-        if self.running is None:
+        if (run := self.running) is None:
             return []
-        here = {begun for cell_id, begun in self._began if cell_id == self.running[0]}
-        before = self._sync.begun_by(self.running[0])
+        here = {begun for cell_id, begun in self._began if cell_id == run[0]}
+        before = self._sync.begun_by(run[0])
         if name:
             return [name] if name in here or name in before else []
         return [] if here else before
