@@ -101,6 +101,11 @@ class CellRun:
         """
         return self.cell_id if _CELL_ID.fullmatch(self.cell_id) else None
 
+    @property
+    def earlier(self) -> bool:
+        """Whether it was in another kernel's life."""
+        return self.run in {EARLIER, REDRAWN}
+
     def __reduce__(self) -> tuple[type[CellRun], tuple[str, str]]:
         """Leave the source out of a pickle: it may hold what the user did not give away."""
         return CellRun, (self.cell_id, self.run)
@@ -228,8 +233,8 @@ class Conversation:
 
     def asked_elsewhere(self, cell: CellRun | None = None, prompt: Message | None = None) -> bool:
         """Return whether another kernel asked all that a new turn of `cell`, which asks `prompt`, follows."""
-        runs = {t.cell.run for t in self.above(cell, prompt) if t.cell}
-        return bool(runs) and runs <= {EARLIER, REDRAWN}
+        runs = [t.cell for t in self.above(cell, prompt) if t.cell]
+        return bool(runs) and all(run.earlier for run in runs)
 
     def above(self, cell: CellRun | None = None, prompt: Message | None = None) -> tuple[Turn, ...]:
         """Return the turns that a new turn of `cell`, which asks `prompt`, follows, and that its request repeats."""

@@ -68,7 +68,7 @@ def to_retry(turns: Sequence[Turn]) -> int:
 
     If another kernel asked that, it is the last of this kernel's: the cells below have not run again yet.
     """
-    earlier = [t.cell is not None and t.cell.run in {EARLIER, REDRAWN} for t in turns]
+    earlier = [t.cell is not None and t.cell.earlier for t in turns]
     here = [i for i, t in enumerate(turns) if t.cell and not earlier[i]]
     return here[-1] if here and earlier[-1] else len(turns) - 1
 

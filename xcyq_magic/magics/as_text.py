@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from xcyq_magic.magics.expand import names_within
+from xcyq_magic.magics.misplaced import ADDRESS
 from xcyq_magic.media.documents import is_media_name
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
@@ -24,7 +25,6 @@ _DOCUMENTS = {
 }
 _DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
 _WORDS = re.compile(r"(?<![\w/.:@{-])[\w./~-]+\.\w{2,5}\b(?!\s*=)")  # what may be a path
-_ADDRESS = re.compile(r"https?://\S")
 _MOST_READ = 20_000  # characters of a prompt that are looked through for such names
 _LONGEST = 1000  # characters of a path that is looked for
 
@@ -92,7 +92,7 @@ def named_files(text: str) -> Iterator[str]:
 
 def names_media(word: str, names: Mapping[str, object]) -> bool:
     """Return whether a word is the name of a variable with data, of a file, or an address."""
-    return (word in names and is_data(names[word])) or _names_file(word) or bool(_ADDRESS.match(word))
+    return (word in names and is_data(names[word])) or _names_file(word) or bool(ADDRESS.match(word))
 
 
 def is_data(value: object) -> bool:

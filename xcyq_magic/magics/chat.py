@@ -223,7 +223,9 @@ class ChatMagics(TurnMagics):
             other = f"For another model, type %chat_retry -m {','.join(filter(None, named))}. " if all(named) else ""
             raise OptionError(msg, f"{other}To ask something else, type %chat and the question.")
         name = self.session.conversations.current
-        self._say_what_is_asked_again(self.session.conversation(name), options.model)
+        now = self.session.conversation(name)
+        self.session.check_place(now)
+        self._say_what_is_asked_again(now, options.model)
         conversations, reply = self.session.conversations, self.session.reply
         outcome = self.run_turn(
             lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
@@ -238,7 +240,6 @@ class ChatMagics(TurnMagics):
         if not now.turns:
             return
         turn, session = now.turns[to_retry(now.turns)], self.session
-        session.check_place(now)
         asked = turn.completion.chain or turn.completion.requested_model
         changed = [] if (turn.system or "") == (session.system_of(now) or "") else ["the system prompt of then"]
         changed += [f"model {asked}"] if model is None and asked != session.model_of(now) else []

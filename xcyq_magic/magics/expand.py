@@ -38,7 +38,7 @@ _MOST_SHOWN = 60  # characters of an expression in an error
 _MOST_KEYS = 2000  # among which a near one is looked for
 _MOST_SAID = 200  # characters of an exception's words
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
-_IPYTHONS = {"In", "Out", "exit", "quit", "get_ipython"}  # names that nobody means
+_NEVER_MEANT = _SHELLS - {"display"}  # by a name that is not known
 _PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item of a list {{ row }}."
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
@@ -305,7 +305,7 @@ def _row() -> Collection[object]:
 
 def nearest_name(missing: str, names: Iterable[str]) -> str | None:
     """The name among the user's `names` that `missing` may be meant for; None if none is near."""
-    own = [n for n in names if not n.startswith("_") and n not in _IPYTHONS]
+    own = [n for n in names if not n.startswith("_") and n not in _NEVER_MEANT]
     return next(iter(difflib.get_close_matches(missing, own, 1, 0.7)), None)
 
 

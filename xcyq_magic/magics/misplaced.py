@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from xcyq_magic.magics.line import Token
 
+ADDRESS = re.compile(r"https?://\S")  # what begins as one
 _ATTACH, _GLUED = {"-a", "--attach"}, ("--attach=", "-a")
 _SYSTEM, _OUT = ("-s", "--system"), ("-o", "--out")
 _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _PLAIN = re.compile(r"[^\W\d]+[.,;:!?]?")  # a word of a sentence
 _ENDS = re.compile(r"[\w}]\Z")  # not "is it -m gpt-5.5?"
-_ADDRESS = re.compile(r"https?://\S")
 _SENTENCE = 3  # words in a row
 _MOST_WORDS = 12  # of a path
 _MOST_SHOWN = 60  # characters of a text in an error
@@ -258,7 +258,7 @@ def _is_attached(value: str, names: Mapping[str, Any]) -> bool:
     from xcyq_magic.media.documents import is_media_name
 
     is_path = re.search(r"\w", value) and (exists(value) or is_media_name(value))  # not `ls -a .`
-    return bool(is_path or _ADDRESS.match(value) or known_names(value, dict(names)))
+    return bool(is_path or ADDRESS.match(value) or known_names(value, dict(names)))
 
 
 def _converts(action: argparse.Action, value: str) -> bool:

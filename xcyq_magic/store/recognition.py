@@ -257,7 +257,7 @@ def in_their_cells(held: Contents, turns: Sequence[Turn]) -> tuple[Turn, ...]:
     def cell_of(turn: Turn) -> CellRun | None:
         own, found = turn.cell, held.turns.get(turn.id)
         lasting = own.lasting_id if own else None
-        if own is not None and own.run not in {EARLIER, REDRAWN}:  # it was asked in this kernel
+        if own is not None and not own.earlier:  # it was asked in this kernel
             return own
         if lasting is not None and lasting in held.cells:
             found = CellRun(lasting, EARLIER, held.cells[lasting])

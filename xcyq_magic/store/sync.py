@@ -343,8 +343,14 @@ class Sync:
     @property
     def cell_run(self) -> tuple[str, str] | None:
         """The ids of the running cell and of this run of it; None where it has no id that lasts."""
-        cell_id, run = (self.notebook.running(), self.notebook.run()) if self.notebook else (None, None)
-        return (cell_id, run) if cell_id and run and CellRun(cell_id, EARLIER).lasting_id else None
+        run = self.notebook.run() if self.notebook else None
+        return (cell_id, run) if run and (cell_id := self._lasting_id) else None
+
+    @property
+    def _lasting_id(self) -> str | None:
+        """The id of the running cell; None where it has none that lasts."""
+        cell_id = self.notebook.running() if self.notebook else None
+        return CellRun(cell_id, EARLIER).lasting_id if cell_id is not None else None
 
     def begun_by(self, cell_id: str) -> list[str]:
         """Return the names of the conversations that a cell began, the latest first."""
@@ -390,8 +396,7 @@ class Sync:
         self._concealed |= concealed
         if not self.in_memory and (not new or len(concealed) < len(new)):
             slot.writable = True
-        cell_id = self.notebook.running() if self.notebook else None
-        if cell_id is not None and CellRun(cell_id, EARLIER).lasting_id:
+        if (cell_id := self._lasting_id) is not None:
             slot.cells.add(cell_id)
 
     def conceals(self, asked: Turn | LedgerEntry) -> bool:
