@@ -231,3 +231,13 @@ def test_where_there_is_no_file_none_is_named(run):
     with pytest.raises(MissingKeyError) as raised:
         run("%chat Hello")
     assert raised.value.hint == "Set XCYQ_API_KEY, or enter it with %chat_key, or work offline with %chat_sandbox."
+
+
+def test_a_model_that_the_sandbox_does_not_have_is_said_when_it_begins(run, lines):
+    assert not any("It has the models" in line for line in lines("%chat_sandbox"))
+    run("%chat_sandbox off")
+    run("%chat_model tiny-local")
+    said = "It has the models of the gateway, not tiny-local: type %chat_model claude-sonnet-4-6."
+    assert lines("%chat_sandbox")[-1] == said
+    run("%chat_model claude-sonnet-4-6")
+    run("%chat Hello")

@@ -186,3 +186,15 @@ def test_a_retry_as_things_are_set_says_nothing_of_them(run, capsys):
     run("%chat_retry")
     run("%chat_model gpt-5.5\n%chat_retry -m gpt-5.5")
     assert "Asked again" not in capsys.readouterr().out
+
+
+def test_a_conversation_from_a_file_without_models_is_asked_again_with_what_is_set(run, capsys, sandbox, tmp_path):
+    run("%chat Hello")
+    run(f"%chat_save {tmp_path / 'talk.json'}")
+    run("%chat_reset")
+    run(f"%chat_load {tmp_path / 'talk.json'}")
+    run("%chat_model gpt-5.5")
+    capsys.readouterr()
+    run("%chat_retry")
+    assert "Asked again with" not in capsys.readouterr().out
+    assert bodies(sandbox)[-1]["model"] == "gpt-5.5"

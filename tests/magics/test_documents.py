@@ -298,6 +298,8 @@ def test_a_file_goes_in_right_or_it_is_said_why_not(run, sandbox, came, place, f
         assert words not in found.text
     assert file.says in found.said
     assert re.search(r"about [\d,]+ tokens", found.said)
+    if "left out" in found.text:
+        assert "Left out: " in found.said
     if file.name == "a.ipynb":
         assert [p.getpixel((5, 5)) for p in found.pictures] == [(9, 99, 199)]
     else:
@@ -522,3 +524,30 @@ def test_texts_go_in_without_a_detector_and_tables_without_pandas(run, came, pla
     assert "Déjà vu" in found.text
     assert "```\na,b\n1,2\n```" in found.text
     assert "as text, since pandas is not there" in found.said
+
+
+@pytest.mark.parametrize("way", ["%%chat\n{{{{ {0} }}}}", "%%chat -a {0}\nHi"])
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("big", "4,970 rows in the middle"),
+        ("numbers", "9,800 items"),
+        ("long", "the ends of 20 cells of more than 60 characters"),
+        ("both", "the elements of 1 inner table in it (attach each alone: -a NAME)"),
+        ("few", ""),
+    ],
+)
+def test_what_is_left_out_of_a_value_is_said_and_the_setting_takes_it(shell, capsys, name, cut, way):
+    values = {"big": pd.DataFrame({"n": range(5_000)}), "numbers": [*range(10_000)], "few": TABLE[:5]}
+    shell.push({**values, "long": pd.DataFrame({"text": ["word " * 50] * 20}), "both": [TABLE, 1]})
+    cell = way.format(name)
+    shell.run_cell(cell)
+    said = capsys.readouterr().out
+    assert ("does not go in whole" in said) == bool(cut)
+    if not cut:
+        return
+    more = "" if name == "both" else "; %config ChatSettings.value_chars = 40000 takes more"
+    assert f"{name} does not go in whole. Left out: {cut}{more}." in said
+    shell.run_cell("%config ChatSettings.value_chars = 1_000_000")
+    shell.run_cell(cell)
+    assert ("does not go in whole" in capsys.readouterr().out) == (name == "both")

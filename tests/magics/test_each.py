@@ -147,8 +147,10 @@ def test_what_cannot_be_asked_is_refused_and_nothing_is_sent(run, sandbox, cell,
     assert sandbox.received == []
 
 
-def test_go_sends_more_than_the_limit(run, sandbox):
+def test_go_sends_more_than_the_limit_which_a_preview_says(run, sandbox, capsys):
     run("%config ChatSettings.each_limit = 2")
+    run(f"%%chat --each range(4) --dry-run\n{ECHO}{{{{ row }}}}")
+    assert "4 requests are more than ChatSettings.each_limit, 2; nothing was sent." in capsys.readouterr().out
     run(f"%%chat --each range(4) --go\n{ECHO}{{{{ row }}}}")
     assert len(sandbox.received) == 4
 
@@ -223,3 +225,12 @@ def test_rows_are_asked_with_what_is_set_for_the_conversation(run, shell, sandbo
         (m, ["Be brief.", f"Is {n} {w}?"]) for m, w in (("gpt-5.5", "much"), ("gpt-5.4", "little")) for n in (1, 2)
     ]
     assert sorted(asked) == sorted(expected)
+
+
+def test_what_does_not_go_in_whole_is_said_once_for_all_rows(run, shell, capsys):
+    shell.push({"big": pd.DataFrame({"n": range(5_000)}), "lists": [[*range(1_000 + n)] for n in range(4)]})
+    run(f"%%chat --each lists --dry-run\n{ECHO}{{{{ row }}}} of {{{{ big }}}}")
+    said = capsys.readouterr().out
+    more = "; %config ChatSettings.value_chars = 40000 takes more."
+    assert said.count(f"row does not go in whole. Left out: parts of it in at least one row{more}") == 1
+    assert said.count(f"big does not go in whole. Left out: 4,970 rows in the middle{more}") == 1

@@ -366,3 +366,18 @@ def test_an_option_that_the_system_prompt_does_not_have_is_no_text_of_it(run, ca
     assert said(run, "%%chat_system --rwa\nBe brief")[1] == "Did you mean --raw?"
     run("%chat_system")
     assert "No system prompt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("%%chat --row df", "Did you mean --each?"),
+        ("%%chat --type int", "Did you mean --as?"),
+        ("%%chat --context 3", "Did you mean --above?"),
+        ("%%compare gpt-5.5 gpt-5.4 --file a.csv", "Did you mean --attach?"),
+        ("%%compare gpt-5.5 gpt-5.4 --row df", "Did you mean --each?"),
+        ("%chat_usage --schema", "%chat_usage? lists the options, with examples."),
+    ],
+)
+def test_what_other_tools_call_an_option_is_known(run, line, meant):
+    assert said(run, f"{line}\nHi" if line.startswith("%%") else line)[1] == meant

@@ -174,3 +174,11 @@ def test_what_the_sandbox_would_cost_counts_in_the_sandbox_alone(run, sandbox, s
     assert (head[0], total[1]) == ("this notebook", "1")
     run("%chat_sandbox")
     assert cells(shown("%chat_usage")) == cells(offline)
+
+
+def test_a_budget_that_nothing_counts_towards_is_said_when_it_is_set(run, shown):
+    words = "No request counts towards the budget before there are %config GatewaySettings.prices."
+    assert words in shown("%config ChatSettings.budget = 5")
+    assert words not in shown("%config ChatSettings.budget = None")
+    run("%config GatewaySettings.prices = {'*': (1, 2)}")
+    assert words not in shown("%config ChatSettings.budget = 6")

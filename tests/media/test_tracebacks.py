@@ -28,7 +28,7 @@ def shown(monkeypatch):
         with pytest.raises(ZeroDivisionError) as raised:
             importlib.import_module("called").outer(lambda: 1 / 0)
         traceback.format_exception(raised.value)  # as IPython does: what is in an archive can be read from then on
-        return traceback_text(raised.value, 10_000)
+        return traceback_text(raised.value).text
 
     yield fail
     sys.modules.pop("called", None)
@@ -89,7 +89,7 @@ def test_a_real_user_site_is_not_the_users(tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(
         "from xcyq_magic.media.text.sources import traceback_text\nimport called\n"
-        "try:\n    called.outer(lambda: 1 / 0)\nexcept ZeroDivisionError as e:\n    print(traceback_text(e, 10_000))\n"
+        "try:\n    called.outer(lambda: 1 / 0)\nexcept ZeroDivisionError as e:\n    print(traceback_text(e).text)\n"
     )
     done = subprocess.run([python, script], capture_output=True, text=True, env=environment, check=True, timeout=60)
     assert "mine.py, line 4" in done.stdout

@@ -12,13 +12,13 @@ import functools
 import math
 import pathlib
 import re
-import sys
 import types
 import uuid
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ from shells import shell_of
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.text.nested import clipped
-from xcyq_magic.media.values import describe
+from xcyq_magic.media.values import describe, shown
 
 
 @pytest.mark.parametrize("text", ["", "a", "scatter.png", "a\nb" * 100_000])
@@ -477,70 +477,8 @@ def test_a_column_is_shown_with_its_name_and_type():
     assert describe(pd.Series(range(10_000)), 400).count("\n") < 40
 
 
-class Config:
-    """As `polars.Config`: for the duration of a `with`, how tables are written."""
-
-    now: dict = {}  # noqa: RUF012  # of the class, as in Polars
-
-    def __init__(self, **options) -> None:
-        self.options = options
-
-    def __enter__(self):
-        Config.now = self.options
-
-    def __exit__(self, *_: object):
-        Config.now = {}
-
-
-class PolarsFrame:
-    """A table as Polars has it: it is written with few rows and columns, unless its Config says otherwise."""
-
-    def __init__(self, columns: dict) -> None:
-        self._columns = columns
-        self.columns, self.dtypes = list(columns), ["Int64" for _ in columns]
-        self.shape = self.height, self.width = len(next(iter(columns.values()))), len(columns)
-
-    def null_count(self):
-        return types.SimpleNamespace(row=lambda _: tuple(v.count(None) for v in self._columns.values()))
-
-    def describe(self):
-        return PolarsFrame({"statistic": ["mean"], **{n: ["4999.5"] for n in self._columns}})
-
-    def __str__(self) -> str:
-        rows, columns = Config.now.get("tbl_rows", 8), Config.now.get("tbl_cols", 8)
-        cut = pd.DataFrame(self._columns).to_string(max_rows=rows, max_cols=columns, show_dimensions=False)
-        return "\n".join(f"{line}   " for line in cut.splitlines())
-
-
-class PolarsSeries:
-    name, dtype = "n", "Int64"
-
-    def __init__(self, values: list) -> None:
-        self._values = values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def to_frame(self):
-        return PolarsFrame({self.name: self._values})
-
-
-for _class, _module in ((PolarsFrame, "dataframe.frame.DataFrame"), (PolarsSeries, "series.series.Series")):
-    _class.__module__, _, _class.__qualname__ = f"polars.{_module}".rpartition(".")
-    _class.__name__ = _class.__qualname__
-
-
-@pytest.fixture(params=["polars", "a stand-in"])
-def polars(request, monkeypatch):
-    if request.param == "polars":
-        return pytest.importorskip("polars")
-    library = types.SimpleNamespace(Config=Config, DataFrame=PolarsFrame, Series=lambda _, values: PolarsSeries(values))
-    monkeypatch.setitem(sys.modules, "polars", library)
-    return library
-
-
-def test_a_table_of_polars_has_all_its_columns_and_rows(polars):
-    text = describe(polars.DataFrame({f"c{n}": [n, None, *range(100, 110)] for n in range(12)}))
+def test_a_table_of_polars_has_all_its_columns_and_rows():
+    text = describe(pl.DataFrame({f"c{n}": [n, None, *range(100, 110)] for n in range(12)}))
     assert text.startswith("DataFrame, 12 rows × 12 columns\n\n- c0: Int64, 1 missing\n")
     assert re.search(r"\bc5 +c6 +c7\b", text)
     assert text.count("109") == 12
@@ -548,18 +486,85 @@ def test_a_table_of_polars_has_all_its_columns_and_rows(polars):
     assert " \n" not in text
 
 
-def test_of_a_long_table_of_polars_the_ends_are_shown(polars):
-    text = describe(polars.DataFrame({"n": list(range(10_000)), "m": list(range(10_000))}))
+def test_of_a_long_table_of_polars_the_ends_are_shown():
+    text = describe(pl.DataFrame({"n": list(range(10_000)), "m": list(range(10_000))}))
     assert len(text) <= 4000
     assert "9999" in text
     assert "rows in the middle left out\n\nSummary of all 10,000 rows:\n\n" in text
     assert "4999.5" in text
 
 
-def test_a_column_of_polars_is_shown_with_its_name_and_type(polars):
-    text = describe(polars.Series("n", [1, None, 3]))
+def test_a_column_of_polars_is_shown_with_its_name_and_type():
+    text = describe(pl.Series("n", [1, None, 3]))
     assert text.startswith("Series 'n', 3 elements, Int64, 1 missing\n")
-    assert describe([polars.DataFrame({"a": [1]})]) == "[<DataFrame of 1 × 1>]"
+    assert describe([pl.DataFrame({"a": [1]})]) == "[<DataFrame of 1 × 1>]"
+
+
+# What is left out
+
+LONG = "a long text of some words " * 20
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [
+        (pd.DataFrame({"n": range(5_000), "m": range(5_000)}), "4,970 rows in the middle"),
+        (pd.DataFrame({f"c{n}": range(2) for n in range(500)}), "480 columns in the middle"),
+        (pd.DataFrame({"text": [LONG] * 5, "n": range(5)}), ""),
+        (pd.DataFrame({"text": [LONG] * 20}), "the ends of 20 cells of more than 60 characters"),
+        (
+            pd.DataFrame({"text": [LONG] * 500}),
+            "470 rows in the middle and the ends of 30 cells of more than 60 characters",
+        ),
+        (pd.DataFrame({"list": [[*range(100)]] * 20}), "the ends of 20 cells of more than 60 characters"),
+        (pd.DataFrame(), ""),
+        (pd.Series(range(10_000)), "9,970 rows in the middle"),
+        (pl.DataFrame({"n": range(5_000)}), "4,970 rows in the middle"),
+        (pl.DataFrame({"text": [LONG] * 5}), ""),
+        (pl.DataFrame({"text": [LONG] * 20, "n": range(20)}), "the ends of 20 cells of more than 60 characters"),
+        (pl.DataFrame({"date": [dt.date(2026, 1, 1)] * 20}), ""),
+        (np.arange(100_000), "99,988 elements in the middle"),
+        (np.zeros((2, 50_000), int), "99,976 elements in the middle"),
+        (np.arange(30), ""),
+        ([*range(10_000)], "9,800 items"),
+        ({"a": [*range(1_000)] * 2, "b": [*range(2_000)]}, "3,600 items"),
+        ({"a": "x" * 5_000}, "4,000 characters"),
+        ([np.arange(5), pd.DataFrame({"a": [1]})], "the elements of 2 inner tables in it (attach each alone: -a NAME)"),
+        (b"a" * 5_000, "4,000 bytes"),
+        (functools.partial(int, "1" * 5_000), "characters in the middle"),
+        ("x" * 100_000, ""),
+        (3.5, ""),
+    ],
+)
+def test_what_is_left_out_is_said(value, cut):
+    found = shown(value)
+    assert found.cut.endswith(cut) if cut else not found.cut
+    assert found.text == describe(value)
+
+
+def test_a_larger_bound_does_not_take_the_inside_of_what_has_its_shape_alone():
+    values = [np.arange(5)], [*range(10_000)], [np.arange(5), *range(10_000)]
+    assert [shown(value).more for value in values] == [False, True, True]
+
+
+@given(
+    st.one_of(
+        st.recursive(
+            st.integers() | st.text(max_size=300),
+            lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=5), inner, max_size=20),
+            max_leaves=60,
+        ),
+        st.lists(st.tuples(st.integers(0, 99), st.text("ab ", max_size=120)), max_size=60).map(
+            lambda rows: pd.DataFrame(rows, columns=["n", "text"])
+        ),
+        st.integers(1, 400).map(np.arange),
+        st.integers(1, 3_000).map(lambda n: [*range(n)]),
+    )
+)
+def test_a_value_is_cut_where_more_room_would_show_more_of_it(value):
+    here, whole = shown(value, 1_000), shown(value, 1_000_000)
+    assert not whole.cut
+    assert bool(here.cut) == (here.text != whole.text)
 
 
 # Code

@@ -16,7 +16,7 @@ from xcyq_magic import load_ipython_extension, unload_ipython_extension
 from xcyq_magic.errors import SettingError
 from xcyq_magic.gateway.route import endpoint, without_secrets
 from xcyq_magic.magics.context import Context
-from xcyq_magic.session.settings import ChatSettings, GatewaySettings
+from xcyq_magic.session.settings import DEFAULT_BASE_URL, ChatSettings, GatewaySettings
 
 SETTINGS = [(cls, name) for cls in (ChatSettings, GatewaySettings) for name in cls.class_traits(config=True)]
 WRONG = [
@@ -164,6 +164,8 @@ def test_no_error_repeats_a_password(url):
     ("cls", "name", "value", "kept"),
     [
         (GatewaySettings, "base_url", " http://127.0.0.1:11434/v1 ", "http://127.0.0.1:11434/v1"),
+        (GatewaySettings, "base_url", "", DEFAULT_BASE_URL),
+        (GatewaySettings, "base_url", " ", DEFAULT_BASE_URL),
         (GatewaySettings, "auth_scheme", "", ""),
         (ChatSettings, "model", "a-model-of-tomorrow", "a-model-of-tomorrow"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import ExpressionError, MediaError
-from xcyq_magic.magics.expand import evaluate, known_names, missing_name, names_of, nearest_name
+from xcyq_magic.magics.expand import evaluate, known_names, missing_name, names_of, names_within, nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,17 +17,24 @@ if TYPE_CHECKING:
     from xcyq_magic.magics.context import Context
     from xcyq_magic.media.resolve import Reading
 
+_ROW = re.compile(r"\brow\b")
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def reading_of(context: Context, tell: Callable[[str], None], model: str = "") -> Reading:
-    """How long what is read may be; a line is told of each document, with the tokens of `model`."""
+    """How long what is read may be; a line is told of each document, with the tokens of `model`, and of what is cut."""
     from xcyq_magic.gateway.tokens import line_of
     from xcyq_magic.media.resolve import Reading
-    from xcyq_magic.media.text_files import Bounds
+    from xcyq_magic.media.text_files import Bounds, left_out_of
 
     bounds = Bounds(context.chat.document_chars, context.chat.value_chars)
-    return Reading(bounds, lambda document: tell(line_of(document, model or context.chat.model)))
+
+    def shortened(name: str, cut: str, more: str) -> None:
+        if "row" in names_within() and _ROW.search(name):  # of each row it is something else, and said once
+            cut = "parts of it in at least one row"
+        tell(f"{name} does not go in whole. {left_out_of(cut, more, bounds)}")
+
+    return Reading(bounds, lambda document: tell(line_of(document, model or context.chat.model)), shortened)
 
 
 def attached(context: Context, text: str, tell: Callable[[str], None], reading: Reading) -> list[Part]:

@@ -242,7 +242,7 @@ class ChatMagics(TurnMagics):
         turn, session = now.turns[to_retry(now.turns)], self.session
         asked = turn.completion.chain or turn.completion.requested_model
         changed = [] if (turn.system or "") == (session.system_of(now) or "") else ["the system prompt of then"]
-        changed += [f"model {asked}"] if model is None and asked != session.model_of(now) else []
+        changed += [f"model {asked}"] if model is None and asked not in {"", session.model_of(now)} else []
         if changed:
             self.say(f"Asked again with {' and '.join(changed)}. To use what is set now, run the cell of the prompt.")
 

@@ -290,6 +290,7 @@ class Context:
         self.failure.register()
         self.chat.observe(self._move_store, "store")
         self.gateway.observe(self._say_who_answers, "base_url")
+        self.chat.observe(self._say_what_counts, "budget")
         if self._left.offline:
             sys.stdout.write("Requests go to a sandbox on this machine, as before. %chat_sandbox off ends it.\n")
         if self._conversations is not None:
@@ -312,6 +313,11 @@ class Context:
         if notice:
             sys.stdout.write(f"{notice}\n")
 
+    def _say_what_counts(self, *_: object) -> None:
+        """Say so where a budget was set that nothing counts towards."""
+        if self.chat.budget is not None and not self.gateway.prices:
+            sys.stdout.write("No request counts towards the budget before there are %config GatewaySettings.prices.\n")
+
     def _move_store(self, *_: object) -> None:
         """Keep everything where ``ChatSettings.store`` says now."""
         if self._conversations is not None:
@@ -327,6 +333,7 @@ class Context:
         self.shell.events.unregister("post_run_cell", self._say_notices)
         self.chat.unobserve(self._move_store, "store")
         self.gateway.unobserve(self._say_who_answers, "base_url")
+        self.chat.unobserve(self._say_what_counts, "budget")
         if self._session is not None:
             access = self._session.access
             self._left = replace(self._left, offline=access.sandbox is not None, key=access.entered)

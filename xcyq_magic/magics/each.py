@@ -171,9 +171,13 @@ class Prompts:
             from xcyq_magic.display.bundle import request_bundle
 
             self._magics.show(request_bundle(asking.preview()))
-            return False
-        asking.check_limit(go=self._options.go)
-        return True
+        try:
+            asking.check_limit(go=self._options.go)
+        except OptionError as e:
+            if not self._options.dry_run:
+                raise
+            self._magics.say(str(e))
+        return not self._options.dry_run
 
     def settle(
         self, found: object, name: str, show: Callable[[], None], error: BaseException | None

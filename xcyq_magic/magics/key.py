@@ -10,8 +10,10 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument
 
 from xcyq_magic.errors import InputError, KeyFormatError, MissingKeyError
+from xcyq_magic.gateway import catalog
 from xcyq_magic.magics.arguments import takes
 from xcyq_magic.magics.base import ExtensionMagics, gateway_lines
+from xcyq_magic.session.settings import DEFAULT_MODEL
 
 
 @magics_class
@@ -127,3 +129,6 @@ class AccessMagics(ExtensionMagics):
             f"Requests go to a sandbox on this machine from now on{access.instead}.\n"
             "It is not a model: it reports what it receives. %chat_sandbox off ends it."
         )
+        names = catalog.chain_of(self.session.model_of(self.session.conversation()))
+        if unknown := [name for name in names if catalog.notice(name)]:
+            self.say(f"It has the models of the gateway, not {unknown[0]}: type %chat_model {DEFAULT_MODEL}.")

@@ -20,6 +20,16 @@ _UNCLOSED = re.compile(r"""(?:-\w|--[\w-]+=)?(?:"(?:[^"\\]|\\.)*|'[^']*)\Z""")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"  # what word processors and pages make of hyphens, too
 _MOST_SHOWN = 60  # characters of a value in an error
 _SHORT = 2  # characters of an option whose value may be glued to it
+# What other tools call an option.
+_ELSEWHERE = {
+    "--each": ("--row", "--rows", "--df", "--over"),
+    "--as": ("--type", "--as-type", "--schema", "--json", "--format"),
+    "--attach": ("--file", "--files", "--image", "--img", "--media", "--add"),
+    "--above": ("--context", "--notebook", "--cells", "--history"),
+    "--out": ("--output", "--save", "--var", "--into"),
+    "--system": ("--role", "--instructions"),
+    "--dry-run": ("--preview", "--show"),
+}
 # For errors, by an option's destination.
 _EXAMPLES = {
     "model": "gpt-5.5",
@@ -127,7 +137,12 @@ def explain(message: str, magic: Any, words: Sequence[str]) -> OptionError:  # n
     hint = f"{name}? lists the options, with examples." if known else f"It takes none; {name}? has examples."
     if unknown := re.search(r"unrecognized arguments: (\S+)", message):
         typed = unknown[1].split("=")[0]
-        near = [o for o in known if o.startswith(typed)] or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
+        near = [o for o, others in _ELSEWHERE.items() if o in known and typed in others]
+        near = (
+            near
+            or [o for o in known if o.startswith(typed)]
+            or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
+        )
         if typed in {"-h", "--help"}:
             return OptionError(f"Help is not an option of {name}{unsent}.", f"Type {name}? for it.")
         hint += _behind_dashes(magic, typed)

@@ -16,7 +16,7 @@ from xcyq_magic.media.pdf import is_pdf, read_pdf
 from xcyq_magic.media.table_files import TableText, read_parquet, read_workbook
 from xcyq_magic.media.text.decoding import decoded
 from xcyq_magic.media.text.nested import fenced
-from xcyq_magic.media.text_files import Document, read_text
+from xcyq_magic.media.text_files import VALUES, Document, left_out_of, read_text
 from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _table(path: Path, shown: str, head: bytes, bounds: Bounds) -> Document | No
     if table is None:
         return None
     name = name_of(path, shown)
-    left_out = f"Left out: {table.cut}." if table.cut else ""
+    left_out = left_out_of(table.cut, VALUES if table.more else "", bounds)
     part = Text(f"{name} ({table.how}):\n{fenced(table.text)}\n")
     return Document(name, (part,), (table.size, file_size(path.stat().st_size)), left_out)
 

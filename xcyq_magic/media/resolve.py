@@ -23,10 +23,10 @@ from xcyq_magic.media.figures import figure_of, image_of_figure, is_animation, v
 from xcyq_magic.media.files import data_of_url, media_of_bytes, read_media
 from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
-from xcyq_magic.media.text.nested import clipped_line, is_address
+from xcyq_magic.media.text.nested import Shown, all_of, clipped_line, is_address
 from xcyq_magic.media.text.tables import fits_as_text
-from xcyq_magic.media.text_files import Bounds, Document
-from xcyq_magic.media.values import VALUE_CHARS, describe
+from xcyq_magic.media.text_files import VALUES, Bounds, Document
+from xcyq_magic.media.values import VALUE_CHARS, shown
 from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
@@ -47,12 +47,18 @@ class Reading:
 
     Attributes
     ----------
-    bounds, note
-        Characters of values and documents; called with each document that is read.
+    bounds
+        Characters of values and documents.
+    note
+        Called with each document that is read.
+    shortened
+        Called with the name of each value that does not go in whole, what is left out of it, and the setting that takes
+        more of it, if one does.
     """
 
     bounds: Bounds = field(default_factory=Bounds)
     note: Callable[[Document], None] = lambda _: None
+    shortened: Callable[[str, str, str], None] = lambda *_: None
 
 
 def attach(value: object, name: str = "", reading: Reading | None = None) -> list[Part]:
@@ -129,7 +135,15 @@ def _parts(value: object, name: str, reading: Reading, named: Callable[[str], Me
     value, chars = _held(value), reading.bounds.value
     if media := media_of(value, name, value_chars=chars):
         return [media]
-    return _Items(value, name, named, chars).parts() or [Text(describe(value, chars))]
+    items = _Items(value, name, named, chars)
+    parts = items.parts()
+    if not parts:
+        items.texts = [shown(value, chars)]
+        parts = [Text(items.texts[0].text)]
+    if cut := all_of(*(text.cut for text in items.texts)):
+        more = any(text.cut and text.more for text in items.texts)
+        reading.shortened(name or f"This {type(value).__name__}", cut, VALUES if more else "")
+    return parts
 
 
 def _held(value: object) -> object:
@@ -187,6 +201,7 @@ class _Items:
     def __init__(self, value: object, name: str, named: Callable[[str], Media | None], chars: int) -> None:
         self._name, self._named, self._chars = name or "This", named, chars
         self._found: list[tuple[str, object]] = []  # each with its label: media, or what is text
+        self.texts: list[Shown] = []  # of what is no media
         self._look(value, name, "", _DEEPEST)
 
     def parts(self) -> list[Part]:
@@ -198,7 +213,11 @@ class _Items:
         parts: list[Part] = []
         for label, item in self._found:
             medium = item if isinstance(item, Image | Video | MediaLink) else None
-            text = label if medium else f"{label} {describe(item, share)}".lstrip(" ")
+            text = label
+            if medium is None:
+                found = shown(item, share)
+                text = f"{label} {found.text}".lstrip(" ")
+                self.texts.append(found)
             if text and parts and isinstance(before := parts[-1], Text):
                 parts[-1] = Text(f"{before.text}\n{text}")
             elif text:
@@ -284,6 +303,8 @@ def hint_for(value: object, name: str, text: str) -> str | None:
         return f"{name} is a method: its {what} goes in. {name}() is what it returns."
     if hint := picture_hint(value, name, whole="..." not in text):
         return hint
+    if isinstance(value, ModuleType):
+        return f"{name} is a module: its description and its names go in."
     if isinstance(value, BaseException | FunctionType | MethodType | type) or not is_address(text):
         return None
     inner = f"{{{{ vars({name}) }}}}" if hasattr(value, "__dict__") else "an attribute of it"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
+from xcyq_magic.media.text.nested import all_of
 from xcyq_magic.media.text.tables import frame_text
 
 if TYPE_CHECKING:
@@ -41,13 +42,16 @@ class TableText:
     how
         What to know of it.
     cut
-        What is left out of it beyond what the text itself says.
+        What is left out, in words; ``""`` if nothing is.
+    more
+        Whether a larger bound takes more.
     """
 
     text: str
     size: str
     how: str = "as pandas reads it"
     cut: str = ""
+    more: bool = False
 
 
 def text_of_table(text: str, suffix: str, chars: int, *, goes_on: bool) -> TableText | None:
@@ -73,10 +77,29 @@ def text_of_table(text: str, suffix: str, chars: int, *, goes_on: bool) -> Table
     except Exception:  # noqa: BLE001  # whatever pandas raises of what is no table: it goes in as text
         return None
     if not goes_on:
-        return TableText(frame_text(frame, chars), _size(frame))
+        return _of_frame(frame, chars)
     first = f"the first {len(frame):,} rows"
-    cut = f"all but {first}, since the file is too long to be read whole"
-    return TableText(frame_text(frame, chars), _size(frame), f"{first}, as pandas reads them", cut)
+    return _of_frame(frame, chars, first, f"all but {first}, since the file is too long to be read whole")
+
+
+def _of_frame(frame: Frame, chars: int, first: str = "", unread: str = "") -> TableText:
+    """Return a table as text.
+
+    Parameters
+    ----------
+    frame
+        What was read.
+    chars
+        Characters of what is shown.
+    first
+        Which rows it has, where the file has more.
+    unread
+        What it lacks then.
+    """
+    shown = frame_text(frame, chars)
+    how = f"{first}, as pandas reads them" if first else TableText.how
+    cut = f"{unread}, and of these {shown.cut}" if unread and shown.cut else unread or shown.cut
+    return TableText(shown.text, _size(frame), how, cut, bool(shown.cut))
 
 
 def _delimiter(text: str) -> str:
@@ -136,9 +159,9 @@ def read_parquet(path: Path, shown: str, chars: int) -> TableText:
     except Exception as e:  # noqa: BLE001  # of damaged files, pyarrow raises what its decoders do
         raise _damaged(shown, "Parquet file", e) from None
     if len(frame) == rows:
-        return TableText(frame_text(frame, chars), _size(frame))
+        return _of_frame(frame, chars)
     first = f"the first {len(frame):,} of {rows:,} rows"
-    return TableText(frame_text(frame, chars), _size(frame), f"{first}, as pandas reads them", f"all but {first}")
+    return _of_frame(frame, chars, first, f"all but {first}")
 
 
 def read_workbook(path: Path, shown: str, chars: int) -> TableText:
@@ -191,16 +214,19 @@ def _check_unpacked(path: Path, shown: str) -> None:
 def _of_sheets(frames: dict[str, Frame], names: list[str], chars: int) -> TableText:
     long = [name for name, frame in frames.items() if len(frame) >= _MOST_SHEET_ROWS]
     share = max(_LEAST, chars // len(frames))
-    texts = []
+    texts, cuts = [], []
     for name, frame in frames.items():
         more = f", its first {len(frame):,} rows" if name in long else ""
-        texts.append(f"Sheet {name}{more}:\n{frame_text(frame, share)}")
+        shown = frame_text(frame, share)
+        texts.append(f"Sheet {name}{more}:\n{shown.text}")
+        cuts += [f"{shown.cut} of {name}"] if shown.cut else []
     cut = [f"the rows behind the first {_MOST_SHEET_ROWS:,} of {', '.join(long)}"] if long else []
     beyond = len(names) - _MOST_SHEETS
+    cut += cuts
     cut += [f"{beyond} more sheet{'s' * (beyond != 1)}: {', '.join(names[_MOST_SHEETS:])}"] if beyond > 0 else []
     one = next(iter(frames.values()))
     size = _size(one) if len(frames) == 1 else f"workbook, {len(frames)} sheets"
-    return TableText("\n\n".join(texts), size, "its sheets, as pandas reads them", " and ".join(cut))
+    return TableText("\n\n".join(texts), size, "its sheets, as pandas reads them", all_of(*cut), bool(cuts))
 
 
 def _missing(shown: str, what: str, packages: str) -> MediaError:

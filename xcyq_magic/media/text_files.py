@@ -26,7 +26,7 @@ DOCUMENT_CHARS = 100_000
 _MOST_READ = 32 * 1024 * 1024
 _END = 4  # bytes of a character, at most
 _MOST_PICTURES = 20  # of a notebook
-_RAISE = "%config ChatSettings.document_chars = {} takes more"
+_DOCUMENTS, VALUES = "document_chars", "value_chars"  # the settings
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ class FileText:
     how
         What to know of the text: ``the first 1,000 rows``.
     cut
-        Characters, or rows in words, that are left out; ``""`` if none are.
+        What is left out, in words; ``""`` if nothing is.
+    more
+        The setting that takes more of it; ``""`` if none does.
     parts
         Of a notebook, text and pictures by turns; none for others, whose text is all.
     """
@@ -95,6 +97,7 @@ class FileText:
     facts: tuple[str, ...] = ()
     how: str = ""
     cut: str = ""
+    more: str = ""
     parts: tuple[Part, ...] = ()
 
 
@@ -114,15 +117,30 @@ def read_text(path: Path, name: str, bounds: Bounds) -> Document | None:
     if said is None:
         return None
     facts = (*said.facts, file_size(size))
-    left_out = f"Left out: {said.cut}." if said.cut else ""
-    if said.cut and "character" in said.cut:
-        left_out = f"Left out: {said.cut}; {_RAISE.format(10 * bounds.document)}."
+    left_out = left_out_of(said.cut, said.more, bounds)
     head = f"{name}{f' ({said.how})' if said.how else ''}:\n"
     if said.parts:
         first, *others = said.parts
         parts = (Text(head + first.text), *others) if isinstance(first, Text) else (Text(head), first, *others)
         return Document(name, parts, facts, left_out)
     return Document(name, (Text(f"{head}{fenced(said.text, said.language)}\n"),), facts, left_out)
+
+
+def left_out_of(cut: str, more: str, bounds: Bounds) -> str:
+    """Return the sentence on what is not in the parts of a prompt, and how to have it; ``""`` if nothing is left out.
+
+    Parameters
+    ----------
+    cut
+        What is left out, in words.
+    more
+        The setting that takes more of it, if one does.
+    bounds
+        As they are.
+    """
+    now = bounds.value if more == VALUES else bounds.document
+    way_on = f"; %config ChatSettings.{more} = {10 * now} takes more" if more else ""
+    return f"Left out: {cut}{way_on}." if cut else ""
 
 
 def text_of_file(
@@ -167,7 +185,9 @@ def text_of_file(
     lines = found.text.count("\n") + (not found.text.endswith("\n"))
     facts = [] if middle else [f"{lines:,} line{'s' * (lines != 1)}"]
     facts += ["as text, since pandas is not there or sees no table in it"] if suffix in TABLES else []
-    return FileText(text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), middle or cut)
+    return FileText(
+        text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), middle or cut, _DOCUMENTS
+    )
 
 
 def language_of(name: str) -> str:
@@ -202,7 +222,9 @@ def _of_table(file: BinaryIO, size: int, suffix: str, bounds: Bounds) -> FileTex
     if found is None or table is None:
         return None
     how = _how_read(found)
-    return FileText(table.text, "", (table.size, *how), _joined(table.how, *how), table.cut)
+    return FileText(
+        table.text, "", (table.size, *how), _joined(table.how, *how), table.cut, VALUES if table.more else ""
+    )
 
 
 def _how_read(found: Decoded) -> tuple[str, ...]:
@@ -230,7 +252,9 @@ def _of_json(text: str, suffix: str, chars: int, pictures: int) -> FileText | No
         return None
     count = f"{len(value):,} {'item' if isinstance(value, list) else 'key'}{'s' * (len(value) != 1)}"
     cut = f"items of its lists and objects, {len(text) - len(short):,} characters in all"
-    return FileText(short, "json", (f"JSON, {count}",), "shortened: what is left out is counted in its place", cut)
+    return FileText(
+        short, "json", (f"JSON, {count}",), "shortened: what is left out is counted in its place", cut, _DOCUMENTS
+    )
 
 
 def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | None:
@@ -260,6 +284,7 @@ def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | No
         facts=tuple(facts),
         how="a notebook's cells and their outputs",
         cut=f"{said}, which are more characters or pictures than go in" if said else "",
+        more=_DOCUMENTS,
         parts=shown.parts,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer, roots
-from xcyq_magic.media.text.nested import clipped, written
+from xcyq_magic.media.text.nested import Shown, count_of, written
 from xcyq_magic.media.text.sources import module_text, source_of, traceback_text
 from xcyq_magic.media.text.tables import array_text, frame_text, series_text
 
@@ -23,6 +23,11 @@ _WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.p
 
 
 def describe(value: object, chars: int = VALUE_CHARS) -> str:
+    """Return `value` as text, as `shown` does."""
+    return shown(value, chars).text
+
+
+def shown(value: object, chars: int = VALUE_CHARS) -> Shown:
     """Return `value` as text that says what it left out.
 
     Nothing is computed, fetched or consumed for it: of an iterator or a lazy table stands what it says of itself.
@@ -41,10 +46,10 @@ def describe(value: object, chars: int = VALUE_CHARS) -> str:
         Its ``repr`` fails.
     """
     if isinstance(value, str):
-        return str(value)
+        return Shown(str(value))
     try:
         with _numbers_without_types():
-            return clipped(_text_of(value)(value, chars), chars)
+            return _text_of(value)(value, chars).clipped(chars)
     except Exception as e:
         why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
         msg = f"This {type(value).__name__} cannot be shown as text ({why}); nothing was sent."
@@ -62,29 +67,30 @@ def _numbers_without_types() -> AbstractContextManager[object]:
     return numpy.printoptions(legacy="1.25")  # type: ignore[no-any-return]  # NumPy, by another name
 
 
-def _text_of(value: object) -> Callable[[Any, int], str]:
+def _text_of(value: object) -> Callable[[Any, int], Shown]:
     """Return how a value is shown: by the first entry that it is one of."""
-    shown: tuple[tuple[bool, Callable[[Any, int], str]], ...] = (
+    ways: tuple[tuple[bool, Callable[[Any, int], Shown]], ...] = (
         (is_a(value, *FRAMES), frame_text),
         (is_a(value, *SERIES), series_text),
-        (isinstance(value, BaseException), traceback_text),
-        (isinstance(value, _WITH_SOURCE), source_of),
-        (isinstance(value, ModuleType), module_text),
+        (isinstance(value, BaseException), lambda v, _: traceback_text(v)),
+        (isinstance(value, _WITH_SOURCE), lambda v, _: source_of(v)),
+        (isinstance(value, ModuleType), lambda v, _: module_text(v)),
         (is_buffer(value), _bytes_text),
         (is_array(value) and "xarray" not in roots(value), _array_text),  # which says what its axes are
     )
-    return next((text for fits, text in shown if fits), written)
+    return next((text for fits, text in ways if fits), written)
 
 
-def _array_text(value: object, chars: int) -> str:
+def _array_text(value: object, chars: int) -> Shown:
     try:
         return array_text(value, chars)
     except MediaError:  # NumPy cannot read it; it may still say something of itself
         return written(value, chars)
 
 
-def _bytes_text(value: Any, chars: int) -> str:  # noqa: ANN401  # bytes in one of their forms
+def _bytes_text(value: Any, chars: int) -> Shown:  # noqa: ANN401  # bytes in one of their forms
     kept = bytes(value[: chars // 4])  # of which each may be written as \x00
     left_out = len(value) - len(kept)
-    more = f"\n… {left_out:,} byte{'s' * (left_out != 1)} left out" if left_out else ""
-    return f"{len(value):,} byte{'s' * (len(value) != 1)}: {kept!r}{more}"
+    cut = count_of(left_out, "byte") if left_out else ""
+    more = f"\n… {cut} left out" if cut else ""
+    return Shown(f"{count_of(len(value), 'byte')}: {kept!r}{more}", cut)

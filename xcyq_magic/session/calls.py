@@ -17,7 +17,7 @@ from xcyq_magic.gateway.request import meant
 from xcyq_magic.gateway.tokens import line_of
 from xcyq_magic.media.kinds import is_a
 from xcyq_magic.media.resolve import Reading, attach
-from xcyq_magic.media.text_files import Bounds
+from xcyq_magic.media.text_files import Bounds, left_out_of
 from xcyq_magic.session.session import ChatSession
 from xcyq_magic.session.typed import name_of_type
 
@@ -139,7 +139,7 @@ def message_of(
     media
         What goes before it.
     told
-        Takes a line for each document.
+        Takes a line for each document, and for what does not go in whole.
     model
         Whose tokens are named there.
 
@@ -161,14 +161,20 @@ def message_of(
         name = name_of_type(kind)
         msg = f"{name} is a type, which cannot be attached; nothing was sent."
         raise OptionError(msg, f"For an answer of that type: as_={name}.")
+    bounds = Bounds(session.chat.document_chars, session.chat.value_chars)
     documents: list[Document] = []
-    reading = Reading(Bounds(session.chat.document_chars, session.chat.value_chars), documents.append)
+    cut: list[str] = []
+
+    def shortened(name: str, what: str, more: str) -> None:
+        cut.append(f"{name} does not go in whole. {left_out_of(what, more, bounds)}")
+
+    reading = Reading(bounds, documents.append, shortened)
     parts = [part for m in media for part in attach(m, reading=reading)]
-    for document in documents:
-        line = line_of(document, model or session.chat.model)
+    lines = {line_of(document, model or session.chat.model): bool(document.left_out) for document in documents}
+    for line, is_cut in {**lines, **dict.fromkeys(cut, True)}.items():
         if told is not None:
             told.append(line)
-        if document.left_out:
+        if is_cut:
             warnings.warn(line, stacklevel=_CALLER)
     hide = session.access.hide
     return Message.of("user", *(Text(hide(p.text)) if isinstance(p, Text) else p for p in parts), prompt)

@@ -35,12 +35,48 @@ _DEEPEST = 12
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _MAPPINGS: tuple[type, ...] = (dict, Counter, OrderedDict, defaultdict, MappingProxyType)
 _PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, set, frozenset, deque, *_MAPPINGS, *_VIEWS)}
+_INNER = "inner table"  # or array, of which a container says the shape alone
 _INLINE = 60  # characters of a value among words
 # What `repr` writes as code. Within a container it stands in quotes, as other text does.
 _WORDS = (str, dt.date, dt.time, dt.timedelta, dt.tzinfo, PurePath, UUID)
 _NUMPY_DATES = ("numpy.datetime64", "numpy.timedelta64")
 _PERIODS = ("pandas._libs.tslibs.period.Period", "pandas.Period")
 _INTERVALS = ("pandas._libs.interval.Interval", "pandas.Interval")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A value as text, and what is not in it.
+
+    Attributes
+    ----------
+    text
+        What goes in; where something is left out, it says so in its place.
+    cut
+        What is left out, in words: ``4,970 rows in the middle``; ``""`` if nothing is.
+    more
+        Whether a larger bound takes more of it.
+    """
+
+    text: str
+    cut: str = ""
+    more: bool = True
+
+    def clipped(self, chars: int) -> Shown:
+        """Return it with its beginning and its end alone where it is longer than `chars`."""
+        text = clipped(self.text, chars)
+        more = f"{len(self.text) - chars:,} characters in the middle" if len(self.text) > chars else ""
+        return Shown(text, all_of(self.cut, more), self.more or bool(more))
+
+
+def all_of(*cuts: str) -> str:
+    """Return what is left out, in words, where some of `cuts` may be empty."""
+    return " and ".join(filter(None, cuts))
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 row``, ``4,970 rows``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def clipped(text: str, chars: int) -> str:
@@ -69,7 +105,7 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
-def written(value: object, chars: int, depth: int = 0) -> str:
+def written(value: object, chars: int, depth: int = 0) -> Shown:
     """Return `value` as Python writes it, with fewer items of each container where it is too long.
 
     Parameters
@@ -81,15 +117,15 @@ def written(value: object, chars: int, depth: int = 0) -> str:
     depth
         In how many containers it stands.
     """
-    text = ""
-    for most in _MOST_ITEMS:
+    shown: Shown | None = None
+    for most in (max(chars, *_MOST_ITEMS), *_MOST_ITEMS):  # no more items than characters fit
         try:
-            text = _Writer(most, chars).text(value, depth)
+            shown = _Writer(most, chars).shown(value, depth)
         except _TooLongError:
             continue
-        if len(text) <= chars:
-            return text
-    return text or _Writer(1, sys.maxsize).text(value, depth)
+        if len(shown.text) <= chars:
+            return shown
+    return shown or _Writer(1, sys.maxsize).shown(value, depth)
 
 
 def shortened_json(value: object, chars: int) -> str:
@@ -98,7 +134,8 @@ def shortened_json(value: object, chars: int) -> str:
     What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
     """
     text = ""
-    for most, longest in (*((most, max(_INLINE, chars // 4)) for most in _MOST_ITEMS), (1, _INLINE)):
+    counts = max(chars, *_MOST_ITEMS), *_MOST_ITEMS
+    for most, longest in (*((most, max(_INLINE, chars // 4)) for most in counts), (1, _INLINE)):
         text = json.dumps(_fewer(value, most, longest), indent=1, ensure_ascii=False)
         if len(text) <= chars:
             break
@@ -121,7 +158,7 @@ def _fewer(value: object, most: int, longest: int) -> object:
 
 def inline(value: object) -> str:
     """Return `value` as it stands within a list, on one line."""
-    return clipped_line(written(value, _INLINE, depth=1), _INLINE)
+    return clipped_line(written(value, _INLINE, depth=1).text, _INLINE)
 
 
 def readable(value: object) -> str | None:
@@ -187,6 +224,15 @@ class _Writer:
         self._left = chars
         self._longest = max(60, chars // 4) if most > 1 else 60
         self._open: set[int] = set()
+        self._cut: Counter[str] = Counter()
+
+    def shown(self, value: object, depth: int) -> Shown:
+        """Return `value`, and what is left out of it."""
+        text = self.text(value, depth)
+        within = self._cut.pop(_INNER, 0)
+        cuts = [count_of(n, what) for what, n in self._cut.items() if n]
+        cuts += [f"the elements of {count_of(within, _INNER)} in it (attach each alone: -a NAME)"] if within else []
+        return Shown(text, all_of(*cuts), len(cuts) > bool(within))
 
     def text(self, value: object, depth: int = 0) -> str:
         """`value`, its lines after the first not indented."""
@@ -194,7 +240,10 @@ class _Writer:
         if container is None:
             return self._leaf(value, depth)
         if id(value) in self._open or depth > _DEEPEST:
-            return f"<{type(value).__name__} again>" if id(value) in self._open else "…"
+            if id(value) in self._open:
+                return f"<{type(value).__name__} again>"
+            self._cut["container that lies deeper"] += 1
+            return "…"
         self._open.add(id(value))
         try:
             begin, items, end, count = container
@@ -202,6 +251,7 @@ class _Writer:
         finally:
             self._open.discard(id(value))
         if count > len(pieces):
+            self._cut["item"] += count - len(pieces)
             pieces.append(f"… {count - len(pieces):,} more of {count:,}")
         return _laid_out(begin, pieces, end)
 
@@ -212,13 +262,17 @@ class _Writer:
 
     def _leaf(self, value: object, depth: int) -> str:
         if depth and (is_a(value, *FRAMES, *SERIES) or is_array(value)) and getattr(value, "shape", ()) != ():
+            self._cut[_INNER] += 1
             text = _brief(value)
         elif isinstance(value, str) and type(value) is str:
             text = value[: self._longest]
             more = len(value) - len(text)
+            self._cut["character"] += more
             text = repr(text) + (f"… ({more:,} more characters)" if more else "")
         elif depth:
-            text = clipped_line(_within(value), self._longest)
+            whole = _within(value)
+            self._cut["character"] += max(0, len(whole) - self._longest)
+            text = clipped_line(whole, self._longest)
         else:
             known = readable(value)
             text = _said(value, str(value)) if known is None else known

@@ -16,31 +16,31 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.media.text.nested import clipped
+from xcyq_magic.media.text.nested import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
 
-def source_of(value: Any, chars: int) -> str:  # noqa: ANN401  # a function, a method, a class
+def source_of(value: Any) -> Shown:  # noqa: ANN401  # a function, a method, a class
     """Return the source, else the signature and the docstring."""
     if isinstance(value, functools.partial):
-        return clipped(f"{value!r}\n\n{source_of(value.func, chars)}", chars)
+        return Shown(f"{value!r}\n\n{source_of(value.func).text}")
     try:
         source = inspect.getsource(value)
     except (OSError, TypeError):
         source = _class_in_a_cell(value) or _summary(value)
-    return clipped(textwrap.dedent(source).rstrip(), chars)
+    return Shown(textwrap.dedent(source).rstrip())
 
 
-def module_text(module: ModuleType, chars: int) -> str:
+def module_text(module: ModuleType) -> Shown:
     """Name, version, the docstring's first paragraph, and the public names."""
     version = getattr(module, "__version__", None)
     head = f"module {module.__name__}" + (f", version {version}" if isinstance(version, str) else "")
     about = (inspect.getdoc(module) or "").split("\n\n", 1)[0]
     names = sorted(n for n in vars(module) if not n.startswith("_"))
-    return clipped("\n\n".join(t for t in (head, about, ", ".join(names)) if t), chars)
+    return Shown("\n\n".join(t for t in (head, about, ", ".join(names)) if t))
 
 
 def _class_in_a_cell(value: object) -> str | None:
@@ -88,10 +88,10 @@ _INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages|python\d+\.zip|[^/
 _RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
 
 
-def traceback_text(error: BaseException, chars: int) -> str:
+def traceback_text(error: BaseException) -> Shown:
     """Return the exception, what led to it, and the frames of the user's code with the lines around them."""
     chain = list(itertools.islice(_chain(error), _MOST_CHAINED))
-    return clipped("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)), chars)
+    return Shown("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.media.arrays import as_numpy, bands
 from xcyq_magic.media.kinds import roots
-from xcyq_magic.media.text.nested import inline, readable
+from xcyq_magic.media.text.nested import Shown, all_of, count_of, inline, readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,10 +52,16 @@ class _Table:
     def _missing(self) -> list[int]:
         return [int(n) for n in self.frame.isna().sum()]
 
-    def drawn(self, rows: int, columns: int) -> str:
-        """Return it with at most so many rows and columns, the outer ones."""
-        options: Any = {"max_colwidth": _LONGEST_CELL, "show_dimensions": False}
+    def drawn(self, rows: int, columns: int, longest: int | None = _LONGEST_CELL) -> str:
+        """Return it with at most so many rows and columns, the outer ones, and characters of a cell; None for all."""
+        options: Any = {"max_colwidth": longest, "show_dimensions": False}
         return str(self.frame.to_string(max_rows=rows, max_cols=columns, **options))
+
+    def lengths(self, rows: int, columns: int) -> list[list[int]]:
+        """Return of each column that `drawn` shows and that may hold text, how long the cells that it shows are."""
+        shown = self.frame.iloc[:, _outer(self.columns, columns)].iloc[_outer(self.rows, rows)]
+        may_be_long = (column for _, column in shown.items() if column.dtype.kind not in "biufcmM")
+        return [[len(str(cell)) for cell in column] for column in may_be_long]
 
     def summary(self) -> str:
         """Return what `describe` says of all rows."""
@@ -70,21 +77,26 @@ class _PolarsTable(_Table):
     def _missing(self) -> list[int]:
         return list(self.frame.null_count().row(0))
 
-    def drawn(self, rows: int, columns: int) -> str:
-        return self._plain(self.frame, rows, columns)
+    def drawn(self, rows: int, columns: int, longest: int | None = _LONGEST_CELL) -> str:
+        return self._plain(self.frame, rows, columns, _WIDEST if longest is None else longest)
+
+    def lengths(self, rows: int, columns: int) -> list[list[int]]:
+        shown = self.frame[_outer(self.rows, rows)]
+        names = [self.names[n] for n in _outer(self.columns, columns)]
+        return [[len(cell) for cell in shown[name].to_list() if isinstance(cell, str)] for name in names]
 
     def summary(self) -> str:
         summary = self.frame.describe()
         return self._plain(summary, summary.height, summary.width)
 
     @staticmethod
-    def _plain(frame: Frame, rows: int, columns: int) -> str:
+    def _plain(frame: Frame, rows: int, columns: int, longest: int = _LONGEST_CELL) -> str:
         """Write columns without lines between them, and without their types."""
         config = sys.modules["polars"].Config(
             tbl_rows=rows,
             tbl_cols=columns,
             tbl_width_chars=_WIDEST,
-            fmt_str_lengths=_LONGEST_CELL,
+            fmt_str_lengths=longest,
             tbl_formatting="NOTHING",
             tbl_hide_dataframe_shape=True,
             tbl_hide_column_data_types=True,
@@ -93,17 +105,17 @@ class _PolarsTable(_Table):
             return "\n".join(map(str.rstrip, str(frame).splitlines()))
 
 
-def frame_text(frame: Frame, chars: int) -> str:
+def frame_text(frame: Frame, chars: int) -> Shown:
     """Return a DataFrame: its size, each column's type and what it lacks, rows; of a long one a summary as well."""
     table = _PolarsTable(frame) if "polars" in roots(frame) else _Table(frame)
-    head = f"{type(frame).__name__}, {_count(table.rows, 'row')} × {_count(table.columns, 'column')}"
+    head = f"{type(frame).__name__}, {count_of(table.rows, 'row')} × {count_of(table.columns, 'column')}"
     room = chars - len(head)
     listed = _columns(table, room // 2)
-    body, left_out = _rows(table, room - len(listed))
-    return _with_summary([head, listed, body], table, left_out, chars)
+    body = _rows(table, room - len(listed))
+    return _with_summary([head, listed], body, table, chars)
 
 
-def series_text(series: Series, chars: int) -> str:
+def series_text(series: Series, chars: int) -> Shown:
     """Return a Series: its size, its type and what it lacks, elements; of a long one a summary as well."""
     if "polars" in roots(series):
         table: _Table = _PolarsTable(series.to_frame(), series=True)
@@ -111,13 +123,8 @@ def series_text(series: Series, chars: int) -> str:
         table = _Table(series.to_frame("" if series.name is None else series.name), series=True)
     lacks = f", {table.missing[0]:,} missing" if table.missing[0] else ""
     name = "" if series.name is None else f" {inline(series.name)}"
-    head = f"{type(series).__name__}{name}, {_count(len(series), 'element')}, {series.dtype}{lacks}"
-    body, left_out = _rows(table, chars - len(head))
-    return _with_summary([head, body], table, left_out, chars)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    head = f"{type(series).__name__}{name}, {count_of(len(series), 'element')}, {series.dtype}{lacks}"
+    return _with_summary([head], _rows(table, chars - len(head)), table, chars)
 
 
 def _columns(table: _Table, chars: int) -> str:
@@ -126,60 +133,84 @@ def _columns(table: _Table, chars: int) -> str:
     for n, (name, dtype, lacks) in enumerate(zip(table.names, table.dtypes, table.missing, strict=True)):
         line = f"- {str(name)[:_LONGEST_CELL]}: {dtype}" + (f", {lacks:,} missing" if lacks else "")
         if n == _MOST_LISTED or sum(map(len, lines)) + len(line) > chars:
-            lines.append(f"… {_count(table.columns - n, 'more column')}")
+            lines.append(f"… {count_of(table.columns - n, 'more column')}")
             break
         lines.append(line)
     return "\n".join(lines)
 
 
-def _rows(table: _Table, chars: int) -> tuple[str, int]:
-    """Return all rows where they fit, else the first and the last; and how many are left out."""
+@dataclass(frozen=True)
+class _Body(Shown):
+    """The rows of a table, and how many of them are left out."""
+
+    rows: int = 0
+
+
+def _rows(table: _Table, chars: int) -> _Body:
+    """Return all rows where they fit, with long cells whole or not; else the first and the last."""
     rows, columns = table.rows, table.columns
     if not rows or not columns:
-        return "", 0
-    if rows * columns * _ELEMENT <= chars and len(text := table.drawn(rows, columns)) <= chars:
-        return text, 0
-    text, most, side_by_side = "", rows, _side_by_side(chars)
+        return _Body("")
+    if rows * columns * _ELEMENT <= chars:
+        lengths = table.lengths(rows, columns)
+        long = sum(length > _LONGEST_CELL for column in lengths for length in column)
+        wide = sum(max(column, default=0) for column in lengths)  # all cells of a column are as wide as its longest
+        if long and rows * wide <= chars and len(text := table.drawn(rows, columns, None)) <= chars:
+            return _Body(text)
+        if len(text := table.drawn(rows, columns)) <= chars:
+            return _Body(text, _cells_cut(long))
+    text, cuts, most, side_by_side = "", [""], rows, _side_by_side(chars)
     for most in (m for m in ((rows, *_ROWS) if rows <= chars else _ROWS) if m <= rows):
-        text = table.drawn(most, side_by_side)
-        if most < rows:
-            text += f"\n… {_count(rows - most, 'row')} in the middle left out"
-        if columns > side_by_side:
-            text += f"\n… {_count(columns - side_by_side, 'column')} in the middle left out"
+        cuts = [f"{count_of(rows - most, 'row')} in the middle"] if most < rows else []
+        cuts += [f"{count_of(columns - side_by_side, 'column')} in the middle"] if columns > side_by_side else []
+        text = "\n… ".join([table.drawn(most, side_by_side), *(f"{cut} left out" for cut in cuts)])
         if len(text) <= chars:
             break
-    return text, rows - most
+    long = sum(length > _LONGEST_CELL for column in table.lengths(most, side_by_side) for length in column)
+    return _Body(text, all_of(*cuts, _cells_cut(long)), rows=rows - most)
+
+
+def _cells_cut(long: int) -> str:
+    return f"the ends of {count_of(long, 'cell')} of more than {_LONGEST_CELL} characters" if long else ""
+
+
+def _outer(count: int, most: int) -> list[int]:
+    """Return the places of the first and the last of so many, `most` in all, as pandas and Polars choose them."""
+    if most >= count:
+        return [*range(count)]
+    return [*range(most - most // 2), *range(count - most // 2, count)]
 
 
 def _side_by_side(chars: int) -> int:
     return next((n for n in _COLUMNS if n * _COLUMN_CHARS <= chars), _COLUMNS[-1])
 
 
-def _with_summary(sections: list[str], table: _Table, left_out: int, chars: int) -> str:
-    """Return the sections, and what `describe` says of all rows: where more are left out than it has, and it fits.
+def _with_summary(sections: list[str], body: _Body, table: _Table, chars: int) -> Shown:
+    """Return the table, and what `describe` says of all rows: where more are left out than it has, and it fits.
 
     Parameters
     ----------
     sections
         What is said of the table.
+    body
+        Its rows.
     table
         The whole of it.
-    left_out
-        How many of its rows are not among the sections.
     chars
         Characters of the whole, at most.
     """
-    text = "\n\n".join(s for s in sections if s)
+    text = "\n\n".join(s for s in (*sections, body.text) if s)
+    shown = Shown(text, body.cut)
     cells = table.rows * table.columns
-    if left_out <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(chars):
-        return text
+    if body.rows <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(chars):
+        return shown
     try:
         summary = table.summary()
     except (TypeError, ValueError):  # what the columns hold cannot be compared or counted
-        return text
-    of = _count(table.rows, "element" if table.series else "row")
+        return shown
+    of = count_of(table.rows, "element" if table.series else "row")
     whole = f"{text}\n\nSummary of all {of}:\n\n{summary}"
-    return whole if len(whole) <= chars else text
+    return Shown(whole, body.cut) if len(whole) <= chars else shown
 
 
 _FEW = 20  # elements that need no statistics
@@ -191,12 +222,12 @@ _DIGITS = 4  # behind the point, where all do not fit
 _ROUNDED = f"\n… rounded to {_DIGITS} digits"
 
 
-def array_text(value: object, chars: int) -> str:
+def array_text(value: object, chars: int) -> Shown:
     """Shape, type, smallest, mean and largest element, how many are no numbers, and as many elements as fit."""
     array = as_numpy(value)
     if array.ndim == 0:
         text = readable(value)
-        return repr(value) if text is None else text
+        return Shown(repr(value) if text is None else text)
     kind = type(value).__name__
     name = "array" if kind == "ndarray" else kind
     head = f"{name} of shape {array.shape}, {array.dtype}"
@@ -204,7 +235,8 @@ def array_text(value: object, chars: int) -> str:
     if array.ndim > 2:  # noqa: PLR2004  # height and width
         facts.append("not one picture, so in numbers")
     head = "; ".join([head, *facts])
-    return f"{head}\n{_elements(array, chars - len(head) - 1)}"
+    elements = _elements(array, chars - len(head) - 1)
+    return Shown(f"{head}\n{elements.text}", elements.cut)
 
 
 def fits_as_text(array: NDArray[Any], chars: int) -> bool:
@@ -221,14 +253,17 @@ def _all_elements(array: NDArray[Any], chars: int) -> str | None:
     return text if len(text) <= chars else None
 
 
-def _elements(array: NDArray[Any], chars: int) -> str:
+def _elements(array: NDArray[Any], chars: int) -> Shown:
     """Return all elements where they fit, else the corners."""
-    text = _all_elements(array, chars)
-    for edge in () if text is not None else _EDGES:
+    if (text := _all_elements(array, chars)) is not None:
+        return Shown(text)
+    text, edge = "", 0
+    for edge in _EDGES:
         text = _written(array, threshold=1, edgeitems=edge, precision=_DIGITS)
         if len(text) <= chars:
             break
-    return text or ""
+    corners = math.prod(min(length, 2 * edge) for length in array.shape)
+    return Shown(text, f"{count_of(array.size - corners, 'element')} in the middle" if array.size > corners else "")
 
 
 def _written(array: NDArray[Any], **options: Any) -> str:  # noqa: ANN401  # NumPy's options
