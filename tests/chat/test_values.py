@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
+import pickle
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -361,3 +363,14 @@ def test_the_code_of_many_open_fences_is_found_in_time():
     started = time.process_time()
     assert completion.code == ""
     assert time.process_time() - started < 10
+
+
+def test_a_reply_says_where_the_value_of_a_typed_answer_is():
+    typed, text = Completion("{}", "m", "m", data=[1]), Completion("Hi", "m", "m")
+    with pytest.raises(AttributeError, match=r"no attribute slope\. The value is in \.data: \.data\.slope"):
+        typed.slope  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute value\. The value is in \.data$"):
+        typed.value  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute slope$"):
+        text.slope  # noqa: B018
+    assert pickle.loads(pickle.dumps(typed)).data == copy.copy(typed).data == [1]  # noqa: S301

@@ -145,7 +145,7 @@ def test_a_film_is_refused_by_the_models_that_take_none_before_the_others_are_as
     assert out.index(comparison["gpt-5.5"].message) < out.index("## gemini-2.5-pro")
 
 
-def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, capsys):
+def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, shell, sandbox, capsys):
     run("%chat one")
     run("%%compare gpt-5.5 claude-opus-4-7\nsandbox: vary\nWhich one?")
     run("%chat and before keeping?")
@@ -153,7 +153,9 @@ def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, sandbox, c
     run("%chat_undo")
     run("%chat_keep claude-opus-4-7")
     assert "Kept: the answer of claude-opus-4-7. The conversation main has 2 turns now." in capsys.readouterr().out
+    assert shell.user_ns["_reply"].model == "claude-opus-4-7"
     run("%chat_keep 1")
+    assert shell.user_ns["_reply"].model == "gpt-5.5"
     run("%chat and now?")
     *_, prompt, kept, _ = sandbox.received[-1].body["messages"]
     assert prompt["content"].endswith("Which one?")

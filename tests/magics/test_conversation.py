@@ -223,3 +223,17 @@ def test_a_chat_that_is_only_read_brings_nothing_back(run, shell, read):
     assert session.conversation().turns == ()
     there("and on")  # in the conversation as it is now
     assert [t.prompt.text for t in session.conversation().turns] == ["and on"]
+
+
+@pytest.mark.parametrize("word", ["none", "None", "clear", "reset"])
+def test_a_word_that_means_no_system_prompt_is_none(run, shell, capsys, word):
+    run("%chat_system Be brief.")
+    with pytest.raises(OptionError, match="%chat_system off removes the system prompt"):
+        run(f"%chat_system {word}")
+    capsys.readouterr()
+    run("%chat_system")
+    assert capsys.readouterr().out.strip() == "System prompt: Be brief."
+    run(f"%chat_system --raw {word}")
+    assert capsys.readouterr().out.strip() == f"System prompt: {word}"
+    run('%chat_system ""')
+    assert capsys.readouterr().out.startswith("No system prompt.")

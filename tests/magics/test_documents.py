@@ -551,3 +551,25 @@ def test_what_is_left_out_of_a_value_is_said_and_the_setting_takes_it(shell, cap
     shell.run_cell("%config ChatSettings.value_chars = 1_000_000")
     shell.run_cell(cell)
     assert ("does not go in whole" in capsys.readouterr().out) == (name == "both")
+
+
+@pytest.mark.parametrize(
+    ("attached", "shown"),
+    [
+        ('df["height"]', "4       4"),
+        ("df['a b'].sum()", "10"),
+        ('df[["height", "a b"]]', "- a b: int64"),
+        ('df.loc[2, "a b"]', "2"),
+        ("df[df.height > 3]", "DataFrame, 1 row"),
+        ('"df[df.height > 3]"', "DataFrame, 1 row"),
+        ("max(df.height, default=0)", "4"),
+        ('words["it\'s"]', "7.5"),
+    ],
+)
+@pytest.mark.parametrize("way", ["-a {}", "--attach={}", "--attach {}"])
+def test_an_expression_with_quotes_and_spaces_is_attached_as_it_is_typed(shell, came, attached, shown, way):
+    shell.push({"df": pd.DataFrame({"height": range(5), "a b": range(5)}), "words": {"it's": 7.5}})
+    shell.run_line_magic("chat", f"{way.format(attached)} | look at [it]")
+    text = came().text
+    assert f"{attached.strip(chr(34)) if attached[0] == chr(34) else attached}:\n" in text
+    assert shown in text

@@ -431,3 +431,20 @@ def test_json_that_is_none_is_refused(notebook, typed):
     assert "nothing was sent" in cells.run(f"%%chat -m gpt-5.5 {typed}\nHi")
     assert not cells.ok
     assert server.requests == []
+
+
+def test_an_address_that_would_get_the_turns_of_another_server_is_said_when_it_is_set(notebook):
+    note = "main was answered by http://127.0.0.1"
+    cells, server = notebook(key=KEY)
+    assert note not in cells.run("%config GatewaySettings.base_url = 'http://gateway.invalid'")
+    cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
+    cells.run("%chat -m gpt-5.5 Hi")
+    assert note not in cells.run(
+        f"%config GatewaySettings.base_url = {server.base_url + '/other'!r}"
+    )  # on this machine
+    said = cells.run("%config GatewaySettings.base_url = 'http://gateway.invalid'")
+    assert said.startswith(note)
+    assert "with its next prompt, its turns go to http://gateway.invalid. %chat_reset" in said
+    cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
+    cells.run("%chat_reset")
+    assert note not in cells.run("%config GatewaySettings.base_url = 'http://gateway.invalid'")

@@ -179,6 +179,15 @@ class Completion(Generic[DataT_co]):
     def __str__(self) -> str:
         return self.text
 
+    if not TYPE_CHECKING:  # checkers are to see what is no attribute
+
+        def __getattr__(self, name: str) -> None:
+            """Say where the value of a typed answer is."""
+            where = "" if name.startswith("_") or self.data is None else f". The value is in .data: .data.{name}"
+            where = where if name != "value" else ". The value is in .data"
+            msg = f"a reply has no attribute {name}{where}"
+            raise AttributeError(msg, name=name, obj=self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form, with pictures named by their hash."""
         record = asdict(replace(self, images=(), data=None))  # type: ignore[arg-type]  # as above

@@ -141,6 +141,7 @@ class CompareMagics(ExtensionMagics):
             raise InputError(msg, f"The last comparison has {names}.")
         column = comparison.column(named)
         kept, name = keep(self.session, comparison, column), comparison.conversation
+        self.context.shell.push({"_reply": kept.turn.completion})
         turns = count(len(self.session.conversation(name).turns), "turn")
         said = f"Kept: the answer of {column.name}. The conversation {name} has {turns} now."
         said = "\n".join(filter(None, (said, self._next_model(name, column))))

@@ -304,14 +304,21 @@ class Context:
             sys.stdout.writelines(encodable(f"{line}\n") for line in self._conversations.take_notices())
 
     def _say_who_answers(self, *_: object) -> None:
-        """Say so where the sandbox answers in place of the address that was just set."""
+        """Say so where the sandbox answers in place of the address that was just set, or turns go to another server."""
         notice = self._session.access.sandbox_notice() if self._session is not None else None
         if self._session is None and self._left.offline:  # it begins to answer again with the first prompt
             from xcyq_magic.session.access import still_answers
 
             notice = still_answers(self.gateway.base_url)
+        if notice is None and self._session is not None:
+            now = self._session.conversation()
+            elsewhere = self._session.answered_elsewhere(now) if now.turns else None
+            if elsewhere is not None:
+                was, here = elsewhere
+                notice = f"{now.name} was answered by {was}; with its next prompt, its turns go to {here}."
+                notice += " %chat_reset begins a new one."
         if notice:
-            sys.stdout.write(f"{notice}\n")
+            sys.stdout.write(encodable(f"{notice}\n"))
 
     def _say_what_counts(self, *_: object) -> None:
         """Say so where a budget was set that nothing counts towards."""

@@ -28,6 +28,8 @@ _FEWEST = 4  # characters of an id that may stand for it
 _ALL = "all"
 _QUOTED = re.compile("\\s*(?:\"[^\"]*\"|'[^']*')\\s*")  # all of a text
 
+_REMOVES = {"none", "clear", "remove", "delete", "reset", "null", "no", "empty", "default"}  # is said for `off`
+
 
 @magics_class
 class ConversationMagics(ExtensionMagics):
@@ -57,8 +59,13 @@ class ConversationMagics(ExtensionMagics):
             %chat_system --raw Write templates of Jinja, such as {{ name }}.
         """
         options, first = parse_line(self.chat_system, line, cell)
-        first = unquote(first) if cell is None and _QUOTED.fullmatch(first) else first
+        quoted = cell is None and _QUOTED.fullmatch(first) is not None
+        first = unquote(first) if quoted else first
         text = "\n".join(t for t in (first.strip(), (cell or "").strip()) if t)
+        if text.lower() in _REMOVES and not options.raw and not quoted:
+            msg = f"A system prompt of the one word {text} is hardly meant, so nothing was set."
+            raise OptionError(msg, f"%chat_system off removes the system prompt; %chat_system --raw {text} sets it.")
+        text = text or ("off" if quoted else "")
         if text:
             name = self.session.conversations.current  # the expressions in the text may change it
             if not options.raw:

@@ -30,6 +30,8 @@ _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[]
 # Options whose value is a Python expression, and one that is glued to its value.
 _OF_PYTHON = {"--as", "--each", "--check"}
 _BEFORE_PYTHON = re.compile(r"--(?:as|each|check)=")
+# An expression with brackets, as `-a` may name one: df["a b"], df.mean(); or a PDF's pages, which are as they stand.
+_ATTACHED = re.compile(r"(?:--attach=|-a)?[^\W\d][\w.]*(?=[\[(])")
 _BAR = re.compile(r"\s*\|\s*")  # of a union, which may have spaces around it
 _CELL = re.compile(
     r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?P<body>\n.*)?", re.DOTALL
@@ -84,11 +86,21 @@ def split(line: str, word: re.Pattern[str] = _TOKEN) -> list[Token]:
                 at = _end_of_expression(line, source)
                 tokens.append(Token(line[start:at], start, keeps_quotes=True))
                 continue
-        tokens.append(Token(found[0], start))
+        attached = _end_of_attached(line, start, before)
+        at = attached or at
+        tokens.append(Token(line[start:at], start, keeps_quotes=attached is not None))
     return tokens
 
 
-def _end_of_expression(line: str, at: int) -> int:
+def _end_of_attached(line: str, start: int, before: str) -> int | None:
+    """Return where an expression with brackets behind ``-a`` ends that begins at `start`; None for others."""
+    if not (found := _ATTACHED.match(line, start)) or found[0].startswith("-") == (before in {"-a", "--attach"}):
+        return None
+    end = _end_of_expression(line, start, union=False)
+    return None if _open_sign(line[start:end]) else end
+
+
+def _end_of_expression(line: str, at: int, *, union: bool = True) -> int:
     """Return where an expression ends that begins at `at`: at the first space outside its brackets and quotes."""
     depth, quote = 0, ""
     while at < len(line):
@@ -97,7 +109,7 @@ def _end_of_expression(line: str, at: int) -> int:
             quote = "" if sign == quote else quote
         elif sign in "\"'":
             quote = sign
-        elif depth <= 0 and (bar := _BAR.match(line, at)):
+        elif union and depth <= 0 and (bar := _BAR.match(line, at)):
             at = bar.end()
             continue
         elif depth <= 0 and sign.isspace():

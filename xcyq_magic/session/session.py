@@ -433,9 +433,9 @@ class ChatSession:
         SettingError
             It would go there. Nothing was sent.
         """
-        was, here = conversation.answered_at, without_secrets(self.place)
-        if was in {None, SANDBOX, here} or here == SANDBOX or is_loopback(self.place):
+        if (elsewhere := self.answered_elsewhere(conversation)) is None:
             return
+        was, here = elsewhere
         if not conversation.asked_elsewhere(cell, prompt):
             return
         if (conversation.name, here) in self._moved:
@@ -444,6 +444,15 @@ class ChatSession:
         msg = f"{conversation.name} was answered by {was}, and would be sent to {here} now; nothing was sent."
         way_on = f"%config GatewaySettings.base_url = '{was}' goes on there. To send it to {here}, run this again."
         raise SettingError(msg, way_on)
+
+    def answered_elsewhere(self, conversation: Conversation) -> tuple[str, str] | None:
+        """Return the server that answered in `conversation`, and the one on another machine that would get it now.
+
+        None where they are the same, or nothing of it would leave this machine.
+        """
+        was, here = conversation.answered_at, without_secrets(self.place)
+        same = was in {None, SANDBOX, here} or here == SANDBOX or is_loopback(self.place)
+        return None if same or was is None else (was, here)
 
     def replay(self, job: Job) -> None:
         """End a request with a kept reply, if there is one that will do."""
