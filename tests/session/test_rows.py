@@ -73,6 +73,8 @@ def test_equal_requests_are_sent_once(gateway):
     rows = found.ask().rows
     assert len(server.received) == 3
     assert [r.text for r in rows] == [f"about {t}" for t in TEXTS[:3] * 40]
+    assert rows.cost == 60.0
+    assert "· 30 tokens in, 15 out · cost 60" in rows_bundle(rows)["text/plain"].splitlines()[0]
 
 
 @pytest.mark.parametrize("slots", [1, 3, 8])

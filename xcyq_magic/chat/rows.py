@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.usage import pandas
 
 if TYPE_CHECKING:
@@ -207,8 +209,18 @@ class Rows(Sequence[Row[D]]):
     @property
     def cost(self) -> float | None:
         """What all cost, each request once; None where no price is set."""
-        costs = {id(r.completion): r.cost for r in self._rows if r.completion is not None and r.cost is not None}
-        return sum(costs.values()) if costs else None
+        costs = [r.cost for r in self._of_each_request() if r.cost is not None]
+        return sum(costs) if costs else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of all, each request once; None where no reply says how many."""
+        spent = [r.completion.usage for r in self._of_each_request() if r.completion and r.completion.usage]
+        return functools.reduce(Usage.plus, spent) if spent else None
+
+    def _of_each_request(self) -> list[Row[D]]:
+        """Return a row of each request that has a reply: equal rows share one, and its completion."""
+        return list({id(r.completion): r for r in self._rows if r.completion is not None}.values())
 
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame`` with a row for each case, and the index of the frame that was given.

@@ -8,7 +8,6 @@ from html import unescape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.parts import Image
 from xcyq_magic.chat.usage import amount
 from xcyq_magic.display.bundle import caption_of, picture_element
@@ -293,16 +292,12 @@ def figures(rows: Rows[Any]) -> str:
     unasked = sum(not r.asked for r in rows)
     failed = len(rows.failed) - stopped - unasked
     before = sum(c.cached for c in completions)
-    # Equal rows share one request: two never take the same time to the last digit.
-    requests = {(c.usage, c.first_token_s, c.duration_s) for c in completions}
-    spent = [usage for usage, *_ in requests if usage is not None]
-    usage = Usage(sum(u.prompt_tokens or 0 for u in spent), sum(u.completion_tokens or 0 for u in spent))
     took = rows.duration_s
     return joined(
         *(f"{n:,} {what}" for n, what in ((failed, "failed"), (stopped, "stopped"), (unasked, "not asked")) if n),
         f"{before:,} answered before" if before else "",
         "" if took is None else seconds(took) if took < _SHORT_S else duration(took),
-        tokens(usage) if spent else "",
+        tokens(rows.usage) if rows.usage else "",
         "" if rows.cost is None else f"cost {amount(rows.cost)}",
     )
 

@@ -18,6 +18,7 @@ from xcyq_magic.session.cases import without_keys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from xcyq_magic.chat.completion import Completion
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.chat.rows import Case
     from xcyq_magic.session.cases import Cases
@@ -326,7 +327,8 @@ class Asking:
                 own = self._jobs[job.digest][1]
                 if rows[own[0][0]][own[0][1]] is not None:  # after an interrupt, it is called with the same again
                     continue
-                found = [self._row(job, model, place, ended) for model, place in own]
+                reply = job.live.completion  # one for all rows of the request: it is paid once
+                found = [self._row(job, reply, model, place, ended) for model, place in own]
                 for (model, place), row in zip(own, found, strict=True):
                     rows[model][place] = row
                 progress.add(found)
@@ -347,9 +349,8 @@ class Asking:
             error = next((e for e in failed if e is not _NOT_ASKED), _NOT_ASKED)
         return Asked(found, error)
 
-    def _row(self, job: Job, model: str, place: int, ended: Ended | None) -> Row[Any]:
+    def _row(self, job: Job, completion: Completion | None, model: str, place: int, ended: Ended | None) -> Row[Any]:
         live, case = job.live, self.cases.all[place]
-        completion = live.completion
         error = live.error if isinstance(live.error, XcyqError) else live.mismatch
         if error is None and (completion is None or completion.partial):
             error = _NOT_ASKED if completion is None else IncompleteReplyError("It was stopped.", "Run the cell again.")

@@ -168,7 +168,8 @@ class Evaluating(Asking):
                     continue
                 for place, (model, score) in product(asked.places, _scores_of(asked).items()):
                     scored[model][place] = replace(rows[model][place], score=score)
-                progress.add([self._row(job, judge, place, None) for place in asked.places])
+                reply = job.live.completion
+                progress.add([self._row(job, reply, judge, place, None) for place in asked.places])
             progress.stop_if_hopeless()
 
         over([job for job in jobs if job.live.ended])
