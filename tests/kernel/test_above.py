@@ -393,8 +393,9 @@ def test_an_output_of_a_wrong_type_disturbs_no_later_cell(page):
 
 def test_of_what_a_loop_shows_the_beginning_and_the_end_are_kept(page):
     page.run(page.add("%config ChatSettings.above_chars = 1_000_000"))
-    page.run(page.add("for n in range(2_000):\n    display(f'shown {n}')"))
+    # Of over 2,000 messages that wait, ZeroMQ drops some.
+    page.run(page.add("for n in range(1_500):\n    display(f'shown {n}')"))
     sent = page.ask("%%chat --above 1")
     assert "'shown 0'" in sent
-    assert "'shown 1999'" in sent
+    assert "'shown 1499'" in sent
     assert 900 < sent.count("'shown ") < 1_100

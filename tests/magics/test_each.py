@@ -229,8 +229,10 @@ def test_rows_are_asked_with_what_is_set_for_the_conversation(run, shell, sandbo
 
 def test_what_does_not_go_in_whole_is_said_once_for_all_rows(run, shell, capsys):
     shell.push({"big": pd.DataFrame({"n": range(5_000)}), "lists": [[*range(1_000 + n)] for n in range(4)]})
-    run(f"%%chat --each lists --dry-run\n{ECHO}{{{{ row }}}} of {{{{ big }}}}")
+    run("parts = iter([[*range(2_000 + n)] for n in range(4)])")
+    run(f"%%chat --each lists --dry-run\n{ECHO}{{{{ row }}}} of {{{{ big }}}} and {{{{ next(parts) }}}}")
     said = capsys.readouterr().out
     more = "; %config ChatSettings.value_chars = 40000 takes more."
     assert said.count(f"row does not go in whole. Left out: parts of it in at least one row{more}") == 1
+    assert said.count("next(parts) does not go in whole. Left out: parts of it in at least one row") == 1
     assert said.count(f"big does not go in whole. Left out: 4,970 rows in the middle{more}") == 1

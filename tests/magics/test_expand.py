@@ -223,7 +223,9 @@ def test_a_matrix_goes_in_as_numbers_and_says_how_to_have_it_seen(run, sandbox, 
     assert "matshow" not in capsys.readouterr().out
     run("%chat -a features Look")
     said = capsys.readouterr().out
-    assert "features is sent as text, without some of its numbers. To send it as a picture, write {{ plt.ma" in said
+    assert "features does not go in whole. Left out: 2,856 elements in the middle" in said
+    assert "sent as text" not in said
+    assert "To send features as a picture, write {{ plt.matshow(features) }}." in said
     run("%chat {{ plt.matshow(features) }}")
     assert [p["type"] for p in prompt(sandbox)] == ["image_url"]
     run("plt.close('all')")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import folder, notebook, pdf
+from documents import folder, notebook, pdf, png_in_base64
 from files import at_once, make_endless
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,22 +92,46 @@ JSON = st.recursive(
 
 @given(JSON, st.integers(50, 2000))
 def test_shortened_json_is_json_and_whole_where_it_fits(value, chars):
-    text = shortened_json(value, chars)
+    short = shortened_json(value, chars)
     whole = json.dumps(value, indent=1, ensure_ascii=False)
-    if len(whole) <= chars:
-        assert json.loads(text) == value
-    json.loads(text)
-    assert len(text) <= max(len(whole) + 200, chars)  # what counts a few items may be longer than these
+    assert len(whole) > chars or not short.cut
+    assert (json.loads(short.text) == value) == (not short.cut)
+    assert len(short.text) <= max(len(whole) + 200, chars)  # what counts a few items may be longer than these
 
 
 def test_json_keeps_its_structure_and_counts_what_it_leaves_out():
     value = {"rows": list(range(5000)), "names": {f"n{i}": i for i in range(3000)}, "text": "x" * 9000}
-    short = json.loads(shortened_json(value, 3000))
+    short = json.loads(shortened_json(value, 3000).text)
     assert list(short) == ["rows", "names", "text"]
     kept = len(short["rows"]) - 1
     assert short["rows"][-1] == f"… {5000 - kept:,} more of 5,000 left out"
     assert short["names"]["…"] == f"{3000 - kept:,} more of 3,000 left out"
     assert "more characters" in short["text"]
+    cut = shortened_json(value, 3000).cut
+    assert cut == f"{8000 - 2 * kept:,} items of its lists and objects and 8,250 characters of its strings"
+    rows = [{"n": n, "list": [1, 2]} for n in range(9000)]
+    here, more = (shortened_json(rows, chars) for chars in (3000, 30_000))
+    assert here.cut
+    assert len(more.text) > 5 * len(here.text) > 9000
+
+
+def test_json_that_goes_in_without_its_indentation_is_whole(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([{"n": n, "list": [1, 2]} for n in range(2000)], indent=8))
+    text, left_out = read(path)
+    assert len(text) < path.stat().st_size / 3
+    assert not left_out
+    assert "shortened" not in text
+
+
+def test_ten_times_the_bound_takes_more_pictures_of_a_notebook(tmp_path):
+    png = png_in_base64((200, 0, 0))
+    output = {"output_type": "display_data", "data": {"image/png": png}, "metadata": {}}
+    cell = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": "plot()", "outputs": [output]}
+    path = tmp_path / "plots.ipynb"
+    path.write_text(json.dumps({"cells": [cell] * 30, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    assert "document_chars = 1000000 takes more" in read(path)[1]
+    assert not read(path, document=1_000_000)[1]
 
 
 def test_brackets_are_pages_where_no_file_is_called_so(tmp_path, monkeypatch):

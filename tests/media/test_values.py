@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import dataclasses
 import datetime as dt
@@ -25,7 +26,7 @@ from hypothesis import strategies as st
 from shells import shell_of
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.text.nested import clipped
+from xcyq_magic.media.text.shown import clipped
 from xcyq_magic.media.values import describe, shown
 
 
@@ -227,7 +228,7 @@ def test_an_array_of_one_number_is_that_number(value, text):
         ([Wrapped("a")], "[Wrapped('a')]"),
         (
             np.array([{"a": {"b": {"c": "d" * 90}}}, None], object),
-            "array of shape (2,), object\n[{ 'a': { 'b': {'c': 'ddd",
+            "array of shape (2,), object\n[{'a': {'b': {'c': 'ddd",
         ),
         (collections.Counter("abbccc"), "Counter({'c': 3, 'b': 2, 'a': 1})"),
     ],
@@ -505,32 +506,66 @@ def test_a_column_of_polars_is_shown_with_its_name_and_type():
 LONG = "a long text of some words " * 20
 
 
+MIXED = np.empty(3, dtype=object)
+MIXED[:] = [LONG, [*range(1_000)], None]
+
+
 @pytest.mark.parametrize(
     ("value", "cut"),
     [
         (pd.DataFrame({"n": range(5_000), "m": range(5_000)}), "4,970 rows in the middle"),
-        (pd.DataFrame({f"c{n}": range(2) for n in range(500)}), "480 columns in the middle"),
+        (
+            pd.DataFrame({f"c{n}": range(2) for n in range(500)}),
+            "480 columns in the middle and the types of 440 columns",
+        ),
+        (pd.DataFrame({f"c{n}": range(2) for n in range(90)}), "the types of 30 columns"),
+        (pd.DataFrame(columns=[f"c{n}" for n in range(90)]), "the types of 30 columns"),
         (pd.DataFrame({"text": [LONG] * 5, "n": range(5)}), ""),
-        (pd.DataFrame({"text": [LONG] * 20}), "the ends of 20 cells of more than 60 characters"),
+        (pd.DataFrame({"text": [LONG] * 20}), "parts of 20 cells"),
         (
             pd.DataFrame({"text": [LONG] * 500}),
-            "470 rows in the middle and the ends of 30 cells of more than 60 characters",
+            "470 rows in the middle and parts of 30 cells",
         ),
-        (pd.DataFrame({"list": [[*range(100)]] * 20}), "the ends of 20 cells of more than 60 characters"),
+        (pd.DataFrame({"text": ["a\tb\n" * 30] * 40, "n": 1.5}), "parts of 40 cells"),
+        (pd.DataFrame({"mixed": [LONG, 1.5] * 20}), "parts of 20 cells"),
+        (pd.DataFrame({"list": [[*range(100)]] * 20}), "parts of 20 cells"),
+        (pd.DataFrame({"list": [[*range(150)]]}), ""),
+        (pd.DataFrame({"array": [np.arange(2_000)]}), "parts of 1 cell"),
+        (pd.DataFrame({"array": [np.arange(200)]}), ""),
+        (pd.DataFrame({"table": [pd.DataFrame({"a": [1]})]}), "parts of 1 cell"),
+        (pd.DataFrame({"n": range(40)}, index=[LONG] * 40), "parts of 40 cells"),
+        (
+            pd.DataFrame({"n": range(40)}, index=pd.MultiIndex.from_product([[LONG], range(40)])),
+            "parts of 40 cells",
+        ),
         (pd.DataFrame(), ""),
         (pd.Series(range(10_000)), "9,970 rows in the middle"),
+        (pd.Index(range(0, 20_000, 2), name="even"), "9,970 rows in the middle"),
+        (pd.Categorical(["a", "b"] * 1_000), "1,970 rows in the middle"),
+        (pd.array([1, None] * 5_000), "9,970 rows in the middle"),
+        (pd.date_range("2026", periods=10_000), "9,970 rows in the middle"),
         (pl.DataFrame({"n": range(5_000)}), "4,970 rows in the middle"),
         (pl.DataFrame({"text": [LONG] * 5}), ""),
-        (pl.DataFrame({"text": [LONG] * 20, "n": range(20)}), "the ends of 20 cells of more than 60 characters"),
-        (pl.DataFrame({"date": [dt.date(2026, 1, 1)] * 20}), ""),
+        (pl.DataFrame({"text": [LONG] * 20, "n": range(20)}), "parts of 20 cells"),
+        (pl.DataFrame({"list": [[*range(100)]] * 20}), "parts of 20 cells"),
+        (pl.DataFrame({"list": [[*range(100)]] * 3, "record": [{"a": LONG}] * 3}), ""),
+        (pl.DataFrame({"bytes": [b"a" * 900] * 20}), "parts of 20 cells"),
+        (pl.DataFrame({"a" * 5_000: [1.5]}), "parts of 1 cell"),
+        (pl.DataFrame({"date": [dt.date(2026, 1, 1)] * 20, "n": 1.25}), ""),
         (np.arange(100_000), "99,988 elements in the middle"),
         (np.zeros((2, 50_000), int), "99,976 elements in the middle"),
         (np.arange(30), ""),
-        ([*range(10_000)], "9,800 items"),
-        ({"a": [*range(1_000)] * 2, "b": [*range(2_000)]}, "3,600 items"),
+        (MIXED, "parts of 2 elements"),
+        (np.zeros(2, dtype=[("x", "f8", (1_000,))]), "the middle of arrays in it"),
+        ([*range(10_000)], "9,261 items"),
+        ({"a": [*range(1_000)] * 2, "b": [*range(2_000)]}, "3,262 items"),
         ({"a": "x" * 5_000}, "4,000 characters"),
+        ([{}] * 5_000, "4,100 items"),
         ([np.arange(5), pd.DataFrame({"a": [1]})], "the elements of 2 inner tables in it (attach each alone: -a NAME)"),
-        (b"a" * 5_000, "4,000 bytes"),
+        ([np.zeros(0)], ""),
+        (functools.reduce(lambda inner, _: [inner], range(20), 1), "1 container deeper than 12 levels"),
+        (b"a" * 5_000, "4,020 bytes"),
+        (memoryview(np.zeros((3_000, 3), np.uint8)), "8,020 bytes"),
         (functools.partial(int, "1" * 5_000), "characters in the middle"),
         ("x" * 100_000, ""),
         (3.5, ""),
@@ -540,11 +575,101 @@ def test_what_is_left_out_is_said(value, cut):
     found = shown(value)
     assert found.cut.endswith(cut) if cut else not found.cut
     assert found.text == describe(value)
+    assert len(found.text) <= 4_000 or isinstance(value, str)
+
+
+GROUPS = getattr(builtins, "ExceptionGroup", None)  # from Python 3.11 on
+
+
+def grouped(count: int) -> Exception:
+    """Return so many errors as one."""
+    return GROUPS("all", [*map(ValueError, range(count))]) if GROUPS else ValueError()
+
+
+def fail(levels: int) -> None:
+    """Raise an error, so many levels deep."""
+    if not levels:
+        raise ZeroDivisionError
+    fail(levels - 1)
+
+
+def deep(levels: int) -> Exception:
+    """Return an error that was raised so many levels deep."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        fail(levels)
+    return caught.value
+
+
+def chain(length: int) -> Exception:
+    """Return an error that so many others led to."""
+    error = ValueError(0)
+    for n in range(1, length):
+        later = ValueError(n)
+        later.__cause__ = error
+        error = later
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cut"),
+    [
+        (deep(3), ""),
+        (deep(20), "14 frames of your code"),
+        (chain(4), ""),
+        (chain(5), "what led to its first exception"),
+        (grouped(4), ""),
+        (grouped(6), "2 exceptions of a group" if GROUPS else ""),
+    ],
+)
+def test_what_a_traceback_leaves_out_is_said_and_no_setting_takes_it(error, cut):
+    found = shown(error)
+    assert found.cut == cut
+    assert not (cut and found.more)
 
 
 def test_a_larger_bound_does_not_take_the_inside_of_what_has_its_shape_alone():
     values = [np.arange(5)], [*range(10_000)], [np.arange(5), *range(10_000)]
     assert [shown(value).more for value in values] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.DataFrame({"n": range(50_000), "m": range(50_000), "text": "word"}),
+        pd.DataFrame({f"c{n}": range(30) for n in range(2_000)}),
+        pd.DataFrame({"text": ["word " * 20_000] * 20}),
+        pd.Index(range(10**6)),
+        pl.DataFrame({"n": range(50_000)}),
+        pl.DataFrame({f"c{n}": range(30) for n in range(2_000)}),
+        pl.DataFrame({"list": [[*range(50_000)]] * 20}),
+        np.arange(10**6),
+        np.zeros((1_000, 1_000)),
+        np.array([LONG] * 10_000, dtype=object),
+        [*range(10**6)],
+        [{}] * 10**6,
+        [[[n] * 50 for n in range(50)] for _ in range(50)],
+        {f"key {n}": {"text": LONG, "list": [*range(100)]} for n in range(1_000)},
+        b"a" * 10**6,
+        types.SimpleNamespace(a=[*range(100_000)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("chars", [1_000, 4_000, 40_000])
+def test_a_bound_of_ten_times_as_much_takes_more_where_it_is_said_to(value, chars):
+    here, more = shown(value, chars), shown(value, 10 * chars)
+    assert here.cut
+    assert here.more
+    assert len(here.text) <= chars
+    assert len(more.text) > 1.4 * len(here.text)
+
+
+CELLS = (
+    st.text('ab \n\t"é', max_size=120)
+    | st.lists(st.integers(0, 99), max_size=150)
+    | st.integers(-(2**60), 2**60)
+    | st.binary(max_size=99)
+)
+TABLES = st.lists(st.tuples(CELLS, st.text("ab ", max_size=120)), min_size=1, max_size=40)
 
 
 @given(
@@ -554,17 +679,21 @@ def test_a_larger_bound_does_not_take_the_inside_of_what_has_its_shape_alone():
             lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=5), inner, max_size=20),
             max_leaves=60,
         ),
-        st.lists(st.tuples(st.integers(0, 99), st.text("ab ", max_size=120)), max_size=60).map(
-            lambda rows: pd.DataFrame(rows, columns=["n", "text"])
+        TABLES.map(lambda rows: pd.DataFrame([r[:1] for r in rows], columns=["n"], index=[r[1] for r in rows])),
+        TABLES.map(lambda rows: pl.DataFrame({"n": pl.Series([r[0] for r in rows], dtype=pl.Object)})),
+        st.lists(st.lists(st.integers(0, 9**9), max_size=50), max_size=30).map(
+            lambda lists: pl.DataFrame({"n": lists})
         ),
+        st.lists(CELLS, max_size=30).map(lambda cells: pd.Series(cells, dtype=object).to_numpy()),
         st.integers(1, 400).map(np.arange),
         st.integers(1, 3_000).map(lambda n: [*range(n)]),
     )
 )
 def test_a_value_is_cut_where_more_room_would_show_more_of_it(value):
-    here, whole = shown(value, 1_000), shown(value, 1_000_000)
+    here, tenfold, whole = shown(value, 1_000), shown(value, 10_000), shown(value, 1_000_000)
     assert not whole.cut
     assert bool(here.cut) == (here.text != whole.text)
+    assert not (here.cut and here.more) or len(tenfold.text) > len(here.text)
 
 
 # Code

@@ -79,7 +79,11 @@ def test_equal_requests_are_sent_once(gateway):
 
 @pytest.mark.parametrize("slots", [1, 3, 8])
 def test_no_more_requests_are_on_their_way_than_there_are_slots(gateway, slots):
-    session, server = gateway(delay_s=0.02, concurrency=slots)
+    def answer(n: int, body: dict) -> str:
+        assert n >= slots or eventually(lambda: server.most_at_once >= slots)
+        return "Yes."
+
+    session, server = gateway(answer, delay_s=0.02, concurrency=slots)
     assert asking(session).ask().error is None
     assert server.most_at_once == slots
 
@@ -142,13 +146,14 @@ def test_the_turns_of_a_conversation_go_along_and_it_stays_as_it_is(gateway):
 
 
 def test_a_row_that_waits_gives_up_its_slot(gateway):
-    """The first is refused and waits; with one slot, the others are answered meanwhile."""
+    """The first is refused and waits; with one slot, others are answered meanwhile."""
     session, server = gateway(
-        lambda n, body: (429, {"Retry-After": "0.6"}) if n == 0 else body["messages"][-1]["content"], concurrency=1
+        lambda n, body: (429, {"Retry-After": "1"}) if n == 0 else body["messages"][-1]["content"], concurrency=1
     )
     asked = asking(session).ask()
     assert not asked.rows.failed
-    assert server.prompts() == [*TEXTS, "text 0"]
+    assert server.prompts()[:2] == TEXTS[:2]
+    assert sorted(server.prompts()) == sorted([*TEXTS, "text 0"])
     assert server.most_at_once == 1
 
 
@@ -166,10 +171,10 @@ def test_a_second_refusal_holds_all_back_for_as_long_as_it_says(gateway):
 
 def test_one_refusal_among_answers_holds_nobody_back(gateway):
     session, server = gateway(
-        lambda n, body: (429, {"Retry-After": "0.5"}) if n % 4 == 3 else body["messages"][-1]["content"], concurrency=1
+        lambda n, body: (429, {"Retry-After": "2"}) if n % 4 == 3 else body["messages"][-1]["content"], concurrency=1
     )
     assert not asking(session).ask().rows.failed
-    assert server.times[11] - server.times[0] < 0.5  # the first refusal is the fourth request
+    assert server.times[11] - server.times[0] < 2  # the first refusal is the fourth request
 
 
 def test_one_of_many_rows_that_is_told_to_wait_again_and_again_is_answered_in_the_end(gateway):

@@ -14,7 +14,7 @@ from xcyq_magic.display.caption import counted
 from xcyq_magic.display.markup import as_text, escape, to_html
 from xcyq_magic.display.style import body, inlined, quiet, reply_body, unfolding
 from xcyq_magic.errors import show_directions
-from xcyq_magic.media.text.nested import fenced
+from xcyq_magic.media.text.shown import fenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

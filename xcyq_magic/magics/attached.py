@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xcyq_magic.magics.context import Context
     from xcyq_magic.media.resolve import Reading
 
-_ROW = re.compile(r"\brow\b")
+_CHANGES = re.compile(r"\brow\b|\(")  # a call may return something else each time
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -28,11 +28,15 @@ def reading_of(context: Context, tell: Callable[[str], None], model: str = "") -
     from xcyq_magic.media.text_files import Bounds, left_out_of
 
     bounds = Bounds(context.chat.document_chars, context.chat.value_chars)
+    said: set[str] = set()
 
     def shortened(name: str, cut: str, more: str) -> None:
-        if "row" in names_within() and _ROW.search(name):  # of each row it is something else, and said once
+        if "row" in names_within() and _CHANGES.search(name):  # it may be something else for each row: said once
             cut = "parts of it in at least one row"
-        tell(f"{name} does not go in whole. {left_out_of(cut, more, bounds)}")
+        line = f"{name} does not go in whole. {left_out_of(cut, more, bounds)}"
+        if line not in said:
+            tell(line)
+        said.add(line)
 
     return Reading(bounds, lambda document: tell(line_of(document, model or context.chat.model)), shortened)
 

@@ -321,7 +321,7 @@ def failure_text(failure: LastFailure, chars: int, hide: Callable[[str], str]) -
     hide
         Takes the keys out of a text.
     """
-    from xcyq_magic.media.text.nested import clipped, fenced
+    from xcyq_magic.media.text.shown import clipped, fenced
     from xcyq_magic.media.values import describe
 
     error = failure.error

@@ -94,11 +94,7 @@ def picture_hint(value: object, name: str, *, whole: bool) -> str | None:
         return None
     if _could_be_picture(value):
         seen = f"{{{{ plt.matshow({name}) }}}}"
-        return (
-            None
-            if whole
-            else f"{name} is sent as text, without some of its numbers. To send it as a picture, write {seen}."
-        )
+        return None if whole else f"To send {name} as a picture, write {seen}."
     if len(shape) == 4 and _is_picture_shape(shape[1:]):  # noqa: PLR2004  # a batch of pictures
         return f"{name} is a batch of shape {shape}: it is sent as text. Its first picture is {{{{ {name}[0] }}}}."
     if len(shape) == 3 and shape[0] in _CHANNELS and min(shape[1:]) >= _SMALLEST:  # noqa: PLR2004  # as torch has it

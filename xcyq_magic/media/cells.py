@@ -15,7 +15,8 @@ from xcyq_magic.errors import MediaError
 from xcyq_magic.media.files import media_of_bytes
 from xcyq_magic.media.images import decoding, opened
 from xcyq_magic.media.kinds import PICTURES
-from xcyq_magic.media.text.nested import clipped, fenced, is_address
+from xcyq_magic.media.text.nested import is_address
+from xcyq_magic.media.text.shown import clipped, fenced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

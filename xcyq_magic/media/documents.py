@@ -15,7 +15,7 @@ from xcyq_magic.media.folder import read_folder
 from xcyq_magic.media.pdf import is_pdf, read_pdf
 from xcyq_magic.media.table_files import TableText, read_parquet, read_workbook
 from xcyq_magic.media.text.decoding import decoded
-from xcyq_magic.media.text.nested import fenced
+from xcyq_magic.media.text.shown import fenced
 from xcyq_magic.media.text_files import VALUES, Document, left_out_of, read_text
 from xcyq_magic.media.video import mime_of
 

@@ -13,7 +13,7 @@ from xcyq_magic.chat.parts import Text, file_size
 from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, read_file, reading
 from xcyq_magic.media.text.decoding import decoded
-from xcyq_magic.media.text.nested import clipped, fenced
+from xcyq_magic.media.text.shown import clipped, fenced
 from xcyq_magic.media.text_files import Bounds, Document, FileText, text_of_file
 from xcyq_magic.media.video import mime_of
 

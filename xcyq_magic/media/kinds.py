@@ -13,6 +13,14 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml
 FRAMES = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "polars.dataframe.frame.DataFrame")
 SERIES = ("pandas.core.series.Series", "pandas.Series", "polars.series.series.Series")
 
+# One column of pandas without its labels.
+INDEXES = (
+    "pandas.core.indexes.base.Index",
+    "pandas.Index",
+    "pandas.core.arrays.base.ExtensionArray",
+    "pandas.api.extensions.ExtensionArray",
+)
+
 
 def is_a(value: object, *names: str) -> bool:
     """Return whether `value` is an instance of a class of one of these qualified names, or of one derived from it."""

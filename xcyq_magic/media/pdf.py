@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.parts import Image, Text, file_size
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import encoded
-from xcyq_magic.media.text.nested import clipped, fenced
+from xcyq_magic.media.text.shown import clipped, fenced
 from xcyq_magic.media.text_files import Document
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ from xcyq_magic.media.figures import figure_of, image_of_figure, is_animation, v
 from xcyq_magic.media.files import data_of_url, media_of_bytes, read_media
 from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
-from xcyq_magic.media.text.nested import Shown, all_of, clipped_line, is_address
-from xcyq_magic.media.text.tables import fits_as_text
+from xcyq_magic.media.text.array_text import fits_as_text
+from xcyq_magic.media.text.nested import is_address
+from xcyq_magic.media.text.shown import Shown, all_of, clipped_line
 from xcyq_magic.media.text_files import VALUES, Bounds, Document
 from xcyq_magic.media.values import VALUE_CHARS, shown
 from xcyq_magic.media.video import mime_of
@@ -38,6 +39,7 @@ _MOST_ITEMS = 50  # of a list that holds media
 _DEEPEST = 3  # lists within lists
 _LEAST_CHARS = 200  # of each item that is text
 _MOST_SHOWN = 60
+_PLAIN = {list, tuple, dict, set, frozenset, deque}
 _LONGEST_NAME = 8000  # characters of a path or an address
 
 
@@ -337,6 +339,9 @@ def media_of(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -
         return value
     if value is None or isinstance(value, str | int | float | complex | type):
         return None
+    if type(value) in _PLAIN:  # of many, a look at each way takes long
+        figure = figure_of(value)
+        return None if figure is None else image_of_figure(figure, name)
     return _of_object(value, name, value_chars) or _of_file(value, name) or of_representation(value)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.text.nested import all_of
+from xcyq_magic.media.text.shown import all_of
 from xcyq_magic.media.text.tables import frame_text
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SNIFFED = 20_000  # characters
 _MOST_ROWS = 100_000  # of Parquet
 _MOST_SHEET_ROWS = 20_000  # openpyxl reads some 10,000 in a second
 _MOST_SHEETS = 10
+_MOST_NAMED = 2  # sheets of which it is said what of each is left out
 _MOST_UNPACKED = 500 * 1024 * 1024  # bytes of what is in an .xlsx
 _NUMBER_IN_FULL = r"[+-]?0\d+"  # a name in digits, such as a postal code, which is no number
 _LEAST = 500  # characters of a sheet
@@ -220,6 +221,8 @@ def _of_sheets(frames: dict[str, Frame], names: list[str], chars: int) -> TableT
         shown = frame_text(frame, share)
         texts.append(f"Sheet {name}{more}:\n{shown.text}")
         cuts += [f"{shown.cut} of {name}"] if shown.cut else []
+    if len(cuts) > _MOST_NAMED:
+        cuts = [f"parts of {len(cuts)} sheets"]
     cut = [f"the rows behind the first {_MOST_SHEET_ROWS:,} of {', '.join(long)}"] if long else []
     beyond = len(names) - _MOST_SHEETS
     cut += cuts

@@ -15,7 +15,8 @@ from xcyq_magic.media.files import open_regular
 from xcyq_magic.media.secrets import is_private, mask
 from xcyq_magic.media.table_files import TABLES, text_of_table
 from xcyq_magic.media.text.decoding import Decoded, decoded
-from xcyq_magic.media.text.nested import clipped, fenced, shortened_json
+from xcyq_magic.media.text.nested import shortened_json
+from xcyq_magic.media.text.shown import Shown, fenced, limit
 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
@@ -144,7 +145,7 @@ def left_out_of(cut: str, more: str, bounds: Bounds) -> str:
 
 
 def text_of_file(
-    file: BinaryIO, size: int, name: str, bounds: Bounds, *, pictures: int = _MOST_PICTURES
+    file: BinaryIO, size: int, name: str, bounds: Bounds, *, pictures: int | None = None
 ) -> FileText | None:
     """Return what a file says; None if it is no text.
 
@@ -159,7 +160,7 @@ def text_of_file(
     bounds
         How long the text may be.
     pictures
-        The most pictures of a notebook.
+        The most pictures of a notebook; None for as many as are usual for so long a text.
 
     Raises
     ------
@@ -177,16 +178,16 @@ def text_of_file(
         raise MediaError(msg, "Was it saved? Attach another, or leave it out.")
     how = _how_read(found)
     if not middle and (suffix == ".ipynb" or len(found.text) > bounds.document):
-        said = _of_json(found.text, suffix, bounds.document, pictures)
+        most = limit(_MOST_PICTURES, bounds.document, DOCUMENT_CHARS) if pictures is None else pictures
+        said = _of_json(found.text, suffix, bounds.document, most)
         if said is not None:
             return replace(said, facts=(*said.facts, *how))
-    text = clipped(found.text, bounds.document) if not middle else found.text
-    cut = f"{len(found.text) - bounds.document:,} characters in the middle" if len(text) < len(found.text) else ""
+    shown = Shown(found.text, middle) if middle else Shown(found.text).clipped(bounds.document)
     lines = found.text.count("\n") + (not found.text.endswith("\n"))
     facts = [] if middle else [f"{lines:,} line{'s' * (lines != 1)}"]
     facts += ["as text, since pandas is not there or sees no table in it"] if suffix in TABLES else []
     return FileText(
-        text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), middle or cut, _DOCUMENTS
+        shown.text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), shown.cut, _DOCUMENTS
     )
 
 
@@ -247,14 +248,12 @@ def _of_json(text: str, suffix: str, chars: int, pictures: int) -> FileText | No
     try:
         short = shortened_json(value, chars)
     except RecursionError:
-        short = text
-    if len(short) > chars:
+        return None
+    if len(short.text) > chars:
         return None
     count = f"{len(value):,} {'item' if isinstance(value, list) else 'key'}{'s' * (len(value) != 1)}"
-    cut = f"items of its lists and objects, {len(text) - len(short):,} characters in all"
-    return FileText(
-        short, "json", (f"JSON, {count}",), "shortened: what is left out is counted in its place", cut, _DOCUMENTS
-    )
+    how = "shortened: what is left out is counted in its place" if short.cut else ""
+    return FileText(short.text, "json", (f"JSON, {count}",), how, short.cut, _DOCUMENTS)
 
 
 def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | None:

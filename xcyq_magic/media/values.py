@@ -9,16 +9,19 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, is_buffer, roots
-from xcyq_magic.media.text.nested import Shown, count_of, written
+from xcyq_magic.media.kinds import FRAMES, INDEXES, SERIES, is_a, is_array, is_buffer, roots
+from xcyq_magic.media.text.array_text import array_text
+from xcyq_magic.media.text.nested import written
+from xcyq_magic.media.text.shown import Shown, count_of
 from xcyq_magic.media.text.sources import module_text, source_of, traceback_text
-from xcyq_magic.media.text.tables import array_text, frame_text, series_text
+from xcyq_magic.media.text.tables import frame_text, series_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 VALUE_CHARS = 4000
+_AROUND = 80  # characters of what is said of bytes
 _WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.partial)
 
 
@@ -71,7 +74,7 @@ def _text_of(value: object) -> Callable[[Any, int], Shown]:
     """Return how a value is shown: by the first entry that it is one of."""
     ways: tuple[tuple[bool, Callable[[Any, int], Shown]], ...] = (
         (is_a(value, *FRAMES), frame_text),
-        (is_a(value, *SERIES), series_text),
+        (is_a(value, *SERIES, *INDEXES), series_text),
         (isinstance(value, BaseException), lambda v, _: traceback_text(v)),
         (isinstance(value, _WITH_SOURCE), lambda v, _: source_of(v)),
         (isinstance(value, ModuleType), lambda v, _: module_text(v)),
@@ -89,7 +92,9 @@ def _array_text(value: object, chars: int) -> Shown:
 
 
 def _bytes_text(value: Any, chars: int) -> Shown:  # noqa: ANN401  # bytes in one of their forms
-    kept = bytes(value[: chars // 4])  # of which each may be written as \x00
+    if isinstance(value, memoryview):
+        value = value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes()
+    kept = bytes(value[: max(1, chars - _AROUND) // 4])  # of which each may be written as \x00
     left_out = len(value) - len(kept)
     cut = count_of(left_out, "byte") if left_out else ""
     more = f"\n… {cut} left out" if cut else ""

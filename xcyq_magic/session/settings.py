@@ -78,7 +78,7 @@ class GatewaySettings(Settings):
 
     base_url = Unicode(
         help="The gateway's address: its host, a path with or without a version (/v1, /v1beta/openai), or the whole "
-        "address of chat/completions. Empty for the gateway's own. Environment: XCYQ_BASE_URL."
+        "address of chat/completions. Empty for that of the environment variable XCYQ_BASE_URL, else the gateway's own."
     ).tag(config=True, example="https://gateway.example/path")
     auth_scheme = Unicode("Bearer", help="The word before the key in the Authorization header; empty for none.").tag(
         config=True
@@ -127,7 +127,9 @@ class GatewaySettings(Settings):
     def _address(self, proposal: dict[str, Any]) -> str:
         from xcyq_magic.gateway.route import endpoint  # noqa: PLC0415  # %load_ext stays quick
 
-        address: str = proposal["value"].strip() or self._base_url_from_environment()
+        address: str = proposal["value"].strip()
+        if not address:
+            return self._base_url_from_environment()
         try:
             endpoint(address)
         except SettingError as e:

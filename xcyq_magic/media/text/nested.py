@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import json
+import math
 import re
 import sys
 import textwrap
@@ -20,15 +21,12 @@ from uuid import UUID
 from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import as_numpy
-from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array
+from xcyq_magic.media.kinds import FRAMES, INDEXES, SERIES, is_a, is_array
+from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of
 
-_HEAD = 2 / 3  # of what is kept: the beginning tells more than the end
-_SHORTEST = 20
-_MOST_ITEMS = (1000, 200, 60, 25, 10, 5, 3, 2, 1)  # of each container, tried in turn
 _LINE = 96  # characters that a container may take on one line
 # What says where a value lies, and nothing of what it holds: PIL's own `at 0x7F`, <IPython.lib.display.Audio object>.
 _ADDRESS = re.compile(r"<[^<>\n]* object>|\bat 0x[0-9A-Fa-f]{4,}\b")
-_FENCE = re.compile(r"`{3,}")
 _SHORT = 24  # characters of items that share lines
 _NO_BREAK = "\0"  # for a space within an item
 _DEEPEST = 12
@@ -36,7 +34,10 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 _MAPPINGS: tuple[type, ...] = (dict, Counter, OrderedDict, defaultdict, MappingProxyType)
 _PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, set, frozenset, deque, *_MAPPINGS, *_VIEWS)}
 _INNER = "inner table"  # or array, of which a container says the shape alone
+_DEEPER = "container"
+_REST = "… "  # begins what says how many items are left out
 _INLINE = 60  # characters of a value among words
+_SOME = 20  # items: from there on, one more or less is no matter
 # What `repr` writes as code. Within a container it stands in quotes, as other text does.
 _WORDS = (str, dt.date, dt.time, dt.timedelta, dt.tzinfo, PurePath, UUID)
 _NUMPY_DATES = ("numpy.datetime64", "numpy.timedelta64")
@@ -44,68 +45,7 @@ _PERIODS = ("pandas._libs.tslibs.period.Period", "pandas.Period")
 _INTERVALS = ("pandas._libs.interval.Interval", "pandas.Interval")
 
 
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """A value as text, and what is not in it.
-
-    Attributes
-    ----------
-    text
-        What goes in; where something is left out, it says so in its place.
-    cut
-        What is left out, in words: ``4,970 rows in the middle``; ``""`` if nothing is.
-    more
-        Whether a larger bound takes more of it.
-    """
-
-    text: str
-    cut: str = ""
-    more: bool = True
-
-    def clipped(self, chars: int) -> Shown:
-        """Return it with its beginning and its end alone where it is longer than `chars`."""
-        text = clipped(self.text, chars)
-        more = f"{len(self.text) - chars:,} characters in the middle" if len(self.text) > chars else ""
-        return Shown(text, all_of(self.cut, more), self.more or bool(more))
-
-
-def all_of(*cuts: str) -> str:
-    """Return what is left out, in words, where some of `cuts` may be empty."""
-    return " and ".join(filter(None, cuts))
-
-
-def count_of(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 row``, ``4,970 rows``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def clipped(text: str, chars: int) -> str:
-    """Return the beginning and the end of `text`, and between them how much is left out; whole where it fits."""
-    if len(text) <= chars:
-        return text
-    between = f"\n… {len(text):,} characters left out …\n"
-    kept = max(_SHORTEST, chars - len(between))
-    head = int(kept * _HEAD)
-    tail = kept - head
-    return f"{text[:head]}\n… {len(text) - kept:,} characters left out …\n{text[-tail:]}"
-
-
-def clipped_line(text: str, chars: int) -> str:
-    """Return the same on one line."""
-    flat = " ".join(text.split()) if "\n" in text else text
-    if len(flat) <= chars:
-        return flat
-    return f"{flat[:chars]}… ({len(flat) - chars:,} more characters)"
-
-
-def fenced(text: str, language: str = "") -> str:
-    """Return `text` in a fence that it cannot close."""
-    longest = max(map(len, _FENCE.findall(text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def written(value: object, chars: int, depth: int = 0) -> Shown:
+def written(value: object, chars: int, depth: int = 0, *, in_line: bool = False) -> Shown:
     """Return `value` as Python writes it, with fewer items of each container where it is too long.
 
     Parameters
@@ -116,49 +56,72 @@ def written(value: object, chars: int, depth: int = 0) -> Shown:
         Characters to stay within, where that can be.
     depth
         In how many containers it stands.
+    in_line
+        Whether containers are written without line ends.
     """
     shown: Shown | None = None
-    for most in (max(chars, *_MOST_ITEMS), *_MOST_ITEMS):  # no more items than characters fit
+    most = max(1, chars)  # items of each container
+    while most:
+        writer = _Writer(most, chars, in_line=in_line)
         try:
-            shown = _Writer(most, chars).shown(value, depth)
+            shown = writer.shown(value, depth)
         except _TooLongError:
-            continue
-        if len(shown.text) <= chars:
-            return shown
-    return shown or _Writer(1, sys.maxsize).shown(value, depth)
+            fit = writer.count * 9 // 10 if writer.count > _SOME else max(1, writer.count)
+        else:
+            if len(shown.text) <= chars:
+                return shown
+            fit = most = min(most, writer.widest)
+        most = min(fit, most // 2 if most > _SOME else most * 2 // 3)
+    return shown or _Writer(1, sys.maxsize, in_line=in_line).shown(value, depth)
 
 
-def shortened_json(value: object, chars: int) -> str:
+def shortened_json(value: object, chars: int) -> Shown:
     """Return a value of JSON as JSON, with fewer items of each list and object where it is too long.
 
     What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
     """
-    text = ""
-    counts = max(chars, *_MOST_ITEMS), *_MOST_ITEMS
-    for most, longest in (*((most, max(_INLINE, chars // 4)) for most in counts), (1, _INLINE)):
-        text = json.dumps(_fewer(value, most, longest), indent=1, ensure_ascii=False)
-        if len(text) <= chars:
-            break
-    return text
+    most, longest = chars, max(_INLINE, chars // 4)
+    while True:
+        short = _ShortJson(most, longest if most else _INLINE)
+        text = json.dumps(short.of(value), indent=1, ensure_ascii=False)
+        if len(text) <= chars or not most:
+            cuts = (count_of(n, what) for what, n in short.cut.items() if n)
+            return Shown(text, all_of(*cuts))
+        # The square root, for lists stand in lists.
+        most = min(most * 9 // 10, int(min(most, short.widest) * math.sqrt(chars / len(text))))
 
 
-def _fewer(value: object, most: int, longest: int) -> object:
-    """Return a value of JSON with so many items of each list and object, and so many characters of each string."""
-    if isinstance(value, str):
-        return clipped_line(value, longest) if len(value) > longest else value
-    if not isinstance(value, list | dict):
-        return value
-    more = len(value) - most
-    said = f"{more:,} more of {len(value):,} left out"
-    if isinstance(value, list):
-        return [*(_fewer(item, most, longest) for item in value[:most]), *([f"… {said}"] if more > 0 else ())]
-    kept = {key: _fewer(item, most, longest) for key, item in itertools.islice(value.items(), most)}
-    return {**kept, "…": said} if more > 0 else kept
+class _ShortJson:
+    """Shortens a value of JSON: so many items of each list and object, so many characters of each string."""
+
+    def __init__(self, most: int, longest: int) -> None:
+        self._most = max(1, most)
+        self._longest = longest
+        self.widest = 0  # items of a list or an object, of those that are kept
+        self.cut: Counter[str] = Counter()
+
+    def of(self, value: object) -> object:
+        """Return `value`, shortened."""
+        if isinstance(value, str):
+            self.cut["character of its strings"] += max(0, len(value) - self._longest)
+            return clipped_line(value, self._longest) if len(value) > self._longest else value
+        if not isinstance(value, list | dict):
+            return value
+        more = max(0, len(value) - self._most)
+        self.widest = max(self.widest, len(value) - more)
+        self.cut["item of its lists and objects"] += more
+        said = f"{more:,} more of {len(value):,} left out"
+        if isinstance(value, list):
+            return [*map(self.of, value[: self._most]), *([f"… {said}"] if more else ())]
+        kept = {key: self.of(item) for key, item in itertools.islice(value.items(), self._most)}
+        return {**kept, "…": said} if more else kept
 
 
-def inline(value: object) -> str:
+def inline(value: object, chars: int = _INLINE) -> Shown:
     """Return `value` as it stands within a list, on one line."""
-    return clipped_line(written(value, _INLINE, depth=1).text, _INLINE)
+    found = written(value, chars, depth=1, in_line=True)
+    text = clipped_line(found.text, chars)
+    return Shown(text, found.cut or "its end" * (len(text) > chars), found.more)
 
 
 def readable(value: object) -> str | None:
@@ -219,50 +182,65 @@ class _TooLongError(Exception):
 class _Writer:
     """Writes one value, with at most so many items of each container, and gives up over the budget."""
 
-    def __init__(self, most: int, chars: int) -> None:
+    def __init__(self, most: int, chars: int, *, in_line: bool) -> None:
         self._most = most
+        self._line = sys.maxsize if in_line else _LINE
         self._left = chars
         self._longest = max(60, chars // 4) if most > 1 else 60
         self._open: set[int] = set()
         self._cut: Counter[str] = Counter()
+        self.count = 0  # of what was written
+        self.widest = 1  # items of a container, of those that were written
 
     def shown(self, value: object, depth: int) -> Shown:
         """Return `value`, and what is left out of it."""
         text = self.text(value, depth)
-        within = self._cut.pop(_INNER, 0)
+        within, deep = self._cut.pop(_INNER, 0), self._cut.pop(_DEEPER, 0)
         cuts = [count_of(n, what) for what, n in self._cut.items() if n]
-        cuts += [f"the elements of {count_of(within, _INNER)} in it (attach each alone: -a NAME)"] if within else []
-        return Shown(text, all_of(*cuts), len(cuts) > bool(within))
+        alone = "(attach each alone: -a NAME)"
+        rest = [f"the elements of {count_of(within, _INNER)} in it {alone}"] if within else []
+        rest += [f"{count_of(deep, _DEEPER)} deeper than {_DEEPEST} levels"] if deep else []
+        return Shown(text, all_of(*cuts, *rest), more=bool(cuts))
 
     def text(self, value: object, depth: int = 0) -> str:
         """`value`, its lines after the first not indented."""
         container = _container(value)
         if container is None:
             return self._leaf(value, depth)
-        if id(value) in self._open or depth > _DEEPEST:
-            if id(value) in self._open:
-                return f"<{type(value).__name__} again>"
-            self._cut["container that lies deeper"] += 1
-            return "…"
+        if id(value) in self._open:
+            return self._spent(f"<{type(value).__name__} again>")
+        if depth > _DEEPEST:
+            self._cut[_DEEPER] += 1
+            return self._spent("…")
         self._open.add(id(value))
         try:
             begin, items, end, count = container
+            self._spent(begin + end)
             pieces = [self._item(item, depth) for item in itertools.islice(items, self._most)]
         finally:
             self._open.discard(id(value))
+        self.widest = max(self.widest, len(pieces))
         if count > len(pieces):
             self._cut["item"] += count - len(pieces)
-            pieces.append(f"… {count - len(pieces):,} more of {count:,}")
-        return _laid_out(begin, pieces, end)
+            pieces.append(f"{_REST}{count - len(pieces):,} more of {count:,}")
+        return _laid_out(begin, pieces, end, self._line)
 
     def _item(self, item: tuple[str, object] | tuple[_Key, object], depth: int) -> str:
         label, value = item
-        name = label if isinstance(label, str) else f"{self.text(label.key, depth + 1)}: "
+        name = self._spent(label) if isinstance(label, str) else f"{self.text(label.key, depth + 1)}: "
         return name + self.text(value, depth + 1)
 
+    def _spent(self, text: str) -> str:
+        """Return `text`, taken off the budget with what stands between it and the next."""
+        self._left -= len(text) + 2 * bool(text)
+        if self._left < 0:
+            raise _TooLongError
+        self.count += bool(text)
+        return text
+
     def _leaf(self, value: object, depth: int) -> str:
-        if depth and (is_a(value, *FRAMES, *SERIES) or is_array(value)) and getattr(value, "shape", ()) != ():
-            self._cut[_INNER] += 1
+        if depth and (is_a(value, *FRAMES, *SERIES, *INDEXES) or is_array(value)) and getattr(value, "shape", ()) != ():
+            self._cut[_INNER] += 0 not in getattr(value, "shape", ())
             text = _brief(value)
         elif isinstance(value, str) and type(value) is str:
             text = value[: self._longest]
@@ -276,10 +254,7 @@ class _Writer:
         else:
             known = readable(value)
             text = _said(value, str(value)) if known is None else known
-        self._left -= len(text) + 2
-        if self._left < 0:
-            raise _TooLongError
-        return text
+        return self._spent(text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,6 +263,11 @@ class _Key:
 
 
 _Items = Iterable[tuple[str, object] | tuple[_Key, object]]
+
+
+def is_container(value: object) -> bool:
+    """Return whether `value` is written item by item."""
+    return _container(value) is not None
 
 
 def _container(value: object) -> tuple[str, _Items, str, int] | None:
@@ -349,12 +329,12 @@ def _brief(value: object) -> str:
     return f"<{type(value).__name__} of {shape}{f', {dtype}' if dtype is not None else ''}>"
 
 
-def _laid_out(begin: str, pieces: list[str], end: str) -> str:
+def _laid_out(begin: str, pieces: list[str], end: str, most: int) -> str:
     """On one line where it is short, else a line for each item."""
     line = begin + ", ".join(pieces) + end
-    if len(line) <= _LINE and "\n" not in line:
+    if len(line) <= most and "\n" not in line:
         return line
-    if max(map(len, pieces)) <= _SHORT and "\n" not in line:
+    if max(len(p) for p in pieces if not p.startswith(_REST)) <= _SHORT and "\n" not in line:
         inner = "\n ".join(textwrap.wrap(", ".join(p.replace(" ", _NO_BREAK) for p in pieces), _LINE))
         inner = inner.replace(_NO_BREAK, " ")
     else:

@@ -12,11 +12,12 @@ import re
 import sysconfig
 import textwrap
 import traceback
+from collections import Counter
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.media.text.nested import Shown
+from xcyq_magic.media.text.shown import Shown, all_of, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +91,12 @@ _RUNNERS = re.compile(r"[/\\](?:IPython|ipykernel)[/\\]")
 
 def traceback_text(error: BaseException) -> Shown:
     """Return the exception, what led to it, and the frames of the user's code with the lines around them."""
-    chain = list(itertools.islice(_chain(error), _MOST_CHAINED))
-    return Shown("\n\nand then:\n\n".join(_one(e) for e in reversed(chain)))
+    chain = [*itertools.islice(_chain(error), _MOST_CHAINED + 1)]
+    cut: Counter[str] = Counter()
+    text = "\n\nand then:\n\n".join(_one(e, cut) for e in reversed(chain[:_MOST_CHAINED]))
+    cuts = [count_of(n, what) for what, n in cut.items() if n]
+    cuts += ["what led to its first exception"] if len(chain) > _MOST_CHAINED else []
+    return Shown(text, all_of(*cuts), more=False)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -104,18 +109,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
 
 
-def _one(error: BaseException, depth: int = 0) -> str:
+def _one(error: BaseException, cut: Counter[str], depth: int = 0) -> str:
     said = "".join(traceback.format_exception_only(type(error), error)).rstrip()
-    within = getattr(error, "exceptions", ()) if isinstance(error, _GROUP) and depth < _MOST_CHAINED else ()
-    parts = [f"{n} of {len(within)}:\n{_one(e, depth + 1)}" for n, e in enumerate(within[:_MOST_CHAINED], 1)]
-    return "\n".join([*_frames(error.__traceback__), said, *(textwrap.indent(part, "  ") for part in parts)])
+    group = getattr(error, "exceptions", ()) if isinstance(error, _GROUP) else ()
+    within = group[:_MOST_CHAINED] if depth < _MOST_CHAINED else ()
+    cut["exception of a group"] += len(group) - len(within)
+    parts = [f"{n} of {len(group)}:\n{_one(e, cut, depth + 1)}" for n, e in enumerate(within, 1)]
+    return "\n".join([*_frames(error.__traceback__, cut), said, *(textwrap.indent(part, "  ") for part in parts)])
 
 
-def _frames(trace: TracebackType | None) -> Iterator[str]:
+def _frames(trace: TracebackType | None, cut: Counter[str]) -> Iterator[str]:
     frames = [(f.f_code.co_filename, line, f.f_code.co_name) for f, line in traceback.walk_tb(trace)]
     users = {file for file in {f[0] for f in frames} if _is_users(file)}
     frames = [f for f in frames if f[0] in users or not _RUNNERS.search(f[0])]
     mine = [n for n, (file, _, _) in enumerate(frames) if file in users]
+    cut["frame of your code"] += max(0, len(mine) - _MOST_FRAMES)
     shown = {*mine[-_MOST_FRAMES:], len(frames) - 1} if frames else set()
     skipped = 0
     for n, (file, line, name) in enumerate(frames):

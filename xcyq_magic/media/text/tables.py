@@ -1,33 +1,59 @@
-"""Tables and arrays as text: shape, columns and rows; of a long one the first and last rows, and a summary of all."""
+"""Tables as text: shape, columns and rows; of a long one the first and last rows, and a summary of all."""
 
 from __future__ import annotations
 
-import math
 import sys
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.media.arrays import as_numpy, bands
-from xcyq_magic.media.kinds import roots
-from xcyq_magic.media.text.nested import Shown, all_of, count_of, inline, readable
+from xcyq_magic.media.kinds import INDEXES, is_a, roots
+from xcyq_magic.media.text.cell_text import cells_text
+from xcyq_magic.media.text.nested import inline
+from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of, fewer, limit
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from collections.abc import Iterable, Sequence
 
 Frame: TypeAlias = Any  # pandas is not imported to name its types
 Series: TypeAlias = Any
 
-_ROWS = (30, 10, 6, 4, 2)  # shown, tried in turn
-_COLUMNS = (20, 8, 4)  # side by side, as many as the budget has room for
+_ROWS = 30  # shown of a long table
+_COLUMNS, _FEWEST_COLUMNS = 20, 4  # shown side by side of a wide one, as many as there is room for
 _COLUMN_CHARS = 150  # of the budget, for each of them
-_MOST_LISTED = 60
-_LONGEST_CELL = 60
-_WIDEST = 10_000  # characters of a line, for Polars, which leaves out columns that do not fit
+_LISTED = 60  # columns
+_CELL = 60  # characters of a cell that does not go in whole, at the least
+_ELEMENT = 3  # characters of a cell with what stands between it and the next, at the least
+_WIDEST = 60_000  # characters of a line, for Polars, which counts them in 16 bits
 _SUMMARY_ROWS = 8  # of `describe`: fewer rows that are left out are no reason for it
 _MOST_COUNTED = 20_000_000  # cells: beyond that, counting what is missing takes seconds
 _MOST_SORTED = 5_000_000  # cells: beyond that, their quartiles do; and they take as long for each column
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The outer rows and columns of a table, their cells short enough.
+
+    Attributes
+    ----------
+    frame
+        Of the table's library; where some are left out, one row or column of the middle is there, too.
+    rows, columns
+        How many are shown of it: even numbers, where some are left out.
+    wide
+        Characters of a line, at the least.
+    longest
+        Characters of its longest text.
+    cut
+        How many cells do not go in whole.
+    """
+
+    frame: Frame
+    rows: int
+    columns: int
+    wide: int = 0
+    longest: int = 0
+    cut: int = 0
 
 
 class _Table:
@@ -52,23 +78,47 @@ class _Table:
     def _missing(self) -> list[int]:
         return [int(n) for n in self.frame.isna().sum()]
 
-    def drawn(self, rows: int, columns: int, longest: int | None = _LONGEST_CELL) -> str:
-        """Return it with at most so many rows and columns, the outer ones, and characters of a cell; None for all."""
-        options: Any = {"max_colwidth": longest, "show_dimensions": False}
-        return str(self.frame.to_string(max_rows=rows, max_cols=columns, **options))
+    def part(self, rows: int, columns: int, longest: int) -> _Part:
+        """Return its outer rows and columns, and of each cell so many characters at most."""
+        at, middle = _outer(self.rows, rows)
+        frame = self.frame.iloc[:, _outer(self.columns, columns)[0]].iloc[at]
+        frame = frame.copy(deep=False)
+        wide = most = cut = 0
+        for n in range(frame.shape[1]):
+            if frame.dtypes.iloc[n].kind in "biufcmM":
+                continue
+            found = cells_text(frame.iloc[:, n].array, longest, middle)
+            wide, most, cut = wide + found.longest, max(most, found.longest), cut + found.cut
+            if found.changed:
+                frame.isetitem(n, sys.modules["pandas"].Series(found.cells, index=frame.index, dtype=object))
+        frame.index, cut_labels = self._labels(frame.index, longest, middle)
+        frame.columns, cut_names = self._labels(frame.columns, longest, -1)
+        return _Part(frame, rows, columns, wide, most, cut + cut_labels + cut_names)
 
-    def lengths(self, rows: int, columns: int) -> list[list[int]]:
-        """Return of each column that `drawn` shows and that may hold text, how long the cells that it shows are."""
-        shown = self.frame.iloc[:, _outer(self.columns, columns)].iloc[_outer(self.rows, rows)]
-        may_be_long = (column for _, column in shown.items() if column.dtype.kind not in "biufcmM")
-        return [[len(str(cell)) for cell in column] for column in may_be_long]
+    @staticmethod
+    def _labels(index: Any, longest: int, middle: int) -> tuple[Any, int]:  # noqa: ANN401  # pandas'
+        """Return the labels of rows or columns, none longer than `longest`, and how many were."""
+        levels = [cells_text(index.get_level_values(n), longest, middle) for n in range(index.nlevels)]
+        cut = sum(level.cut for level in levels)
+        if not cut:
+            return index, 0
+        pd: Any = sys.modules["pandas"]
+        texts = [level.cells for level in levels]
+        if index.nlevels == 1:
+            return pd.Index(texts[0], name=index.name, dtype=object), cut
+        return pd.MultiIndex.from_arrays(texts, names=index.names), cut
+
+    def drawn(self, part: _Part) -> str:
+        """Return a part of it as text, with marks where rows and columns are left out."""
+        options: Any = {"max_colwidth": None, "show_dimensions": False}
+        return str(part.frame.to_string(max_rows=part.rows, max_cols=part.columns, **options))
 
     def summary(self) -> str:
         """Return what `describe` says of all rows."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas warns of columns that have no mean
             summary = self.frame.describe()
-        return str(summary.to_string(max_colwidth=_LONGEST_CELL))
+        return str(summary.to_string(max_colwidth=_CELL))
 
 
 class _PolarsTable(_Table):
@@ -77,26 +127,40 @@ class _PolarsTable(_Table):
     def _missing(self) -> list[int]:
         return list(self.frame.null_count().row(0))
 
-    def drawn(self, rows: int, columns: int, longest: int | None = _LONGEST_CELL) -> str:
-        return self._plain(self.frame, rows, columns, _WIDEST if longest is None else longest)
+    def part(self, rows: int, columns: int, longest: int) -> _Part:
+        pl: Any = sys.modules["polars"]
+        at, middle = _outer(self.rows, rows)
+        names = [self.names[n] for n in _outer(self.columns, columns)[0]]
+        shown, texts = self.frame[at], []
+        wide = most = cut = 0
+        for name in names:
+            column = shown[name]
+            if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
+                texts.append(column)
+                continue
+            found = cells_text(column.to_list(), longest, middle)
+            wide, most, cut = wide + found.longest, max(most, found.longest), cut + found.cut
+            cells = [None if cell is None else str(cell) for cell in found.cells]
+            texts.append(pl.Series(name, cells, dtype=pl.String))
+        heads = cells_text(names, longest, -1)
+        frame = pl.DataFrame({clear: text.alias(clear) for clear, text in zip(_apart(heads.cells), texts, strict=True)})
+        return _Part(frame, rows, columns, wide, max(most, heads.longest), cut + heads.cut)
 
-    def lengths(self, rows: int, columns: int) -> list[list[int]]:
-        shown = self.frame[_outer(self.rows, rows)]
-        names = [self.names[n] for n in _outer(self.columns, columns)]
-        return [[len(cell) for cell in shown[name].to_list() if isinstance(cell, str)] for name in names]
+    def drawn(self, part: _Part) -> str:
+        return self._plain(part.frame, part.rows, part.columns, part.longest)
 
     def summary(self) -> str:
         summary = self.frame.describe()
-        return self._plain(summary, summary.height, summary.width)
+        return self._plain(summary, summary.height, summary.width, _CELL)
 
     @staticmethod
-    def _plain(frame: Frame, rows: int, columns: int, longest: int = _LONGEST_CELL) -> str:
+    def _plain(frame: Frame, rows: int, columns: int, longest: int) -> str:
         """Write columns without lines between them, and without their types."""
         config = sys.modules["polars"].Config(
             tbl_rows=rows,
             tbl_cols=columns,
             tbl_width_chars=_WIDEST,
-            fmt_str_lengths=longest,
+            fmt_str_lengths=max(longest, _CELL) + 1,  # which holds for numbers, too
             tbl_formatting="NOTHING",
             tbl_hide_dataframe_shape=True,
             tbl_hide_column_data_types=True,
@@ -105,38 +169,53 @@ class _PolarsTable(_Table):
             return "\n".join(map(str.rstrip, str(frame).splitlines()))
 
 
+def _apart(names: Iterable[object]) -> list[str]:
+    """Return the names, such as are equal since they were shortened with a number behind them."""
+    found: dict[str, None] = {}
+    for name in map(str, names):
+        found[name if name not in found else f"{name} ({len(found)})"] = None
+    return [*found]
+
+
 def frame_text(frame: Frame, chars: int) -> Shown:
     """Return a DataFrame: its size, each column's type and what it lacks, rows; of a long one a summary as well."""
     table = _PolarsTable(frame) if "polars" in roots(frame) else _Table(frame)
     head = f"{type(frame).__name__}, {count_of(table.rows, 'row')} × {count_of(table.columns, 'column')}"
     room = chars - len(head)
     listed = _columns(table, room // 2)
-    body = _rows(table, room - len(listed))
-    return _with_summary([head, listed], body, table, chars)
+    body = _rows(table, room - len(listed.text))
+    return _with_summary([Shown(head), listed], body, table, chars)
 
 
 def series_text(series: Series, chars: int) -> Shown:
-    """Return a Series: its size, its type and what it lacks, elements; of a long one a summary as well."""
+    """Return a Series, or what else of pandas is one column: its size and type, elements; of a long one a summary."""
+    of = series
     if "polars" in roots(series):
         table: _Table = _PolarsTable(series.to_frame(), series=True)
     else:
-        table = _Table(series.to_frame("" if series.name is None else series.name), series=True)
+        if is_a(series, *INDEXES):
+            of = sys.modules["pandas"].Series(series, name=getattr(series, "name", None))
+        table = _Table(of.to_frame("" if of.name is None else of.name), series=True)
     lacks = f", {table.missing[0]:,} missing" if table.missing[0] else ""
-    name = "" if series.name is None else f" {inline(series.name)}"
-    head = f"{type(series).__name__}{name}, {count_of(len(series), 'element')}, {series.dtype}{lacks}"
-    return _with_summary([head], _rows(table, chars - len(head)), table, chars)
+    name = "" if of.name is None else f" {inline(of.name).text}"
+    dtype = getattr(series, "dtype", of.dtype)
+    head = f"{type(series).__name__}{name}, {count_of(len(of), 'element')}, {dtype}{lacks}"
+    return _with_summary([Shown(head)], _rows(table, chars - len(head)), table, chars)
 
 
-def _columns(table: _Table, chars: int) -> str:
+def _columns(table: _Table, chars: int) -> Shown:
     """Name, type, and how many are missing, of as many columns as fit."""
     lines: list[str] = []
+    length = 0
     for n, (name, dtype, lacks) in enumerate(zip(table.names, table.dtypes, table.missing, strict=True)):
-        line = f"- {str(name)[:_LONGEST_CELL]}: {dtype}" + (f", {lacks:,} missing" if lacks else "")
-        if n == _MOST_LISTED or sum(map(len, lines)) + len(line) > chars:
-            lines.append(f"… {count_of(table.columns - n, 'more column')}")
-            break
+        line = f"- {clipped_line(str(name), _CELL)}: {dtype}" + (f", {lacks:,} missing" if lacks else "")
+        length += len(line)
+        if n == limit(_LISTED, chars * 2) or length > chars:
+            left = table.columns - n
+            lines.append(f"… {count_of(left, 'more column')}")
+            return Shown("\n".join(lines), f"the types of {count_of(left, 'column')}")
         lines.append(line)
-    return "\n".join(lines)
+    return Shown("\n".join(lines))
 
 
 @dataclass(frozen=True)
@@ -152,40 +231,54 @@ def _rows(table: _Table, chars: int) -> _Body:
     if not rows or not columns:
         return _Body("")
     if rows * columns * _ELEMENT <= chars:
-        lengths = table.lengths(rows, columns)
-        long = sum(length > _LONGEST_CELL for column in lengths for length in column)
-        wide = sum(max(column, default=0) for column in lengths)  # all cells of a column are as wide as its longest
-        if long and rows * wide <= chars and len(text := table.drawn(rows, columns, None)) <= chars:
-            return _Body(text)
-        if len(text := table.drawn(rows, columns)) <= chars:
-            return _Body(text, _cells_cut(long))
-    text, cuts, most, side_by_side = "", [""], rows, _side_by_side(chars)
-    for most in (m for m in ((rows, *_ROWS) if rows <= chars else _ROWS) if m <= rows):
+        for longest in (min(chars, _WIDEST), _cell_chars(rows, columns, chars)):
+            part = table.part(rows, columns, longest)
+            whole = rows * part.wide <= chars and part.wide <= _WIDEST
+            if whole and len(text := table.drawn(part)) <= chars:
+                return _Body(text, _cells_cut(part))
+    side_by_side = _side_by_side(columns, chars)
+    text, cuts, part, most = "", [""], _Part(None, 0, 0), rows
+    for most in _row_counts(rows, side_by_side, chars):
+        part = table.part(most, side_by_side, _cell_chars(most, side_by_side, chars))
         cuts = [f"{count_of(rows - most, 'row')} in the middle"] if most < rows else []
         cuts += [f"{count_of(columns - side_by_side, 'column')} in the middle"] if columns > side_by_side else []
-        text = "\n… ".join([table.drawn(most, side_by_side), *(f"{cut} left out" for cut in cuts)])
+        text = "\n… ".join([table.drawn(part), *(f"{cut} left out" for cut in cuts)])
         if len(text) <= chars:
             break
-    long = sum(length > _LONGEST_CELL for column in table.lengths(most, side_by_side) for length in column)
-    return _Body(text, all_of(*cuts, _cells_cut(long)), rows=rows - most)
+    return _Body(text, all_of(*cuts, _cells_cut(part)), rows=rows - most)
 
 
-def _cells_cut(long: int) -> str:
-    return f"the ends of {count_of(long, 'cell')} of more than {_LONGEST_CELL} characters" if long else ""
+def _row_counts(rows: int, columns: int, chars: int) -> Sequence[int]:
+    """Return how many rows are tried: all, then even numbers of them, for half stand above the middle."""
+    first = [rows] if rows * columns * _ELEMENT <= chars else []
+    most = min(rows - 1, limit(_ROWS, chars), max(2, chars // (columns * _ELEMENT)))
+    return [*first, *dict.fromkeys(max(2, n // 2 * 2) for n in fewer(most, 2) if rows > 2)] or [rows]  # noqa: PLR2004
 
 
-def _outer(count: int, most: int) -> list[int]:
-    """Return the places of the first and the last of so many, `most` in all, as pandas and Polars choose them."""
+def _side_by_side(columns: int, chars: int) -> int:
+    """Return how many columns there is room for; an even number, unless it is all."""
+    most = max(_FEWEST_COLUMNS, min(limit(_COLUMNS, chars), chars // _COLUMN_CHARS)) // 2 * 2
+    return min(columns, most)
+
+
+def _cell_chars(rows: int, columns: int, chars: int) -> int:
+    """Return the characters of a cell, where all of them and the line of names have half of the budget."""
+    return max(_CELL, chars // (2 * (rows + 1) * columns))
+
+
+def _cells_cut(part: _Part) -> str:
+    return f"parts of {count_of(part.cut, 'cell')}" if part.cut else ""
+
+
+def _outer(count: int, most: int) -> tuple[list[int], int]:
+    """Return the places of the first and the last of so many and of one between, and where that one is; -1 for all."""
     if most >= count:
-        return [*range(count)]
-    return [*range(most - most // 2), *range(count - most // 2, count)]
+        return [*range(count)], -1
+    half = most // 2
+    return [*range(half + 1), *range(count - half, count)], half
 
 
-def _side_by_side(chars: int) -> int:
-    return next((n for n in _COLUMNS if n * _COLUMN_CHARS <= chars), _COLUMNS[-1])
-
-
-def _with_summary(sections: list[str], body: _Body, table: _Table, chars: int) -> Shown:
+def _with_summary(sections: list[Shown], body: _Body, table: _Table, chars: int) -> Shown:
     """Return the table, and what `describe` says of all rows: where more are left out than it has, and it fits.
 
     Parameters
@@ -199,10 +292,10 @@ def _with_summary(sections: list[str], body: _Body, table: _Table, chars: int) -
     chars
         Characters of the whole, at most.
     """
-    text = "\n\n".join(s for s in (*sections, body.text) if s)
-    shown = Shown(text, body.cut)
+    text = "\n\n".join(s.text for s in (*sections, body) if s.text)
+    shown = Shown(text, all_of(body.cut, *(s.cut for s in sections)))
     cells = table.rows * table.columns
-    if body.rows <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(chars):
+    if body.rows <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(table.columns, chars):
         return shown
     try:
         summary = table.summary()
@@ -210,92 +303,4 @@ def _with_summary(sections: list[str], body: _Body, table: _Table, chars: int) -
         return shown
     of = count_of(table.rows, "element" if table.series else "row")
     whole = f"{text}\n\nSummary of all {of}:\n\n{summary}"
-    return Shown(whole, body.cut) if len(whole) <= chars else shown
-
-
-_FEW = 20  # elements that need no statistics
-_EDGES = (6, 4, 3, 2, 1)
-_ELEMENT = 3  # characters of an element, at the least
-_WIDTH = 110
-_HEAD = 200  # characters of what is said of an array before its elements
-_DIGITS = 4  # behind the point, where all do not fit
-_ROUNDED = f"\n… rounded to {_DIGITS} digits"
-
-
-def array_text(value: object, chars: int) -> Shown:
-    """Shape, type, smallest, mean and largest element, how many are no numbers, and as many elements as fit."""
-    array = as_numpy(value)
-    if array.ndim == 0:
-        text = readable(value)
-        return Shown(repr(value) if text is None else text)
-    kind = type(value).__name__
-    name = "array" if kind == "ndarray" else kind
-    head = f"{name} of shape {array.shape}, {array.dtype}"
-    facts = _facts(array) if array.size > _FEW else []
-    if array.ndim > 2:  # noqa: PLR2004  # height and width
-        facts.append("not one picture, so in numbers")
-    head = "; ".join([head, *facts])
-    elements = _elements(array, chars - len(head) - 1)
-    return Shown(f"{head}\n{elements.text}", elements.cut)
-
-
-def fits_as_text(array: NDArray[Any], chars: int) -> bool:
-    """Return whether all elements of an array can be written in so many characters."""
-    return _all_elements(array, chars - _HEAD) is not None
-
-
-def _all_elements(array: NDArray[Any], chars: int) -> str | None:
-    if array.size * _ELEMENT > chars:
-        return None
-    text = _written(array, threshold=array.size + 1)
-    if len(text) > chars and array.dtype.kind == "f":
-        text = _written(array, threshold=array.size + 1, precision=_DIGITS, suppress_small=True) + _ROUNDED
-    return text if len(text) <= chars else None
-
-
-def _elements(array: NDArray[Any], chars: int) -> Shown:
-    """Return all elements where they fit, else the corners."""
-    if (text := _all_elements(array, chars)) is not None:
-        return Shown(text)
-    text, edge = "", 0
-    for edge in _EDGES:
-        text = _written(array, threshold=1, edgeitems=edge, precision=_DIGITS)
-        if len(text) <= chars:
-            break
-    corners = math.prod(min(length, 2 * edge) for length in array.shape)
-    return Shown(text, f"{count_of(array.size - corners, 'element')} in the middle" if array.size > corners else "")
-
-
-def _written(array: NDArray[Any], **options: Any) -> str:  # noqa: ANN401  # NumPy's options
-    import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
-
-    formatter: Any = {"object": inline}
-    return np.array2string(array, max_line_width=_WIDTH, separator=", ", formatter=formatter, **options)
-
-
-def _facts(array: NDArray[Any]) -> list[str]:
-    if array.dtype.kind == "b":
-        return [f"{int(array.sum()):,} of {array.size:,} true"]
-    if array.dtype.kind in "iufc":
-        return _number_facts(array)
-    return [f"from {array.min()} to {array.max()}"] if array.dtype.kind in "mM" else []
-
-
-def _number_facts(array: NDArray[Any]) -> list[str]:
-    """Piece by piece, so that no second array of its size is needed."""
-    import numpy as np  # noqa: PLC0415  # as above
-
-    low, high, total, count, odd = math.inf, -math.inf, 0.0, 0, 0
-    for rows in bands(array):
-        band = array[rows]
-        if array.dtype.kind == "c":
-            band = np.abs(band)
-        finite = band[np.isfinite(band)]
-        odd += band.size - finite.size
-        count += finite.size
-        if finite.size:
-            low, high = min(low, finite.min()), max(high, finite.max())
-            total += float(finite.sum(dtype=np.float64))
-    what = " of the magnitudes" if array.dtype.kind == "c" else ""
-    facts = [f"min {low:.6g}, mean {total / count:.6g}, max {high:.6g}{what}"] if count else []
-    return [*facts, f"{odd:,} of {array.size:,} NaN or infinite"] if odd else facts
+    return Shown(whole, shown.cut) if len(whole) <= chars else shown
