@@ -374,3 +374,10 @@ def test_a_reply_says_where_the_value_of_a_typed_answer_is():
     with pytest.raises(AttributeError, match=r"no attribute slope$"):
         text.slope  # noqa: B018
     assert pickle.loads(pickle.dumps(typed)).data == copy.copy(typed).data == [1]  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"), [(None, True), (False, False), (True, True), (0, False), ([], False), ([0], True)]
+)
+def test_a_typed_answer_is_true_as_its_value_is(value, truth):
+    assert bool(Completion("", "m", "m", data=value)) is truth

@@ -579,3 +579,13 @@ def test_an_expression_with_quotes_and_spaces_is_attached_as_it_is_typed(shell, 
     text = came().text
     assert f"{attached.strip(chr(34)) if attached[0] == chr(34) else attached}:\n" in text
     assert shown in text
+
+
+@pytest.mark.parametrize(
+    ("attached", "sign"),
+    [('df["height', "quote"), ("df[['height'", "["), ("df.head(2", "("), ('df["height" Sum?', "[")],
+)
+def test_an_expression_that_is_left_open_is_no_file(shell, attached, sign):
+    shell.push({"df": pd.DataFrame({"height": range(5)})})
+    with pytest.raises(MediaError, match=rf"leaves a {re.escape(sign)} open; nothing was sent"):
+        shell.run_line_magic("chat", f"-a {attached}")

@@ -189,6 +189,7 @@ PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item 
         ("frame.text", "{{ text }}", PER_ROW),
         ("frame", "{{ item }}", PER_ROW),
         ("frame", "{{ weight }}", f"Did you mean row.weight? {PER_ROW}"),
+        ("frame", "{{ row.index }}", "A row has no index: --each df.reset_index() makes it a column."),
         ("frame", "{{ row.weigth }}", f"Did you mean weight? {PER_ROW}"),
     ],
 )

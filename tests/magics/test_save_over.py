@@ -308,9 +308,10 @@ WRONG = [
     ("%chat_load passwd", "passwd is not a kind of file that %chat_load reads", "%chat_load takes .json, and .ipynb"),
     ("%chat_load data.csv", "data.csv is not a kind of file", "%chat_load takes"),
     ("%chat_load notes.md", "is Markdown", "%chat_load takes"),
-    ("%chat_load missing", "missing cannot be read: no such file", "Paths begin at"),
-    ("%chat_load missing.json", "missing.json cannot be read: no such file", "Paths begin at"),
-    ("%chat_load passwd/chat.json", "cannot be read: not a directory", "Paths begin at"),
+    ("%chat_load missing", "missing cannot be read: no such file", "Paths count from"),
+    ("%chat_load missing.json", "missing.json cannot be read: no such file", "Paths count from"),
+    ("%chat_load notes.mdd", "notes.mdd cannot be read: no such file", "Did you mean notes.md?"),
+    ("%chat_load passwd/chat.json", "cannot be read: not a directory", "Paths count from"),
     ("%chat_load pipe.json", "cannot be read: it is no regular file", "%chat_load takes"),
     (
         "%chat_save chat.html",

@@ -77,6 +77,8 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
         ("%%chat --as 5\nx", OptionError, "5 cannot be the type of an answer"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
         ("%%chat --as Int\nx", ExpressionError, "Did you mean int"),
+        ("%%chat --as flaot\nx", ExpressionError, "Did you mean float"),
+        ("%%chat --as Reviwe\nx", ExpressionError, "Did you mean Review"),
         ("%%chat --as integer\nx", ExpressionError, "Did you mean int"),
         ("%%chat --as text\nx", ExpressionError, "Did you mean str"),
         ("%%chat --as list[\nx", OptionError, r"The \[ in list\[ is not closed"),

@@ -53,29 +53,29 @@ class Column:
     @property
     def text(self) -> str:
         """The reply's Markdown, as far as it came."""
-        return self.completion.text if self.completion else ""
+        return self.completion.text if self.completion is not None else ""
 
     @property
     def tokens_per_s(self) -> float | None:
         """Tokens of the reply a second, from its first content on; None where that is not known."""
-        return tokens_per_s(self.completion) if self.completion else None
+        return None if self.completion is None else tokens_per_s(self.completion)
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What a table of the comparison says about it; times in seconds, None for what is not known."""
         completion = self.completion
-        usage = completion.usage if completion else None
+        usage = completion.usage if completion is not None else None
         return {
             "model": self.model,
-            "answered_by": completion.model if completion else None,
-            "first_token_s": completion.first_token_s if completion else None,
+            "answered_by": completion.model if completion is not None else None,
+            "first_token_s": completion.first_token_s if completion is not None else None,
             "duration_s": self.duration_s,
             "prompt_tokens": usage.prompt_tokens if usage else None,
             "completion_tokens": usage.completion_tokens if usage else None,
             "tokens_per_s": self.tokens_per_s,
             "cost": self.cost,
-            "finish_reason": completion.finish_reason if completion else None,
-            "partial": completion.partial if completion else None,
+            "finish_reason": completion.finish_reason if completion is not None else None,
+            "partial": completion.partial if completion is not None else None,
             "error": self.error.message if self.error else None,
         }
 
@@ -84,7 +84,7 @@ class Column:
         return {
             "name": self.name,
             "model": self.model,
-            "completion": self.completion.to_dict() if self.completion else None,
+            "completion": self.completion.to_dict() if self.completion is not None else None,
             "error": _error_to_dict(self.error),
             "notices": list(self.notices),
             "duration_s": self.duration_s,
@@ -148,7 +148,7 @@ class Verdict:
             "order": list(self.order),
             "winner": self.winner,
             "reason": self.reason,
-            "completion": self.completion.to_dict() if self.completion else None,
+            "completion": self.completion.to_dict() if self.completion is not None else None,
             "error": _error_to_dict(self.error),
             "cost": self.cost,
         }
@@ -213,7 +213,7 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
 
     def __getitem__(self, name: str) -> Completion[DataT_co] | XcyqError:
         column = next((c for c in self.columns if c.name == name), None)
-        found = (column.completion or column.error) if column else None
+        found = None if column is None else column.error if column.completion is None else column.completion
         if found is None:
             raise KeyError(name)
         return found
@@ -270,7 +270,7 @@ class Comparison(Mapping[str, "Completion[DataT_co] | XcyqError"], Generic[DataT
     def to_frame(self) -> Any:  # noqa: ANN401  # pandas is imported for whoever has it, and not for its types
         """Return a ``pandas.DataFrame``, a row for each column by name: times in seconds, tokens, cost, the text."""
         pd = pandas()
-        rows = [{**c.metrics, "text": c.text if c.completion else None} for c in self.columns]
+        rows = [{**c.metrics, "text": None if c.completion is None else c.text} for c in self.columns]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="name"))
 
     def to_dict(self) -> dict[str, Any]:

@@ -179,6 +179,10 @@ class Completion(Generic[DataT_co]):
     def __str__(self) -> str:
         return self.text
 
+    def __bool__(self) -> bool:
+        """Return what a typed answer is taken for, so that ``if reply:`` asks it; True without a type."""
+        return self.data is None or bool(self.data)
+
     if not TYPE_CHECKING:  # checkers are to see what is no attribute
 
         def __getattr__(self, name: str) -> None:

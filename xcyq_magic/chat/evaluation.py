@@ -150,8 +150,8 @@ class Evaluation(Mapping[str, Rows[Any]]):
                 case=row.label,
                 score=row.score,
                 error=None if row.error is None else row.error.message,
-                first_token_s=row.completion.first_token_s if row.completion else None,
-                duration_s=row.completion.duration_s if row.completion else None,
+                first_token_s=row.completion.first_token_s if row.completion is not None else None,
+                duration_s=row.completion.duration_s if row.completion is not None else None,
                 cost=row.cost,
             )
             for model, rows in self._rows.items()

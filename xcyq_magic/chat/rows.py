@@ -102,7 +102,7 @@ class Row(Generic[D]):
     @property
     def text(self) -> str:
         """The reply's Markdown, as far as it came."""
-        return self.completion.text if self.completion else ""
+        return self.completion.text if self.completion is not None else ""
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -215,7 +215,7 @@ class Rows(Sequence[Row[D]]):
     @property
     def usage(self) -> Usage | None:
         """The tokens of all, each request once; None where no reply says how many."""
-        spent = [r.completion.usage for r in self._of_each_request() if r.completion and r.completion.usage]
+        spent = [r.completion.usage for r in self._of_each_request() if r.completion is not None and r.completion.usage]
         return functools.reduce(Usage.plus, spent) if spent else None
 
     def _of_each_request(self) -> list[Row[D]]:

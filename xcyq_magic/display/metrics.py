@@ -96,7 +96,7 @@ def _known(figures: Iterable[Figure[_Item]], items: Sequence[_Item]) -> list[Fig
 
 _COLUMN_FIGURES: tuple[Figure[Column], ...] = (
     Figure("first token", lambda c: c.metrics["first_token_s"], seconds, less_is_better=True),
-    Figure("total", lambda c: c.duration_s if c.completion else None, seconds, less_is_better=True),
+    Figure("total", lambda c: c.duration_s if c.completion is not None else None, seconds, less_is_better=True),
     Figure("tokens in", lambda c: c.metrics["prompt_tokens"], "{:,.0f}".format, bar=False),  # they hardly differ
     Figure("tokens out", lambda c: c.metrics["completion_tokens"], "{:,.0f}".format),
     Figure("tokens/s", lambda c: c.tokens_per_s, pace, less_is_better=False),

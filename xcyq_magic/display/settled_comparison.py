@@ -111,7 +111,11 @@ def summary_markdown(comparison: Comparison, *, diff: bool = False, kept: str | 
 
 def _values(comparison: Comparison) -> dict[str, Any]:
     """Return the values that were asked for, by name; none where the replies have no type."""
-    return {c.name: c.completion.data for c in comparison.columns if c.completion and c.completion.data is not None}
+    return {
+        c.name: c.completion.data
+        for c in comparison.columns
+        if c.completion is not None and c.completion.data is not None
+    }
 
 
 def _several(comparison: Comparison) -> dict[str, str]:
@@ -173,10 +177,10 @@ def _heads(columns: Sequence[Column], kept: str | None, mark: str) -> list[str]:
 
 
 def _head(column: Column, pool: str, button: str) -> str:
-    parts = [pool, seconds(column.duration_s) if column.completion else "no reply"]
-    if column.completion and not same_model(column.model, column.completion.model):
+    parts = [pool, seconds(column.duration_s) if column.completion is not None else "no reply"]
+    if column.completion is not None and not same_model(column.model, column.completion.model):
         parts.append(f"answered by {column.completion.model}")
-    if column.completion and column.completion.chain:
+    if column.completion is not None and column.completion.chain:
         parts.insert(0, asked(column.model, column.completion.instead_of))
     return name_html(column.name) + quiet(joined(*parts), button)
 

@@ -82,9 +82,13 @@ class TerminalView:
         """End the text of `reply`, and write how it ended; `completion` is what came of it."""
         self.paint([reply])
         self._text.finish()
-        caption = completion_caption(completion, self._label) if completion else failure_caption(reply, self._label)
-        next_step = advice(completion) if completion else None
-        shown = picture_lines(completion.images) if completion else []
+        caption = (
+            completion_caption(completion, self._label)
+            if completion is not None
+            else failure_caption(reply, self._label)
+        )
+        next_step = advice(completion) if completion is not None else None
+        shown = picture_lines(completion.images) if completion is not None else []
         for line in (*shown, *reply.notices, caption, *([next_step] if next_step else [])):
             dim(line)
 

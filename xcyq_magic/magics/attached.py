@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import ExpressionError, MediaError
 from xcyq_magic.magics.expand import evaluate, known_names, missing_name, names_of, names_within, nearest_name
+from xcyq_magic.magics.line import open_sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from xcyq_magic.media.resolve import Reading
 
 _CHANGES = re.compile(r"\brow\b|\(")  # a call may return something else each time
+_BEGUN = re.compile(r"([^\W\d]\w*)[\w.]*[\[(]")
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -71,6 +73,7 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
             if not exists(text):  # `plot.png` where there is a variable `plot`
                 raise
     else:
+        _check_closed(text, names)
         _check_commas(text, names)
         if (missing := missing_name(text, names)) and not _is_path(text):
             raise _nothing_there(text, missing, names)
@@ -82,6 +85,20 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
         parts = [Text(f"{text}:\n{part.text}\n")]
     hide = context.session.access.hide
     return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]
+
+
+def _check_closed(text: str, names: dict[str, object]) -> None:
+    """Refuse what begins as an expression of a variable and does not end as one.
+
+    Raises
+    ------
+    MediaError
+        A bracket or a quote in it is open.
+    """
+    begun = _BEGUN.match(text)
+    if begun and begun[1] in names and (sign := open_sign(text)) and not exists(text):
+        msg = f"-a {text} leaves a {sign} open; nothing was sent."
+        raise MediaError(msg, "Close it. An expression with spaces outside of brackets needs quotes around all of it.")
 
 
 def _check_commas(text: str, names: dict[str, object]) -> None:

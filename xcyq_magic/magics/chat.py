@@ -77,7 +77,7 @@ class TurnMagics(ExtensionMagics):
         def finish(outcome: Outcome) -> tuple[BaseException | None, bool]:
             if outcome.completion is not None:  # before the view settles, which may fail or be interrupted
                 self.context.shell.push({name: outcome.completion for name in ("_reply", out) if name})
-            kept = "what came is in _reply" if outcome.completion else "nothing had come"
+            kept = "what came is in _reply" if outcome.completion is not None else "nothing had come"
             after = f" after {outcome.reply.elapsed_s:.1f} s"
             return settle(lambda: view.settle(outcome), outcome.error, kept, after=after)
 

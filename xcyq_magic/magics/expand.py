@@ -40,6 +40,7 @@ _MOST_SAID = 200  # characters of an exception's words
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 _NEVER_MEANT = _SHELLS - {"display"}  # by a name that is not known
 _PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item of a list {{ row }}."
+_OF_INDEX = "A row has no index: --each df.reset_index() makes it a column."
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
 
@@ -221,7 +222,7 @@ def evaluate(
         if way_on == _AS_TYPED and (file := _file_hint(source)):
             raise ExpressionError(msg, file) from None
         if way_on == _AS_TYPED and "row" in names_within():
-            way_on = _PER_ROW
+            way_on = _OF_INDEX if isinstance(e, AttributeError) and e.name == "index" else _PER_ROW
             near = near if near and (near.startswith("row") or not isinstance(e, NameError)) else None
         raise ExpressionError(msg, f"Did you mean {near}? {way_on}" if near else way_on) from None
 

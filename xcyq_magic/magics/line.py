@@ -97,7 +97,7 @@ def _end_of_attached(line: str, start: int, before: str) -> int | None:
     if not (found := _ATTACHED.match(line, start)) or found[0].startswith("-") == (before in {"-a", "--attach"}):
         return None
     end = _end_of_expression(line, start, union=False)
-    return None if _open_sign(line[start:end]) else end
+    return None if open_sign(line[start:end]) else end
 
 
 def _end_of_expression(line: str, at: int, *, union: bool = True) -> int:
@@ -126,12 +126,13 @@ def left_open(tokens: Sequence[Token]) -> tuple[str, str] | None:
         glued = _BEFORE_PYTHON.match(token.text)
         if token.keeps_quotes and (glued or before.text in _OF_PYTHON):
             source = token.text[glued.end() if glued else 0 :]
-            if sign := _open_sign(source):
+            if sign := open_sign(source):
                 return source, sign
     return None
 
 
-def _open_sign(source: str) -> str:
+def open_sign(source: str) -> str:
+    """Return the bracket that an expression leaves open, or ``quote``; ``""`` if none."""
     brackets, found = "", tokenize.generate_tokens(io.StringIO(source).readline)
     try:
         for kind, text, *_ in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 import typing
@@ -17,6 +18,7 @@ from xcyq_magic.magics.expand import (
     evaluate,
     names_of,
     names_within,
+    nearest_name,
     parse,
 )
 
@@ -327,7 +329,8 @@ def answer_type(context: Context, source: str) -> AnswerType[Any]:
     way_on = "It takes the name of a class, or a type such as list[int] or Literal['a', 'b']."
     names = {name: getattr(typing, name) for name in _NAME.findall(source) if name in typing.__all__}
     word = source.strip()
-    if (meant := _TYPES.get(word.lower())) and word != meant and word not in {**names, **names_of(context.shell)}:
+    known = {*names, *names_of(context.shell), *vars(builtins)}
+    if word.isidentifier() and word not in known and (meant := _TYPES.get(word.lower()) or nearest_name(word, known)):
         msg = f"--as {word}: there is no type of that name; nothing was sent."
         raise ExpressionError(msg, f"Did you mean {meant}? {way_on}")
     return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))

@@ -344,7 +344,7 @@ class Asking:
         over(jobs)
         index, took = self.cases.index, progress.elapsed_s
         found = {m: Rows([r for r in of if r is not None], m, index, took) for m, of in rows.items()}
-        if error is None and not any(r.completion for of in found.values() for r in of):
+        if error is None and not any(r.completion is not None for of in found.values() for r in of):
             failed = [r.error for of in found.values() for r in of]
             error = next((e for e in failed if e is not _NOT_ASKED), _NOT_ASKED)
         return Asked(found, error)

@@ -117,7 +117,7 @@ def compare(
     asked_at = time.time()
     error = session.send(jobs, paint)
     comparison = asking.comparison(replies, asked_at)
-    if not isinstance(error, KeyboardInterrupt) and not any(c.completion for c in comparison.columns):
+    if not isinstance(error, KeyboardInterrupt) and not any(c.completion is not None for c in comparison.columns):
         error = comparison.columns[0].error
     elif error is None and judge is not None:
         painting = Painting(lambda live: paint([*replies, *live]))
@@ -236,7 +236,7 @@ class _Asking:
         return Column(live.name, live.model, completion, error, tuple(live.notices), live.elapsed_s, price)
 
     def _cost(self, model: str, completion: Completion | None) -> float | None:
-        return cost(completion.usage if completion else None, self.session.gateway.price_of(model))
+        return cost(completion.usage if completion is not None else None, self.session.gateway.price_of(model))
 
     def verdict(
         self, model: str, comparison: Comparison, order: random.Random, paint: Paint
@@ -271,12 +271,12 @@ class _Asking:
         except InputError as e:
             return Verdict(model, names, error=e), None
         completion, error, model = job.live.completion, broken or job.live.error, job.live.model
-        winner, reason = verdict_of(completion.text, names) if completion else (None, "")
+        winner, reason = verdict_of(completion.text, names) if completion is not None else (None, "")
         return (
             Verdict(
                 model,
                 names,
-                None if completion and completion.partial else winner,
+                None if completion is not None and completion.partial else winner,
                 reason,
                 completion,
                 error if isinstance(error, XcyqError) else None,

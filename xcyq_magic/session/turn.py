@@ -144,7 +144,11 @@ class Job:
     def draft(self, keep: Callable[[Turn], None]) -> None:
         """Keep what came so far, if nothing was kept of it for a few seconds."""
         now, live = time.monotonic(), self.live
-        if live.state == "streaming" and now - self._drafted_at >= _DRAFT_S and (completion := live.completion):
+        if (
+            live.state == "streaming"
+            and now - self._drafted_at >= _DRAFT_S
+            and (completion := live.completion) is not None
+        ):
             keep(self._turn_of(replace(completion, partial="incomplete", data=None)))
             self._drafted_at = time.monotonic()
 
@@ -288,8 +292,10 @@ def retry(
     with conversations.reply_lock(place):
         before = conversations.get(place)
         if not before.turns:
-            msg = "There is no turn to ask again yet."
-            raise InputError(msg, "Write %%chat on the first line of a cell, and a question below it.")
+            msg = "There is no turn to ask again yet, and a prompt that failed is none."
+            raise InputError(
+                msg, "Run its cell again, or write %%chat on the first line of a cell and a question below."
+            )
         at = to_retry(before.turns)
         old = before.turns[at]
         asked = (old.completion.chain or old.completion.requested_model or None) if model is None else model

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.given import replace_surrogates
 from xcyq_magic.errors import ConversationFileError
-from xcyq_magic.media.files import read_file, reason
+from xcyq_magic.media.files import hint_for_missing, read_file, reason
 from xcyq_magic.store.formats import ipynb, markdown, openai_json
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def load(
     except (OSError, ValueError) as e:
         msg = f"{path} cannot be read: {reason(e)}."
         there = isinstance(e, OSError) and e.errno not in {errno.ENOENT, errno.ENOTDIR}
-        raise ConversationFileError(msg, takes if there else f"Paths begin at {path.cwd()}.") from None
+        raise ConversationFileError(msg, takes if there else hint_for_missing(path)) from None
     if suffix not in _UNCHANGED:
         msg = f"{path} is not a kind of file that %chat_load reads."
         raise ConversationFileError(msg, takes)
