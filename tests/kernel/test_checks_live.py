@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ipykernel
 import pytest
-from kernels import COUNT_WIDGETS, Buttons, click, open_subshell
+from kernels import AT_ONCE, COUNT_WIDGETS, KEY, Buttons, click, open_subshell
+
+from xcyq_magic.gateway.sandbox.server import Sandbox
 
 MIMES = {"text/html", "text/plain"}
+
+
+@pytest.fixture
+def sandbox():
+    """A gateway on loopback that is slow enough for a check of all pools to be stopped half-way."""
+    server = Sandbox(key=KEY, plan=replace(AT_ONCE, first_s=0.1))
+    yield server
+    server.close()
 
 
 def values(message) -> str:

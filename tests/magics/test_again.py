@@ -31,7 +31,7 @@ def test_a_retry_asks_the_same_and_takes_the_place_of_the_turn(run, sandbox, she
     run("%chat_undo")
     run("%chat_retry")
     assert bodies(sandbox)[4]["model"] == "gpt-5.4"
-    assert "%chat_undo --restore brings the reply before it back." in capsys.readouterr().out
+    assert "%chat_undo --restore brings the reply before it back, beside this one." in capsys.readouterr().out
 
 
 def replies(shell) -> list[str]:

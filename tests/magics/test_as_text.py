@@ -45,10 +45,7 @@ def content(sandbox):
 def test_a_text_that_is_the_name_of_a_file_is_said_to_be_text(run, sandbox, capsys, source, written):
     run(f"%chat Look at {{{{ {source} }}}} now")
     said = capsys.readouterr().out
-    line = (
-        f"{{{{ {source} }}}} goes in as text, and is the name of a file: {written} or {{{{ Path({source}) }}}} "
-        "sends the file."
-    )
+    line = f"{{{{ {source} }}}} goes in as text, and is the name of a file: {written} sends the file."
     assert said.count(line) == 1
     assert isinstance(content(sandbox), str)
 
@@ -122,7 +119,7 @@ def test_other_text_is_not_remarked_on(run, capsys, text):
 def test_rows_that_name_files_are_said_once(run, shell, capsys):
     run("files = [{'path': 'plot.png'}, {'path': 'my plot.png'}]")
     run("%%chat --each files\nLook at {{ row.path }}")
-    assert capsys.readouterr().out.count("is the name of a file: -a {{ row.path }} or") == 1
+    assert capsys.readouterr().out.count("is the name of a file: -a {{ row.path }} sends the file.") == 1
 
 
 @pytest.mark.parametrize("name", ["df", "df ", "array", "fig", "image", "ax"])
@@ -267,3 +264,16 @@ def test_a_method_without_brackets_is_said_to_go_in_as_its_code(run, capsys, sou
 def test_functions_and_classes_go_in_without_a_remark(run, capsys, source):
     run(f"%chat What does {{{{ {source} }}}} do?")
     assert "is a method" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["-m gpt-5.5", "--model gpt-5.5", "-a notes.md", "--no-stream", "-s=Short"])
+def test_an_option_below_the_line_of_the_magic_is_said_to_be_text(run, sandbox, capsys, line):
+    run(f"%%chat\n{line}\nHello")
+    assert f"{line} goes in as text. Options go on the line of the magic: %%chat {line}" in capsys.readouterr().out
+    assert content(sandbox) == f"{line}\nHello"
+
+
+@pytest.mark.parametrize("text", ["- m is what?", "-mfoo", "--- \nabc", "-x 5", "-5 + 3?", "Is -m an option?"])
+def test_other_words_that_begin_with_a_dash_are_not_remarked_on(run, capsys, text):
+    run(f"%%chat\n{text}")
+    assert "goes in as text" not in capsys.readouterr().out

@@ -155,6 +155,10 @@ def test_a_kept_answer_is_a_turn_and_keeping_another_replaces_it(run, shell, san
     assert "Kept: the answer of claude-opus-4-7. The conversation main has 2 turns now." in capsys.readouterr().out
     assert shell.user_ns["_reply"].model == "claude-opus-4-7"
     run("%chat_keep 1")
+    said = "Kept: the answer of gpt-5.5, in place of that of claude-opus-4-7. The conversation main has 2 turns now."
+    assert said in capsys.readouterr().out
+    run("%chat_keep 1")
+    assert "Kept: the answer of gpt-5.5. The" in capsys.readouterr().out
     assert shell.user_ns["_reply"].model == "gpt-5.5"
     run("%chat and now?")
     *_, prompt, kept, _ = sandbox.received[-1].body["messages"]

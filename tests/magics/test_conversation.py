@@ -172,6 +172,14 @@ def test_what_is_no_name_of_a_model_is_refused(run, sandbox, name):
     assert sandbox.received[-1].body["model"] == "claude-sonnet-4-6"
 
 
+@pytest.mark.parametrize("name", ["off", "default", "None"])
+def test_the_way_back_to_the_model_of_the_settings_is_said(run, shell, name):
+    run("%config ChatSettings.model = 'gpt-5.4'")
+    with pytest.raises(OptionError, match="is no model; the conversation keeps its own") as raised:
+        run(f"%chat_model {name}")
+    assert raised.value.hint == "%chat_model gpt-5.4 goes back to the model of the settings."
+
+
 def test_a_quoted_name_of_a_model_is_that_name(run, sandbox):
     run("%chat_model 'gpt-5.5'")
     run("%chat hi")

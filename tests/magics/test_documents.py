@@ -480,7 +480,7 @@ def test_a_long_text_is_said_before_it_is_sent(run, capsys):
 
 
 @pytest.mark.parametrize(("model", "window"), [("claude-haiku-4-5", 200_000), ("gpt-5.5", 1_000_000)])
-def test_a_prompt_over_the_window_is_said_and_ten_times_of_it_refused(run, sandbox, capsys, model, window):
+def test_a_prompt_over_the_window_is_said_and_five_times_of_it_refused(run, sandbox, capsys, model, window):
     run(f"text = 'word ' * {window}")
     run(f"%chat -m {model} --dry-run {{{{ text }}}}")
     said = capsys.readouterr().out
@@ -488,7 +488,7 @@ def test_a_prompt_over_the_window_is_said_and_ten_times_of_it_refused(run, sandb
     run(f"text = 'word ' * {window // 10 * 7}")
     run(f"%chat -m {model} --dry-run {{{{ text }}}}")
     assert "more than the" not in capsys.readouterr().out
-    run(f"text = 'word ' * {window * 8 + 100}")
+    run(f"text = 'word ' * {window * 4 + 100}")
     with pytest.raises(RequestError, match=f"more than the {window:,} that all .*; nothing was sent"):
         run(f"%chat -m {model} {{{{ text }}}}")
     assert sandbox.received == []
@@ -583,9 +583,25 @@ def test_an_expression_with_quotes_and_spaces_is_attached_as_it_is_typed(shell, 
 
 @pytest.mark.parametrize(
     ("attached", "sign"),
-    [('df["height', "quote"), ("df[['height'", "["), ("df.head(2", "("), ('df["height" Sum?', "[")],
+    [
+        ('df["height', "quote"),
+        ("df[['height'", "["),
+        ("(df, 1", "("),
+        ("{'a': df", "{"),
+        ("df.head(2", "("),
+        ('df["height" Sum?', "["),
+    ],
 )
 def test_an_expression_that_is_left_open_is_no_file(shell, attached, sign):
     shell.push({"df": pd.DataFrame({"height": range(5)})})
     with pytest.raises(MediaError, match=rf"leaves a {re.escape(sign)} open; nothing was sent"):
         shell.run_line_magic("chat", f"-a {attached}")
+
+
+@pytest.mark.parametrize("value", ["(plot, df)", "[plot, 'a text']", "{'a': plot, 'b': df}"])
+def test_the_prompt_is_not_the_last_line_of_what_is_attached(shell, sandbox, value):
+    shell.push({"df": pd.DataFrame({"height": range(3)}), "plot": PIL.Image.new("RGB", (40, 40))})
+    shell.run_line_magic("chat", f"-a {value} Compare.")
+    parts = sandbox.received[-1].body["messages"][-1]["content"]
+    text = "".join(part.get("text", "") for part in parts)
+    assert text.endswith("\nCompare.")

@@ -206,6 +206,15 @@ def test_a_list_of_figures_goes_in_as_figures(run, shell, sandbox):
         run("%chat_system Look at {{ figures }}")
 
 
+@pytest.mark.parametrize("name", ["Path", "np"])
+def test_a_name_that_is_imported_as_a_rule_says_how(run, name):
+    with pytest.raises(ExpressionError) as raised:
+        run(f"%chat {{{{ {name}('a') }}}}")
+    assert raised.value.hint.startswith(
+        "Type from pathlib import Path" if name == "Path" else "Type import numpy as np"
+    )
+
+
 @pytest.mark.parametrize("line", ["{{ thing }}", "-a thing Look"])
 def test_where_only_an_address_is_left_a_line_says_so(run, capsys, line):
     run("class Thing: pass\nthing = Thing()")

@@ -123,11 +123,18 @@ def test_a_long_failure_is_shortened(run, fail, sandbox):
     assert "left out" in sent(sandbox)
 
 
-def test_a_failure_of_ours_is_passed_over(run, fail, sandbox):
+def test_a_failure_of_ours_is_passed_over_and_that_is_said(run, fail, sandbox, capsys):
+    later = "A later error, RateLimitError, is xcyq_magic's own, and is not sent."
     fail(FAILING)
+    run("%chat_error")
+    assert later not in capsys.readouterr().out
     fail("%%chat\nsandbox: status 429 9\nsandbox: retry-after 0")
     run("%chat_error")
     assert "ZeroDivisionError" in sent(sandbox)
+    assert later in capsys.readouterr().out
+    fail(FAILING)
+    run("%chat_error")
+    assert later not in capsys.readouterr().out
 
 
 def test_where_only_ours_failed_it_says_what_to_do_instead(run, fail, sandbox):

@@ -448,3 +448,18 @@ def test_an_address_that_would_get_the_turns_of_another_server_is_said_when_it_i
     cells.run(f"%config GatewaySettings.base_url = {server.base_url!r}")
     cells.run("%chat_reset")
     assert note not in cells.run("%config GatewaySettings.base_url = 'http://gateway.invalid'")
+
+
+def test_turns_that_the_sandbox_answered_are_said_to_go_on_where_it_is_ended(notebook):
+    cells, server = notebook(key=KEY)
+    cells.run("%chat_sandbox")
+    assert "was answered by" not in cells.run("%chat_sandbox off")
+    cells.run("%chat_sandbox")
+    cells.run("%chat -m gpt-5.5 Hi")
+    address = server.base_url.removesuffix("/gateway")
+    going = f"main was answered by the sandbox; with its next prompt, its turns go to {address}."
+    assert f"{going} %chat_reset begins a new one." in cells.run("%chat_sandbox off")
+    assert "was answered by" not in cells.run("%chat_sandbox")  # back again
+    cells.run("%chat_sandbox off")
+    cells.run("%chat -m gpt-5.5 Hello")
+    assert "was answered by" not in cells.run("%chat_sandbox")  # nothing of it leaves this machine

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _WITHOUT_IT = "ask without the history (--once, once=True), or take that turn back (%chat_undo, undo())"
 _BASE64 = 4 / 3  # bytes that travel for each byte of a file
 MOST_STOPS = 4
-_FAR_MORE = 10  # times the window
+_FAR_MORE = 5  # times the window: some take a million tokens where others of the family take 200,000
 # Fields that have an option, a magic or an owner of their own.
 _RESERVED = {
     "model": "-m MODEL",
@@ -140,7 +140,7 @@ def check_length(model: str, tokens: int) -> tuple[str, ...]:
     Raises
     ------
     RequestError
-        It is ten times as long.
+        It is five times as long.
     """
     family = family_of(model)
     if family is None or family.window is None or tokens <= family.window:

@@ -13,7 +13,7 @@ from xcyq_magic.media.documents import is_media_name
 from xcyq_magic.media.kinds import FRAMES, SERIES, is_a, is_array, roots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _CODE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)|(?P<ticks>`+).*?(?P=ticks)", re.DOTALL | re.MULTILINE)
 _BRACES = re.compile(r"(?<![^\s(\[:,;])\{ *([^\W\d]\w*) *\}(?!\})")  # not \frac{a}{b}, f"{a}", ${a}
@@ -23,6 +23,9 @@ _DOCUMENTS = {
     *(".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".parquet", ".pdf", ".md", ".txt", ".rst", ".tex", ".html"),
     *(".htm", ".xml", ".json", ".jsonl", ".ipynb", ".docx", ".doc", ".odt", ".rtf", ".pptx", ".log", ".yaml", ".yml"),
 }
+_OPTION = re.compile(r"(--[a-z][a-z-]+|-[a-z])(?=[ =]|$)")
+_SHORT = ("-m", "-a", "-s", "-o", "-t", "-f", "-c", "-p")
+_MOST_SHOWN = 80  # characters of a line
 _DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
 _WORDS = re.compile(r"(?<![\w/.:@{-])[\w./~-]+\.\w{2,5}\b(?!\s*=)")  # what may be a path
 _MOST_READ = 20_000  # characters of a prompt that are looked through for such names
@@ -44,10 +47,7 @@ def file_hint(value: object, source: str) -> str | None:
     written = source if source.isidentifier() else "{{ " + source + " }}"
     if source[:1] in {"'", '"'}:
         written = value if value.split() == [value] else f'"{value}"'
-    return (
-        f"{{{{ {source} }}}} goes in as text, and is the name of a file: -a {written} or {{{{ Path({source}) }}}} "
-        "sends the file."
-    )
+    return f"{{{{ {source} }}}} goes in as text, and is the name of a file: -a {written} sends the file."
 
 
 def _names_file(text: str) -> bool:
@@ -81,6 +81,26 @@ def brace_hints(text: str, names: Mapping[str, object]) -> Iterator[str]:
         for name in dict.fromkeys(_OF_ROW.findall(prose)):
             if (meant := f"row.{name}" if name in columns else name).startswith("row"):
                 yield f"{{{name}}} goes in as it is typed. {{{{ {meant} }}}} is what the row has."
+
+
+def option_hint(text: str, magic: str, options: Collection[str]) -> str | None:
+    """Return a line on a prompt that begins with an option, which is text there; None for any other.
+
+    Parameters
+    ----------
+    text
+        The prompt, as it was typed below the magic's line.
+    magic
+        The magic's name.
+    options
+        The names of its options, as ``argparse`` has them.
+    """
+    line = text.strip().partition("\n")[0]
+    begun = _OPTION.match(line)
+    if begun is None or not (begun[1] in _SHORT or begun[1][2:].replace("-", "_") in options):
+        return None
+    line = line if len(line) <= _MOST_SHOWN else line[: _MOST_SHOWN - 1] + "…"
+    return f"{line} goes in as text. Options go on the line of the magic: %%{magic} {line}"
 
 
 def named_files(text: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xcyq_magic.media.resolve import Reading
 
 _CHANGES = re.compile(r"\brow\b|\(")  # a call may return something else each time
-_BEGUN = re.compile(r"([^\W\d]\w*)[\w.]*[\[(]")
+_BEGUN = re.compile(r"([^\W\d]\w*|)[\w.]*[\[({]")
 _KEPT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -83,6 +83,8 @@ def attached(context: Context, text: str, tell: Callable[[str], None], reading: 
         if hint := hint_for(value, text, part.text):
             tell(hint)
         parts = [Text(f"{text}:\n{part.text}\n")]
+    elif isinstance(last := parts[-1], Text) and not last.text.endswith("\n"):  # the prompt is not its last line
+        parts[-1] = Text(f"{last.text}\n")
     hide = context.session.access.hide
     return [Text(hide(p.text)) if isinstance(p, Text) else p for p in parts]
 
@@ -96,7 +98,7 @@ def _check_closed(text: str, names: dict[str, object]) -> None:
         A bracket or a quote in it is open.
     """
     begun = _BEGUN.match(text)
-    if begun and begun[1] in names and (sign := open_sign(text)) and not exists(text):
+    if begun and (not begun[1] or begun[1] in names) and (sign := open_sign(text)) and not exists(text):
         msg = f"-a {text} leaves a {sign} open; nothing was sent."
         raise MediaError(msg, "Close it. An expression with spaces outside of brackets needs quotes around all of it.")
 

@@ -231,7 +231,7 @@ class ChatMagics(TurnMagics):
             lambda paint: retry(conversations, partial(reply, paint=paint), options.model, name), name
         )
         if outcome is not None and outcome.turn is not None:
-            self.say("%chat_undo --restore brings the reply before it back.")
+            self.say("%chat_undo --restore brings the reply before it back, beside this one.")
 
     def _say_what_is_asked_again(self, now: Conversation, model: str | None) -> None:
         """Say where the prompt to ask again was asked of another model, or with another system prompt, than now."""
@@ -378,6 +378,8 @@ class FailureMagics(ChatMagics):
             raise OptionError(msg, "Leave it out.")
         failure = failure_text(self.context.failure, self.context.chat.value_chars, self.session.access.hide)
         asked = prompt_of(self.context, "chat_error", options, question or _QUESTION, None)
+        if since := self.context.failure.ours_since:
+            self.say(f"A later error, {since}, is xcyq_magic's own, and is not sent.")
         if not options.dry_run:
             self.show(prompt_bundle(Message.of("user", failure), "The last error, as it is sent"))
         first, *rest = asked.own  # in one part with the question, where that is text: some gateways take no other

@@ -143,7 +143,9 @@ class CompareMagics(ExtensionMagics):
         kept, name = keep(self.session, comparison, column), comparison.conversation
         self.context.shell.push({"_reply": kept.turn.completion})
         turns = count(len(self.session.conversation(name).turns), "turn")
-        said = f"Kept: the answer of {column.name}. The conversation {name} has {turns} now."
+        other = kept.instead_of
+        place = f", in place of that of {other.completion.requested_model}" if other and other != kept.turn else ""
+        said = f"Kept: the answer of {column.name}{place}. The conversation {name} has {turns} now."
         said = "\n".join(filter(None, (said, self._next_model(name, column))))
         record = turn_record(kept.turn, name, elsewhere=True, instead_of=kept.instead_of)
         self.show({"text/plain": said, TURN_MIME: record})

@@ -70,6 +70,8 @@ class LastFailure:
     ----------
     cell
         The cell as it was typed; ``""`` where it failed before the extension was loaded.
+    ours_since
+        The name of an error of ours that came after it; ``""`` if none did.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -77,7 +79,7 @@ class LastFailure:
         self._seen: BaseException | None = None
         self._shown: BaseException | None = None  # where Python keeps the last one for its debugger, when last looked
         self._of_threads = threading.excepthook
-        self.cell = ""
+        self.cell = self.ours_since = ""
 
     def register(self) -> None:
         """Hear of each cell's end from now on, and of threads that fail."""
@@ -95,12 +97,14 @@ class LastFailure:
         shown = _last_shown()
         error = result.error_in_exec or result.error_before_exec or (shown if shown is not self._shown else None)
         self._shown = shown
-        if error is not None and not isinstance(error, XcyqError):
-            self._seen, self.cell = error, result.info.raw_cell
+        if isinstance(error, XcyqError):
+            self.ours_since = type(error).__name__
+        elif error is not None:
+            self._seen, self.cell, self.ours_since = error, result.info.raw_cell, ""
 
     def _thread_ended(self, ended: threading.ExceptHookArgs) -> None:
         if ended.exc_value is not None and not isinstance(ended.exc_value, XcyqError | SystemExit):
-            self._seen, self.cell = ended.exc_value, ""
+            self._seen, self.cell, self.ours_since = ended.exc_value, "", ""
         self._of_threads(ended)
 
     @property
@@ -114,7 +118,7 @@ class LastFailure:
         """
         shown = _last_shown()  # also what failed before the extension was loaded, or in this very cell
         if shown is not self._shown and shown is not None and not isinstance(shown, XcyqError):
-            self._seen, self._shown, self.cell = shown, shown, ""
+            self._seen, self._shown, self.cell, self.ours_since = shown, shown, "", ""
         error = self._seen or shown
         if error is None:
             msg = "No cell has failed yet, so nothing was sent."
@@ -311,12 +315,7 @@ class Context:
 
             notice = still_answers(self.gateway.base_url)
         if notice is None and self._session is not None:
-            now = self._session.conversation()
-            elsewhere = self._session.answered_elsewhere(now) if now.turns else None
-            if elsewhere is not None:
-                was, here = elsewhere
-                notice = f"{now.name} was answered by {was}; with its next prompt, its turns go to {here}."
-                notice += " %chat_reset begins a new one."
+            notice = self._session.moves_notice()
         if notice:
             sys.stdout.write(encodable(f"{notice}\n"))
 

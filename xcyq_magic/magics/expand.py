@@ -40,6 +40,12 @@ _MOST_SAID = 200  # characters of an exception's words
 _SHELLS = {"In", "Out", "get_ipython", "display", "exit", "quit"}  # IPython's, of which not all are built in
 _NEVER_MEANT = _SHELLS - {"display"}  # by a name that is not known
 _PER_ROW = "With --each, a column of a data frame is {{ row.NAME }}, and an item of a list {{ row }}."
+_IMPORTS = {
+    "Path": "from pathlib import Path",
+    "pd": "import pandas as pd",
+    "np": "import numpy as np",
+    "plt": "import matplotlib.pyplot as plt",
+}
 _OF_INDEX = "A row has no index: --each df.reset_index() makes it a column."
 _AS_TYPED = r"Was it not meant as Python? Write \{{ for a literal {{, or send the prompt as it is typed with --raw."
 
@@ -219,6 +225,8 @@ def evaluate(
         with contextlib.suppress(Exception):  # whatever a value raises that is asked for its attributes or keys
             near = _near(e, names_of(shell), source)
         msg = f"{shown} failed: {why}; nothing was sent."
+        if isinstance(e, NameError) and e.name in _IMPORTS:
+            raise ExpressionError(msg, f"Type {_IMPORTS[e.name]}, and run the cell again.") from None
         if way_on == _AS_TYPED and (file := _file_hint(source)):
             raise ExpressionError(msg, file) from None
         if way_on == _AS_TYPED and "row" in names_within():

@@ -111,7 +111,7 @@ class ConversationMagics(ExtensionMagics):
             ]
             for n, t in enumerate(turns, 1)
         ]
-        note = "* was asked before the turns above it changed: run its cell again to ask again. " if outdated else ""
+        note = "* is older than a turn above it: run its cell again to ask again. " if outdated else ""
         self.show(
             table_bundle(["turn", "at", "prompt", "model", "reply"], rows, f"{note}%chat_history N shows turn N whole.")
         )

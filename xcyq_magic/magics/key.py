@@ -110,7 +110,8 @@ class AccessMagics(ExtensionMagics):
         access = self.session.access
         if word == "off":
             access.stop_sandbox()
-            self.say("\n".join(["The sandbox is off.", *gateway_lines(access)]))
+            moves = self.session.moves_notice()
+            self.say("\n".join(["The sandbox is off.", *gateway_lines(access), *([moves] if moves else [])]))
             return
         if word == "auto" and access.sandbox is None:
             try:

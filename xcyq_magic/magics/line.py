@@ -30,8 +30,8 @@ _BEFORE_JSON = re.compile(r"(?P<option>-p|--param=)?(?:[^\W\d][\w.-]*=)?(?=[{\[]
 # Options whose value is a Python expression, and one that is glued to its value.
 _OF_PYTHON = {"--as", "--each", "--check"}
 _BEFORE_PYTHON = re.compile(r"--(?:as|each|check)=")
-# An expression with brackets, as `-a` may name one: df["a b"], df.mean(); or a PDF's pages, which are as they stand.
-_ATTACHED = re.compile(r"(?:--attach=|-a)?[^\W\d][\w.]*(?=[\[(])")
+# An expression with brackets, as `-a` may name one: df["a b"], (fig, df); or a PDF's pages, which are as they stand.
+_ATTACHED = re.compile(r"(?:--attach=|-a)?(?:[^\W\d][\w.]*(?=[\[(])|(?=[\[(]|\{(?!\{)))")
 _BAR = re.compile(r"\s*\|\s*")  # of a union, which may have spaces around it
 _CELL = re.compile(
     r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?P<body>\n.*)?", re.DOTALL

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xcyq_magic.display.views import ChecksView
     from xcyq_magic.gateway.catalog import Model
 
+_NO_MODELS = ("off", "on", "none", "default", "reset", "auto")
+
 
 @magics_class
 class ModelMagics(ExtensionMagics):
@@ -52,6 +54,9 @@ class ModelMagics(ExtensionMagics):
         words = parse_words(self.chat_model, line).words  # type: ignore[misc]  # IPython types its decorator too widely
         if words:
             name = " ".join(words)
+            if name.lower() in _NO_MODELS:
+                msg = f"{name!r} is no model; the conversation keeps its own."
+                raise OptionError(msg, f"%chat_model {session.chat.model} goes back to the model of the settings.")
             check_model(name)
             session.models(anew=False)  # so that a name that its server has is not remarked on
             for remark in session.access.remarks(name):

@@ -454,6 +454,16 @@ class ChatSession:
         same = was in {None, SANDBOX, here} or here == SANDBOX or is_loopback(self.place)
         return None if same or was is None else (was, here)
 
+    def moves_notice(self) -> str | None:
+        """Return a line on the conversation where its turns go to another server now than to the one that answered."""
+        now = self.conversation()
+        was, here = self.answered_elsewhere(now) or (now.answered_at, without_secrets(self.place))
+        if not now.turns or was is None or was == here or (was != SANDBOX and is_loopback(self.place)):
+            return None
+        by = "the sandbox" if was == SANDBOX else was
+        going = f"{now.name} was answered by {by}; with its next prompt, its turns go to {here}."
+        return None if here == SANDBOX else f"{going} %chat_reset begins a new one."
+
     def replay(self, job: Job) -> None:
         """End a request with a kept reply, if there is one that will do."""
         if job.live.ended or not self.takes_kept(job.options):
