@@ -458,7 +458,7 @@ def test_turns_that_the_sandbox_answered_are_said_to_go_on_where_it_is_ended(not
     cells.run("%chat -m gpt-5.5 Hi")
     address = server.base_url.removesuffix("/gateway")
     going = f"main was answered by the sandbox; with its next prompt, its turns go to {address}."
-    assert f"{going} %chat_reset begins a new one." in cells.run("%chat_sandbox off")
+    assert f"{going} %chat_reset begins anew." in cells.run("%chat_sandbox off")
     assert "was answered by" not in cells.run("%chat_sandbox")  # back again
     cells.run("%chat_sandbox off")
     cells.run("%chat -m gpt-5.5 Hello")

@@ -224,7 +224,7 @@ class ChatMagics(TurnMagics):
             raise OptionError(msg, f"{other}To ask something else, type %chat and the question.")
         name = self.session.conversations.current
         now = self.session.conversation(name)
-        self.session.check_place(now)
+        self.session.places.check(now)
         self._say_what_is_asked_again(now, options.model)
         conversations, reply = self.session.conversations, self.session.reply
         outcome = self.run_turn(

@@ -315,7 +315,7 @@ class Context:
 
             notice = still_answers(self.gateway.base_url)
         if notice is None and self._session is not None:
-            notice = self._session.moves_notice()
+            notice = self._session.places.notice(self._session.conversation())
         if notice:
             sys.stdout.write(encodable(f"{notice}\n"))
 

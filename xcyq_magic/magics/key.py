@@ -110,7 +110,7 @@ class AccessMagics(ExtensionMagics):
         access = self.session.access
         if word == "off":
             access.stop_sandbox()
-            moves = self.session.moves_notice()
+            moves = self.session.places.notice(self.session.conversation())
             self.say("\n".join(["The sandbox is off.", *gateway_lines(access), *([moves] if moves else [])]))
             return
         if word == "auto" and access.sandbox is None:

@@ -242,7 +242,7 @@ class Asking:
         self.history = session.conversation(conversation)
         if conversation is None:  # its model and its system prompt hold, as with --once
             self.history = replace(self.history, turns=())
-        session.check_place(self.history)
+        session.places.check(self.history)
         self.models = [*models] or [",".join(chain_of(options.model or session.model_of(self.history)))]
         with before_sending():
             self.prompts = [self._prompt(message_of, *both) for both in zip(cases.all, shown, strict=True)]

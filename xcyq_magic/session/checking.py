@@ -162,7 +162,7 @@ class Checking:
             Called with how far it is, on this thread, at most 20 times a second.
         """
         session, listed = self._session, self._session.listed()
-        earlier = session.conversations.books.earlier_checks(session.place, self.models)
+        earlier = session.conversations.books.earlier_checks(session.places.here, self.models)
         by_reply = {probe.job.live: model for model, of in self._probes.items() for probe in of}
         jobs = [probe.job for of in self._probes.values() for probe in of]
         progress = CheckProgress(
@@ -175,7 +175,7 @@ class Checking:
 
         error = session.send(jobs, lambda _: paint(progress) if paint else None, over)
         over(jobs)
-        session.conversations.books.record_checks(session.place, [pool for pool in progress.pools if pool.whole])
+        session.conversations.books.record_checks(session.places.here, [pool for pool in progress.pools if pool.whole])
         return Checked(progress.report, error)
 
     def _seen(self, model: str, listed: Collection[str], earlier: Mapping[str, Sequence[Figures]]) -> PoolCheck:

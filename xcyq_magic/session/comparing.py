@@ -107,7 +107,7 @@ def compare(
         check_model(judge)
     names = _asked(session, models, repeat)
     if not asking.options.once:
-        session.check_place(asking.history, cell, prompt)
+        session.places.check(asking.history, cell, prompt)
     with before_sending():
         jobs = [asking.job(name, model) for name, model in names.items()]
     replies = [job.live for job in jobs]

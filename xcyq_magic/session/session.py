@@ -15,7 +15,6 @@ from xcyq_magic.errors import (
     InputError,
     OptionError,
     RequestError,
-    SettingError,
     TypeMismatchError,
     before_sending,
 )
@@ -24,13 +23,14 @@ from xcyq_magic.gateway.client import ENDED, GatewayClient
 from xcyq_magic.gateway.encoding import to_json
 from xcyq_magic.gateway.loop import Slots
 from xcyq_magic.gateway.request import ChatRequest, check, check_length, digest
-from xcyq_magic.gateway.route import is_loopback, without_secrets
+from xcyq_magic.gateway.route import without_secrets
 from xcyq_magic.gateway.tokens import prompt_tokens
 from xcyq_magic.media.fit import Fitting
 from xcyq_magic.session.access import GatewayAccess
 from xcyq_magic.session.grid import Grid
 from xcyq_magic.session.live import LiveReply
 from xcyq_magic.session.notebook import Conversations
+from xcyq_magic.session.places import Places
 from xcyq_magic.session.settings import ChatSettings, GatewaySettings
 from xcyq_magic.session.spending import Spending
 from xcyq_magic.session.turn import Job, Outcome, Prepared, Preview, TurnOptions, even_if_interrupted, keep
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from xcyq_magic.session.live import Arrivals, Send
     from xcyq_magic.store.slots import Slot
     from xcyq_magic.store.summaries import Summary
-
-
-SANDBOX = "sandbox"  # in place of an address
 
 
 class ChatSession:
@@ -88,8 +85,8 @@ class ChatSession:
         self.conversations = conversations or Conversations(open_database(self.chat.store, None))
         self.access = GatewayAccess(self.gateway)
         self.compared: list[tuple[Comparison, Slot]] = []
-        self.conversations.place = lambda: without_secrets(self.place)
-        self._moved: set[tuple[str, str]] = set()  # names of conversations, and addresses to which they may go
+        self.places = Places(self.access)
+        self.conversations.place = lambda: without_secrets(self.places.here)
         self.spending = Spending(self.gateway, self.chat, self.conversations, lambda: self.access.sandbox is not None)
         self._clients = PerProcess(GatewayClient)
         self.closed = False
@@ -331,7 +328,7 @@ class ChatSession:
         """
         options = options or TurnOptions()
         if not options.once:
-            self.check_place(conversation, cell, prompt)
+            self.places.check(conversation, cell, prompt)
         with before_sending():
             job = self.job(conversation, prompt, options, cell)
 
@@ -401,68 +398,11 @@ class ChatSession:
         )
         recorded = options.once and self.takes_kept(options) if recorded is None else recorded
         kind = kind or ("once" if options.once else "turn")
-        job = Job(prompt, options, cell, live, ready, digest(request, self.place), recorded, kind=kind)
+        job = Job(prompt, options, cell, live, ready, digest(request, self.places.here), recorded, kind=kind)
         if chain:
             job.further = tuple(other.request for other in further)
-            job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self.place)
+            job.first_digest, job.digest = job.digest, digest(replace(request, model=chain), self.places.here)
         return job
-
-    @property
-    def place(self) -> str:
-        """Where a reply comes from: what is kept of one gateway is no reply of another."""
-        return SANDBOX if self.access.sandbox else self.access.base_url
-
-    def check_place(
-        self, conversation: Conversation, cell: CellRun | None = None, prompt: Message | None = None
-    ) -> None:
-        """Refuse once to send a conversation of another kernel to another server than the one that answered there.
-
-        The address is a setting of a kernel: after a restart it is another one, and nobody has asked for that.
-
-        Parameters
-        ----------
-        conversation
-            Its turns above `cell` would go along.
-        cell
-            The run of the cell that asks; None for one that has no turn.
-        prompt
-            What it asks.
-
-        Raises
-        ------
-        SettingError
-            It would go there. Nothing was sent.
-        """
-        if (elsewhere := self.answered_elsewhere(conversation)) is None:
-            return
-        was, here = elsewhere
-        if not conversation.asked_elsewhere(cell, prompt):
-            return
-        if (conversation.name, here) in self._moved:
-            return
-        self._moved.add((conversation.name, here))
-        msg = f"{conversation.name} was answered by {was}, and would be sent to {here} now; nothing was sent."
-        way_on = f"%config GatewaySettings.base_url = '{was}' goes on there. To send it to {here}, run this again."
-        raise SettingError(msg, way_on)
-
-    def answered_elsewhere(self, conversation: Conversation) -> tuple[str, str] | None:
-        """Return the server that answered in `conversation`, and the one on another machine that would get it now.
-
-        None where they are the same, or nothing of it would leave this machine.
-        """
-        was, here = conversation.answered_at, without_secrets(self.place)
-        same = was in {None, SANDBOX, here} or here == SANDBOX or is_loopback(self.place)
-        return None if same or was is None else (was, here)
-
-    def moves_notice(self) -> str | None:
-        """Return a line on the conversation where its turns go to another server now than to the one that answered."""
-        now = self.conversation()
-        was, here = self.answered_elsewhere(now) or (now.answered_at, without_secrets(self.place))
-        if not now.turns or was is None or was == here or (was != SANDBOX and is_loopback(self.place)):
-            return None
-        by = "the sandbox" if was == SANDBOX else was
-        going = f"{now.name} was answered by {by}; with its next prompt, its turns go to {here}."
-        return None if here == SANDBOX else f"{going} %chat_reset begins a new one."
 
     def replay(self, job: Job) -> None:
         """End a request with a kept reply, if there is one that will do."""
