@@ -137,6 +137,16 @@ def test_one_token_is_one(run, capsys):
     assert "tokens in, 1 out" in capsys.readouterr().out
 
 
+def test_a_reset_says_that_the_system_prompt_is_no_more(run, capsys):
+    gone = "and the system prompt of the conversation is no more"
+    run("%chat_system Answer in German.\n%chat One?\n%chat_reset")
+    assert f"the model is claude-sonnet-4-6, {gone}." in capsys.readouterr().out
+    run("%chat One?\n%chat_reset")
+    assert gone not in capsys.readouterr().out
+    run("%config ChatSettings.system = 'Be brief.'\n%chat One?\n%chat_reset")
+    assert "the model is claude-sonnet-4-6, with a system prompt. %chat_switch" in capsys.readouterr().out
+
+
 def test_the_model_of_a_conversation(run, sandbox, capsys):
     run("%chat_model")
     assert "claude-sonnet-4-6" in capsys.readouterr().out

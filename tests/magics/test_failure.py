@@ -137,6 +137,15 @@ def test_a_failure_of_ours_is_passed_over_and_that_is_said(run, fail, sandbox, c
     assert later not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("typo", ["%chat_eror", "%%chat_error\nWhy?", "%chta_error", "%compar a b"])
+def test_a_mistyped_magic_of_ours_is_no_failure_to_ask_about(run, fail, sandbox, typo):
+    fail(FAILING)
+    fail(typo)
+    run("%chat_error")
+    assert "ZeroDivisionError" in sent(sandbox)
+    assert typo not in sent(sandbox)
+
+
 def test_where_only_ours_failed_it_says_what_to_do_instead(run, fail, sandbox):
     fail("%%chat\nsandbox: status 401")
     count = len(sandbox.received)

@@ -77,6 +77,7 @@ def test_a_line_magic_takes_the_rest_as_its_prompt(typed, sandbox):
         ("%%chat --as 5\nx", OptionError, "5 cannot be the type of an answer"),
         ("%%chat --as 'Revew'\nx", ExpressionError, "Revew"),
         ("%%chat --as Int\nx", ExpressionError, "Did you mean int"),
+        ("%%chat --as list(str)\nx", ExpressionError, r"Did you mean list\[str\]\?"),
         ("%%chat --as flaot\nx", ExpressionError, "Did you mean float"),
         ("%%chat --as Reviwe\nx", ExpressionError, "Did you mean Review"),
         ("%%chat --as integer\nx", ExpressionError, "Did you mean int"),

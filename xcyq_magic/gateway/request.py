@@ -148,7 +148,10 @@ def check_length(model: str, tokens: int) -> tuple[str, ...]:
     what = f"about {tokens:,} tokens, more than the {family.window:,} that all {family.name} models take"
     if tokens > _FAR_MORE * family.window:
         msg = f"The prompt with what goes along has {what}; nothing was sent."
-        raise RequestError(msg, f"Send a part of it, or {_WITHOUT_IT}.")
+        way_on = "Send a part: of a table, {{ df }} takes its first and last rows."
+        raise RequestError(
+            msg, f"{way_on} If it is the turns above that are long, ask without them (--once, once=True)."
+        )
     return (f"The prompt with what goes along has {what}: it may be refused, or cut.",)
 
 

@@ -130,8 +130,8 @@ def _decorated(function: F, *more: Any) -> F:  # noqa: ANN401  # IPython's decor
             "--above",
             metavar="[N]",
             type=cell_count,
-            help="Send the code cells above along, or the last N of them, with what they showed. Not those that begin "
-            "with # private, nor values that look like keys.",
+            help="Send the code cells above along, or the last N of them, with what they showed: with this prompt, not "
+            "with later ones. Not those that begin with # private, nor values that look like keys.",
         ),
         argument("--raw", action="store_true", help="Send the prompt as it is typed, {{ }} and all."),
         argument("--dry-run", action="store_true", help="Show what would be sent, and send nothing."),

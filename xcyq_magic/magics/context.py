@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,9 @@ class Left:
     conversations: Conversations | None = None
 
 
+_OURS = re.compile(r"`%%?(?:ch[at]|comp)\w*`")  # the name of a magic, in an error of IPython
+
+
 class LastFailure:
     """The last exception that was shown and is not one of ours: those say by themselves what to type next.
 
@@ -97,6 +101,8 @@ class LastFailure:
         shown = _last_shown()
         error = result.error_in_exec or result.error_before_exec or (shown if shown is not self._shown else None)
         self._shown = shown
+        if self._seen is not None and error is not None and _is_misspelt(error):
+            return
         if isinstance(error, XcyqError):
             self.ours_since = type(error).__name__
         elif error is not None:
@@ -127,6 +133,11 @@ class LastFailure:
             msg = f"The last error, {type(error).__name__}, comes from xcyq_magic itself; nothing was sent."
             raise InputError(msg, error.hint or error.message)
         return error
+
+
+def _is_misspelt(error: BaseException) -> bool:
+    """Return whether an error is IPython's, of one of our magics whose name was mistyped."""
+    return type(error).__name__ == "UsageError" and _OURS.search(str(error)) is not None
 
 
 def _last_shown() -> BaseException | None:

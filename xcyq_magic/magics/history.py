@@ -196,8 +196,12 @@ class ConversationMagics(ExtensionMagics):
         if line.strip():
             msg = f"%chat_reset takes nothing after it, not {line.strip()!r}."
             raise InputError(msg, "%chat_undo N takes back some turns only.")
-        old = self.session.reset(self.conversation_at_rest().name)
-        model = self.session.model_of(self.session.conversation())
+        before = self.conversation_at_rest()
+        old = self.session.reset(before.name)
+        now = self.session.conversation()
+        model = self.session.model_of(now) + (", with a system prompt" if self.session.system_of(now) else "")
+        if before.system and not now.system:
+            model += ", and the system prompt of the conversation is no more"
         if old is None:
             self.say(f"There were no turns to set aside. The model is {model}.")
             return

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _NAME = re.compile(r"[A-Za-z]+")
+_CALLED = re.compile(r"(list|dict|tuple|set|Literal|Optional)\((.+)\)")
 _TYPES = {name: name for name in ("int", "float", "bool", "str", "list", "dict")}  # and what else they are called
 _TYPES |= {"integer": "int", "number": "float", "boolean": "bool", "string": "str", "text": "str", "array": "list"}
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
@@ -336,6 +337,9 @@ def answer_type(context: Context, source: str) -> AnswerType[Any]:
     if word.isidentifier() and word not in known and (meant := _TYPES.get(word.lower()) or nearest_name(word, known)):
         msg = f"--as {word}: there is no type of that name; nothing was sent."
         raise ExpressionError(msg, f"Did you mean {meant}? {way_on}")
+    if called := _CALLED.fullmatch(word):
+        msg = f"--as {word} calls {called[1]}; nothing was sent."
+        raise ExpressionError(msg, f"Did you mean {called[1]}[{called[2]}]? {way_on}")
     return AnswerType(evaluate(context.shell, source, f"--as {source.strip()}", way_on, names))
 
 

@@ -66,7 +66,8 @@ class FileMagics(ExtensionMagics):
             raise InputError(msg, "%chat_switch lists the conversations that have some.")
         system = self.session.system_of(conversation)
         save(path, conversation, system, lambda turn: completion_bundle(turn.completion), force=options.force)
-        back = "" if path.suffix.lower() == ".md" else f" %chat_load {path} brings them back."
+        them = "it" if len(conversation.turns) == 1 else "them"
+        back = "" if path.suffix.lower() == ".md" else f" %chat_load {path} brings {them} back."
         self.say(f"Saved {count(len(conversation.turns), 'turn')} to {path}.{back}")
 
     @line_magic

@@ -67,7 +67,7 @@ def loads(text: str) -> ReadConversation:
         raise ConversationFileError(msg, _HINT) from None
     records = record.get("messages") if isinstance(record, dict) else record
     if not isinstance(records, list):
-        msg = "It holds no array of messages."
+        msg = "it holds no array of messages."
         raise ConversationFileError(msg, _HINT)
     messages = [_message(r, n) for n, r in enumerate(records, 1)]
     system = "\n\n".join(m.text for m in messages if m.role == "system") or None

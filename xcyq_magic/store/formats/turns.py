@@ -86,7 +86,7 @@ def turn_of_record(
             whole["completion"] = {**record["completion"], "images": kept}
         turn = Turn.from_dict(whole, media)
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, MediaError):
-        msg = "It holds a turn that cannot be read."
+        msg = "it holds a turn that cannot be read."
         raise ConversationFileError(msg, "Was it written by a newer xcyq_magic, or changed by hand?") from None
     gone = sum(a is not b for a, b in zip(there, parts, strict=True)) + len(images) - len(kept)
     return replace(turn, cell=cell), Counter(media=gone, odd=_differs(turn.to_dict(), whole))
