@@ -81,10 +81,10 @@ def test_after_each_step_the_server_receives_what_stands_on_the_page(page):
     assert page.run("cell-3") == page.above("cell-3")
     history = page.kernel.run("%chat_history").outputs[0]["text/plain"]
     assert [line.split()[1] == "*" for line in history.splitlines()[2:7]] == [False, False, False, True, True]
-    assert "asked before the turns above it changed" in history
+    assert "is older than a turn above it" in history
     for cell in page.cells:  # Run All
         assert page.run(cell) == page.above(cell)
-    assert "asked before the turns above it changed" not in page.kernel.run("%chat_history").outputs[0]["text/plain"]
+    assert "is older than a turn above it" not in page.kernel.run("%chat_history").outputs[0]["text/plain"]
 
     del page.cells["cell-2"]
     page.do("%chat_undo --turn 2")
