@@ -18,7 +18,7 @@ from xcyq_magic.media import text_files
 from xcyq_magic.media.documents import split_pages
 from xcyq_magic.media.resolve import Reading, attach, hint_for
 from xcyq_magic.media.text.decoding import decoded
-from xcyq_magic.media.text.nested import shortened_json
+from xcyq_magic.media.text.json_text import shortened_json
 from xcyq_magic.media.text_files import Bounds
 
 TEXTS = st.text(

@@ -433,7 +433,7 @@ def test_of_few_rows_there_is_no_summary_even_where_some_are_left_out():
 
 def test_a_long_column_has_a_summary_that_says_what_it_is():
     text = describe(pd.Series(range(10_000), name="weight"))
-    assert "rows in the middle left out\n\nSummary of all 10,000 elements:\n\n" in text
+    assert "elements in the middle left out\n\nSummary of all 10,000 elements:\n\n" in text
     assert "4999.5" in text
 
 
@@ -539,11 +539,24 @@ MIXED[:] = [LONG, [*range(1_000)], None]
             "parts of 40 cells",
         ),
         (pd.DataFrame(), ""),
-        (pd.Series(range(10_000)), "9,970 rows in the middle"),
-        (pd.Index(range(0, 20_000, 2), name="even"), "9,970 rows in the middle"),
-        (pd.Categorical(["a", "b"] * 1_000), "1,970 rows in the middle"),
-        (pd.array([1, None] * 5_000), "9,970 rows in the middle"),
-        (pd.date_range("2026", periods=10_000), "9,970 rows in the middle"),
+        (pd.Series(range(10_000)), "9,970 elements in the middle"),
+        (pd.Index(range(0, 20_000, 2), name="even"), "9,970 elements in the middle"),
+        (pd.Categorical(["a", "b"] * 1_000), "1,970 elements in the middle"),
+        (pd.array([1, None] * 5_000), "9,970 elements in the middle"),
+        (pd.MultiIndex.from_product([range(1_000), list("abc")], names=["a", None]), "2,970 elements in the middle"),
+        (
+            pd.DataFrame({f"c{n}": ["a" if n != 10 else "z" * 9_000] * 3 for n in range(800)}),
+            "780 columns in the middle and the types of 740 columns",
+        ),
+        (pd.DataFrame({"a": [1]}, index=pd.Index([frozenset(range(3_000))])), "parts of 1 cell"),
+        (pd.DataFrame({"a": ["b"]}, index=pd.Index([1], name="n" * 9_000)), "parts of 1 cell"),
+        (pl.DataFrame({"statistic": range(5_000)}), "4,970 rows in the middle"),
+        (
+            pl.DataFrame({f"c{n}": [n] for n in range(3_000)}),
+            "2,980 columns in the middle and the types of 2,940 columns",
+        ),
+        (np.zeros((2,) * 16), "65,536 elements but the first few"),
+        (pd.date_range("2026", periods=10_000), "9,970 elements in the middle"),
         (pl.DataFrame({"n": range(5_000)}), "4,970 rows in the middle"),
         (pl.DataFrame({"text": [LONG] * 5}), ""),
         (pl.DataFrame({"text": [LONG] * 20, "n": range(20)}), "parts of 20 cells"),
@@ -630,6 +643,56 @@ def test_what_a_traceback_leaves_out_is_said_and_no_setting_takes_it(error, cut)
 def test_a_larger_bound_does_not_take_the_inside_of_what_has_its_shape_alone():
     values = [np.arange(5)], [*range(10_000)], [np.arange(5), *range(10_000)]
     assert [shown(value).more for value in values] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.DataFrame({"tables": [pd.DataFrame({"a": [1]})] * 3}),
+        np.array([pd.DataFrame({"a": [1]}), None], dtype=object),
+        functools.reduce(lambda inner, _: [inner], range(20), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_no_bound_takes_what_none_would_take(value):
+    found = shown(value)
+    assert found.cut
+    assert not found.more
+    assert shown(value, 400_000) == found
+
+
+def test_a_table_stays_as_it_is_and_nothing_is_warned_of(recwarn):
+    labels = [LONG + str(n) for n in range(90)]
+    table = pd.DataFrame({"a": range(90), LONG: pd.arrays.SparseArray([0, 0, 1] * 30)}, index=labels)
+    table = table.set_flags(allows_duplicate_labels=False)
+    before = table.copy()
+    for chars in (200, 1_000, 4_000, 40_000):
+        shown(table, chars)
+    pd.testing.assert_frame_equal(table, before)
+    assert table.flags.allows_duplicate_labels is False
+    assert not recwarn.list
+
+
+def test_names_of_columns_that_are_equal_when_they_are_short_are_told_apart():
+    text = shown(pl.DataFrame({"n" * 100 + str(n): [n] for n in range(4)}), 1_000).text
+    assert all(f"({n}) nnn" in text for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize("chars", [4_000, 400_000, 4_000_000])
+def test_no_value_of_a_wide_table_of_polars_is_broken(chars):
+    names = [f"column_number_{n:06}_of_this_big_frame" for n in range(1_800)]
+    found = shown(pl.DataFrame([dict.fromkeys(names, 123456789)]), chars)
+    assert "columns in the middle" in found.cut
+    drawn = found.text.splitlines()[-2].split()
+    assert set(drawn) == {"123456789", "…"}
+
+
+@pytest.mark.parametrize("chars", [1_000, 2_000, 8_000, 40_000])
+@pytest.mark.parametrize("value", [{n: [n] * 50 for n in range(100)}, [[0] * 1_000] * 1_000, [{"a": [1, 2]}] * 9_000])
+def test_twice_the_bound_takes_more_of_nested_values(value, chars):
+    here, twice = shown(value, chars), shown(value, 2 * chars)
+    assert len(twice.text) > len(here.text) or not here.cut
+    assert len(here.text) > chars / 2 or not here.cut
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class Left:
     conversations: Conversations | None = None
 
 
-_OURS = re.compile(r"`%%?(?:ch[at]|comp)\w*`")  # the name of a magic, in an error of IPython
+_OURS = re.compile(r"`%%?(?:c[hat]{2,3}(?:_\w*)?|compar\w*)`")  # the name of a magic, in an error of IPython
 
 
 class LastFailure:

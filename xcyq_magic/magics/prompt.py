@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _NAME = re.compile(r"[A-Za-z]+")
-_CALLED = re.compile(r"(list|dict|tuple|set|Literal|Optional)\((.+)\)")
+_CALLED = re.compile(r"(list|dict|tuple|set|Literal|Optional)\(([^()\[\]=]+)\)")
 _TYPES = {name: name for name in ("int", "float", "bool", "str", "list", "dict")}  # and what else they are called
 _TYPES |= {"integer": "int", "number": "float", "boolean": "bool", "string": "str", "text": "str", "array": "list"}
 _PDF = "Type %config InlineBackend.figure_formats = ['png'] and show it again, or attach the figure: -a NAME."
@@ -83,7 +83,7 @@ def prompt_of(
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, options, text, names_of(context.shell)))
     said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
-    if cell is not None and (hint := option_hint(cell, magic, vars(options))):
+    if cell is not None and (hint := option_hint(cell, magic, {*vars(options), "as"})):
         tell(hint)
     reading = reading_of(context, tell, _model(context, options))
     before = _figures(context, options.figure)

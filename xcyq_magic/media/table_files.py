@@ -97,10 +97,10 @@ def _of_frame(frame: Frame, chars: int, first: str = "", unread: str = "") -> Ta
     unread
         What it lacks then.
     """
-    shown = frame_text(frame, chars)
+    shown = frame_text(frame, chars).clipped(chars)
     how = f"{first}, as pandas reads them" if first else TableText.how
     cut = f"{unread}, and of these {shown.cut}" if unread and shown.cut else unread or shown.cut
-    return TableText(shown.text, _size(frame), how, cut, bool(shown.cut))
+    return TableText(shown.text, _size(frame), how, cut, bool(shown.cut) and shown.more)
 
 
 def _delimiter(text: str) -> str:
@@ -218,7 +218,7 @@ def _of_sheets(frames: dict[str, Frame], names: list[str], chars: int) -> TableT
     texts, cuts = [], []
     for name, frame in frames.items():
         more = f", its first {len(frame):,} rows" if name in long else ""
-        shown = frame_text(frame, share)
+        shown = frame_text(frame, share).clipped(share)
         texts.append(f"Sheet {name}{more}:\n{shown.text}")
         cuts += [f"{shown.cut} of {name}"] if shown.cut else []
     if len(cuts) > _MOST_NAMED:

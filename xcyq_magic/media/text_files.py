@@ -15,7 +15,7 @@ from xcyq_magic.media.files import open_regular
 from xcyq_magic.media.secrets import is_private, mask
 from xcyq_magic.media.table_files import TABLES, text_of_table
 from xcyq_magic.media.text.decoding import Decoded, decoded
-from xcyq_magic.media.text.nested import shortened_json
+from xcyq_magic.media.text.json_text import shortened_json
 from xcyq_magic.media.text.shown import Shown, fenced, limit
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _FEW = 20  # elements that need no statistics
 _EDGE = 6  # elements of a corner, along each axis
 _ELEMENT = 3  # characters of an element, at the least
+_BYTES = 8  # of an element of an array in an element
 _WIDTH = 110
 _HEAD = 200  # characters of what is said of an array before its elements
 _INLINE = 60  # characters of an element that is any value, at the least
@@ -38,7 +39,7 @@ def array_text(value: object, chars: int) -> Shown:
         facts.append("not one picture, so in numbers")
     head = "; ".join([head, *facts])
     elements = elements_text(array, chars - len(head) - 1)
-    return Shown(f"{head}\n{elements.text}", elements.cut)
+    return Shown(f"{head}\n{elements.text}", elements.cut, elements.more)
 
 
 def fits_as_text(array: NDArray[Any], chars: int) -> bool:
@@ -48,7 +49,8 @@ def fits_as_text(array: NDArray[Any], chars: int) -> bool:
 
 def all_elements(array: NDArray[Any], chars: int) -> Shown | None:
     """Return all elements of an array; None where they do not fit."""
-    if array.size * _ELEMENT > chars:
+    inner = max(1, array.dtype.itemsize // _BYTES) if array.dtype.names else 1  # an element may hold arrays
+    if array.size * inner * _ELEMENT > chars:
         return None
     longest = _longest(array.size, chars)
     found = _written(array, longest, threshold=sys.maxsize)  # an element may be an array of its own
@@ -62,6 +64,9 @@ def elements_text(array: NDArray[Any], chars: int) -> Shown:
     """Return all elements of an array where they fit, else the corners."""
     if (found := all_elements(array, chars)) is not None:
         return found
+    if array.ndim > 1 and math.prod(min(length, 2) for length in array.shape) * _ELEMENT > chars:
+        first = elements_text(array.flat[: chars // _ELEMENT], chars)  # of so many axes, a corner is too much
+        return Shown(first.text, f"{count_of(array.size, 'element')} but the first few")
     found, corners = Shown(""), 0
     fit = int((max(1, chars) / _ELEMENT) ** (1 / array.ndim)) // 2
     for edge in fewer(max(1, min(limit(_EDGE, chars), fit)), 1):
@@ -71,7 +76,7 @@ def elements_text(array: NDArray[Any], chars: int) -> Shown:
             break
     left = f"{count_of(array.size - corners, 'element')} in the middle" if array.size > corners else ""
     inner = "the middle of arrays in it" if array.dtype.names and not left else ""
-    return Shown(found.text, all_of(left, inner, found.cut))
+    return Shown(found.text, all_of(left, inner, found.cut), more=bool(left or inner) or found.more)
 
 
 def _longest(count: int, chars: int) -> int:
@@ -82,16 +87,18 @@ def _longest(count: int, chars: int) -> int:
 def _written(array: NDArray[Any], longest: int, **options: Any) -> Shown:  # noqa: ANN401  # NumPy's options
     import numpy as np  # noqa: PLC0415  # whoever has an array has NumPy
 
-    cuts: list[bool] = []
+    cuts: list[Shown] = []
 
     def element(value: object) -> str:
         found = inline(value, longest)
-        cuts.append(bool(found.cut))
+        if found.cut:
+            cuts.append(found)
         return found.text
 
     formatter: Any = {"object": element}
     text = np.array2string(array, max_line_width=_WIDTH, separator=", ", formatter=formatter, **options)
-    return Shown(text, f"parts of {count_of(sum(cuts), 'element')}" if any(cuts) else "")
+    cut = f"parts of {count_of(len(cuts), 'element')}" if cuts else ""
+    return Shown(text, cut, more=any(found.more for found in cuts))
 
 
 def _facts(array: NDArray[Any]) -> list[str]:

@@ -32,6 +32,8 @@ class CellTexts:
         Characters of the longest text.
     cut
         How many do not go in whole.
+    more
+        Whether a larger bound takes more of any.
     changed
         Whether any is a text in place of what it was.
     """
@@ -39,6 +41,7 @@ class CellTexts:
     cells: list[object]
     longest: int
     cut: int
+    more: bool
     changed: bool
 
 
@@ -56,14 +59,15 @@ def cells_text(values: Iterable[object], longest: int, unseen: int = -1) -> Cell
     """
     cells: list[object] = []
     most = cut = 0
-    changed = False
+    more = changed = False
     for n, value in enumerate(values):
         found = None if n == unseen or value is None or isinstance(value, _NUMBERS) else _cell(value, longest)
         is_same = found is None or (isinstance(value, str) and found.text == value)
         cells.append(value if found is None or is_same else found.text)
         if found is not None:
             most, cut, changed = max(most, len(found.text)), cut + bool(found.cut), changed or not is_same
-    return CellTexts(cells, most, cut, changed)
+            more = more or (bool(found.cut) and found.more)
+    return CellTexts(cells, most, cut, more, changed)
 
 
 def _cell(value: object, longest: int) -> Shown | None:

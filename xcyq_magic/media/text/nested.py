@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-import json
-import math
 import re
 import sys
 import textwrap
@@ -37,7 +35,8 @@ _INNER = "inner table"  # or array, of which a container says the shape alone
 _DEEPER = "container"
 _REST = "… "  # begins what says how many items are left out
 _INLINE = 60  # characters of a value among words
-_SOME = 20  # items: from there on, one more or less is no matter
+_QUICK = 100_000  # characters: beyond that, a quarter more or less is worth no further try
+_SIMPLE = {int, float, bool, type(None)}
 # What `repr` writes as code. Within a container it stands in quotes, as other text does.
 _WORDS = (str, dt.date, dt.time, dt.timedelta, dt.tzinfo, PurePath, UUID)
 _NUMPY_DATES = ("numpy.datetime64", "numpy.timedelta64")
@@ -61,60 +60,25 @@ def written(value: object, chars: int, depth: int = 0, *, in_line: bool = False)
     """
     shown: Shown | None = None
     most = max(1, chars)  # items of each container
-    while most:
+    fit, too_many = 0, most + 1  # of which it is known
+    while most > 0:
         writer = _Writer(most, chars, in_line=in_line)
         try:
-            shown = writer.shown(value, depth)
+            found = writer.shown(value, depth)
         except _TooLongError:
-            fit = writer.count * 9 // 10 if writer.count > _SOME else max(1, writer.count)
+            too_many = min(most, writer.count + 1)  # so many are written in full before it is too long
         else:
-            if len(shown.text) <= chars:
-                return shown
-            fit = most = min(most, writer.widest)
-        most = min(fit, most // 2 if most > _SOME else most * 2 // 3)
+            if len(found.text) <= chars:
+                shown, fit = found, most
+                if writer.widest < most or chars > _QUICK:
+                    break
+            else:
+                too_many = min(most, writer.widest)
+        if too_many - fit <= max(1, fit // 4):
+            break
+        guess = writer.count * 9 // 10 if not fit and most > writer.count else 0  # of one list, about as many fit
+        most = guess or (fit + too_many) // 2
     return shown or _Writer(1, sys.maxsize, in_line=in_line).shown(value, depth)
-
-
-def shortened_json(value: object, chars: int) -> Shown:
-    """Return a value of JSON as JSON, with fewer items of each list and object where it is too long.
-
-    What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
-    """
-    most, longest = chars, max(_INLINE, chars // 4)
-    while True:
-        short = _ShortJson(most, longest if most else _INLINE)
-        text = json.dumps(short.of(value), indent=1, ensure_ascii=False)
-        if len(text) <= chars or not most:
-            cuts = (count_of(n, what) for what, n in short.cut.items() if n)
-            return Shown(text, all_of(*cuts))
-        # The square root, for lists stand in lists.
-        most = min(most * 9 // 10, int(min(most, short.widest) * math.sqrt(chars / len(text))))
-
-
-class _ShortJson:
-    """Shortens a value of JSON: so many items of each list and object, so many characters of each string."""
-
-    def __init__(self, most: int, longest: int) -> None:
-        self._most = max(1, most)
-        self._longest = longest
-        self.widest = 0  # items of a list or an object, of those that are kept
-        self.cut: Counter[str] = Counter()
-
-    def of(self, value: object) -> object:
-        """Return `value`, shortened."""
-        if isinstance(value, str):
-            self.cut["character of its strings"] += max(0, len(value) - self._longest)
-            return clipped_line(value, self._longest) if len(value) > self._longest else value
-        if not isinstance(value, list | dict):
-            return value
-        more = max(0, len(value) - self._most)
-        self.widest = max(self.widest, len(value) - more)
-        self.cut["item of its lists and objects"] += more
-        said = f"{more:,} more of {len(value):,} left out"
-        if isinstance(value, list):
-            return [*map(self.of, value[: self._most]), *([f"… {said}"] if more else ())]
-        kept = {key: self.of(item) for key, item in itertools.islice(value.items(), self._most)}
-        return {**kept, "…": said} if more else kept
 
 
 def inline(value: object, chars: int = _INLINE) -> Shown:
@@ -186,7 +150,7 @@ class _Writer:
         self._most = most
         self._line = sys.maxsize if in_line else _LINE
         self._left = chars
-        self._longest = max(60, chars // 4) if most > 1 else 60
+        self._longest = max(_INLINE, chars // 4) if chars < sys.maxsize else _INLINE
         self._open: set[int] = set()
         self._cut: Counter[str] = Counter()
         self.count = 0  # of what was written
@@ -204,7 +168,10 @@ class _Writer:
 
     def text(self, value: object, depth: int = 0) -> str:
         """`value`, its lines after the first not indented."""
-        container = _container(value)
+        kind = type(value)
+        if kind in _SIMPLE and len(text := repr(value)) <= _INLINE:
+            return self._spent(text)
+        container = None if kind is str else _container(value)
         if container is None:
             return self._leaf(value, depth)
         if id(value) in self._open:
@@ -239,16 +206,19 @@ class _Writer:
         return text
 
     def _leaf(self, value: object, depth: int) -> str:
-        if depth and (is_a(value, *FRAMES, *SERIES, *INDEXES) or is_array(value)) and getattr(value, "shape", ()) != ():
-            self._cut[_INNER] += 0 not in getattr(value, "shape", ())
-            text = _brief(value)
-        elif isinstance(value, str) and type(value) is str:
+        if type(value) is str:
             text = value[: self._longest]
             more = len(value) - len(text)
             self._cut["character"] += more
             text = repr(text) + (f"… ({more:,} more characters)" if more else "")
+        elif (
+            depth and (is_a(value, *FRAMES, *SERIES, *INDEXES) or is_array(value)) and getattr(value, "shape", ()) != ()
+        ):
+            self._cut[_INNER] += 0 not in getattr(value, "shape", ())
+            text = _brief(value)
         elif depth:
             whole = _within(value)
+            whole = " ".join(whole.split()) if "\n" in whole else whole
             self._cut["character"] += max(0, len(whole) - self._longest)
             text = clipped_line(whole, self._longest)
         else:

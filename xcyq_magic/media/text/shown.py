@@ -39,6 +39,8 @@ class Shown:
         if len(text) <= chars:
             return self
         kept = max(_SHORTEST, chars - len(_between(len(text))))
+        if kept >= len(text):
+            return self
         head, left = int(kept * _HEAD), len(text) - kept
         cut = all_of(self.cut, f"{count_of(left, 'character')} in the middle")
         return Shown(f"{text[:head]}{_between(left)}{text[head + left :]}", cut)

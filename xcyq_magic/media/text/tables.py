@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xcyq_magic.media.kinds import INDEXES, is_a, roots
-from xcyq_magic.media.text.cell_text import cells_text
+from xcyq_magic.media.kinds import SERIES, is_a, roots
+from xcyq_magic.media.text.cell_text import CellTexts, cells_text
 from xcyq_magic.media.text.nested import inline
 from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of, fewer, limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Frame: TypeAlias = Any  # pandas is not imported to name its types
 Series: TypeAlias = Any
@@ -24,7 +25,7 @@ _COLUMN_CHARS = 150  # of the budget, for each of them
 _LISTED = 60  # columns
 _CELL = 60  # characters of a cell that does not go in whole, at the least
 _ELEMENT = 3  # characters of a cell with what stands between it and the next, at the least
-_WIDEST = 60_000  # characters of a line, for Polars, which counts them in 16 bits
+_NUMBER = 25  # characters of a number, at most
 _SUMMARY_ROWS = 8  # of `describe`: fewer rows that are left out are no reason for it
 _MOST_COUNTED = 20_000_000  # cells: beyond that, counting what is missing takes seconds
 _MOST_SORTED = 5_000_000  # cells: beyond that, their quartiles do; and they take as long for each column
@@ -45,7 +46,9 @@ class _Part:
     longest
         Characters of its longest text.
     cut
-        How many cells do not go in whole.
+        How many cells, labels and names do not go in whole.
+    more
+        Whether a larger bound takes more of any.
     """
 
     frame: Frame
@@ -54,6 +57,7 @@ class _Part:
     wide: int = 0
     longest: int = 0
     cut: int = 0
+    more: bool = True
 
 
 class _Table:
@@ -66,6 +70,8 @@ class _Table:
     names, dtypes, missing
         Of its columns; of each, how many values it lacks, or 0 where counting takes long.
     """
+
+    widest = sys.maxsize  # characters of a line
 
     def __init__(self, frame: Frame, *, series: bool = False) -> None:
         self.frame = frame
@@ -81,32 +87,33 @@ class _Table:
     def part(self, rows: int, columns: int, longest: int) -> _Part:
         """Return its outer rows and columns, and of each cell so many characters at most."""
         at, middle = _outer(self.rows, rows)
-        frame = self.frame.iloc[:, _outer(self.columns, columns)[0]].iloc[at]
-        frame = frame.copy(deep=False)
-        wide = most = cut = 0
+        beside, unseen = _outer(self.columns, columns)
+        frame = self.frame.iloc[:, beside].iloc[at].set_flags(allows_duplicate_labels=True)
+        frame.index, labels = self._labels(frame.index, longest, middle)
+        frame.columns, names = self._labels(frame.columns, longest, unseen)
+        wide, found = 0, [*labels, *names]
         for n in range(frame.shape[1]):
-            if frame.dtypes.iloc[n].kind in "biufcmM":
+            if n == unseen or frame.dtypes.iloc[n].kind in "biufcmM":
                 continue
-            found = cells_text(frame.iloc[:, n].array, longest, middle)
-            wide, most, cut = wide + found.longest, max(most, found.longest), cut + found.cut
-            if found.changed:
-                frame.isetitem(n, sys.modules["pandas"].Series(found.cells, index=frame.index, dtype=object))
-        frame.index, cut_labels = self._labels(frame.index, longest, middle)
-        frame.columns, cut_names = self._labels(frame.columns, longest, -1)
-        return _Part(frame, rows, columns, wide, most, cut + cut_labels + cut_names)
+            cells = cells_text(frame.iloc[:, n].array, longest, middle)
+            wide += cells.longest
+            found.append(cells)
+            if cells.changed:
+                frame.isetitem(n, sys.modules["pandas"].Series(cells.cells, index=frame.index, dtype=object))
+        return _part(frame, rows, columns, wide, found)
 
     @staticmethod
-    def _labels(index: Any, longest: int, middle: int) -> tuple[Any, int]:  # noqa: ANN401  # pandas'
-        """Return the labels of rows or columns, none longer than `longest`, and how many were."""
+    def _labels(index: Any, longest: int, middle: int) -> tuple[Any, list[CellTexts]]:  # noqa: ANN401  # pandas'
+        """Return the labels of rows or columns, none longer than `longest`, and what became of them."""
         levels = [cells_text(index.get_level_values(n), longest, middle) for n in range(index.nlevels)]
-        cut = sum(level.cut for level in levels)
-        if not cut:
-            return index, 0
+        names = cells_text(index.names, longest)
+        if not any(each.cut or each.changed for each in (*levels, names)):
+            return index, [*levels, names]
         pd: Any = sys.modules["pandas"]
         texts = [level.cells for level in levels]
         if index.nlevels == 1:
-            return pd.Index(texts[0], name=index.name, dtype=object), cut
-        return pd.MultiIndex.from_arrays(texts, names=index.names), cut
+            return pd.Index(texts[0], name=names.cells[0], dtype=object, tupleize_cols=False), [*levels, names]
+        return pd.MultiIndex.from_arrays(texts, names=names.cells), [*levels, names]
 
     def drawn(self, part: _Part) -> str:
         """Return a part of it as text, with marks where rows and columns are left out."""
@@ -115,14 +122,13 @@ class _Table:
 
     def summary(self) -> str:
         """Return what `describe` says of all rows."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandas warns of columns that have no mean
-            summary = self.frame.describe()
-        return str(summary.to_string(max_colwidth=_CELL))
+        return str(self.frame.describe().to_string(max_colwidth=_CELL))
 
 
 class _PolarsTable(_Table):
     """A table of Polars."""
+
+    widest = 60_000  # it counts them in 16 bits
 
     def _missing(self) -> list[int]:
         return list(self.frame.null_count().row(0))
@@ -130,21 +136,24 @@ class _PolarsTable(_Table):
     def part(self, rows: int, columns: int, longest: int) -> _Part:
         pl: Any = sys.modules["polars"]
         at, middle = _outer(self.rows, rows)
-        names = [self.names[n] for n in _outer(self.columns, columns)[0]]
+        beside, unseen = _outer(self.columns, columns)
+        names = [self.names[n] for n in beside]
         shown, texts = self.frame[at], []
-        wide = most = cut = 0
-        for name in names:
+        heads = cells_text(names, longest, unseen)
+        wide, found = 0, [heads]
+        for n, name in enumerate(names):
             column = shown[name]
-            if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
+            if n == unseen or column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
                 texts.append(column)
+                wide += max(_NUMBER, len(str(heads.cells[n])))
                 continue
-            found = cells_text(column.to_list(), longest, middle)
-            wide, most, cut = wide + found.longest, max(most, found.longest), cut + found.cut
-            cells = [None if cell is None else str(cell) for cell in found.cells]
-            texts.append(pl.Series(name, cells, dtype=pl.String))
-        heads = cells_text(names, longest, -1)
-        frame = pl.DataFrame({clear: text.alias(clear) for clear, text in zip(_apart(heads.cells), texts, strict=True)})
-        return _Part(frame, rows, columns, wide, max(most, heads.longest), cut + heads.cut)
+            cells = cells_text(column.to_list(), longest, middle)
+            wide += max(cells.longest, len(str(heads.cells[n])))
+            found.append(cells)
+            as_text = [None if cell is None else str(cell) for cell in cells.cells]
+            texts.append(pl.Series(name, as_text, dtype=pl.String))
+        frame = pl.DataFrame([text.alias(name) for name, text in zip(_apart(heads.cells), texts, strict=True)])
+        return _part(frame, rows, columns, wide, found)
 
     def drawn(self, part: _Part) -> str:
         return self._plain(part.frame, part.rows, part.columns, part.longest)
@@ -159,8 +168,8 @@ class _PolarsTable(_Table):
         config = sys.modules["polars"].Config(
             tbl_rows=rows,
             tbl_cols=columns,
-            tbl_width_chars=_WIDEST,
-            fmt_str_lengths=max(longest, _CELL) + 1,  # which holds for numbers, too
+            tbl_width_chars=_PolarsTable.widest,
+            fmt_str_lengths=max(longest, _CELL) + 10,  # which holds for numbers, too
             tbl_formatting="NOTHING",
             tbl_hide_dataframe_shape=True,
             tbl_hide_column_data_types=True,
@@ -169,14 +178,32 @@ class _PolarsTable(_Table):
             return "\n".join(map(str.rstrip, str(frame).splitlines()))
 
 
+def _part(frame: Frame, rows: int, columns: int, wide: int, found: Sequence[CellTexts]) -> _Part:
+    longest, cut = max((each.longest for each in found), default=0), sum(each.cut for each in found)
+    return _Part(frame, rows, columns, wide, longest, cut, any(each.more for each in found))
+
+
 def _apart(names: Iterable[object]) -> list[str]:
-    """Return the names, such as are equal since they were shortened with a number behind them."""
+    """Return the names; such as are equal since they were shortened have a number before them."""
     found: dict[str, None] = {}
-    for name in map(str, names):
-        found[name if name not in found else f"{name} ({len(found)})"] = None
+    for n, name in enumerate(map(str, names)):
+        found[name if name not in found else f"({n}) {name}"] = None
     return [*found]
 
 
+def _without_warnings(function: Callable[[Any, int], Shown]) -> Callable[[Any, int], Shown]:
+    """Keep from the user what pandas warns of while a table is looked at: sparse columns, columns without a mean."""
+
+    @functools.wraps(function)
+    def quiet(value: Any, chars: int) -> Shown:  # noqa: ANN401  # a table or a column
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(value, chars)
+
+    return quiet
+
+
+@_without_warnings
 def frame_text(frame: Frame, chars: int) -> Shown:
     """Return a DataFrame: its size, each column's type and what it lacks, rows; of a long one a summary as well."""
     table = _PolarsTable(frame) if "polars" in roots(frame) else _Table(frame)
@@ -187,19 +214,24 @@ def frame_text(frame: Frame, chars: int) -> Shown:
     return _with_summary([Shown(head), listed], body, table, chars)
 
 
+@_without_warnings
 def series_text(series: Series, chars: int) -> Shown:
     """Return a Series, or what else of pandas is one column: its size and type, elements; of a long one a summary."""
-    of = series
     if "polars" in roots(series):
-        table: _Table = _PolarsTable(series.to_frame(), series=True)
+        frame = series.to_frame()
+    elif getattr(series, "nlevels", 1) > 1 and not is_a(series, *SERIES):  # a MultiIndex
+        frame = series.set_names([n if name is None else name for n, name in enumerate(series.names)]).to_frame(
+            index=False
+        )
     else:
-        if is_a(series, *INDEXES):
-            of = sys.modules["pandas"].Series(series, name=getattr(series, "name", None))
-        table = _Table(of.to_frame("" if of.name is None else of.name), series=True)
-    lacks = f", {table.missing[0]:,} missing" if table.missing[0] else ""
-    name = "" if of.name is None else f" {inline(of.name).text}"
-    dtype = getattr(series, "dtype", of.dtype)
-    head = f"{type(series).__name__}{name}, {count_of(len(of), 'element')}, {dtype}{lacks}"
+        name = getattr(series, "name", None)
+        frame = sys.modules["pandas"].Series(series, copy=False).to_frame("" if name is None else name)
+    table = (_PolarsTable if "polars" in roots(series) else _Table)(frame, series=True)
+    lacks = f", {sum(table.missing):,} missing" if any(table.missing) else ""
+    called = getattr(series, "name", None)
+    called = "" if called is None else f" {inline(called).text}"
+    size, dtype = count_of(table.rows, "element"), clipped_line(str(series.dtype), _CELL)
+    head = f"{type(series).__name__}{called}, {size}, {dtype}{lacks}"
     return _with_summary([Shown(head)], _rows(table, chars - len(head)), table, chars)
 
 
@@ -208,7 +240,9 @@ def _columns(table: _Table, chars: int) -> Shown:
     lines: list[str] = []
     length = 0
     for n, (name, dtype, lacks) in enumerate(zip(table.names, table.dtypes, table.missing, strict=True)):
-        line = f"- {clipped_line(str(name), _CELL)}: {dtype}" + (f", {lacks:,} missing" if lacks else "")
+        line = f"- {clipped_line(str(name), _CELL)}: {clipped_line(str(dtype), _CELL)}" + (
+            f", {lacks:,} missing" if lacks else ""
+        )
         length += len(line)
         if n == limit(_LISTED, chars * 2) or length > chars:
             left = table.columns - n
@@ -231,21 +265,22 @@ def _rows(table: _Table, chars: int) -> _Body:
     if not rows or not columns:
         return _Body("")
     if rows * columns * _ELEMENT <= chars:
-        for longest in (min(chars, _WIDEST), _cell_chars(rows, columns, chars)):
+        for longest in (chars, _cell_chars(table, rows, columns, chars)):
             part = table.part(rows, columns, longest)
-            whole = rows * part.wide <= chars and part.wide <= _WIDEST
+            whole = rows * part.wide <= chars and part.wide <= table.widest
             if whole and len(text := table.drawn(part)) <= chars:
-                return _Body(text, _cells_cut(part))
-    side_by_side = _side_by_side(columns, chars)
+                return _Body(text, _cells_cut(part), part.more)
+    side_by_side = _side_by_side(table, chars)
     text, cuts, part, most = "", [""], _Part(None, 0, 0), rows
     for most in _row_counts(rows, side_by_side, chars):
-        part = table.part(most, side_by_side, _cell_chars(most, side_by_side, chars))
-        cuts = [f"{count_of(rows - most, 'row')} in the middle"] if most < rows else []
+        part = table.part(most, side_by_side, _cell_chars(table, most, side_by_side, chars))
+        what = "element" if table.series else "row"
+        cuts = [f"{count_of(rows - most, what)} in the middle"] if most < rows else []
         cuts += [f"{count_of(columns - side_by_side, 'column')} in the middle"] if columns > side_by_side else []
         text = "\n… ".join([table.drawn(part), *(f"{cut} left out" for cut in cuts)])
         if len(text) <= chars:
             break
-    return _Body(text, all_of(*cuts, _cells_cut(part)), rows=rows - most)
+    return _Body(text, all_of(*cuts, _cells_cut(part)), more=bool(cuts) or part.more, rows=rows - most)
 
 
 def _row_counts(rows: int, columns: int, chars: int) -> Sequence[int]:
@@ -255,15 +290,16 @@ def _row_counts(rows: int, columns: int, chars: int) -> Sequence[int]:
     return [*first, *dict.fromkeys(max(2, n // 2 * 2) for n in fewer(most, 2) if rows > 2)] or [rows]  # noqa: PLR2004
 
 
-def _side_by_side(columns: int, chars: int) -> int:
+def _side_by_side(table: _Table, chars: int) -> int:
     """Return how many columns there is room for; an even number, unless it is all."""
-    most = max(_FEWEST_COLUMNS, min(limit(_COLUMNS, chars), chars // _COLUMN_CHARS)) // 2 * 2
-    return min(columns, most)
+    room = min(chars // _COLUMN_CHARS, table.widest // _CELL)
+    most = max(_FEWEST_COLUMNS, min(limit(_COLUMNS, chars), room)) // 2 * 2
+    return min(int(table.columns), most)
 
 
-def _cell_chars(rows: int, columns: int, chars: int) -> int:
+def _cell_chars(table: _Table, rows: int, columns: int, chars: int) -> int:
     """Return the characters of a cell, where all of them and the line of names have half of the budget."""
-    return max(_CELL, chars // (2 * (rows + 1) * columns))
+    return max(_CELL, int(min(chars // (2 * (rows + 1)), table.widest)) // columns)
 
 
 def _cells_cut(part: _Part) -> str:
@@ -293,14 +329,15 @@ def _with_summary(sections: list[Shown], body: _Body, table: _Table, chars: int)
         Characters of the whole, at most.
     """
     text = "\n\n".join(s.text for s in (*sections, body) if s.text)
-    shown = Shown(text, all_of(body.cut, *(s.cut for s in sections)))
+    more = any(s.cut and s.more for s in (body, *sections))
+    shown = Shown(text, all_of(body.cut, *(s.cut for s in sections)), more)
     cells = table.rows * table.columns
-    if body.rows <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(table.columns, chars):
+    if body.rows <= _SUMMARY_ROWS or cells > _MOST_SORTED or table.columns > _side_by_side(table, chars):
         return shown
     try:
         summary = table.summary()
-    except (TypeError, ValueError):  # what the columns hold cannot be compared or counted
+    except Exception:  # noqa: BLE001  # of columns that cannot be compared, or that are called as its own are
         return shown
     of = count_of(table.rows, "element" if table.series else "row")
     whole = f"{text}\n\nSummary of all {of}:\n\n{summary}"
-    return Shown(whole, shown.cut) if len(whole) <= chars else shown
+    return Shown(whole, shown.cut, more) if len(whole) <= chars else shown
