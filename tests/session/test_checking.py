@@ -216,7 +216,7 @@ def test_an_interrupt_keeps_what_came(asked, tmp_path):
     assert [pool.whole for pool in done.report.pools] == [True, False, False]
     assert done.report.pools[1].stands_out is False
     assert [pool.error for pool in done.report.pools] == [None] * 3
-    kept = session.conversations.books.earlier_checks(session.place, ["gpt-5.5", "gpt-5.5-low", "gpt-5.4"])
+    kept = session.conversations.books.earlier_checks(session.places.here, ["gpt-5.5", "gpt-5.5-low", "gpt-5.4"])
     assert [len(kept[name]) for name in kept] == [1, 0, 0]
 
 
@@ -259,8 +259,8 @@ def test_a_row_of_the_store_that_cannot_be_read_is_left_out(asked, tmp_path):
     checked(session, "gpt-5.5")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for odd in ("no JSON", "[1]", '{"duration_s": "long", "tokens_per_s": null, "first_token_s": -1}'):
-            connection.execute("INSERT INTO checks VALUES (?, 'gpt-5.5', 9e9, ?, '{}')", (session.place, odd))
-    earlier = session.conversations.books.earlier_checks(session.place, ["gpt-5.5"])["gpt-5.5"]
+            connection.execute("INSERT INTO checks VALUES (?, 'gpt-5.5', 9e9, ?, '{}')", (session.places.here, odd))
+    earlier = session.conversations.books.earlier_checks(session.places.here, ["gpt-5.5"])["gpt-5.5"]
     assert [len(figures) for figures in earlier] == [0, 0, 4]
 
 
