@@ -142,8 +142,8 @@ def open_sign(source: str) -> str:
                 brackets = brackets[:-1]
             elif kind == tokenize.ERRORTOKEN and text[0] in "\"'":  # before Python 3.12
                 return "quote"
-    except (tokenize.TokenError, SyntaxError):  # it ends amid brackets or a text
-        return brackets[-1:] or "quote"
+    except (tokenize.TokenError, SyntaxError) as e:  # it ends amid brackets or a text
+        return "quote" if "string" in str(e) else brackets[-1:] or "quote"
     return brackets[-1:]
 
 
