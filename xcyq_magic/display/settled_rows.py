@@ -292,13 +292,13 @@ def figures(rows: Rows[Any]) -> str:
     unasked = sum(not r.asked for r in rows)
     failed = len(rows.failed) - stopped - unasked
     before = sum(c.cached for c in completions)
-    took = rows.duration_s
+    took, usage, cost = rows.duration_s, rows.usage, rows.cost
     return joined(
         *(f"{n:,} {what}" for n, what in ((failed, "failed"), (stopped, "stopped"), (unasked, "not asked")) if n),
         f"{before:,} answered before" if before else "",
         "" if took is None else seconds(took) if took < _SHORT_S else duration(took),
-        tokens(rows.usage) if rows.usage else "",
-        "" if rows.cost is None else f"cost {amount(rows.cost)}",
+        tokens(usage) if usage else "",
+        "" if cost is None else f"cost {amount(cost)}",
     )
 
 

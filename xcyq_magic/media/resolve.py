@@ -25,9 +25,9 @@ from xcyq_magic.media.images import image_of_picture
 from xcyq_magic.media.kinds import is_a, is_buffer
 from xcyq_magic.media.text.array_text import fits_as_text
 from xcyq_magic.media.text.nested import is_address
-from xcyq_magic.media.text.shown import Shown, all_of, clipped_line
+from xcyq_magic.media.text.shown import VALUE_CHARS, Shown, all_of, clipped_line
 from xcyq_magic.media.text_files import VALUES, Bounds, Document
-from xcyq_magic.media.values import VALUE_CHARS, shown
+from xcyq_magic.media.values import shown
 from xcyq_magic.media.video import mime_of
 
 if TYPE_CHECKING:
@@ -339,16 +339,14 @@ def media_of(value: object, name: str = "", *, value_chars: int = VALUE_CHARS) -
         return value
     if value is None or isinstance(value, str | int | float | complex | type):
         return None
-    if type(value) in _PLAIN:  # of many, a look at each way takes long
-        figure = figure_of(value)
-        return None if figure is None else image_of_figure(figure, name)
+    if (figure := figure_of(value)) is not None:
+        return image_of_figure(figure, name)
+    if type(value) in _PLAIN:  # which hold no other medium; of many, a look at each way takes long
+        return None
     return _of_object(value, name, value_chars) or _of_file(value, name) or of_representation(value)
 
 
 def _of_object(value: object, name: str, chars: int) -> Media | None:
-    figure = figure_of(value)
-    if figure is not None:
-        return image_of_figure(figure, name)
     if is_animation(value):
         return video_of_animation(value, name)  # type: ignore[arg-type]  # told by its name
     if is_a(value, "PIL.Image.Image"):

@@ -16,7 +16,7 @@ from xcyq_magic.media.secrets import is_private, mask
 from xcyq_magic.media.table_files import TABLES, text_of_table
 from xcyq_magic.media.text.decoding import Decoded, decoded
 from xcyq_magic.media.text.json_text import shortened_json
-from xcyq_magic.media.text.shown import Shown, fenced, limit
+from xcyq_magic.media.text.shown import VALUE_CHARS, Shown, fenced, limit
 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
@@ -45,7 +45,7 @@ class Bounds:
     """
 
     document: int = DOCUMENT_CHARS
-    value: int = 4000
+    value: int = VALUE_CHARS
     read: int = _MOST_READ
 
 

@@ -12,7 +12,7 @@ from xcyq_magic.errors import MediaError
 from xcyq_magic.media.kinds import FRAMES, INDEXES, SERIES, is_a, is_array, is_buffer, roots
 from xcyq_magic.media.text.array_text import array_text
 from xcyq_magic.media.text.nested import written
-from xcyq_magic.media.text.shown import Shown, count_of
+from xcyq_magic.media.text.shown import VALUE_CHARS, Shown, count_of
 from xcyq_magic.media.text.sources import module_text, source_of, traceback_text
 from xcyq_magic.media.text.tables import frame_text, series_text
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-VALUE_CHARS = 4000
 _AROUND = 80  # characters of what is said of bytes
 _WITH_SOURCE = (FunctionType, MethodType, BuiltinFunctionType, type, functools.partial)
 

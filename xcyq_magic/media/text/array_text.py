@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.media.arrays import as_numpy, bands
 from xcyq_magic.media.text.nested import inline, readable
-from xcyq_magic.media.text.shown import Shown, all_of, count_of, fewer, limit
+from xcyq_magic.media.text.shown import Shown, all_of, count_of, each_of, fewer, limit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,6 @@ _ELEMENT = 3  # characters of an element, at the least
 _BYTES = 8  # of an element of an array in an element
 _WIDTH = 110
 _HEAD = 200  # characters of what is said of an array before its elements
-_INLINE = 60  # characters of an element that is any value, at the least
 _DIGITS = 4  # behind the point, where all do not fit
 _ROUNDED = f"\n… rounded to {_DIGITS} digits"
 
@@ -52,7 +51,7 @@ def all_elements(array: NDArray[Any], chars: int) -> Shown | None:
     inner = max(1, array.dtype.itemsize // _BYTES) if array.dtype.names else 1  # an element may hold arrays
     if array.size * inner * _ELEMENT > chars:
         return None
-    longest = _longest(array.size, chars)
+    longest = each_of(array.size, chars)
     found = _written(array, longest, threshold=sys.maxsize)  # an element may be an array of its own
     if len(found.text) > chars and array.dtype.kind == "f":
         found = _written(array, longest, threshold=sys.maxsize, precision=_DIGITS, suppress_small=True)
@@ -71,17 +70,12 @@ def elements_text(array: NDArray[Any], chars: int) -> Shown:
     fit = int((max(1, chars) / _ELEMENT) ** (1 / array.ndim)) // 2
     for edge in fewer(max(1, min(limit(_EDGE, chars), fit)), 1):
         corners = math.prod(min(length, 2 * edge) for length in array.shape)
-        found = _written(array, _longest(corners, chars), threshold=1, edgeitems=edge, precision=_DIGITS)
+        found = _written(array, each_of(corners, chars), threshold=1, edgeitems=edge, precision=_DIGITS)
         if len(found.text) <= chars:
             break
     left = f"{count_of(array.size - corners, 'element')} in the middle" if array.size > corners else ""
     inner = "the middle of arrays in it" if array.dtype.names and not left else ""
     return Shown(found.text, all_of(left, inner, found.cut), more=bool(left or inner) or found.more)
-
-
-def _longest(count: int, chars: int) -> int:
-    """Return the characters of an element that is any value, where all of them have half of the budget."""
-    return max(_INLINE, chars // (2 * max(1, count)))
 
 
 def _written(array: NDArray[Any], longest: int, **options: Any) -> Shown:  # noqa: ANN401  # NumPy's options

@@ -7,9 +7,7 @@ import json
 import math
 from collections import Counter
 
-from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of
-
-_SHORT = 60  # characters of a string, at the least
+from xcyq_magic.media.text.shown import INLINE, Shown, clipped_line, counts_of
 
 
 def shortened_json(value: object, chars: int) -> Shown:
@@ -17,13 +15,12 @@ def shortened_json(value: object, chars: int) -> Shown:
 
     What is left out is counted where it stood: as the last item of a list, under the name ``…`` of an object.
     """
-    most, longest = chars, max(_SHORT, chars // 4)
+    most, longest = chars, max(INLINE, chars // 4)
     while True:
-        short = _ShortJson(most, longest if most else _SHORT)
+        short = _ShortJson(most, longest if most else INLINE)
         text = json.dumps(short.of(value), indent=1, ensure_ascii=False)
         if len(text) <= chars or not most:
-            cuts = (count_of(n, what) for what, n in short.cut.items() if n)
-            return Shown(text, all_of(*cuts))
+            return Shown(text, counts_of(short.cut))
         # The square root, for lists stand in lists.
         most = min(most * 9 // 10, int(min(most, short.widest) * math.sqrt(chars / len(text))))
 

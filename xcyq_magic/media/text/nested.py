@@ -20,7 +20,7 @@ from xcyq_magic.chat.rows import Record
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.arrays import as_numpy
 from xcyq_magic.media.kinds import FRAMES, INDEXES, SERIES, is_a, is_array
-from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of
+from xcyq_magic.media.text.shown import INLINE, Shown, all_of, clipped_line, count_of, counts_of
 
 _LINE = 96  # characters that a container may take on one line
 # What says where a value lies, and nothing of what it holds: PIL's own `at 0x7F`, <IPython.lib.display.Audio object>.
@@ -34,7 +34,6 @@ _PLAIN_REPRS: set[object] = {c.__repr__ for c in (list, set, frozenset, deque, *
 _INNER = "inner table"  # or array, of which a container says the shape alone
 _DEEPER = "container"
 _REST = "… "  # begins what says how many items are left out
-_INLINE = 60  # characters of a value among words
 _QUICK = 100_000  # characters: beyond that, a quarter more or less is worth no further try
 _SIMPLE = {int, float, bool, type(None)}
 # What `repr` writes as code. Within a container it stands in quotes, as other text does.
@@ -61,7 +60,7 @@ def written(value: object, chars: int, depth: int = 0, *, in_line: bool = False)
     shown: Shown | None = None
     most = max(1, chars)  # items of each container
     fit, too_many = 0, most + 1  # of which it is known
-    while most > 0:
+    while True:
         writer = _Writer(most, chars, in_line=in_line)
         try:
             found = writer.shown(value, depth)
@@ -81,7 +80,7 @@ def written(value: object, chars: int, depth: int = 0, *, in_line: bool = False)
     return shown or _Writer(1, sys.maxsize, in_line=in_line).shown(value, depth)
 
 
-def inline(value: object, chars: int = _INLINE) -> Shown:
+def inline(value: object, chars: int = INLINE) -> Shown:
     """Return `value` as it stands within a list, on one line."""
     found = written(value, chars, depth=1, in_line=True)
     text = clipped_line(found.text, chars)
@@ -150,7 +149,7 @@ class _Writer:
         self._most = most
         self._line = sys.maxsize if in_line else _LINE
         self._left = chars
-        self._longest = max(_INLINE, chars // 4) if chars < sys.maxsize else _INLINE
+        self._longest = max(INLINE, chars // 4) if chars < sys.maxsize else INLINE
         self._open: set[int] = set()
         self._cut: Counter[str] = Counter()
         self.count = 0  # of what was written
@@ -160,16 +159,16 @@ class _Writer:
         """Return `value`, and what is left out of it."""
         text = self.text(value, depth)
         within, deep = self._cut.pop(_INNER, 0), self._cut.pop(_DEEPER, 0)
-        cuts = [count_of(n, what) for what, n in self._cut.items() if n]
+        cuts = counts_of(self._cut)
         alone = "(attach each alone: -a NAME)"
         rest = [f"the elements of {count_of(within, _INNER)} in it {alone}"] if within else []
         rest += [f"{count_of(deep, _DEEPER)} deeper than {_DEEPEST} levels"] if deep else []
-        return Shown(text, all_of(*cuts, *rest), more=bool(cuts))
+        return Shown(text, all_of(cuts, *rest), more=bool(cuts))
 
     def text(self, value: object, depth: int = 0) -> str:
         """`value`, its lines after the first not indented."""
         kind = type(value)
-        if kind in _SIMPLE and len(text := repr(value)) <= _INLINE:
+        if kind in _SIMPLE and len(text := repr(value)) <= INLINE:
             return self._spent(text)
         container = None if kind is str else _container(value)
         if container is None:

@@ -7,12 +7,13 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+VALUE_CHARS = 4000  # of a value, unless the user sets another bound
+INLINE = 60  # characters of a value among others, at the least
 _HEAD = 2 / 3  # of what is kept: the beginning tells more than the end
 _SHORTEST = 20
 _FENCE = re.compile(r"`{3,}")
-_USUAL = 4000  # characters of a value, unless the user sets another bound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,17 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}{of}{rest}"
 
 
-def limit(usual: int, chars: int, of: int = _USUAL) -> int:
+def counts_of(counts: Mapping[str, int]) -> str:
+    """Return counts by their nouns, in words; those of none are left out."""
+    return all_of(*(count_of(count, noun) for noun, count in counts.items() if count))
+
+
+def each_of(count: int, chars: int) -> int:
+    """Return the characters of each of so many values, where all of them have half of the budget."""
+    return max(INLINE, chars // (2 * max(1, count)))
+
+
+def limit(usual: int, chars: int, of: int = VALUE_CHARS) -> int:
     """Return how many of something go in at most: as many as is usual for `of` characters, and more for more."""
     return max(usual, usual * chars // of)
 

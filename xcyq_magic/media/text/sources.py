@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xcyq_magic.media.text.shown import Shown, all_of, count_of
+from xcyq_magic.media.text.shown import Shown, all_of, count_of, counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +94,8 @@ def traceback_text(error: BaseException) -> Shown:
     chain = [*itertools.islice(_chain(error), _MOST_CHAINED + 1)]
     cut: Counter[str] = Counter()
     text = "\n\nand then:\n\n".join(_one(e, cut) for e in reversed(chain[:_MOST_CHAINED]))
-    cuts = [count_of(n, what) for what, n in cut.items() if n]
-    cuts += ["what led to its first exception"] if len(chain) > _MOST_CHAINED else []
-    return Shown(text, all_of(*cuts), more=False)
+    earlier = "what led to its first exception" if len(chain) > _MOST_CHAINED else ""
+    return Shown(text, all_of(counts_of(cut), earlier), more=False)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -131,7 +130,7 @@ def _frames(trace: TracebackType | None, cut: Counter[str]) -> Iterator[str]:
             skipped += 1
             continue
         if skipped:
-            yield f"… {skipped} more frame{'s' * (skipped > 1)} …"
+            yield f"… {count_of(skipped, 'more frame')} …"
             skipped = 0
         yield f"{_where(file)}, line {line}, in {name}:"
         yield from _lines(file, line, _AROUND if n in mine else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import sys
 import warnings
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from xcyq_magic.media.kinds import SERIES, is_a, roots
 from xcyq_magic.media.text.cell_text import CellTexts, cells_text
 from xcyq_magic.media.text.nested import inline
-from xcyq_magic.media.text.shown import Shown, all_of, clipped_line, count_of, fewer, limit
+from xcyq_magic.media.text.shown import INLINE, Shown, all_of, clipped_line, count_of, each_of, fewer, limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Frame: TypeAlias = Any  # pandas is not imported to name its types
 Series: TypeAlias = Any
@@ -23,7 +23,6 @@ _ROWS = 30  # shown of a long table
 _COLUMNS, _FEWEST_COLUMNS = 20, 4  # shown side by side of a wide one, as many as there is room for
 _COLUMN_CHARS = 150  # of the budget, for each of them
 _LISTED = 60  # columns
-_CELL = 60  # characters of a cell that does not go in whole, at the least
 _ELEMENT = 3  # characters of a cell with what stands between it and the next, at the least
 _NUMBER = 25  # characters of a number, at most
 _SUMMARY_ROWS = 8  # of `describe`: fewer rows that are left out are no reason for it
@@ -122,7 +121,7 @@ class _Table:
 
     def summary(self) -> str:
         """Return what `describe` says of all rows."""
-        return str(self.frame.describe().to_string(max_colwidth=_CELL))
+        return str(self.frame.describe().to_string(max_colwidth=INLINE))
 
 
 class _PolarsTable(_Table):
@@ -160,7 +159,7 @@ class _PolarsTable(_Table):
 
     def summary(self) -> str:
         summary = self.frame.describe()
-        return self._plain(summary, summary.height, summary.width, _CELL)
+        return self._plain(summary, summary.height, summary.width, INLINE)
 
     @staticmethod
     def _plain(frame: Frame, rows: int, columns: int, longest: int) -> str:
@@ -169,7 +168,7 @@ class _PolarsTable(_Table):
             tbl_rows=rows,
             tbl_cols=columns,
             tbl_width_chars=_PolarsTable.widest,
-            fmt_str_lengths=max(longest, _CELL) + 10,  # which holds for numbers, too
+            fmt_str_lengths=max(longest, INLINE) + 10,  # which holds for numbers, too
             tbl_formatting="NOTHING",
             tbl_hide_dataframe_shape=True,
             tbl_hide_column_data_types=True,
@@ -191,19 +190,15 @@ def _apart(names: Iterable[object]) -> list[str]:
     return [*found]
 
 
-def _without_warnings(function: Callable[[Any, int], Shown]) -> Callable[[Any, int], Shown]:
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
     """Keep from the user what pandas warns of while a table is looked at: sparse columns, columns without a mean."""
-
-    @functools.wraps(function)
-    def quiet(value: Any, chars: int) -> Shown:  # noqa: ANN401  # a table or a column
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return function(value, chars)
-
-    return quiet
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
-@_without_warnings
+@_without_warnings()
 def frame_text(frame: Frame, chars: int) -> Shown:
     """Return a DataFrame: its size, each column's type and what it lacks, rows; of a long one a summary as well."""
     table = _PolarsTable(frame) if "polars" in roots(frame) else _Table(frame)
@@ -214,7 +209,7 @@ def frame_text(frame: Frame, chars: int) -> Shown:
     return _with_summary([Shown(head), listed], body, table, chars)
 
 
-@_without_warnings
+@_without_warnings()
 def series_text(series: Series, chars: int) -> Shown:
     """Return a Series, or what else of pandas is one column: its size and type, elements; of a long one a summary."""
     if "polars" in roots(series):
@@ -230,7 +225,7 @@ def series_text(series: Series, chars: int) -> Shown:
     lacks = f", {sum(table.missing):,} missing" if any(table.missing) else ""
     called = getattr(series, "name", None)
     called = "" if called is None else f" {inline(called).text}"
-    size, dtype = count_of(table.rows, "element"), clipped_line(str(series.dtype), _CELL)
+    size, dtype = count_of(table.rows, "element"), clipped_line(str(series.dtype), INLINE)
     head = f"{type(series).__name__}{called}, {size}, {dtype}{lacks}"
     return _with_summary([Shown(head)], _rows(table, chars - len(head)), table, chars)
 
@@ -240,7 +235,7 @@ def _columns(table: _Table, chars: int) -> Shown:
     lines: list[str] = []
     length = 0
     for n, (name, dtype, lacks) in enumerate(zip(table.names, table.dtypes, table.missing, strict=True)):
-        line = f"- {clipped_line(str(name), _CELL)}: {clipped_line(str(dtype), _CELL)}" + (
+        line = f"- {clipped_line(str(name), INLINE)}: {clipped_line(str(dtype), INLINE)}" + (
             f", {lacks:,} missing" if lacks else ""
         )
         length += len(line)
@@ -264,23 +259,29 @@ def _rows(table: _Table, chars: int) -> _Body:
     rows, columns = table.rows, table.columns
     if not rows or not columns:
         return _Body("")
+    side_by_side = _side_by_side(table, chars)
     if rows * columns * _ELEMENT <= chars:
-        for longest in (chars, _cell_chars(table, rows, columns, chars)):
-            part = table.part(rows, columns, longest)
+        limits = [chars, *([_cell_chars(table, rows, columns, chars)] if columns > side_by_side else [])]
+        for part in (table.part(rows, columns, longest) for longest in limits):
             whole = rows * part.wide <= chars and part.wide <= table.widest
             if whole and len(text := table.drawn(part)) <= chars:
                 return _Body(text, _cells_cut(part), part.more)
-    side_by_side = _side_by_side(table, chars)
-    text, cuts, part, most = "", [""], _Part(None, 0, 0), rows
+    body = _Body("")
     for most in _row_counts(rows, side_by_side, chars):
-        part = table.part(most, side_by_side, _cell_chars(table, most, side_by_side, chars))
-        what = "element" if table.series else "row"
-        cuts = [f"{count_of(rows - most, what)} in the middle"] if most < rows else []
-        cuts += [f"{count_of(columns - side_by_side, 'column')} in the middle"] if columns > side_by_side else []
-        text = "\n… ".join([table.drawn(part), *(f"{cut} left out" for cut in cuts)])
-        if len(text) <= chars:
+        body = _body(table, most, side_by_side, chars)
+        if len(body.text) <= chars:
             break
-    return _Body(text, all_of(*cuts, _cells_cut(part)), more=bool(cuts) or part.more, rows=rows - most)
+    return body
+
+
+def _body(table: _Table, rows: int, columns: int, chars: int) -> _Body:
+    """Return the outer rows and columns of a table, and what is left out between them."""
+    part = table.part(rows, columns, _cell_chars(table, rows, columns, chars))
+    above, beside = table.rows - rows, table.columns - columns
+    what = "element" if table.series else "row"
+    cuts = [f"{count_of(n, noun)} in the middle" for n, noun in ((above, what), (beside, "column")) if n]
+    text = "\n… ".join([table.drawn(part), *(f"{cut} left out" for cut in cuts)])
+    return _Body(text, all_of(*cuts, _cells_cut(part)), more=bool(cuts) or part.more, rows=above)
 
 
 def _row_counts(rows: int, columns: int, chars: int) -> Sequence[int]:
@@ -292,14 +293,14 @@ def _row_counts(rows: int, columns: int, chars: int) -> Sequence[int]:
 
 def _side_by_side(table: _Table, chars: int) -> int:
     """Return how many columns there is room for; an even number, unless it is all."""
-    room = min(chars // _COLUMN_CHARS, table.widest // _CELL)
+    room = min(chars // _COLUMN_CHARS, table.widest // INLINE)
     most = max(_FEWEST_COLUMNS, min(limit(_COLUMNS, chars), room)) // 2 * 2
     return min(int(table.columns), most)
 
 
 def _cell_chars(table: _Table, rows: int, columns: int, chars: int) -> int:
-    """Return the characters of a cell, where all of them and the line of names have half of the budget."""
-    return max(_CELL, int(min(chars // (2 * (rows + 1)), table.widest)) // columns)
+    """Return the characters of a cell, of so many rows and the line of names."""
+    return min(each_of((rows + 1) * columns, chars), max(INLINE, table.widest // columns))
 
 
 def _cells_cut(part: _Part) -> str:
