@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcyq_magic.chat.parts import DataUrl, Image, Text
 from xcyq_magic.chat.records import SECTION_MIME, TURN_MIME, section_record, turn_record
-from xcyq_magic.display.caption import advice, completion_caption, counted, failure_caption, joined, opening_caption
+from xcyq_magic.display.caption import advice, completion_caption, failure_caption, joined, opening_caption
 from xcyq_magic.display.markup import escape, plain_line, to_html, to_html_sections, without_controls
 from xcyq_magic.display.sections import Sections, sources
 from xcyq_magic.display.style import LINE, body, folded, output, quiet, section_body, styled, unfolding
@@ -18,6 +18,7 @@ from xcyq_magic.display.value_table import typed_html
 from xcyq_magic.errors import MediaError
 from xcyq_magic.gateway.tokens import estimated_tokens
 from xcyq_magic.media.fit import EDGE, REPLY_EDGE, thumbnail
+from xcyq_magic.media.text.shown import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -225,9 +226,9 @@ def above_line(prompt: Message, model: str = "") -> str:
     said = [part.text for part in parts if isinstance(part, Text)]
     images = len(parts) - len(said)
     return joined(
-        f"Above: {counted(above.cells, 'cell')}",
-        counted(sum(len(text.splitlines()) for text in said), "line"),
-        counted(images, "picture") if images else "",
+        f"Above: {count_of(above.cells, 'cell')}",
+        count_of(sum(len(text.splitlines()) for text in said), "line"),
+        count_of(images, "picture") if images else "",
         _tokens(estimated_tokens(part, model) or 0 for part in parts),
         *above.notes,
     )
@@ -392,17 +393,17 @@ def _summary(preview: Preview) -> str:
     return joined(
         "Dry run: nothing was sent",
         preview.request.model,
-        counted(len(messages), "message"),
-        counted(kinds["image"], "picture") if kinds["image"] else "",
-        counted(kinds["video"], "video") if kinds["video"] else "",
-        counted(preview.n_bytes, "byte"),
+        count_of(len(messages), "message"),
+        count_of(kinds["image"], "picture") if kinds["image"] else "",
+        count_of(kinds["video"], "video") if kinds["video"] else "",
+        count_of(preview.n_bytes, "byte"),
         _tokens([preview.estimate.tokens]) + preview.estimate.priced,
         f"to {preview.url}",
     )
 
 
 def _tokens(counts: Iterable[int]) -> str:
-    return f"about {counted(sum(counts), 'token')}"
+    return f"about {count_of(sum(counts), 'token')}"
 
 
 def _message_row(message: Message, model: str) -> str:

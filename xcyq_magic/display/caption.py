@@ -9,6 +9,7 @@ from xcyq_magic.chat.completion import Usage
 from xcyq_magic.chat.usage import amount
 from xcyq_magic.errors import show_directions
 from xcyq_magic.gateway import catalog
+from xcyq_magic.media.text.shown import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +63,8 @@ def pace(value: float) -> str:
 def tokens(usage: Usage) -> str:
     """Return what was counted, such as ``120 tokens in, 45 out``; ``""`` where nothing was."""
     if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-        return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
-    return counted(usage.total_tokens, "token") if usage.total_tokens is not None else ""
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things, such as ``1 token`` or ``1,200 tokens``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
+        return f"{count_of(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
+    return count_of(usage.total_tokens, "token") if usage.total_tokens is not None else ""
 
 
 def score_text(value: float, *, is_share: bool) -> str:
@@ -120,7 +116,7 @@ def live_caption(reply: LiveReply, label: str = "", *, clickable: bool = True) -
         Whether a Stop button stands beside it.
     """
     count, exact = _tokens_so_far(reply)
-    about = f"about {counted(count, 'token')}" if count and not exact else ""
+    about = f"about {count_of(count, 'token')}" if count and not exact else ""
     name = asked(reply.model, reply.instead_of)
     return joined(name, label, f"{reply.elapsed_s:.1f} s", about, _progress(reply), "" if clickable else WAY_OUT)
 
@@ -158,7 +154,7 @@ def state_line(reply: LiveReply, pool: str, *, kept: bool = False) -> str:
     state = reply.state if reply.ended else _progress(reply)
     elapsed = f"{reply.elapsed_s:.1f} s" if reply.state != "failed" or reply.first_token_s is not None else ""
     count, exact = _tokens_so_far(reply)
-    so_far = f"{'' if exact else '~'}{counted(count, 'token')}" if count else ""
+    so_far = f"{'' if exact else '~'}{count_of(count, 'token')}" if count else ""
     instead = asked(reply.model, reply.instead_of) if reply.chain else ""
     return joined(instead, pool, state, elapsed, so_far, "to be kept" if kept else "")
 
@@ -187,7 +183,7 @@ def rows_line(progress: Progress, label: str = "", *, per_s: float | None = None
     return joined(
         whose,
         label,
-        f"{progress.done:,} of {counted(outlook.in_all, what)}",
+        f"{progress.done:,} of {count_of(outlook.in_all, what)}",
         f"{failed:,} failed" if failed else "",
         f"{waiting:,} to be sent again" if waiting else "",
         "" if per_s is None else f"{pace(per_s)} {what}s/s",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from xcyq_magic.chat.checks import EARLIER, REFUSED, Finding
 from xcyq_magic.chat.usage import amount
-from xcyq_magic.display.caption import WAY_OUT, counted, joined, pace, seconds, tokens
+from xcyq_magic.display.caption import WAY_OUT, joined, pace, seconds, tokens
 from xcyq_magic.display.markup import escape, plain_line, without_controls
 from xcyq_magic.display.metrics import Cell, aligned, figures_html
 from xcyq_magic.display.style import COMPARISON_STYLE, quiet, styled, unfolding
 from xcyq_magic.errors import show_directions
+from xcyq_magic.media.text.shown import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,10 +49,10 @@ def checks_line(progress: CheckProgress, label: str = "", *, clickable: bool = T
     ended = sum(reply.ended for reply in progress.replies)
     found = sum(pool.stands_out for pool in progress.pools)
     return joined(
-        f"{ended} of {counted(len(progress.replies), 'request')}",
+        f"{ended} of {count_of(len(progress.replies), 'request')}",
         label,
         f"{progress.elapsed_s:.1f} s",
-        f"{counted(found, 'pool')} to look at" if found else "",
+        f"{count_of(found, 'pool')} to look at" if found else "",
         "" if clickable else WAY_OUT,
     )
 
@@ -139,7 +140,7 @@ def _plain_figure(finding: Finding | None, name: str) -> str:
 def _caption(report: CheckReport, label: str) -> str:
     found = sum(pool.stands_out for pool in report.pools)
     return joined(
-        f"{counted(len(report.pools), 'pool')} checked",
+        f"{count_of(len(report.pools), 'pool')} checked",
         label,
         f"{found:,} to look at" if found else "nothing stands out",
         seconds(report.duration_s),
@@ -154,10 +155,10 @@ def _below(report: CheckReport) -> Iterator[str]:
     for pool, said in islice(told, _MOST_SAID):
         yield _shown(f"{pool.model} {'; '.join(said)}.".replace("..", "."), _LINE_CHARS)
     if len(told) > _MOST_SAID:
-        more = counted(len(told) - _MOST_SAID, "more pool")
+        more = count_of(len(told) - _MOST_SAID, "more pool")
         yield f"{more} to look at: with -o VAR, VAR.to_frame() is a table of all."
     if cut := [pool.model for pool in report.pools if not pool.whole and pool.error is None]:
-        yield f"{counted(len(cut), 'pool')} not checked to the end: run the cell again."
+        yield f"{count_of(len(cut), 'pool')} not checked to the end: run the cell again."
     hints = (pool.error.hint for pool in report.pools if pool.error is not None and pool.error.hint)
     yield from islice((hint for hint in dict.fromkeys(hints) if "un the cell again" not in hint), _MOST_HINTS)
     if told and (well := [p.model for p in report.pools if p.whole and p.error is None and not p.stands_out]):

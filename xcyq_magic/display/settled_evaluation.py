@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.rows import Rows
 from xcyq_magic.chat.usage import amount
-from xcyq_magic.display.caption import counted, joined, score_text, seconds
+from xcyq_magic.display.caption import joined, score_text, seconds
 from xcyq_magic.display.markup import escape, plain_line, without_controls
 from xcyq_magic.display.metrics import (
     Cell,
@@ -28,6 +28,7 @@ from xcyq_magic.display.settled_rows import (
 )
 from xcyq_magic.display.style import COMPARISON_STYLE, ROWS_STYLE, quiet, styled, unfolding
 from xcyq_magic.errors import CheckError
+from xcyq_magic.media.text.shown import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,8 +88,8 @@ def _every(evaluation: Evaluation) -> Rows[Any]:
 
 
 def _caption(evaluation: Evaluation, every: Rows[Any], label: str) -> str:
-    cases = counted(len(evaluation.cases), "case")
-    return joined(counted(len(evaluation), "model"), label, cases, figures(every))
+    cases = count_of(len(evaluation.cases), "case")
+    return joined(count_of(len(evaluation), "model"), label, cases, figures(every))
 
 
 # How each model did
@@ -157,7 +158,7 @@ def _said_of(evaluation: Evaluation) -> Iterator[str]:
     if len(evaluation) > 1:
         differ = len(evaluation.disagreements)
         how = "got different scores" if by else "gave different answers"
-        where = f"{differ:,} of {counted(count, 'case')}"
+        where = f"{differ:,} of {count_of(count, 'case')}"
         yield f"The models {how} in {where}." if differ else f"The models {how} in no case."
 
 
@@ -184,7 +185,7 @@ def _differences(evaluation: Evaluation) -> Iterator[str]:
 
 def _too_few(alike: Sequence[Difference]) -> str:
     few = max(d.count for d in alike)
-    return f"{counted(few, 'case')} {'is' if few == 1 else 'are'} too few to tell."
+    return f"{count_of(few, 'case')} {'is' if few == 1 else 'are'} too few to tell."
 
 
 def _better(model: str, than: Sequence[Difference]) -> str:
@@ -210,22 +211,22 @@ def _unjudged(evaluation: Evaluation) -> Iterator[str]:
     cases = [rows for rows in zip(*evaluation.values(), strict=True) if sum(bool(r.text.strip()) for r in rows) > 1]
     without = sum(all(r.score is None for r in rows) for rows in cases)
     if without:
-        yield f"{evaluation.scored_by} gave no verdict about {counted(without, 'case')}: run the cell again to ask it."
+        yield f"{evaluation.scored_by} gave no verdict about {count_of(without, 'case')}: run the cell again to ask it."
 
 
 def _folded_lines(lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    more = counted(len(lines), "more line")
+    more = count_of(len(lines), "more line")
     return unfolding(f"{more} about the models", "".join(f"<div>{escape(line)}</div>" for line in lines))
 
 
 def _below(evaluation: Evaluation, every: Rows[Any], hidden: int) -> list[str]:
     """Return what is not shown, and what to do about answers that are missing or have no score."""
-    lines = [f"{counted(hidden, 'more case')} in _comparison; _comparison.to_frame() is a table of all."]
+    lines = [f"{count_of(hidden, 'more case')} in _comparison; _comparison.to_frame() is a table of all."]
     errors = [row.error for row in every if isinstance(row.error, CheckError)]
     others = Rows([row for row in every if not isinstance(row.error, CheckError)])
-    unscored = [f"{counted(len(errors), 'answer')} without a score: {e.message} {e.hint}" for e in errors[:1]]
+    unscored = [f"{count_of(len(errors), 'answer')} without a score: {e.message} {e.hint}" for e in errors[:1]]
     return [*(lines if hidden else []), *unscored, *_unjudged(evaluation), *what_to_do(others, "question")]
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.parts import Image
 from xcyq_magic.chat.usage import amount
 from xcyq_magic.display.bundle import caption_of, picture_element
-from xcyq_magic.display.caption import counted, duration, ending, joined, seconds, tokens, who
+from xcyq_magic.display.caption import duration, ending, joined, seconds, tokens, who
 from xcyq_magic.display.markup import as_text, escape, plain_line, to_html, without_controls
 from xcyq_magic.display.metrics import aligned
 from xcyq_magic.display.style import ROWS_STYLE, body, quiet, styled, unfolding
 from xcyq_magic.errors import MediaError, show_directions
+from xcyq_magic.media.text.shown import count_of
 from xcyq_magic.media.values import describe
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def folded_table(head: str, lines: Sequence[str], seen: int, what: str) -> str:
     first, others = ("".join(part) for part in (lines[:seen], lines[seen:]))
     parts = [body(_table(head, first))] if first else []
     if others:
-        parts.append(unfolding(f"{counted(len(lines) - seen, f'more {what}')}", _table(head, others)))
+        parts.append(unfolding(f"{count_of(len(lines) - seen, f'more {what}')}", _table(head, others)))
     return "".join(parts)
 
 
@@ -282,7 +283,7 @@ def _described(value: Any, chars: int) -> str:  # noqa: ANN401  # as above
 
 def _caption(rows: Rows[Any], label: str) -> str:
     whose = _who(rows.model, [r.completion for r in rows if r.completion is not None])
-    return joined(whose, label, counted(len(rows), "row"), figures(rows))
+    return joined(whose, label, count_of(len(rows), "row"), figures(rows))
 
 
 def figures(rows: Rows[Any]) -> str:
@@ -316,9 +317,9 @@ def _who(model: str, completions: Sequence[Completion]) -> str:
 def _left_out(rows: Rows[Any], hidden: Sequence[Row[Any]], fields: int) -> list[str]:
     lines = []
     if hidden:
-        lines.append(f"{counted(len(hidden), 'more row')} in _rows; _rows.to_frame() is a table of all {len(rows):,}.")
+        lines.append(f"{count_of(len(hidden), 'more row')} in _rows; _rows.to_frame() is a table of all {len(rows):,}.")
     if fields:
-        lines.append(f"{counted(fields, 'more field')} of each answer in its .data.")
+        lines.append(f"{count_of(fields, 'more field')} of each answer in its .data.")
     return lines
 
 
@@ -326,6 +327,6 @@ def what_to_do(rows: Rows[Any], what: str = "row") -> list[str]:
     """Return what to do about rows that have no answer; `what` is said of one."""
     failed = rows.failed
     hints = [r.error.hint for r in failed if r.asked and r.error is not None and r.error.hint]
-    again = f"{counted(len(failed), what)} without a complete answer: run the cell again, and only these are asked."
+    again = f"{count_of(len(failed), what)} without a complete answer: run the cell again, and only these are asked."
     once = [h for h in dict.fromkeys(hints) if "un the cell again" not in h][:_MOST_HINTS]
     return [*once, again] if failed else []

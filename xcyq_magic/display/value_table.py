@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.chat.json_values import whole_value
-from xcyq_magic.display.caption import counted
 from xcyq_magic.display.markup import as_text, escape, to_html
 from xcyq_magic.display.style import body, inlined, quiet, reply_body, unfolding
 from xcyq_magic.errors import show_directions
-from xcyq_magic.media.text.shown import fenced
+from xcyq_magic.media.text.shown import count_of, fenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +87,7 @@ def _value_html(value: Any) -> str:  # noqa: ANN401  # as `plain_value` gives it
             cells = (
                 [str(n), *(_text(row.get(name, "")) for name in names[:_MOST_FIELDS])] for n, row in _numbered(rows)
             )
-            more = f", {counted(len(names) - _MOST_FIELDS, 'more field')}" if len(names) > _MOST_FIELDS else ""
+            more = f", {count_of(len(names) - _MOST_FIELDS, 'more field')}" if len(names) > _MOST_FIELDS else ""
             return _table(["#", *names[:_MOST_FIELDS]], cells, len(value), more)
         return _table(["#", "value"], ([str(n), _text(row)] for n, row in _numbered(rows)), len(value))
     return f"<p><strong>{_said(_text(value))}</strong></p>"
@@ -105,7 +104,7 @@ def _table(headings: Sequence[str], rows: Iterator[list[str]], count: int, more:
         f"<tr><th>{escape(name)}</th>{''.join(f'<td>{_said(cell)}</td>' for cell in cells)}</tr>"
         for (name, *cells), _ in zip(rows, range(_MOST_ROWS), strict=False)
     ]
-    left = f"{counted(count - _MOST_ROWS, 'more row')}" if count > _MOST_ROWS else ""
+    left = f"{count_of(count - _MOST_ROWS, 'more row')}" if count > _MOST_ROWS else ""
     note = quiet(f"and {(left + more).removeprefix(', ')} in the JSON") if left or more else ""
     return f"<table>{head}<tbody>{''.join(lines)}</tbody></table>{note}"
 
@@ -212,7 +211,7 @@ def _summary(rows: Sequence[_Row], count: int) -> str:
         return ""
     differing = sum(row.differs for row in rows)
     return (
-        f"{differing} of {counted(len(rows), 'field')} differ ({_DIFFERS})."
+        f"{differing} of {count_of(len(rows), 'field')} differ ({_DIFFERS})."
         if differing
         else "The values are the same."
     )

@@ -13,7 +13,7 @@ from xcyq_magic.chat.parts import Text, file_size
 from xcyq_magic.errors import MediaError, printable
 from xcyq_magic.media.files import open_regular, read_file, reading
 from xcyq_magic.media.text.decoding import decoded
-from xcyq_magic.media.text.shown import clipped, fenced
+from xcyq_magic.media.text.shown import clipped, count_of, fenced
 from xcyq_magic.media.text_files import Bounds, Document, FileText, text_of_file
 from xcyq_magic.media.video import mime_of
 
@@ -218,7 +218,7 @@ def _document(name: str, texts: list[tuple[str, FileText]], unread: list[str], w
     left += [others] if (others := _counted(walk.left_out)) else []
     left += [f"whatever comes behind the first {_MOST_SEEN:,} entries"] if walk.full else []
     left_out = f"Left out: {'; '.join(left)}." if left else ""
-    files = f"{len(texts):,} text file{'s' * (len(texts) != 1)}"
+    files = count_of(len(texts), "text file")
     size = file_size(len(body.encode("utf-8", "replace")))
     head = f"{name} ({files}{f'. {left_out}'.removesuffix('.') if left_out else ''}):"
     if shortened or unread:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xcyq_magic.chat.parts import Image, Text, file_size
 from xcyq_magic.errors import MediaError
 from xcyq_magic.media.images import encoded
-from xcyq_magic.media.text.shown import clipped, fenced
+from xcyq_magic.media.text.shown import clipped, count_of, fenced
 from xcyq_magic.media.text_files import Document
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Pages:
 
     def __str__(self) -> str:
         if len(self.numbers) == self.count:
-            return f"{self.count:,} page{'s' * (self.count != 1)}"
+            return count_of(self.count, "page")
         return f"page{'s' * (len(self.numbers) != 1)} {in_words(self.numbers)} of {self.count:,}"
 
 
@@ -148,7 +148,7 @@ def _chosen(asked: Sequence[tuple[int, int | None]], count: int, name: str, show
         end = count if last is None else last
         if first < 1 or first > end or end > count:
             wrong = end if first <= end and 1 <= first <= count else first
-            msg = f"{shown}: {name} has {count:,} page{'s' * (count != 1)}, and no page {wrong:,}; nothing was sent."
+            msg = f"{shown}: {name} has {count_of(count, 'page')}, and no page {wrong:,}; nothing was sent."
             if 1 <= end < first <= count:
                 msg = f"{shown}: page {first:,} stands behind page {end:,}; nothing was sent."
             raise MediaError(msg, f"Write {name}[{_span(1, count)}], or a part of it.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xcyq_magic.errors import MediaError
-from xcyq_magic.media.text.shown import all_of
+from xcyq_magic.media.text.shown import all_of, count_of
 from xcyq_magic.media.text.tables import frame_text
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _read_csv(text: str, delimiter: str) -> Frame:
 
 def _size(frame: Frame) -> str:
     rows, columns = frame.shape
-    return f"table, {rows:,} row{'s' * (rows != 1)} × {columns:,} column{'s' * (columns != 1)}"
+    return f"table, {count_of(rows, 'row')} × {count_of(columns, 'column')}"
 
 
 def read_parquet(path: Path, shown: str, chars: int) -> TableText:
@@ -226,7 +226,7 @@ def _of_sheets(frames: dict[str, Frame], names: list[str], chars: int) -> TableT
     cut = [f"the rows behind the first {_MOST_SHEET_ROWS:,} of {', '.join(long)}"] if long else []
     beyond = len(names) - _MOST_SHEETS
     cut += cuts
-    cut += [f"{beyond} more sheet{'s' * (beyond != 1)}: {', '.join(names[_MOST_SHEETS:])}"] if beyond > 0 else []
+    cut += [f"{count_of(beyond, 'more sheet')}: {', '.join(names[_MOST_SHEETS:])}"] if beyond > 0 else []
     one = next(iter(frames.values()))
     size = _size(one) if len(frames) == 1 else f"workbook, {len(frames)} sheets"
     return TableText("\n\n".join(texts), size, "its sheets, as pandas reads them", all_of(*cut), bool(cuts))

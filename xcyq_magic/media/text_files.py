@@ -16,7 +16,7 @@ from xcyq_magic.media.secrets import is_private, mask
 from xcyq_magic.media.table_files import TABLES, text_of_table
 from xcyq_magic.media.text.decoding import Decoded, decoded
 from xcyq_magic.media.text.json_text import shortened_json
-from xcyq_magic.media.text.shown import VALUE_CHARS, Shown, fenced, limit
+from xcyq_magic.media.text.shown import VALUE_CHARS, Shown, count_of, fenced, limit
 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
@@ -184,7 +184,7 @@ def text_of_file(
             return replace(said, facts=(*said.facts, *how))
     shown = Shown(found.text, middle) if middle else Shown(found.text).clipped(bounds.document)
     lines = found.text.count("\n") + (not found.text.endswith("\n"))
-    facts = [] if middle else [f"{lines:,} line{'s' * (lines != 1)}"]
+    facts = [] if middle else [count_of(lines, "line")]
     facts += ["as text, since pandas is not there or sees no table in it"] if suffix in TABLES else []
     return FileText(
         shown.text.removesuffix("\n"), language_of(name), (*facts, *how), _joined(*how), shown.cut, _DOCUMENTS
@@ -231,7 +231,7 @@ def _of_table(file: BinaryIO, size: int, suffix: str, bounds: Bounds) -> FileTex
 def _how_read(found: Decoded) -> tuple[str, ...]:
     """Return how the bytes of a text were read, where that is not evident."""
     plain = found.encoding == "utf-8" or not found.guessed
-    broken = f"{found.broken:,} character{'s' * (found.broken != 1)} that could not be read" if found.broken else ""
+    broken = f"{count_of(found.broken, 'character')} that could not be read" if found.broken else ""
     return tuple(filter(None, ["" if plain else f"read as {found.encoding}", broken]))
 
 
@@ -251,7 +251,7 @@ def _of_json(text: str, suffix: str, chars: int, pictures: int) -> FileText | No
         return None
     if len(short.text) > chars:
         return None
-    count = f"{len(value):,} {'item' if isinstance(value, list) else 'key'}{'s' * (len(value) != 1)}"
+    count = count_of(len(value), "item" if isinstance(value, list) else "key")
     how = "shortened: what is left out is counted in its place" if short.cut else ""
     return FileText(short.text, "json", (f"JSON, {count}",), how, short.cut, _DOCUMENTS)
 
@@ -271,13 +271,13 @@ def _of_notebook(records: list[Any], chars: int, pictures: int) -> FileText | No
         msg = "All cells of this notebook are private; nothing was sent."
         raise MediaError(msg, "Attach another file, or take `# private` out of the cells that may go.")
     above = len(cells) - shown.cells
-    cut = [f"the first {above:,} cell{'s' * (above != 1)}" if above else ""]
-    cut += [f"parts of {shown.shortened:,} cell{'s' * (shown.shortened != 1)}" if shown.shortened else ""]
+    cut = [f"the first {count_of(above, 'cell')}" if above else ""]
+    cut += [f"parts of {count_of(shown.shortened, 'cell')}" if shown.shortened else ""]
     text = "".join(part.text for part in shown.parts if isinstance(part, Text))
     said = " and ".join(filter(None, cut))
-    facts = [f"notebook, {shown.cells:,} cell{'s' * (shown.cells != 1)}"]
-    facts += [f"{private:,} private cell{'s' * (private != 1)} left out"] if private else []
-    facts += [f"{masked.count:,} value{'s' * (masked.count != 1)} hidden"] if masked.count else []
+    facts = [f"notebook, {count_of(shown.cells, 'cell')}"]
+    facts += [f"{count_of(private, 'private cell')} left out"] if private else []
+    facts += [f"{count_of(masked.count, 'value')} hidden"] if masked.count else []
     return FileText(
         text,
         facts=tuple(facts),
