@@ -650,6 +650,7 @@ def test_a_larger_bound_does_not_take_the_inside_of_what_has_its_shape_alone():
     [
         pd.DataFrame({"tables": [pd.DataFrame({"a": [1]})] * 3}),
         np.array([pd.DataFrame({"a": [1]}), None], dtype=object),
+        pd.DataFrame({"arrays": [np.array([pd.DataFrame({"a": [1]}), None], dtype=object)] * 3}),
         functools.reduce(lambda inner, _: [inner], range(20), 1),
     ],
     ids=lambda value: type(value).__name__,

@@ -24,7 +24,6 @@ _DOCUMENTS = {
     *(".htm", ".xml", ".json", ".jsonl", ".ipynb", ".docx", ".doc", ".odt", ".rtf", ".pptx", ".log", ".yaml", ".yml"),
 }
 _OPTION = re.compile(r"(--[a-z][a-z-]+|-[a-z])(?=[ =]|$)")
-_SHORT = ("-m", "-a", "-s", "-o", "-t", "-f", "-c", "-p")
 _MOST_SHOWN = 80  # characters of a line
 _DRAWN = {"matplotlib", "seaborn", "plotly", "altair", "bokeh", "PIL"}
 _WORDS = re.compile(r"(?<![\w/.:@{-])[\w./~-]+\.\w{2,5}\b(?!\s*=)")  # what may be a path
@@ -93,11 +92,11 @@ def option_hint(text: str, magic: str, options: Collection[str]) -> str | None:
     magic
         The magic's name.
     options
-        The names of its options, as ``argparse`` has them.
+        Those of the magic, by each of their names.
     """
     line = text.strip().partition("\n")[0]
     begun = _OPTION.match(line)
-    if begun is None or not (begun[1] in _SHORT or begun[1][2:].replace("-", "_") in options):
+    if begun is None or begun[1] not in options:
         return None
     line = line if len(line) <= _MOST_SHOWN else line[: _MOST_SHOWN - 1] + "…"
     return f"{line} goes in as text. Options go on the line of the magic: %%{magic} {line}"

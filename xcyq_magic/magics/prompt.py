@@ -78,13 +78,16 @@ def prompt_of(
     from xcyq_magic.chat.messages import Message
     from xcyq_magic.magics.as_text import option_hint
     from xcyq_magic.magics.attached import attached, reading_of
+    from xcyq_magic.magics.wrong_options import options_of_magic
 
     if cell is not None and text:
         msg = f"The prompt goes below the %%{magic} line, not on it ({text!r}); nothing was sent."
         raise OptionError(msg, _hint_for_stray_text(magic, options, text, names_of(context.shell)))
     said = text if cell is None else cell.removesuffix("\n") if options.raw else _without_blank_ends(cell)
-    if cell is not None and (hint := option_hint(cell, magic, {*vars(options), "as"})):
-        tell(hint)
+    if cell is not None:
+        known = options_of_magic(context.shell.find_cell_magic(magic))
+        if hint := option_hint(cell, magic, known):
+            tell(hint)
     reading = reading_of(context, tell, _model(context, options))
     before = _figures(context, options.figure)
     before += [part for named in options.attach for part in attached(context, named, tell, reading)]

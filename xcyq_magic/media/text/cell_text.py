@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xcyq_magic.errors import MediaError
@@ -96,4 +96,4 @@ def _array(value: object, longest: int) -> Shown:
         found = elements_text(as_numpy(value), longest)
     except MediaError:  # NumPy cannot read it; it may still say something of itself
         return _shortened(str(value), longest)
-    return Shown(" ".join(found.text.split()), found.cut)
+    return replace(found, text=" ".join(found.text.split()))
